@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What several programs need: addresses to keys, counters, events, admission. */
+#ifndef SWITCHGEAR_COMMON_BPF_H
+#define SWITCHGEAR_COMMON_BPF_H
+
+#include "hist.h"
+#include "maps.bpf.h"
+#include "verdict.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#define SG_AF_INET 2
+#define SG_AF_INET6 10
+#define SG_IPPROTO_TCP 6
+#define SG_IPPROTO_UDP 17
+#define SG_TCP_ESTABLISHED 1
+#define SG_TCP_SYN_SENT 2
+#define SG_TCP_CLOSE 7
+#define SG_PF_EXITING 0x4
+
+struct sg_scope {
+	struct sg_server *server;
+	struct sg_stats *stats; /* NULL: not counted */
+	__u32 id;
+};
+
+static __always_inline struct sg_cfg *sg_config(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cfg, &zero);
+}
+
+static __always_inline __u64 sg_quarantine_until(__u32 id)
+{
+	__u64 *until = bpf_map_lookup_elem(&quarantine, &id);
+
+	return until ? *until : 0;
+}
+
+static __always_inline bool sg_scope_find(struct sg_scope *s, __u32 id)
+{
+	s->id = id;
+	s->server = bpf_map_lookup_elem(&srv_state, &id);
+	s->stats = bpf_map_lookup_elem(&stats, &id);
+	return s->server && s->server->flags & SG_SRV_USED;
+}
+
+#define SG_COUNT(scope, field)                         \
+	do {                                           \
+		if ((scope)->stats)                    \
+			(scope)->stats->field++;       \
+	} while (0)
+
+static __always_inline void sg_hist_add(__u32 id, __u32 metric, __u64 ns)
+{
+	struct sg_hist_key key = { .server = id, .metric = metric };
+	struct sg_hist *h = bpf_map_lookup_elem(&hist, &key);
+	__u32 i = sg_hist_index(ns);
+
+	if (!h || i >= SG_HIST_BUCKETS)
+		return;
+	h->sum_ns += ns;
+	h->count++;
+	h->bucket[i]++;
+}
+
+/* --- addresses -------------------------------------------------------------- */
+
+static __always_inline void sg_addr_v4(__u8 *addr, __be32 v4)
+{
+	__u32 *w = (__u32 *)addr;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = v4;
+}
+
+static __always_inline void sg_addr_v6(__u8 *addr, __u32 a, __u32 b, __u32 c, __u32 d)
+{
+	__u32 *w = (__u32 *)addr;
+
+	w[0] = a;
+	w[1] = b;
+	w[2] = c;
+	w[3] = d;
+}
+
+/* Does this address lead to the host itself, wherever it is asked from? */
+static __always_inline bool sg_addr_loops(const __u8 *addr)
+{
+	const __u32 *w = (const __u32 *)addr;
+
+	if (w[0] | w[1])
+		return false;
+	if (w[2] == bpf_htonl(0xffff)) /* v4-mapped: 127/8 or unspecified */
+		return addr[12] == 127 || !w[3];
+	return !w[2] && (!w[3] || w[3] == bpf_htonl(1)); /* :: or ::1 */
+}
+
+/*
+ * Fills the key's netns and, for an address that leads back to its own
+ * namespace, replaces it by 127.0.0.1: whichever of its names a local server
+ * is called by, it is one endpoint.
+ */
+static __always_inline void sg_ep_normalise(struct sg_ep *ep, __u64 netns)
+{
+	struct sg_local local = { .netns = netns };
+
+	__builtin_memcpy(local.addr, ep->addr, sizeof(local.addr));
+	if (!sg_addr_loops(ep->addr) && !bpf_map_lookup_elem(&local_addrs, &local))
+		return;
+	ep->netns = netns;
+	sg_addr_v4(ep->addr, bpf_htonl(0x7f000001));
+}
+
+/* The server at an endpoint, or NULL. */
+static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct sg_cfg *c)
+{
+	struct sg_net net = { .prefixlen = 128 };
+	__u32 *id = bpf_map_lookup_elem(&ep2srv, ep);
+
+	if (id || !c->networks || ep->netns)
+		return id;
+	__builtin_memcpy(net.addr, ep->addr, sizeof(net.addr));
+	return bpf_map_lookup_elem(&net2srv, &net);
+}
+
+/* --- events ----------------------------------------------------------------- */
+
+static __always_inline void sg_event_lost(void)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+
+	if (p)
+		__sync_fetch_and_add(&p->lost_events, 1);
+}
+
+static __always_inline struct sg_event *sg_event_new(__u32 type, __u32 server, __u64 now)
+{
+	struct sg_event *e = bpf_ringbuf_reserve(&ev, sizeof(*e), 0);
+
+	if (!e) {
+		sg_event_lost();
+		return NULL;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->t_ns = now;
+	e->type = type;
+	e->server = server;
+	return e;
+}
+
+static __always_inline void sg_event_move(__u32 server, const struct sg_move *mv, __u64 now)
+{
+	struct sg_event *e = sg_event_new(SG_EV_MOVE, server, now);
+
+	if (!e)
+		return;
+	e->generation = mv->generation;
+	e->move = *mv;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+}
+
+/* --- admission ---------------------------------------------------------------- */
+
+struct sg_admission {
+	__u32 generation;
+	enum sg_admit admit;
+};
+
+/*
+ * The verifier walks every path: results of the transition are therefore read
+ * back from the map (b->last, its seq), where it knows nothing of their values
+ * and the paths meet again, and never from the transition's return value.
+ */
+
+/* Carries out what is due by time, and tells the daemon. */
+static __always_inline void sg_bring_up(const struct sg_scope *s, __u64 now)
+{
+	struct sg_server *srv = s->server;
+	struct sg_move unused;
+	struct sg_move mv;
+	__u32 seq;
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < 2; i++) {
+		if (sg_breaker_due(&srv->breaker) > now)
+			return;
+		bpf_spin_lock(&srv->lock);
+		seq = srv->breaker.last.seq;
+		sg_breaker_tick(&srv->breaker, &srv->policy, now, &unused);
+		mv = srv->breaker.last;
+		bpf_spin_unlock(&srv->lock);
+		if (mv.seq != seq)
+			sg_event_move(s->id, &mv, now);
+	}
+}
+
+/*
+ * Asks the breaker, bringing it up to date first. A closed breaker is read
+ * without its lock: a trip at the same instant makes the call one that was
+ * already in flight.
+ */
+static __always_inline void sg_admit(const struct sg_scope *s, __u64 now, __u32 hash,
+				     bool may_probe, struct sg_admission *a)
+{
+	struct sg_server *srv = s->server;
+
+	if (srv->breaker.state == SG_CLOSED && !srv->breaker.shadow) {
+		a->generation = srv->breaker.generation;
+		a->admit = SG_ALLOW;
+		return;
+	}
+	sg_bring_up(s, now);
+	bpf_spin_lock(&srv->lock);
+	a->admit = sg_breaker_admit(&srv->breaker, &srv->policy, now, hash, may_probe);
+	a->generation = srv->breaker.generation;
+	bpf_spin_unlock(&srv->lock);
+}
+
+/* Places a connection in the ramp. */
+static __always_inline __u32 sg_hash(__u64 cookie)
+{
+	return (__u32)((cookie * 0x9e3779b97f4a7c15ULL) >> 32) % SG_HASH_RANGE;
+}
+
+/*
+ * Changes a flow's flags and returns what they were. Packets in and out, state
+ * changes and iterators meet on different CPUs: whoever sees SG_FLOW_PROBE or
+ * a missing SG_FLOW_COUNTED in the result owns that probe or that outcome.
+ */
+static __always_inline __u32 sg_flags(struct sg_flow *f, __u32 clear, __u32 set)
+{
+	__u32 was;
+
+	bpf_spin_lock(&f->lock);
+	was = f->flags;
+	f->flags = (was & ~clear) | set;
+	bpf_spin_unlock(&f->lock);
+	return was;
+}
+
+/* Gives back the probe that a flow holds without having decided it. */
+static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flow *f, bool complete)
+{
+	if (!(f->flags & SG_FLOW_PROBE) || !(sg_flags(f, SG_FLOW_PROBE, 0) & SG_FLOW_PROBE))
+		return;
+	f->lease_ns = 0;
+	bpf_spin_lock(&s->server->lock);
+	sg_breaker_give_back(&s->server->breaker, f->generation, complete);
+	bpf_spin_unlock(&s->server->lock);
+}
+
+/* --- outcomes ------------------------------------------------------------------ */
+
+struct sg_result {
+	__u64 now;
+	__u64 latency_ns;
+	__u64 first_ns; /* from the request to the first byte, 0 if none came */
+	__u64 retry_after_ns;
+};
+
+static __always_inline void sg_count_outcome(const struct sg_scope *s, const struct sg_flow *f)
+{
+	struct sg_stats *st = s->stats;
+
+	if (!st)
+		return;
+	if (f->outcome == SG_SUCCESS)
+		st->success++;
+	else if (f->outcome == SG_HARD)
+		st->hard++;
+	else if (f->outcome == SG_SOFT)
+		st->soft++;
+	else
+		st->ignored++;
+	switch (f->cause) {
+	case SG_CAUSE_REFUSED:
+		st->refused++;
+		break;
+	case SG_CAUSE_TIMEOUT:
+		st->timeout++;
+		break;
+	case SG_CAUSE_UNREACHABLE:
+		st->unreachable++;
+		break;
+	case SG_CAUSE_RESET:
+	case SG_CAUSE_TRUNCATED:
+	case SG_CAUSE_TLS:
+		st->reset++;
+		break;
+	case SG_CAUSE_NO_ANSWER:
+	case SG_CAUSE_LEASE:
+		st->timeouts++;
+		break;
+	case SG_CAUSE_ABANDONED:
+		st->abandoned++;
+		break;
+	case SG_CAUSE_BAD_RESPONSE:
+		st->bad_responses++;
+		break;
+	}
+}
+
+/*
+ * Reports how the connect or the current turn of a tracked flow ended, which
+ * f->outcome, f->cause and f->result_flags tell: counters, the breaker's
+ * transition, events. Trips here, at the failing event. Nothing is learnt from
+ * untrusted or exempt flows, and nothing twice. Returns true if this opened
+ * the breaker.
+ */
+static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,
+				      const struct sg_result *r)
+{
+	struct sg_server *srv = s->server;
+	struct sg_move unused;
+	struct sg_move mv;
+	struct sg_event *e;
+	__u32 streak;
+	__u32 seq;
+	__u32 was;
+
+	was = sg_flags(f, SG_FLOW_PROBE, SG_FLOW_COUNTED);
+	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
+		return false;
+	f->lease_ns = 0;
+	if (was & SG_FLOW_PROBE)
+		f->result_flags |= SG_OUT_PROBE;
+	if (r->latency_ns > srv->policy.slow_ns && f->outcome <= SG_SOFT)
+		f->result_flags |= SG_OUT_SLOW;
+	sg_bring_up(s, r->now);
+
+	bpf_spin_lock(&srv->lock);
+	seq = srv->breaker.last.seq;
+	f->effect = sg_breaker_outcome(&srv->breaker, &srv->policy, r->now, f->generation,
+				       f->outcome, f->result_flags, r->retry_after_ns, &unused);
+	mv = srv->breaker.last;
+	streak = srv->breaker.streak;
+	bpf_spin_unlock(&srv->lock);
+
+	sg_count_outcome(s, f);
+	if (f->effect == SG_EFFECT_STALE)
+		SG_COUNT(s, stale);
+	if (f->effect == SG_EFFECT_OVERFLOW)
+		SG_COUNT(s, overflow);
+	e = sg_event_new(SG_EV_OUTCOME, s->id, r->now);
+	if (e) {
+		e->generation = f->generation;
+		e->cookie = f->cookie;
+		e->latency_ns = r->latency_ns;
+		e->first_ns = r->first_ns;
+		e->retry_after_ns = r->retry_after_ns;
+		e->streak = streak;
+		e->status = (__u16)f->http.number[SG_SLOT_STATUS];
+		e->outcome = f->outcome;
+		e->cause = f->cause;
+		e->flags = f->result_flags;
+		e->method = f->method;
+		e->effect = f->effect;
+		bpf_ringbuf_submit(e, 0);
+	}
+	if (mv.seq == seq)
+		return false;
+	sg_event_move(s->id, &mv, r->now);
+	return mv.to == SG_OPEN;
+}
+
+/* Asks the daemon to kill a flow's socket now. */
+static __always_inline void sg_ask_kill(const struct sg_flow *f, __u64 now)
+{
+	struct sg_event *e = sg_event_new(SG_EV_KILL, f->server, now);
+
+	if (!e)
+		return;
+	e->generation = f->generation;
+	e->cookie = f->cookie;
+	e->netns = f->netns;
+	e->udp = !!(f->flags & SG_FLOW_UDP);
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The flow: turns on tracked sockets, read from their packets, and the
+ * backstop that stops a request whose verdict changed after the connect.
+ * Packets of other sockets cost one failed socket-storage lookup.
+ *
+ * Only payload at the next expected sequence number counts: these hooks see
+ * retransmissions, duplicates and forgeries that TCP itself will not take.
+ * Fail-open: whatever cannot be parsed passes.
+ */
+#include "turn.bpf.h"
+
+#define SG_PASS 1
+#define SG_DROP 0
+#define SG_SCAN 1024 /* bytes of an answer's header that are scanned in one segment */
+
+struct sg_scratch {
+	__u8 data[SG_SCAN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sg_scratch);
+} scratch SEC(".maps");
+
+struct sg_segment {
+	__u32 payload; /* offset of the first payload byte */
+	__u32 len;     /* payload bytes */
+	__u32 seq;
+};
+
+static __always_inline bool sg_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+/* Finds the TCP payload; false for anything but TCP right behind IPv4 or IPv6. */
+static __always_inline bool sg_segment(struct __sk_buff *skb, struct sg_segment *seg)
+{
+	__u8 ip[20];
+	__u8 tcp[16];
+	__u32 ip_len;
+	__u32 tcp_len;
+
+	if (bpf_skb_load_bytes(skb, 0, ip, sizeof(ip)))
+		return false;
+	if (ip[0] >> 4 == 4) {
+		ip_len = (ip[0] & 15) * 4;
+		if (ip[9] != SG_IPPROTO_TCP)
+			return false;
+	} else {
+		ip_len = 40;
+		if (ip[6] != SG_IPPROTO_TCP)
+			return false;
+	}
+	if (bpf_skb_load_bytes(skb, ip_len, tcp, sizeof(tcp)))
+		return false;
+	tcp_len = (tcp[12] >> 4) * 4;
+	seg->seq = (__u32)tcp[4] << 24 | (__u32)tcp[5] << 16 | (__u32)tcp[6] << 8 | tcp[7];
+	if (tcp[13] & 2) /* SYN takes a number */
+		seg->seq++;
+	seg->payload = ip_len + tcp_len;
+	seg->len = skb->len > seg->payload ? skb->len - seg->payload : 0;
+	return true;
+}
+
+/* --- functions of their own, so that the verifier walks them once ------------- */
+
+static __always_inline struct sg_flow *sg_flow_of(struct __sk_buff *skb, struct sg_scope *s)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct sg_flow *f;
+
+	if (!sk)
+		return NULL;
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!f || !sg_scope_find(s, f->server))
+		return NULL;
+	return f;
+}
+
+/* The header is complete or hopeless: reports what its status alone decides. */
+__noinline int sg_flow_header(struct __sk_buff *skb, __u64 now)
+{
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_of(skb, &s);
+
+	if (f && sg_turn_end(&s, f, now, now, false))
+		sg_flags(f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
+	return 0;
+}
+
+/* The answer is complete; `end` is the time of its last byte. */
+__noinline int sg_flow_complete(struct __sk_buff *skb, __u64 now, __u64 end)
+{
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_of(skb, &s);
+
+	if (f)
+		sg_turn_complete(&s, f, now, end);
+	return 0;
+}
+
+/* Scans header bytes at `payload`; returns how many of `len` it took. */
+__noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
+{
+	__u32 zero = 0;
+	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
+	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
+	__u64 part = len < SG_SCAN ? len : SG_SCAN;
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u32 i;
+
+	f = sg_flow_of(skb, &s);
+	if (!f || !buf || !table || !len)
+		return 0;
+	/* shows the verifier 1 .. SG_SCAN in the very register that is passed on */
+	asm volatile("" : "+r"(part));
+	part = ((part - 1) & (SG_SCAN - 1)) + 1;
+	if (bpf_skb_load_bytes(skb, payload, buf->data, part))
+		return 0;
+	for (i = 0; i < SG_SCAN; i++) {
+		if (i >= part)
+			break;
+		sg_http_byte(&f->http, table, buf->data[i]);
+		if (f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) {
+			i++;
+			break;
+		}
+	}
+	return (int)i;
+}
+
+/* --- requests --------------------------------------------------------------- */
+
+/*
+ * TLS: is this client payload a request, and not a part of the handshake? The
+ * client's last flight (CCS and Finished, or Finished alone) is short.
+ */
+static __always_inline bool sg_tls_request(struct sg_flow *f, __u32 head, __u32 len)
+{
+	__u32 type = head >> 24;
+
+	if (f->flags & SG_FLOW_TLS_READY)
+		return true;
+	if (type != 0x17 && type != 0x14)
+		return false;
+	sg_flags(f, 0, SG_FLOW_TLS_READY);
+	return len > 90;
+}
+
+/* Notes that a turn begins; decides what kind of request it is. */
+static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_flow *f, __u32 head,
+					  __u64 now)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+
+	sg_flags(f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED, 0);
+	f->turn++;
+	f->request_ns = now;
+	f->first_ns = 0;
+	f->last_ns = 0;
+	f->rx_bytes = 0;
+	f->tail = 0;
+	f->method = sg_http_method(head);
+	sg_http_reset(&f->http);
+	f->phase = SG_PHASE_REQUEST;
+	if (f->flags & SG_FLOW_PROBE) {
+		if (sg_turn_neutral(f))
+			sg_give_back(s, f, false);
+		else
+			f->lease_ns = now + s->server->policy.probe_lease_ns;
+	}
+	if (p)
+		p->turn_ns = now;
+}
+
+/* May a new turn begin on this flow? Takes a probe where the breaker asks for one. */
+static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, struct sg_flow *f,
+						   __u64 now)
+{
+	struct sg_breaker *b = &s->server->breaker;
+	struct sg_admission a;
+
+	if (f->generation == b->generation &&
+	    (b->state == SG_CLOSED || b->state == SG_RAMP || f->flags & SG_FLOW_PROBE))
+		return SG_ALLOW;
+	sg_admit(s, now, sg_hash(f->cookie),
+		 !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
+	if (a.admit == SG_DENY)
+		return a.admit;
+	f->generation = a.generation;
+	sg_flags(f, SG_FLOW_PROBE, a.admit == SG_ALLOW_PROBE ? SG_FLOW_PROBE : 0);
+	return a.admit;
+}
+
+/*
+ * The backstop at the first payload of a turn that the breaker denies. While
+ * the daemon lives it is dropped and the socket killed at once. Without a
+ * daemon a drop would be a hang, so it passes (fail-open), unless the socket
+ * ends by its own timeout.
+ */
+static __always_inline int sg_backstop(const struct sg_cfg *c, const struct sg_scope *s,
+				       struct sg_flow *f, __u64 now)
+{
+	if (!sg_daemon_alive(c, now) && !(f->flags & SG_FLOW_ARMED)) {
+		if (!(sg_flags(f, 0, SG_FLOW_DENY_SEEN) & SG_FLOW_DENY_SEEN))
+			SG_COUNT(s, passed_open);
+		return SG_PASS;
+	}
+	if (!(sg_flags(f, 0, SG_FLOW_STOPPED) & SG_FLOW_STOPPED))
+		SG_COUNT(s, denied);
+	sg_ask_kill(f, now); /* at a retransmission again: the event may have been lost */
+	return SG_DROP;
+}
+
+static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg *c,
+				      const struct sg_scope *s, struct sg_flow *f,
+				      const struct sg_segment *seg, __u64 now)
+{
+	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
+	enum sg_admit admit;
+	__u8 first[4];
+	__u32 head;
+
+	if (f->flags & SG_FLOW_SEEN_TX && !sg_before(f->tx_next, seg->seq + seg->len))
+		return SG_PASS; /* a retransmission of what passed before */
+	if (bpf_skb_load_bytes(skb, seg->payload, first, sizeof(first)))
+		head = 0;
+	else
+		head = (__u32)first[0] << 24 | (__u32)first[1] << 16 | (__u32)first[2] << 8 |
+		       first[3];
+	/* more of a request that began before; an early answer changes nothing */
+	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
+	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN)) {
+		if (!sg_turn_handshake(f))
+			goto pass;
+	}
+	if (f->phase != SG_PHASE_IDLE)
+		sg_flow_complete(skb, now, f->last_ns ? f->last_ns : now);
+
+	if (!f->turn && head >> 16 == 0x1603)
+		sg_flags(f, 0, SG_FLOW_TLS);
+	if (f->flags & SG_FLOW_EXEMPT) {
+		admit = SG_ALLOW;
+	} else {
+		admit = sg_turn_admit(s, f, now);
+		if (admit == SG_DENY && observe)
+			admit = SG_WOULD_DENY;
+	}
+	if (admit == SG_DENY && sg_backstop(c, s, f, now) == SG_DROP)
+		return SG_DROP;
+	sg_turn_begin(s, f, head, now);
+	if (admit == SG_WOULD_DENY)
+		SG_COUNT(s, would_deny);
+	if (f->flags & SG_FLOW_TLS && !sg_tls_request(f, head, seg->len)) {
+		if (f->flags & SG_FLOW_TLS_READY)
+			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */
+		goto pass;
+	}
+	SG_COUNT(s, requests);
+pass:
+	sg_flags(f, 0, SG_FLOW_SEEN_TX);
+	f->tx_next = seg->seq + seg->len;
+	return SG_PASS;
+}
+
+SEC("cgroup_skb/egress")
+int sg_egress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct sg_segment seg;
+	struct sg_scope s;
+	struct sg_flow *f;
+	struct sg_cfg *c;
+	bool observe;
+	__u64 now;
+
+	if (!sk)
+		return SG_PASS;
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!f)
+		return SG_PASS;
+	c = sg_config();
+	if (!c || !sg_scope_find(&s, f->server))
+		return SG_PASS;
+	now = bpf_ktime_get_boot_ns();
+	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	if (f->flags & SG_FLOW_UDP) {
+		bool refuse = sg_quarantined(sg_quarantine_until(s.id), now) ||
+			      (!(f->flags & SG_FLOW_EXEMPT) &&
+			       sg_breaker_denies(&s.server->breaker, now));
+
+		if (!refuse || observe)
+			return SG_PASS;
+		SG_COUNT(&s, denied);
+		return SG_DROP; /* the sender gets EPERM at once */
+	}
+	if (!sg_segment(skb, &seg) || !seg.len)
+		return SG_PASS;
+	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now)) {
+		sg_flags(f, 0, SG_FLOW_STOPPED);
+		sg_ask_kill(f, now);
+		SG_COUNT(&s, dropped_packets);
+		return SG_DROP;
+	}
+	return sg_request(skb, c, &s, f, &seg, now);
+}
+
+/* --- answers ---------------------------------------------------------------- */
+
+/*
+ * Is this payload new to TCP? Accepts what continues our own count, and what
+ * the socket itself expects next (after a gap that TCP filled from its queue).
+ * Cuts off what was seen before. Sets *gap if bytes passed us unseen.
+ */
+static __always_inline bool sg_fresh(struct bpf_sock *sk, struct sg_flow *f,
+				     struct sg_segment *seg, __u32 *gap)
+{
+	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
+	__u32 expected;
+	__u32 rcv_nxt;
+	__u32 old;
+
+	*gap = 0;
+	if (!tp)
+		return false;
+	rcv_nxt = tp->rcv_nxt;
+	asm volatile("" : "+r"(rcv_nxt)); /* read once, here, or the pointer is computed */
+	expected = f->flags & SG_FLOW_SEEN_RX ? f->rx_next : rcv_nxt;
+	if (sg_before(expected, rcv_nxt)) {
+		*gap = rcv_nxt - expected;
+		expected = rcv_nxt;
+	}
+	if (sg_before(expected, seg->seq))
+		return false; /* out of order: TCP queues it, it does not count yet */
+	old = expected - seg->seq;
+	if (old >= seg->len)
+		return false;
+	seg->seq += old;
+	seg->payload += old;
+	seg->len -= old;
+	f->rx_next = seg->seq + seg->len;
+	if (!(f->flags & SG_FLOW_SEEN_RX))
+		sg_flags(f, 0, SG_FLOW_SEEN_RX);
+	return true;
+}
+
+/* Remembers the last eight bytes of the answer. */
+static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
+				    const struct sg_segment *seg)
+{
+	__u64 last;
+	__u8 byte;
+	__u32 i;
+
+	if (seg->len >= 8) {
+		if (!bpf_skb_load_bytes(skb, seg->payload + seg->len - 8, &last, sizeof(last)))
+			f->tail = bpf_be64_to_cpu(last);
+		return;
+	}
+	for (i = 0; i < 7; i++) {
+		if (i >= seg->len || bpf_skb_load_bytes(skb, seg->payload + i, &byte, 1))
+			break;
+		f->tail = f->tail << 8 | byte;
+	}
+}
+
+static __always_inline void sg_count_status(const struct sg_scope *s, __u32 status)
+{
+	if (status < 200)
+		SG_COUNT(s, r1xx);
+	else if (status < 300)
+		SG_COUNT(s, r2xx);
+	else if (status < 400)
+		SG_COUNT(s, r3xx);
+	else if (status < 500)
+		SG_COUNT(s, r4xx);
+	else
+		SG_COUNT(s, r5xx);
+}
+
+static __always_inline void sg_header_done(struct __sk_buff *skb, const struct sg_scope *s,
+					   struct sg_flow *f, __u64 now)
+{
+	f->phase = SG_PHASE_BODY;
+	if (f->http.bits & SG_HTTP_END)
+		f->http.framing = sg_http_framing(&f->http);
+	if (!(f->http.bits & SG_HTTP_BAD))
+		sg_count_status(s, sg_http_status(&f->http));
+	sg_flow_header(skb, now);
+}
+
+/* Counts bytes of a body of known length; true if none is left. */
+static __always_inline bool sg_body_take(struct sg_flow *f, __u32 bytes)
+{
+	__u64 left = f->http.number[SG_SLOT_LENGTH];
+
+	left = left > bytes ? left - bytes : 0;
+	f->http.number[SG_SLOT_LENGTH] = left;
+	return !left;
+}
+
+/* Is the body complete, now that `body` more bytes of it came? */
+static __always_inline bool sg_body_done(struct sg_flow *f, __u32 body)
+{
+	if (sg_http_bodyless(&f->http, f->method))
+		return true;
+	if (f->http.framing == SG_FRAMING_CHUNKED)
+		return sg_http_chunked_end(f->tail);
+	if (f->http.framing != SG_FRAMING_LENGTH)
+		return false;
+	return sg_body_take(f, body);
+}
+
+static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_scope *s,
+				      struct sg_flow *f, const struct sg_segment *seg, __u32 gap,
+				      __u64 now)
+{
+	__u32 body = seg->len;
+
+	if (f->phase == SG_PHASE_IDLE)
+		return;
+	f->last_ns = now;
+	f->rx_bytes = f->rx_bytes + body < f->rx_bytes ? ~0U : f->rx_bytes + body;
+	sg_tail(skb, f, seg);
+	if (f->phase == SG_PHASE_REQUEST) {
+		f->first_ns = now;
+		f->phase = SG_PHASE_HEAD;
+		if (f->method == SG_METHOD_UNKNOWN)
+			f->phase = SG_PHASE_BODY; /* its end is silence */
+	}
+	if (gap) {
+		if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_LENGTH) {
+			sg_body_take(f, gap);
+		} else {
+			f->http.framing = SG_FRAMING_UNKNOWN;
+			f->phase = SG_PHASE_BODY;
+		}
+	}
+	if (f->phase == SG_PHASE_HEAD) {
+		__u32 taken = (__u32)sg_flow_scan(skb, seg->payload, seg->len);
+
+		if (sg_http_interim(&f->http)) {
+			sg_http_reset(&f->http);
+			taken += (__u32)sg_flow_scan(skb, seg->payload + taken, seg->len - taken);
+		}
+		/* a header longer than what is scanned: what was read must do */
+		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
+			return;
+		body = seg->len > taken ? seg->len - taken : 0;
+		sg_header_done(skb, s, f, now);
+	}
+	if (sg_body_done(f, body))
+		sg_flow_complete(skb, now, now);
+}
+
+SEC("cgroup_skb/ingress")
+int sg_ingress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct sg_segment seg;
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u32 gap;
+
+	if (!sk)
+		return SG_PASS;
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!f)
+		return SG_PASS;
+	if (f->flags & SG_FLOW_UDP || !sg_scope_find(&s, f->server))
+		return SG_PASS;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || !sg_segment(skb, &seg) || !seg.len || !sg_fresh(sk, f, &seg, &gap))
+		return SG_PASS;
+	sg_answer(skb, &s, f, &seg, gap, bpf_ktime_get_boot_ns());
+	return SG_PASS;
+}
+
+/* --- the end of a tripped connection without a daemon ------------------------- */
+
+#define SG_SOL_TCP 6
+#define SG_TCP_USER_TIMEOUT 18
+#define SG_USER_TIMEOUT_MS 500
+
+/*
+ * RTT samples of tracked sockets: the one that comes with the answer that
+ * tripped finds the flow armed, and lets the socket end by itself when its next
+ * request is not acknowledged. That is all a kernel can do alone.
+ */
+SEC("sockops")
+int sg_sockops(struct bpf_sock_ops *ops)
+{
+	int timeout = SG_USER_TIMEOUT_MS;
+	struct bpf_sock *sk = ops->sk;
+	struct sg_flow *f;
+
+	if (!sk || (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_RTT_CB))
+		return 1;
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!f)
+		return 1;
+	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags |
+						       BPF_SOCK_OPS_RTT_CB_FLAG);
+	else if (f->flags & SG_FLOW_ARMED)
+		bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+	return 1;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

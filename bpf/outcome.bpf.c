@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The outcome of connects and the end of connections, from the state changes
+ * of tracked sockets. A connect that succeeds is not a success: only answers
+ * are. What we refused ourselves never gets here, what we killed is excluded.
+ */
+#include "turn.bpf.h"
+
+#define SG_ENETUNREACH 101
+#define SG_ECONNABORTED 103
+#define SG_ECONNRESET 104
+#define SG_ETIMEDOUT 110
+#define SG_ECONNREFUSED 111
+#define SG_TCP_FIN_WAIT1 4
+#define SG_TCP_CLOSE_WAIT 8
+
+/* Tracing programs of a replaced load stay attached for a moment: only one may count. */
+static __always_inline bool sg_current(void)
+{
+	struct sg_cfg *c = sg_config();
+
+	return c && c->epoch == sg_rodata.epoch;
+}
+
+static __always_inline bool sg_exiting(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, flags) & SG_PF_EXITING;
+}
+
+static __always_inline void sg_verdict_of(struct sg_flow *f, __u8 outcome, __u8 cause)
+{
+	f->outcome = outcome;
+	f->cause = cause;
+}
+
+/* The agent closed while it waited: its own doing, or a sign of a hang at that age? */
+static __always_inline void sg_given_up(struct sg_flow *f, __u64 age, __u64 limit, __u8 cause)
+{
+	if (age >= limit && !sg_exiting())
+		sg_verdict_of(f, SG_HARD, cause);
+	else
+		sg_verdict_of(f, SG_CALLER, SG_CAUSE_ABANDONED);
+}
+
+/* What a connect that did not succeed means; `age` since the connect. */
+static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_flow *f, int err,
+					     __u64 age)
+{
+	f->result_flags = 0;
+	switch (err) {
+	case SG_ECONNREFUSED:
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_REFUSED);
+		break;
+	case SG_ETIMEDOUT:
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_TIMEOUT);
+		break;
+	case SG_ECONNRESET:
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_RESET);
+		break;
+	case SG_ECONNABORTED:
+		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_KILLED);
+		break;
+	case 0:
+		sg_given_up(f, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
+		break;
+	default: /* ICMP, or no neighbour */
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_UNREACHABLE);
+		break;
+	}
+}
+
+/* What the end of a connection means for the turn that was outstanding. */
+static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_flow *f, int err,
+					  int newstate, __u64 now)
+{
+	bool body = f->phase == SG_PHASE_BODY;
+	bool unknown = body && f->http.framing == SG_FRAMING_UNKNOWN;
+	bool to_end = body && f->http.framing == SG_FRAMING_CLOSE;
+	bool ended = newstate == SG_TCP_CLOSE_WAIT;
+	__u8 cause = SG_CAUSE_ANSWER;
+
+	f->result_flags = 0;
+	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
+	    (err == SG_ETIMEDOUT && f->flags & SG_FLOW_ARMED) || sg_turn_neutral(f)) {
+		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_KILLED);
+	} else if (err == SG_ECONNRESET) {
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_RESET);
+	} else if (err == SG_ETIMEDOUT) {
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_NO_ANSWER);
+	} else if (err) {
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_UNREACHABLE);
+	} else if (unknown && sg_turn_ambiguous(f)) {
+		sg_verdict_of(f, SG_CALLER, SG_CAUSE_NONE);
+	} else if (unknown || (to_end && ended)) {
+		f->outcome = SG_SUCCESS;
+		if (f->method != SG_METHOD_UNKNOWN)
+			f->outcome = sg_http_class(&f->http, f->method, &cause);
+		f->cause = cause;
+		f->result_flags = SG_OUT_COMPLETE;
+	} else if (ended) {
+		sg_verdict_of(f, SG_HARD, SG_CAUSE_TRUNCATED);
+	} else {
+		sg_given_up(f, now - f->request_ns, s->server->policy.abandon_ns,
+			    SG_CAUSE_ABANDONED);
+	}
+	if (sg_turn_handshake(f) && f->outcome == SG_HARD)
+		f->cause = SG_CAUSE_TLS;
+	if (sg_turn_handshake(f) && f->outcome == SG_SUCCESS)
+		f->outcome = SG_CALLER;
+}
+
+/* Round-trip time as the connection leaves ESTABLISHED. */
+static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp || !tp->srtt_us || !s->stats)
+		return;
+	s->stats->rtt_us_sum += tp->srtt_us >> 3;
+	s->stats->rtt_count++;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int sg_state(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	int oldstate = (int)ctx[1];
+	int newstate = (int)ctx[2];
+	struct sg_result r = {};
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u64 now;
+
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!f || f->flags & SG_FLOW_UDP || !sg_current() || !sg_scope_find(&s, f->server))
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
+		sg_flags(f, 0, SG_FLOW_OPENED);
+		SG_COUNT(&s, established);
+		sg_hist_add(s.id, SG_METRIC_CONNECT, now - f->connect_ns);
+		return 0;
+	}
+	if (newstate != SG_TCP_CLOSE && newstate != SG_TCP_CLOSE_WAIT &&
+	    newstate != SG_TCP_FIN_WAIT1)
+		return 0;
+	if (oldstate == SG_TCP_SYN_SENT) {
+		r.latency_ns = now - f->connect_ns;
+		sg_judge_connect(&s, f, sk->sk_err, r.latency_ns);
+	} else {
+		if (oldstate == SG_TCP_ESTABLISHED)
+			sg_count_rtt(&s, sk);
+		if (f->phase == SG_PHASE_IDLE) {
+			sg_give_back(&s, f, false);
+			return 0;
+		}
+		sg_judge_turn(&s, f, sk->sk_err, newstate, now);
+		f->phase = SG_PHASE_IDLE;
+		sg_turn_result(f, &r, now, f->last_ns ? f->last_ns : now);
+	}
+	r.now = now;
+	sg_report(&s, f, &r);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int sg_retransmit(__u64 *ctx)
+{
+	struct sg_flow *f = bpf_sk_storage_get(&sk_ctx, (struct sock *)ctx[0], NULL, 0);
+	struct sg_scope s;
+
+	if (f && sg_current() && sg_scope_find(&s, f->server))
+		SG_COUNT(&s, retransmits);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The end of a turn (a request and its answer), which packets, socket states
+ * and the sweep all bring about.
+ */
+#ifndef SWITCHGEAR_TURN_BPF_H
+#define SWITCHGEAR_TURN_BPF_H
+
+#include "common.bpf.h"
+#include "http1.h"
+
+/* An answer so short, first after a TLS handshake, may be session tickets only. */
+#define SG_TLS_TICKETS_MAX 700
+
+/* Is the request on this flow part of a TLS handshake? */
+static __always_inline bool sg_turn_handshake(const struct sg_flow *f)
+{
+	return (f->flags & (SG_FLOW_TLS | SG_FLOW_TLS_READY)) == SG_FLOW_TLS;
+}
+
+/* Could what came so far be no answer at all, but TLS session tickets? */
+static __always_inline bool sg_turn_ambiguous(const struct sg_flow *f)
+{
+	return f->flags & SG_FLOW_TLS_READY && f->turn <= 3 && f->rx_bytes <= SG_TLS_TICKETS_MAX;
+}
+
+/* Requests whose answer may stay out for ever, and whose failure proves nothing. */
+static __always_inline bool sg_turn_neutral(const struct sg_flow *f)
+{
+	return f->method == SG_METHOD_GET || f->method == SG_METHOD_DELETE ||
+	       f->method == SG_METHOD_HEAD;
+}
+
+static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_result *r, __u64 now,
+					   __u64 end)
+{
+	r->now = now;
+	r->latency_ns = end > f->request_ns ? end - f->request_ns : 0;
+	r->first_ns = f->first_ns > f->request_ns ? f->first_ns - f->request_ns : 0;
+	r->retry_after_ns = f->http.number[SG_SLOT_RETRY] * 1000000000ULL;
+}
+
+/*
+ * Reports the outcome of a turn: of its header (`whole` false), when the status
+ * alone decides, or of its whole answer. `end` is the time of the last byte.
+ * Returns true if this opened the breaker.
+ */
+static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow *f, __u64 now,
+					__u64 end, bool whole)
+{
+	struct sg_result r = {};
+	__u8 cause = SG_CAUSE_ANSWER;
+	__u8 outcome = SG_SUCCESS;
+
+	if (f->method != SG_METHOD_UNKNOWN)
+		outcome = sg_http_class(&f->http, f->method, &cause);
+	f->outcome = outcome;
+	f->cause = cause;
+	f->result_flags = SG_OUT_COMPLETE;
+	if (!whole && f->outcome != SG_HARD && f->outcome != SG_SOFT)
+		return false;
+	sg_turn_result(f, &r, now, end);
+	if (whole && f->outcome == SG_SUCCESS) {
+		sg_hist_add(s->id, SG_METRIC_FIRST_BYTE, r.first_ns);
+		sg_hist_add(s->id, SG_METRIC_ANSWER, r.latency_ns);
+	}
+	return sg_report(s, f, &r);
+}
+
+/* The flow is idle from now on; if it was to die after this turn, the daemon is told. */
+static __always_inline void sg_turn_idle(struct sg_flow *f, __u64 now)
+{
+	f->phase = SG_PHASE_IDLE;
+	if (f->flags & SG_FLOW_LAST)
+		sg_ask_kill(f, now);
+}
+
+/* The answer is complete: reports it unless its status already was. */
+static __always_inline void sg_turn_complete(const struct sg_scope *s, struct sg_flow *f, __u64 now,
+					     __u64 end)
+{
+	if (!sg_turn_handshake(f))
+		sg_turn_end(s, f, now, end, true);
+	sg_turn_idle(f, now);
+}
+
+#endif

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Completion of switchgear(1) for bash: sourced, or installed as
+# /usr/share/bash-completion/completions/switchgear.
+# shellcheck shell=bash
+
+_switchgear() {
+	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local global='--socket --pin-dir --json --help --version'
+	local command='' operands=0 i
+	COMPREPLY=()
+
+	case $previous in
+	--socket | --pin-dir)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--for | --since)
+		mapfile -t COMPREPLY < <(compgen -W '90s 10m 2h 1d' -- "$word")
+		return
+		;;
+	--reason)
+		return
+		;;
+	esac
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--socket | --pin-dir | --for | --since | --reason | --server) ((i++)) ;;
+		-*) ;;
+		*)
+			if [[ -z $command ]]; then
+				command=${COMP_WORDS[i]}
+			else
+				((operands++))
+			fi
+			;;
+		esac
+	done
+
+	if [[ $previous == --server ]]; then
+		_switchgear_servers "$word"
+	elif [[ $word == -* ]]; then
+		case $command in
+		quarantine) global+=' --reason --for' ;;
+		trip | force) global+=' --for' ;;
+		events) global+=' --follow --since --server --calls' ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
+	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'status show quarantine release trip reset force
+			events selftest metrics detach help' -- "$word")
+	elif [[ $operands == 0 && ' show quarantine release trip reset force ' == *" $command "* ]]; then
+		_switchgear_servers "$word"
+	elif [[ $command == force && $operands == 1 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'closed shadow disabled' -- "$word")
+	fi
+}
+
+# Names as the daemon tells them, quoted for the command line; none without a daemon.
+_switchgear_servers() {
+	local name
+	while IFS= read -r name; do
+		[[ $name == "$1"* ]] && COMPREPLY+=("$(printf '%q' "$name")")
+	done < <(switchgear complete 2>/dev/null)
+}
+
+complete -F _switchgear switchgear

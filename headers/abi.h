@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Layout of everything that crosses the border between kernel and user space:
+ * map keys and values, ring-buffer events, commands. docs/protocol.md is the
+ * same contract in words. Structures have no implicit padding (-Wpadded is an
+ * error here) and their sizes are asserted by both compilers.
+ *
+ * Times are nanoseconds of CLOCK_BOOTTIME unless a name says otherwise.
+ */
+#ifndef SWITCHGEAR_ABI_H
+#define SWITCHGEAR_ABI_H
+
+#include "breaker.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+#define SG_ABI 1U
+
+#define SG_SERVERS_MAX 1024U /* server ids: [0, SG_SERVERS_MAX) */
+#define SG_CANARY 0U         /* server id of the self-test's canary */
+#define SG_NAME_LEN 64
+#define SG_ENDPOINTS_DEFAULT 16384U
+#define SG_NETWORKS_MAX 4096U
+#define SG_LOCALS_MAX 4096U
+#define SG_MARK 0x53474752U /* SO_MARK of the daemon's own sockets: "SGGR" */
+#define SG_LEASE_NS 1000000000ULL
+#define SG_SILENCE_NS 200000000ULL /* an answer of unknown end is over after so much silence */
+#define SG_RING_BYTES (1U << 20)
+
+/* --- ep2srv: endpoint -> server id (u32) ---------------------------------- */
+
+/*
+ * IPv4 is stored v4-mapped. `netns` is 0 for addresses that mean the same
+ * everywhere; loopback, unspecified and own addresses are stored as 127.0.0.1
+ * with the cookie of the network namespace that the entry is for.
+ */
+struct sg_ep {
+	__u64 netns;
+	__u8 addr[16];
+	__be16 port;
+	__u8 proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 pad[5];
+};
+
+/* --- net2srv: longest prefix -> server id (u32), any port ----------------- */
+
+struct sg_net {
+	__u32 prefixlen; /* of the 128-bit address: IPv4 is 96 + its own */
+	__u8 addr[16];
+};
+
+/* --- local_addrs: addresses that a namespace owns -> u8 ------------------- */
+
+struct sg_local {
+	__u64 netns;
+	__u8 addr[16];
+};
+
+/* --- srv_state: server id -> breaker, policy ------------------------------ */
+
+#define SG_SRV_USED 1U    /* the id is in use */
+#define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
+
+/* Changed only under `lock`: by BPF programs, and by user space through the
+ * command program. The lock must stay the first member. */
+struct sg_server {
+	struct bpf_spin_lock lock;
+	__u32 flags;
+	struct sg_breaker breaker;
+	struct sg_policy policy;
+};
+
+/* --- quarantine: server id -> u64 ----------------------------------------- */
+/* 0: none; SG_FOREVER: until released; else boot time at which it ends. */
+
+/* --- srv_name: server id -> name, for people with bpftool ----------------- */
+
+struct sg_name {
+	char name[SG_NAME_LEN];
+};
+
+/* --- stats: per CPU, server id -> counters -------------------------------- */
+
+struct sg_stats {
+	__u64 connects; /* admitted */
+	__u64 established;
+	__u64 refused;
+	__u64 timeout; /* SYN unanswered */
+	__u64 reset;   /* reset or truncated with a request outstanding */
+	__u64 unreachable;
+	__u64 requests;
+	__u64 r1xx;
+	__u64 r2xx;
+	__u64 r3xx;
+	__u64 r4xx;
+	__u64 r5xx;
+	__u64 bad_responses;
+	__u64 timeouts; /* no answer to a request */
+	__u64 abandoned;
+	__u64 success;
+	__u64 hard;
+	__u64 soft;
+	__u64 ignored;
+	__u64 stale; /* outcomes of an older generation */
+	__u64 denied;
+	__u64 would_deny;
+	__u64 passed_open;
+	__u64 overflow;
+	__u64 redirected;
+	__u64 stand_in;
+	__u64 killed;
+	__u64 dropped_packets;
+	__u64 retransmits;
+	__u64 rtt_us_sum;
+	__u64 rtt_count;
+	__u64 untrusted; /* connects from namespaces that nothing is learnt from */
+};
+
+/* --- hist: per CPU, (server id, metric) -> buckets ------------------------ */
+
+enum sg_metric {
+	SG_METRIC_CONNECT,    /* connect() to established */
+	SG_METRIC_FIRST_BYTE, /* first request byte to first answer byte */
+	SG_METRIC_ANSWER,     /* first request byte to last answer byte */
+	SG_METRIC_COUNT
+};
+
+/*
+ * Log-linear: four buckets an octave from 2^16 ns (65.5 us) to 2^36 ns
+ * (68.7 s). Bucket 0 is everything below, the last one everything above;
+ * bucket i > 0 ends at (5 + (i - 1) % 4) << (14 + (i - 1) / 4) ns.
+ */
+#define SG_HIST_MIN_LOG2 16
+#define SG_HIST_MAX_LOG2 36
+#define SG_HIST_BUCKETS (2 + 4 * (SG_HIST_MAX_LOG2 - SG_HIST_MIN_LOG2))
+
+struct sg_hist_key {
+	__u32 server;
+	__u32 metric; /* enum sg_metric */
+};
+
+struct sg_hist {
+	__u64 sum_ns;
+	__u64 count;
+	__u64 bucket[SG_HIST_BUCKETS];
+};
+
+/* --- cfg: one entry, memory-mapped by the daemon -------------------------- */
+
+struct sg_cfg {
+	__u64 lease_until_ns; /* the daemon is alive until then */
+	__u64 home_netns;     /* cookie of the daemon's network namespace */
+	__u32 abi;            /* SG_ABI */
+	__u32 epoch;          /* tracing programs of another epoch do nothing */
+	__u32 observe;        /* 1: refuse nothing anywhere, count would_deny */
+	__u32 networks;       /* entries in net2srv; 0 spares the lookup */
+	__u64 bypass_until_ns; /* reserved */
+};
+
+/* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
+struct sg_rodata {
+	__u32 epoch;      /* of this load; tracing programs compare it with cfg.epoch */
+	__u32 has_retval; /* bpf_set_retval() may be called from address hooks */
+};
+
+/* --- pulse: one entry, memory-mapped; the last time a turn began ---------- */
+
+struct sg_pulse {
+	__u64 turn_ns;
+	__u64 lost_events; /* records that found the ring full */
+};
+
+/* --- sk_ctx: socket storage of tracked sockets ---------------------------- */
+
+#define SG_FLOW_UNTRUSTED (1U << 0) /* namespace not owned by the initial user namespace */
+#define SG_FLOW_EXEMPT (1U << 1)    /* the daemon's own socket */
+#define SG_FLOW_PROBE (1U << 2)     /* holds a probe of `generation` */
+#define SG_FLOW_ADOPTED (1U << 3)   /* older than the load */
+#define SG_FLOW_ARMED (1U << 4)     /* its answer tripped: ends by TCP_USER_TIMEOUT */
+#define SG_FLOW_STOPPED (1U << 5)   /* a request was dropped at egress: kill */
+#define SG_FLOW_LAST (1U << 6)      /* kill when the current turn ends */
+#define SG_FLOW_TLS (1U << 7)
+#define SG_FLOW_OPENED (1U << 8)    /* reached ESTABLISHED */
+#define SG_FLOW_KILLED (1U << 9)    /* by us */
+#define SG_FLOW_UDP (1U << 10)
+#define SG_FLOW_SEEN_RX (1U << 11)  /* rx_next is valid */
+#define SG_FLOW_SEEN_TX (1U << 12)  /* tx_next is valid */
+#define SG_FLOW_COUNTED (1U << 13)  /* the outcome of the connect or current turn is reported */
+#define SG_FLOW_TLS_READY (1U << 14) /* the handshake is over */
+#define SG_FLOW_DENY_SEEN (1U << 15) /* passed_open is counted for this turn */
+
+/* Where a flow stands in its current turn. */
+enum sg_phase {
+	SG_PHASE_IDLE,    /* no request outstanding */
+	SG_PHASE_REQUEST, /* request sent, no answer byte yet */
+	SG_PHASE_HEAD,    /* inside the answer's header */
+	SG_PHASE_BODY,    /* header complete, body outstanding */
+	SG_PHASE_COUNT
+};
+
+enum sg_framing {
+	SG_FRAMING_UNKNOWN, /* the answer ends after SG_SILENCE_NS without payload */
+	SG_FRAMING_LENGTH,
+	SG_FRAMING_CHUNKED,
+	SG_FRAMING_CLOSE, /* ends with the connection */
+};
+
+enum sg_method {
+	SG_METHOD_UNKNOWN, /* not HTTP, or encrypted */
+	SG_METHOD_POST,
+	SG_METHOD_GET,
+	SG_METHOD_DELETE,
+	SG_METHOD_HEAD,
+	SG_METHOD_OTHER,
+	SG_METHOD_COUNT
+};
+
+/* Numbers that an answer's header holds; see http1.h. */
+enum sg_http_slot {
+	SG_SLOT_NONE, /* scratch */
+	SG_SLOT_STATUS,
+	SG_SLOT_LENGTH, /* Content-Length, then what is left of the body */
+	SG_SLOT_RETRY,  /* Retry-After, seconds */
+	SG_SLOT_COUNT
+};
+
+/* Incremental scan of an answer's header; see http1.h. */
+struct sg_http {
+	__u64 number[4]; /* by enum sg_http_slot */
+	__u8 state;      /* of the automaton */
+	__u8 bits;       /* SG_HTTP_* */
+	__u8 framing;    /* enum sg_framing, once the header is complete */
+	__u8 pad[5];
+};
+
+struct sg_flow {
+	struct bpf_spin_lock lock;
+	__u32 server;
+	__u32 generation;
+	__u32 flags; /* SG_FLOW_* */
+	__u64 cookie;
+	__u64 connect_ns;
+	__u64 request_ns; /* first byte of the current turn's request */
+	__u64 first_ns;   /* first byte of its answer, 0 before */
+	__u64 last_ns;    /* latest byte of its answer */
+	__u64 lease_ns;   /* the probe fails then; 0: not started */
+	__u64 tail;       /* last 8 bytes of the answer so far */
+	struct sg_http http;
+	__u32 rx_next; /* next expected sequence number */
+	__u32 tx_next;
+	__u32 netns;   /* inode of the network namespace */
+	__u32 turn;    /* number of the current turn, 0 before the first */
+	__u32 rx_bytes; /* of the current answer, saturating */
+	__u8 phase;  /* enum sg_phase */
+	__u8 method; /* enum sg_method */
+	__u8 outcome; /* enum sg_class, being reported */
+	__u8 cause;   /* enum sg_cause, being reported */
+	__u8 result_flags; /* SG_OUT_*, being reported */
+	__u8 effect;  /* enum sg_effect of the latest report */
+	__u8 pad[6];
+};
+
+/* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
+
+#define SG_HTTP_STATES 128
+#define SG_HTTP_CLASSES 32
+
+/* Built by answer_table_build(); every index is masked, so any content is safe. */
+struct sg_http_table {
+	__u8 class[256];                           /* of a byte */
+	__u8 next[SG_HTTP_STATES][SG_HTTP_CLASSES]; /* state */
+	__u8 effect[SG_HTTP_STATES];               /* SG_HTTP_*, on entering a state */
+	__u8 slot[SG_HTTP_STATES];                 /* enum sg_http_slot a digit goes to */
+};
+
+/* --- ev: ring buffer ------------------------------------------------------ */
+
+enum sg_event_type {
+	SG_EV_OUTCOME = 1, /* one call ended */
+	SG_EV_MOVE,        /* a breaker changed its state */
+	SG_EV_KILL,        /* please kill this socket: STOPPED, or LAST and done */
+	SG_EV_TYPE_COUNT
+};
+
+enum sg_cause {
+	SG_CAUSE_NONE,
+	SG_CAUSE_REFUSED,
+	SG_CAUSE_TIMEOUT,     /* SYN unanswered */
+	SG_CAUSE_UNREACHABLE,
+	SG_CAUSE_RESET,
+	SG_CAUSE_TRUNCATED,   /* end of stream with a request outstanding */
+	SG_CAUSE_NO_ANSWER,
+	SG_CAUSE_ABANDONED,
+	SG_CAUSE_STATUS,      /* HTTP status decided */
+	SG_CAUSE_BAD_RESPONSE,
+	SG_CAUSE_TLS,
+	SG_CAUSE_KILLED,
+	SG_CAUSE_LEASE,       /* a probe's lease ran out */
+	SG_CAUSE_ANSWER,      /* a complete answer */
+	SG_CAUSE_COUNT
+};
+
+struct sg_event {
+	__u64 t_ns;
+	__u32 type; /* enum sg_event_type */
+	__u32 server;
+	__u32 generation; /* of the outcome; of a move the new one */
+	__u32 netns;      /* inode, SG_EV_KILL */
+	__u64 cookie;     /* of the socket, 0 if none */
+	__u64 latency_ns; /* request to last byte; connect failures: since connect */
+	__u64 first_ns;   /* request to first byte */
+	__u64 retry_after_ns;
+	struct sg_move move; /* SG_EV_MOVE */
+	__u32 streak;
+	__u16 status; /* HTTP, 0 if none */
+	__u8 outcome; /* enum sg_class */
+	__u8 cause;   /* enum sg_cause */
+	__u8 flags;   /* SG_OUT_* */
+	__u8 method;  /* enum sg_method */
+	__u8 udp;     /* SG_EV_KILL */
+	__u8 effect;  /* enum sg_effect, SG_EV_OUTCOME */
+	__u8 pad[4];
+};
+
+/* --- commands: packet data of a BPF_PROG_TEST_RUN of sg_command ------------ */
+
+enum sg_command_op {
+	SG_CMD_READ = 1,  /* only the snapshot; carries out what is due by time */
+	SG_CMD_CONFIGURE, /* flags, policy, may_trip, next_open_ns */
+	SG_CMD_TRIP,      /* generation, reason: see sg_breaker_trip() */
+	SG_CMD_ORDER,     /* state, until_ns */
+	SG_CMD_RESET,
+	SG_CMD_RESTORE,   /* breaker: replaces everything, reports nothing */
+	SG_CMD_FORGET,    /* all zero: the id is free */
+	SG_CMD_COUNT
+};
+
+/* Written in place by the program; the run's return value is 0 or an errno. */
+struct sg_command {
+	__u64 magic; /* SG_COMMAND_MAGIC */
+	__u32 op;
+	__u32 server;
+	__u64 now_ns;   /* 0: the kernel's own clock */
+	__u64 until_ns;
+	__u32 generation;
+	__u32 flags;    /* SG_SRV_*, SG_CMD_CONFIGURE */
+	__u8 state;     /* enum sg_state, SG_CMD_ORDER */
+	__u8 reason;    /* enum sg_reason, SG_CMD_TRIP */
+	__u8 moved;     /* out: 1 if this changed the state; breaker.last tells how */
+	__u8 pad[5];
+	struct sg_policy policy;   /* in: CONFIGURE; out: as it is now */
+	struct sg_breaker breaker; /* in: CONFIGURE (may_trip, next_open_ns), RESTORE; out: snapshot */
+};
+
+#define SG_COMMAND_MAGIC 0x5347434d44303031ULL
+
+/* --- iterators: parameters in the map `job`, records in their output -------- */
+
+struct sg_job {
+	__u64 cookie;     /* only this socket; 0: all */
+	__u64 netns;      /* adopt: cookie of the namespace that is walked */
+	__u32 server;     /* only this server; SG_SERVERS_MAX: all */
+	__u32 pad;
+};
+
+/* What sg_find and the kill programs write per socket that is to die. */
+struct sg_victim {
+	__u64 cookie;
+	__u32 server;
+	__u32 netns; /* inode */
+	__u8 local[16];
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u16 family;
+	__u8 proto;
+	__u8 verdict; /* enum sg_victim_verdict */
+	__s32 error;  /* of bpf_sock_destroy */
+	__u32 pad;
+};
+
+enum sg_victim_verdict {
+	SG_VICTIM_LIVE, /* stays: nothing denies it */
+	SG_VICTIM_BUSY, /* dies when its turn ends */
+	SG_VICTIM_KILL,
+};
+
+/* What sg_sweep writes at the end of a pass. */
+struct sg_sweep {
+	__u64 next_ns; /* earliest time at which another pass can find something */
+	__u32 flows;
+	__u32 pending; /* flows with something outstanding */
+};
+
+#pragma GCC diagnostic pop
+
+#define SG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
+SG_ASSERT_SIZE(struct sg_ep, 32);
+SG_ASSERT_SIZE(struct sg_net, 20);
+SG_ASSERT_SIZE(struct sg_local, 24);
+SG_ASSERT_SIZE(struct sg_policy, 80);
+SG_ASSERT_SIZE(struct sg_breaker, 128);
+SG_ASSERT_SIZE(struct sg_server, 216);
+SG_ASSERT_SIZE(struct sg_move, 48);
+SG_ASSERT_SIZE(struct sg_event, 120);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Any text is a state or is refused with a message; what is restored from it obeys
+ * the caps; what is read can be written and read again.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/state.h"
+
+#define CAP_NS 900000000000ULL
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_restore(const struct state *s)
+{
+	const struct state_clock now = { 5000000000ULL, 1700000000000000000ULL, "boot-a" };
+
+	for (size_t i = 0; i < s->n_servers; i++) {
+		struct sg_breaker b;
+
+		state_server_restore(&s->servers[i], &s->saved, &now, CAP_NS, CAP_NS, &b);
+		if (b.state >= SG_STATE_COUNT || b.state == SG_HALF_OPEN || b.state == SG_SHADOW)
+			abort();
+		if (b.deadline_ns > now.boot_ns + CAP_NS || b.since_ns > now.boot_ns)
+			abort();
+		if ((b.state == SG_OPEN || b.state == SG_RAMP) && !b.deadline_ns)
+			abort();
+	}
+}
+
+static void check_again(const struct state *s)
+{
+	struct buf out CLEANUP(buf_done) = {};
+	struct buf errors CLEANUP(buf_done) = {};
+	struct state again CLEANUP(state_done) = {};
+
+	buf_init(&out, 64 << 20);
+	buf_init(&errors, 1 << 20);
+	if (state_encode(s, &out) < 0 || out.len > STATE_SIZE_MAX)
+		return;
+	if (state_decode(buf_str(&out), out.len, "again", &again, &errors) < 0 || errors.len)
+		abort();
+	if (again.n_servers != s->n_servers)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct buf errors CLEANUP(buf_done) = {};
+	struct state s CLEANUP(state_done) = {};
+	int r;
+
+	buf_init(&errors, 1 << 20);
+	r = state_decode((const char *)data, size, "fuzz", &s, &errors);
+	if (r < 0) {
+		if ((r != -EBADMSG && r != -EPROTONOSUPPORT) || !errors.len || s.servers)
+			abort();
+		return 0;
+	}
+	check_restore(&s);
+	check_again(&s);
+	return 0;
+}

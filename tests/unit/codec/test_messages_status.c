@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The status document: the exact text is the contract, so the test has it whole. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/messages.h"
+#include "unit/unit.h"
+
+#define WALL 1700000000000000000ULL /* 2023-11-14T22:13:20Z */
+
+static const char idle_server[] =
+	"{\"name\":\"files\",\"url\":null,\"group\":null,\"panic\":false,\"state\":\"closed\","
+	"\"verdict\":\"allow\",\"quarantine\":null,\"trust\":null,"
+	"\"breaker\":{\"failure_rate\":null,\"slow_rate\":null,\"consecutive_failures\":0,"
+	"\"open_remaining_s\":0.0,\"generation\":0},\"endpoints\":[],\"visibility\":\"none\","
+	"\"counters\":{\"connects\":0,\"connect_failures\":{\"refused\":0,\"timeout\":0,\"reset\":0,"
+	"\"unreachable\":0},\"requests\":0,\"responses\":{\"2xx\":0,\"3xx\":0,\"4xx\":0,\"5xx\":0},"
+	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
+	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
+	"\"dropped_packets\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
+	"\"command\":\"npx x\"}";
+
+static const char busy_server[] =
+	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
+	"\"verdict\":\"refuse\",\"quarantine\":{\"reason\":\"bad \\\"tool\\\"\","
+	"\"since\":\"2023-11-14T22:13:20.000Z\",\"until\":\"2023-11-14T22:13:21.500Z\",\"by\":\"uid 0\"},"
+	"\"trust\":{\"score\":78.7,\"band\":\"trusted\",\"performance\":0.91,\"security\":1,"
+	"\"community\":0.5,\"strikes\":2},"
+	"\"breaker\":{\"failure_rate\":0.6,\"slow_rate\":0,\"consecutive_failures\":5,"
+	"\"open_remaining_s\":12.25,\"generation\":4},"
+	"\"endpoints\":[{\"address\":\"127.0.0.1\",\"port\":3001,\"source\":\"config\"},"
+	"{\"address\":\"10.0.0.0/8\",\"port\":null,\"source\":\"network\"}],\"visibility\":\"plaintext\","
+	"\"counters\":{\"connects\":1,\"connect_failures\":{\"refused\":2,\"timeout\":3,\"reset\":4,"
+	"\"unreachable\":5},\"requests\":6,\"responses\":{\"2xx\":7,\"3xx\":8,\"4xx\":9,\"5xx\":10},"
+	"\"bad_responses\":11,\"rpc_errors\":12,\"timeouts\":13,\"denied\":14,\"would_deny\":15,"
+	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
+	"\"dropped_packets\":21},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9}}";
+
+static void fill_busy(struct status_server *s)
+{
+	static const struct status_counters counters = { 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+							 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 };
+
+	status_server_init(s);
+	snprintf(s->name, sizeof(s->name), "%s", "search");
+	s->url = strdup("http://h/mcp");
+	s->group = strdup("g");
+	s->panic = true;
+	s->state = SG_OPEN;
+	s->verdict = VERDICT_REFUSE;
+	s->quarantined = true;
+	s->quarantine =
+		(struct status_quarantine){ "bad \"tool\"", "uid 0", WALL, WALL + SECONDS(1.5) };
+	s->has_trust = true;
+	s->trust = (struct status_trust){ 78.7, "trusted", 0.91, 1, 0.5, 2 };
+	s->breaker = (struct status_breaker){ 0.6, 0, 5, SECONDS(12.25), 4 };
+	s->endpoints = calloc(2, sizeof(*s->endpoints));
+	assert_non_null(s->endpoints);
+	s->endpoints[0] = (struct status_endpoint){ "127.0.0.1", 3001, "config" };
+	s->endpoints[1] = (struct status_endpoint){ "10.0.0.0/8", 0, "network" };
+	s->n_endpoints = 2;
+	s->visibility = VISIBILITY_PLAINTEXT;
+	s->counters = counters;
+	s->latency = (struct status_latency){ 1.2, 3.4, 9.9 };
+}
+
+static void fill(struct status *s)
+{
+	*s = (struct status){ .abi = 1,
+			      .version = "0.1",
+			      .pid = 42,
+			      .observe = true,
+			      .uptime_ns = SECONDS(1.5),
+			      .selftest = "ok",
+			      .lost_events = 3 };
+	s->xdp = calloc(1, sizeof(*s->xdp));
+	s->degraded = calloc(1, sizeof(*s->degraded));
+	s->servers = calloc(2, sizeof(*s->servers));
+	assert_true(s->xdp && s->degraded && s->servers);
+	s->xdp[0] = (struct status_xdp){ "veth0", "native" };
+	s->n_xdp = 1;
+	s->degraded[0] = strdup("no kfunc");
+	s->n_degraded = 1;
+	fill_busy(&s->servers[0]);
+	status_server_init(&s->servers[1]);
+	snprintf(s->servers[1].name, sizeof(s->servers[1].name), "%s", "files");
+	s->servers[1].command = strdup("npx x");
+	s->servers[1].visibility = VISIBILITY_NONE;
+	s->n_servers = 2;
+}
+
+static void expected(struct buf *out)
+{
+	buf_init(out, 1 << 16);
+	buf_printf(
+		out,
+		"{\"abi\":1,\"daemon\":{\"version\":\"0.1\",\"pid\":42,\"mode\":\"observe\","
+		"\"uptime_s\":1.5},\"health\":{\"selftest\":\"ok\",\"xdp\":[{\"interface\":\"veth0\","
+		"\"mode\":\"native\"}],\"degraded\":[\"no kfunc\"],\"lost_events\":3},"
+		"\"servers\":[%s,%s]}",
+		busy_server, idle_server);
+}
+
+static void test_encode(void **state)
+{
+	struct buf out, want;
+	struct status s;
+
+	(void)state;
+	fill(&s);
+	expected(&want);
+	buf_init(&out, 1 << 16);
+	assert_int_equal(status_encode(&s, &out), 0);
+	assert_string_equal(buf_str(&out), buf_str(&want));
+	buf_clear(&out);
+	assert_int_equal(status_server_encode(&s.servers[0], &out), 0);
+	assert_string_equal(buf_str(&out), busy_server);
+	buf_done(&out);
+	buf_init(&out, 100);
+	assert_int_equal(status_encode(&s, &out), -EMSGSIZE);
+	buf_done(&out);
+	buf_done(&want);
+	status_done(&s);
+}
+
+/* Every member survives: what is read is written as the same text. */
+static void test_decode(void **state)
+{
+	struct buf out, want;
+	struct status s;
+
+	(void)state;
+	expected(&want);
+	buf_init(&out, 1 << 16);
+	assert_int_equal(status_decode(buf_str(&want), want.len, &s), 0);
+	assert_int_equal(status_encode(&s, &out), 0);
+	assert_string_equal(buf_str(&out), buf_str(&want));
+	status_done(&s);
+	buf_done(&want);
+	buf_done(&out);
+}
+
+static void test_decode_server(void **state)
+{
+	struct status_server s;
+
+	(void)state;
+	assert_int_equal(status_server_decode(busy_server, strlen(busy_server), &s), 0);
+	assert_string_equal(s.name, "search");
+	assert_int_equal(s.state, SG_OPEN);
+	assert_int_equal(s.counters.dropped_packets, 21);
+	assert_int_equal(s.endpoints[1].port, 0);
+	status_server_done(&s);
+}
+
+static void test_forever(void **state)
+{
+	struct status_server s, back;
+	struct buf out;
+
+	(void)state;
+	status_server_init(&s);
+	snprintf(s.name, sizeof(s.name), "%s", "a");
+	s.breaker.open_remaining_ns = STATUS_NEVER;
+	s.quarantined = true;
+	buf_init(&out, 4096);
+	assert_int_equal(status_server_encode(&s, &out), 0);
+	assert_non_null(strstr(buf_str(&out), "\"open_remaining_s\":null"));
+	assert_non_null(strstr(buf_str(&out), "\"until\":null"));
+	assert_int_equal(status_server_decode(buf_str(&out), out.len, &back), 0);
+	assert_true(back.breaker.open_remaining_ns == STATUS_NEVER);
+	assert_true(back.quarantine.until_wall_ns == STATUS_NEVER);
+	status_server_done(&back);
+	buf_done(&out);
+}
+
+static void test_tolerant(void **state)
+{
+	static const char text[] =
+		"{\"servers\":[{\"name\":\"a\",\"state\":\"molten\",\"verdict\":7,\"new\":[1],"
+		"\"endpoints\":[3,{\"port\":70000}],\"breaker\":[],\"counters\":null},null,1],"
+		"\"health\":{\"degraded\":[1,\"x\"],\"xdp\":3},\"later\":{}}";
+	struct status s;
+
+	(void)state;
+	assert_int_equal(status_decode(text, sizeof(text) - 1, &s), 0);
+	assert_int_equal(s.n_servers, 3);
+	assert_int_equal(s.servers[0].state, SG_CLOSED);
+	assert_int_equal(s.servers[0].verdict, VERDICT_ALLOW);
+	assert_int_equal(s.servers[0].n_endpoints, 2);
+	assert_int_equal(s.servers[0].endpoints[1].port, 0);
+	assert_int_equal(s.servers[0].breaker.open_remaining_ns, 0);
+	assert_true(isnan(s.servers[0].latency.p50));
+	assert_int_equal(s.n_degraded, 1);
+	assert_string_equal(s.degraded[0], "x");
+	status_done(&s);
+}
+
+static void test_garbage(void **state)
+{
+	static const char *const garbage[] = {
+		"", "{", "[]", "null", "{}", "{\"servers\":{}}", "x", "{\"servers\":[]} x"
+	};
+	struct status_server server;
+	struct status s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
+		assert_int_equal(status_decode(garbage[i], strlen(garbage[i]), &s), -EBADMSG);
+		assert_int_equal(status_server_decode(garbage[i], strlen(garbage[i]), &server),
+				 -EBADMSG);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_encode),        cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_decode_server), cmocka_unit_test(test_forever),
+		cmocka_unit_test(test_tolerant),      cmocka_unit_test(test_garbage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/status.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit/unit.h"
+
+static void test_names(void **state)
+{
+	static const char *const visibilities[] = { "plaintext", "tls_uprobe", "metadata", "none" };
+	static const char *const verdicts[] = { "allow", "refuse", "redirect", "stand_in" };
+	static const char *const events[] = { "call",    "transition", "quarantine",
+					      "release", "kill",       "alarm",
+					      "loss",    "reload",     "selftest" };
+
+	(void)state;
+	for (unsigned int i = 0; i < VISIBILITY_COUNT; i++) {
+		assert_string_equal(visibility_name((enum visibility)i), visibilities[i]);
+		assert_int_equal(visibility_from_name(visibilities[i]), i);
+	}
+	for (unsigned int i = 0; i < VERDICT_COUNT; i++) {
+		assert_string_equal(status_verdict_name((enum status_verdict)i), verdicts[i]);
+		assert_int_equal(status_verdict_from_name(verdicts[i]), i);
+	}
+	for (unsigned int i = 0; i < EVENT_TYPE_COUNT; i++) {
+		assert_string_equal(event_type_name((enum event_type)i), events[i]);
+		assert_int_equal(event_type_from_name(events[i]), i);
+	}
+	assert_string_equal(visibility_name(VISIBILITY_COUNT), "unknown");
+	assert_string_equal(status_verdict_name(VERDICT_COUNT), "unknown");
+	assert_string_equal(event_type_name(EVENT_TYPE_COUNT), "unknown");
+	assert_int_equal(visibility_from_name("unknown"), -EINVAL);
+	assert_int_equal(status_verdict_from_name(""), -EINVAL);
+	assert_int_equal(event_type_from_name("Call"), -EINVAL);
+}
+
+static void test_init_and_done(void **state)
+{
+	struct status s = { .n_servers = 1, .n_degraded = 1 };
+
+	(void)state;
+	s.servers = calloc(1, sizeof(*s.servers));
+	s.degraded = calloc(1, sizeof(*s.degraded));
+	assert_non_null(s.servers);
+	assert_non_null(s.degraded);
+	s.degraded[0] = strdup("no XDP");
+	status_server_init(&s.servers[0]);
+	assert_true(isnan(s.servers[0].breaker.failure_rate) && isnan(s.servers[0].latency.p99));
+	assert_true(s.servers[0].quarantine.until_wall_ns == STATUS_NEVER);
+	assert_int_equal(s.servers[0].state, SG_CLOSED);
+	s.servers[0].url = strdup("u");
+	s.servers[0].command = strdup("c");
+	s.servers[0].group = strdup("g");
+	status_done(&s);
+	assert_int_equal(s.n_servers, 0);
+	assert_null(s.servers);
+	status_done(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_init_and_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "io/netns.h"
+
+struct fixture {
+	struct netns *netns;
+	pid_t child; /* in a namespace of its own */
+	ino_t inode; /* that one */
+	int go[2];
+};
+
+static ino_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char path[64];
+	char c;
+
+	assert_non_null(f);
+	assert_int_equal(netns_new(&f->netns), 0);
+	*state = f;
+	if (geteuid() != 0)
+		return 0;
+	assert_int_equal(pipe(f->go), 0);
+	f->child = fork();
+	assert_true(f->child >= 0);
+	if (f->child == 0) {
+		int r = unshare(CLONE_NEWNET);
+
+		if (write(f->go[1], "x", 1) == 1 && r == 0)
+			pause();
+		_exit(0);
+	}
+	assert_int_equal(read(f->go[0], &c, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", f->child);
+	f->inode = inode_of(path);
+	return 0;
+}
+
+static void end_child(struct fixture *f)
+{
+	if (f->child <= 0)
+		return;
+	kill(f->child, SIGKILL);
+	waitpid(f->child, NULL, 0);
+	f->child = 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	end_child(f);
+	if (f->go[1]) {
+		close(f->go[0]);
+		close(f->go[1]);
+	}
+	netns_free(f->netns);
+	free(f);
+	return 0;
+}
+
+static bool lists(const struct netns *netns, ino_t inode)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < netns_count(netns); i++)
+		found += netns_inode(netns, i) == inode;
+	assert_true(found <= 1); /* each once */
+	return found == 1;
+}
+
+static void knows_its_own(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(closep) int fd = -1;
+
+	assert_int_equal(netns_count(f->netns), 1);
+	assert_int_equal(netns_home(f->netns), inode_of("/proc/self/ns/net"));
+	assert_int_equal(netns_open(f->netns, netns_home(f->netns), &fd), 0);
+	assert_true(fd >= 0);
+}
+
+static void finds_one_of_a_process(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(closep) int fd = -1;
+
+	if (!f->inode)
+		skip();
+	assert_false(lists(f->netns, f->inode));
+	assert_int_equal(netns_open(f->netns, f->inode, &fd), 0);
+	assert_true(lists(f->netns, f->inode));
+	assert_true(lists(f->netns, netns_home(f->netns)));
+}
+
+static void forgets_it_with_the_process(void **state)
+{
+	struct fixture *f = *state;
+	int fd = -1;
+
+	if (!f->inode)
+		skip();
+	assert_int_equal(netns_scan(f->netns), 0);
+	assert_true(lists(f->netns, f->inode));
+	end_child(f);
+	assert_int_equal(netns_open(f->netns, f->inode, &fd), -ENOENT);
+	assert_int_equal(fd, -1);
+	assert_false(lists(f->netns, f->inode));
+	assert_int_equal(netns_open(f->netns, 1, &fd), -ENOENT);
+}
+
+static int report(void *data)
+{
+	*(ino_t *)data = inode_of("/proc/thread-self/ns/net");
+	return 42;
+}
+
+static void calls_inside_and_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(closep) int fd = -1;
+	ino_t seen = 0;
+
+	if (!f->inode)
+		skip();
+	assert_int_equal(netns_open(f->netns, f->inode, &fd), 0);
+	assert_int_equal(netns_call(f->netns, fd, report, &seen), 42);
+	assert_int_equal(seen, f->inode);
+	assert_int_equal(inode_of("/proc/thread-self/ns/net"), netns_home(f->netns));
+	assert_int_equal(netns_call(f->netns, -1, report, &seen), -EBADF);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(knows_its_own),
+		TEST(finds_one_of_a_process),
+		TEST(forgets_it_with_the_process),
+		TEST(calls_inside_and_comes_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "io/store.h"
+
+struct fixture {
+	char base[64];
+	char dir[128];
+	struct store *store;
+};
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	snprintf(f->base, sizeof(f->base), "%s", "/tmp/sg-test-store-XXXXXX");
+	assert_non_null(mkdtemp(f->base));
+	snprintf(f->dir, sizeof(f->dir), "%s/a/b", f->base);
+	assert_int_equal(store_open(f->dir, &f->store), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	nftw(f->base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(f);
+	return 0;
+}
+
+static void check(struct store *store, const char *name, const char *expected)
+{
+	CLEANUP(freep) char *text = NULL;
+	size_t len = 0;
+
+	assert_int_equal(store_read(store, name, 4096, &text, &len), 0);
+	assert_string_equal(text, expected);
+	assert_int_equal(len, strlen(expected));
+}
+
+static void makes_private_directory(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	assert_int_equal(stat(f->dir, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void writes_replaces_and_removes(void **state)
+{
+	struct fixture *f = *state;
+	char *text = NULL;
+	char path[256];
+	struct stat st;
+
+	assert_int_equal(store_read(f->store, "state", 10, &text, NULL), -ENOENT);
+	assert_int_equal(store_write(f->store, "state", "old", 3), 0);
+	check(f->store, "state", "old");
+	assert_int_equal(store_write(f->store, "state", "newer", 5), 0);
+	check(f->store, "state", "newer");
+	snprintf(path, sizeof(path), "%s/state", f->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	snprintf(path, sizeof(path), "%s/.state.new", f->dir);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(store_remove(f->store, "state"), 0);
+	assert_int_equal(store_remove(f->store, "state"), 0);
+	assert_int_equal(store_read(f->store, "state", 10, &text, NULL), -ENOENT);
+	assert_null(text);
+}
+
+static void ignores_what_a_crash_left(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(closep) int fd = -1;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/.state.new", f->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "half a", 6), 6);
+	assert_int_equal(store_write(f->store, "state", "whole", 5), 0);
+	check(f->store, "state", "whole");
+}
+
+static void caps_what_it_reads(void **state)
+{
+	struct fixture *f = *state;
+	char *text = NULL;
+
+	assert_int_equal(store_write(f->store, "state", "12345", 5), 0);
+	assert_int_equal(store_read(f->store, "state", 4, &text, NULL), -EFBIG);
+	assert_null(text);
+	assert_int_equal(store_read(f->store, "state", 5, &text, NULL), 0);
+	free(text);
+}
+
+static void refuses_names_that_leave_the_directory(void **state)
+{
+	struct fixture *f = *state;
+	char *text = NULL;
+
+	assert_int_equal(store_write(f->store, "../x", "", 0), -EINVAL);
+	assert_int_equal(store_write(f->store, "..", "", 0), -EINVAL);
+	assert_int_equal(store_write(f->store, "", "", 0), -EINVAL);
+	assert_int_equal(store_read(f->store, "a/b", 1, &text, NULL), -EINVAL);
+	assert_int_equal(store_remove(f->store, ".hidden"), -EINVAL);
+}
+
+static void refuses_links_and_directories(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	char *text = NULL;
+
+	snprintf(path, sizeof(path), "%s/link", f->dir);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(store_read(f->store, "link", 65536, &text, NULL), -ELOOP);
+	assert_int_equal(store_write(f->store, "link", "x", 1), 0); /* replaces the link itself */
+	check(f->store, "link", "x");
+	snprintf(path, sizeof(path), "%s/sub", f->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(store_read(f->store, "sub", 65536, &text, NULL), -EINVAL);
+	assert_true(store_write(f->store, "sub", "x", 1) < 0);
+	snprintf(path, sizeof(path), "%s/.sub.new", f->dir);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void refuses_a_directory_that_others_write(void **state)
+{
+	struct fixture *f = *state;
+	struct store *second = NULL;
+
+	assert_int_equal(chmod(f->dir, 0770), 0);
+	assert_int_equal(store_open(f->dir, &second), -EPERM);
+	assert_int_equal(chmod(f->dir, 0755), 0);
+	assert_int_equal(store_open(f->dir, &second), 0);
+	store_close(second);
+}
+
+static void says_when_a_file_is_in_the_way(void **state)
+{
+	struct fixture *f = *state;
+	struct store *second = NULL;
+	char path[256];
+
+	assert_int_equal(store_write(f->store, "file", "x", 1), 0);
+	snprintf(path, sizeof(path), "%s/file/below", f->dir);
+	assert_int_equal(store_open(path, &second), -ENOTDIR);
+	snprintf(path, sizeof(path), "%s/file", f->dir);
+	assert_int_equal(store_open(path, &second), -ENOTDIR);
+	assert_null(second);
+}
+
+/* In a mount namespace of its own: a file system that is full, then read-only. */
+static int on_small_tmpfs(const char *dir)
+{
+	CLEANUP(store_closep) struct store *store = NULL;
+	CLEANUP(freep) char *big = calloc(1, 1 << 20);
+	CLEANUP(freep) char *text = NULL;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", dir, "tmpfs", 0, "size=64k,mode=0700") < 0)
+		return 77;
+	if (store_open(dir, &store) < 0 || store_write(store, "state", "good", 4) < 0)
+		return 1;
+	if (store_write(store, "state", big, 1 << 20) != -ENOSPC)
+		return 2;
+	if (store_read(store, "state", 100, &text, NULL) < 0 || strcmp(text, "good"))
+		return 3;
+	if (faccessat(AT_FDCWD, dir, R_OK, 0) < 0)
+		return 4;
+	/* What did not fit is not left behind to fill the file system. */
+	if (store_write(store, "state", "good2", 5) < 0)
+		return 5;
+	if (mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0)
+		return 6;
+	return store_write(store, "state", "x", 1) == -EROFS ? 0 : 7;
+}
+
+static void survives_full_and_read_only(void **state)
+{
+	struct fixture *f = *state;
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(on_small_tmpfs(f->dir));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void says_when_not_permitted(void **state)
+{
+	struct fixture *f = *state;
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct store *store = NULL;
+		char path[256];
+
+		snprintf(path, sizeof(path), "%s/mine", f->base);
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		_exit(store_open(path, &store) == -EACCES ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(makes_private_directory),
+		TEST(writes_replaces_and_removes),
+		TEST(ignores_what_a_crash_left),
+		TEST(caps_what_it_reads),
+		TEST(refuses_names_that_leave_the_directory),
+		TEST(refuses_links_and_directories),
+		TEST(refuses_a_directory_that_others_write),
+		TEST(says_when_a_file_is_in_the_way),
+		TEST(survives_full_and_read_only),
+		TEST(says_when_not_permitted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

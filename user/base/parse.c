@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Strict parsers of numbers and durations, and the guess at a mistyped word. */
+#include "base/parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define DURATION_MAX_SECONDS (10.0L * 366 * 86400)
+#define WORD_MAX 64
+
+int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	unsigned long long value;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -EINVAL;
+	errno = 0;
+	value = strtoull(s, &end, 10);
+	if (*end)
+		return -EINVAL;
+	if (errno == ERANGE || value < min || value > max)
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
+/* A decimal number without white space, hexadecimal digits, "inf" or "nan". */
+static bool parse_decimal(const char *s, long double *ret, const char **ret_end)
+{
+	size_t sign = *s == '-' || *s == '+';
+	char *end;
+
+	if (!isdigit((unsigned char)s[sign]) && s[sign] != '.')
+		return false;
+	if (s[sign] == '0' && (s[sign + 1] == 'x' || s[sign + 1] == 'X'))
+		return false;
+	*ret = strtold(s, &end);
+	*ret_end = end;
+	return end != s;
+}
+
+int parse_double(const char *s, double min, double max, double *ret)
+{
+	const char *end;
+	long double value;
+
+	if (!parse_decimal(s, &value, &end) || *end)
+		return -EINVAL;
+	if (!isfinite((double)value) || (double)value < min || (double)value > max)
+		return -ERANGE;
+	*ret = (double)value;
+	return 0;
+}
+
+int parse_duration(const char *s, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		double seconds;
+	} units[] = {
+		{ "", 1 }, { "s", 1 }, { "ms", 0.001 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 },
+	};
+	const char *end;
+	long double value;
+
+	if (!parse_decimal(s, &value, &end))
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].unit) != 0)
+			continue;
+		value *= units[i].seconds;
+		if (!(value >= 0 && value <= DURATION_MAX_SECONDS))
+			return -ERANGE;
+		*ret_ns = (uint64_t)(value * NS_PER_SEC + 0.5L);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Below a minute: milliseconds without trailing zeros, never zero for something. */
+static void format_seconds(char *out, size_t size, uint64_t ms)
+{
+	char text[16];
+	size_t len;
+
+	snprintf(text, sizeof(text), "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
+	len = strlen(text);
+	while (text[len - 1] == '0')
+		len--;
+	if (text[len - 1] == '.')
+		len--;
+	snprintf(out, size, "%.*s s", (int)len, text);
+}
+
+char *format_duration(char *out, size_t size, uint64_t ns)
+{
+	static const struct {
+		char unit;
+		unsigned int seconds;
+	} units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+	uint64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS >= NS_PER_MS / 2);
+	uint64_t seconds;
+	size_t i = 0;
+
+	if (ns && !ms)
+		ms = 1;
+	if (ms < 60000) {
+		format_seconds(out, size, ms);
+		return out;
+	}
+	seconds = (ms + 500) / 1000;
+	while (seconds < units[i].seconds)
+		i++;
+	if (i + 1 < ARRAY_SIZE(units) && seconds % units[i].seconds / units[i + 1].seconds)
+		snprintf(out, size, "%" PRIu64 "%c %" PRIu64 "%c", seconds / units[i].seconds,
+			 units[i].unit, seconds % units[i].seconds / units[i + 1].seconds,
+			 units[i + 1].unit);
+	else
+		snprintf(out, size, "%" PRIu64 "%c", seconds / units[i].seconds, units[i].unit);
+	return out;
+}
+
+static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
+{
+	unsigned int m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Edits (insert, delete, replace, swap neighbours) from a to b; both shorter than WORD_MAX. */
+static unsigned int word_distance(const char *a, const char *b)
+{
+	unsigned int row[3][WORD_MAX + 1];
+	unsigned int *before = row[0], *last = row[1], *now = row[2];
+	size_t la = strlen(a), lb = strlen(b);
+
+	memset(row, 0, sizeof(row));
+	for (size_t j = 0; j <= lb; j++)
+		last[j] = (unsigned int)j;
+	for (size_t i = 1; i <= la; i++) {
+		unsigned int *spare = before;
+
+		now[0] = (unsigned int)i;
+		for (size_t j = 1; j <= lb; j++) {
+			unsigned int differ = tolower((unsigned char)a[i - 1]) !=
+					      tolower((unsigned char)b[j - 1]);
+
+			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + differ);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < now[j])
+				now[j] = before[j - 2] + 1;
+		}
+		before = last;
+		last = now;
+		now = spare;
+	}
+	return last[lb];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates)
+{
+	unsigned int limit = (unsigned int)(strlen(word) + 2) / 3;
+	unsigned int best = limit + 1;
+	const char *ret = NULL;
+
+	if (strlen(word) >= WORD_MAX)
+		return NULL;
+	for (; *candidates; candidates++) {
+		unsigned int distance;
+
+		if (strlen(*candidates) >= WORD_MAX)
+			continue;
+		distance = word_distance(word, *candidates);
+		if (distance < best) {
+			best = distance;
+			ret = *candidates;
+		}
+	}
+	return ret;
+}

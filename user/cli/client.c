@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "cli/response.h"
+#include "codec/messages.h"
+
+#define TIMEOUT_S 15
+#define LINE_MAX_BYTES 65536U
+
+struct call {
+	const struct client_request *request;
+	struct client_reply *reply;
+	struct response response;
+	struct buf line; /* the beginning of one that is not whole yet */
+};
+
+static int dial(const char *path, int *ret)
+{
+	const struct timeval limit = { .tv_sec = TIMEOUT_S };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	CLEANUP(closep) int fd = -1;
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sun.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Also bounds connect(), which waits while the daemon's queue is full. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static int send_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int send_request(int fd, const struct client_request *q)
+{
+	struct buf text CLEANUP(buf_done) = { 0 };
+	size_t len = q->body ? strlen(q->body) : 0;
+	int r;
+
+	buf_init(&text, len + 16384);
+	buf_printf(&text, "%s %s HTTP/1.1\r\nHost: switchgear\r\nConnection: close\r\n", q->method,
+		   q->target);
+	if (q->body || !strcmp(q->method, "POST"))
+		buf_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", len);
+	buf_puts(&text, "\r\n");
+	if (q->body)
+		buf_append(&text, q->body, len);
+	r = buf_error(&text);
+	return r < 0 ? r : send_all(fd, buf_str(&text), text.len);
+}
+
+/* --- the answer's body ------------------------------------------------------- */
+
+static int take_lines(struct call *call, const char *data, size_t len)
+{
+	const char *feed;
+
+	while ((feed = memchr(data, '\n', len))) {
+		size_t n = (size_t)(feed - data);
+		int r;
+
+		buf_append(&call->line, data, n);
+		r = buf_error(&call->line);
+		if (r == 0 && call->line.len)
+			r = call->request->line(call->request->data, buf_str(&call->line),
+						call->line.len);
+		if (r < 0)
+			return r;
+		buf_clear(&call->line);
+		data += n + 1;
+		len -= n + 1;
+	}
+	buf_append(&call->line, data, len);
+	return buf_error(&call->line);
+}
+
+static int take_body(void *data, const char *piece, size_t len)
+{
+	struct call *call = data;
+
+	if (call->request->line && call->response.status < 300)
+		return take_lines(call, piece, len);
+	buf_append(&call->reply->body, piece, len);
+	return buf_error(&call->reply->body);
+}
+
+static int receive(int fd, struct call *call)
+{
+	bool endless = false;
+	char data[16384];
+
+	for (;;) {
+		ssize_t n = recv(fd, data, sizeof(data), 0);
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN && endless)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (n == 0)
+			return response_end(&call->response);
+		r = response_feed(&call->response, data, (size_t)n);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		/* A stream that has begun may be silent for as long as it likes. */
+		endless = call->request->line && call->response.state > RESPONSE_HEADER;
+	}
+}
+
+int client_call(const struct client_request *request, struct client_reply *ret, bool *ret_connected)
+{
+	struct call call = { .request = request, .reply = ret };
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	*ret_connected = false;
+	ret->status = 0;
+	buf_init(&ret->body, REPLY_SIZE_MAX);
+	buf_init(&call.line, LINE_MAX_BYTES);
+	response_init(&call.response, take_body, &call);
+	r = dial(request->socket, &fd);
+	if (r < 0)
+		return r;
+	*ret_connected = true;
+	r = send_request(fd, request);
+	/* A server that turns clients away answers before it has read the request. */
+	if (r == 0 || r == -EPIPE)
+		r = receive(fd, &call);
+	ret->status = call.response.status;
+	buf_done(&call.line);
+	return r;
+}
+
+void client_encode(struct buf *out, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		    strchr("-._~", c))
+			buf_putc(out, (char)c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+}

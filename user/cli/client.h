@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One request to the daemon over its Unix socket, and its answer. */
+#ifndef SWITCHGEAR_CLI_CLIENT_H
+#define SWITCHGEAR_CLI_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+/* Takes one line of a stream, without its line feed; 0 or -errno, which ends it. */
+typedef int client_line_fn(void *data, const char *line, size_t len);
+
+struct client_request {
+	const char *socket; /* path */
+	const char *method;
+	const char *target; /* percent-encoded path and query */
+	const char *body;   /* NULL: none */
+	/* Where lines of a 2xx answer go as they come, without a time limit; NULL: all to `body`. */
+	client_line_fn *line;
+	void *data;
+};
+
+struct client_reply {
+	unsigned int status;
+	struct buf body; /* of every other answer */
+};
+
+/*
+ * 0 when an answer came, whatever it says. -ENOENT, -ECONNREFUSED, -EACCES and
+ * others: could not connect (*ret_connected false). -ETIMEDOUT, -EPIPE,
+ * -EBADMSG and others: connected, but no whole answer came. The caller frees
+ * ret->body in each case with buf_done(); it is initialised here.
+ */
+int client_call(const struct client_request *request, struct client_reply *ret,
+		bool *ret_connected) MUST_CHECK;
+
+/* Appends s with everything but unreserved characters as %XX. */
+void client_encode(struct buf *out, const char *s);
+
+#endif

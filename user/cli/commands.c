@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of commands, and the help that is made from it. */
+#include <string.h>
+
+#include "cli/command.h"
+
+#define BIT(id) (1U << (id))
+
+const struct command cli_commands[] = {
+	{ .name = "status",
+	  .operands = "",
+	  .run = run_status,
+	  .summary = "the daemon's health and all servers",
+	  .help = "CALLS counts requests, FAIL connects and calls that failed, DENIED connects that\n"
+		  "were refused. P50 and P95 are times from a request to the end of its answer.\n" },
+	{ .name = "show",
+	  .operands = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .run = run_show,
+	  .summary = "everything about one server" },
+	{ .name = "quarantine",
+	  .operands = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
+	  .required = BIT(OPTION_REASON),
+	  .run = run_quarantine,
+	  .summary = "cut a server off: refuse connects, kill connections, drop packets",
+	  .help = "Reports how many connections were killed and how many are left. Fails (1) when\n"
+		  "any is left. Without --for it holds until `switchgear release NAME`, with or\n"
+		  "without the daemon.\n" },
+	{ .name = "release",
+	  .operands = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .run = run_order,
+	  .summary = "end a quarantine" },
+	{ .name = "trip",
+	  .operands = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .options = BIT(OPTION_FOR),
+	  .run = run_order,
+	  .summary = "open a server's breaker by hand",
+	  .help = "When --for ends the server is probed like after any opening. Without --for it\n"
+		  "stays open until `switchgear reset NAME`.\n" },
+	{ .name = "reset",
+	  .operands = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .run = run_order,
+	  .summary = "close a server's breaker and forget its history; ends trip and force" },
+	{ .name = "force",
+	  .operands = "NAME closed|shadow|disabled",
+	  .least = 2,
+	  .most = 2,
+	  .options = BIT(OPTION_FOR),
+	  .run = run_order,
+	  .summary = "overrule a server's breaker",
+	  .help = "closed    let everything through, count on\n"
+		  "shadow    decide and report as usual, refuse nothing\n"
+		  "disabled  let everything through, count nothing\n"
+		  "Ends with --for or `switchgear reset NAME`.\n" },
+	{ .name = "events",
+	  .operands = "",
+	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
+		     BIT(OPTION_CALLS),
+	  .run = run_events,
+	  .summary = "what happened: transitions, quarantines, kills, alarms" },
+	{ .name = "selftest",
+	  .operands = "",
+	  .run = run_selftest,
+	  .summary = "prove with a canary that enforcement works; fails (1) if it does not" },
+	{ .name = "metrics",
+	  .operands = "",
+	  .run = run_metrics,
+	  .summary = "the metrics, as Prometheus gets them" },
+	{ .name = "detach",
+	  .operands = "",
+	  .run = run_detach,
+	  .summary = "remove everything from the kernel and end the daemon",
+	  .help = "Nothing is enforced afterwards, quarantines included. Without a daemon the pin\n"
+		  "directory is removed by this command itself.\n" },
+	{ .name = "help",
+	  .operands = "[COMMAND]",
+	  .most = 1,
+	  .run = run_help,
+	  .summary = "this list, or all about one command" },
+	{ .name = "complete",
+	  .operands = "",
+	  .hidden = true,
+	  .run = run_complete,
+	  .summary = "server names, for the shell's completion" },
+};
+const size_t cli_commands_n = ARRAY_SIZE(cli_commands);
+
+static void print_option(size_t id)
+{
+	const struct option_spec *o = &args_options[id];
+	char left[32];
+
+	snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
+		 o->value ? o->value : "");
+	printf("  %-16s %s\n", left, o->help);
+}
+
+static void help_all(void)
+{
+	printf("usage: switchgear [OPTIONS] COMMAND ...\n\n");
+	for (size_t i = 0; i < cli_commands_n; i++) {
+		const struct command *c = &cli_commands[i];
+		char left[64];
+
+		if (c->hidden)
+			continue;
+		snprintf(left, sizeof(left), "%s %s", c->name, c->operands);
+		printf("  %-34s %s\n", left, c->summary);
+	}
+	printf("\nOptions of every command:\n");
+	for (size_t id = 0; id < OPTION_COUNT; id++)
+		if (args_options[id].global)
+			print_option(id);
+	printf("\nExit status: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 not permitted.\n"
+	       "`switchgear help COMMAND` tells more.\n");
+}
+
+static void help_one(const struct command *c)
+{
+	printf("usage: switchgear %s%s%s", c->name, *c->operands ? " " : "", c->operands);
+	for (size_t id = 0; id < OPTION_COUNT; id++) {
+		const struct option_spec *o = &args_options[id];
+		bool must = c->required & BIT(id);
+
+		if (c->options & BIT(id))
+			printf(" %s--%s%s%s%s", must ? "" : "[", o->name, o->value ? " " : "",
+			       o->value ? o->value : "", must ? "" : "]");
+	}
+	printf(" [--json]\n\n%s\n", c->summary);
+	if (c->help)
+		printf("\n%s", c->help);
+	if (c->options)
+		printf("\nOptions:\n");
+	for (size_t id = 0; id < OPTION_COUNT; id++)
+		if (c->options & BIT(id))
+			print_option(id);
+}
+
+/* `help`, `help COMMAND`, `COMMAND --help`, `--help` */
+int run_help(struct context *context)
+{
+	const struct args *args = &context->args;
+	const struct command *c = args->command;
+	char message[256];
+
+	if (c && c->run == run_help)
+		c = args->operands ? args_find(cli_commands, cli_commands_n, args->operand[0])
+				   : NULL;
+	if (c) {
+		help_one(c);
+		return EXIT_DONE;
+	}
+	if (args->command && args->operands) {
+		snprintf(message, sizeof(message), "there is no command \"%.64s\"",
+			 args->operand[0]);
+		return command_fail(context, EXIT_USAGE, "usage", message,
+				    "`switchgear help` lists them");
+	}
+	help_all();
+	return EXIT_DONE;
+}

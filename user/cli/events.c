@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `events`: the daemon's lines as they come, as JSON or a line each for people. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "cli/command.h"
+#include "cli/text.h"
+#include "codec/messages.h"
+#include "core/names.h"
+
+#define LINE_TEXT_MAX 4096U
+
+static enum colour event_colour(const struct event *e)
+{
+	switch (e->type) {
+	case EVENT_TRANSITION:
+		return e->to == SG_OPEN || e->to == SG_FORCED_OPEN ? COLOUR_BAD
+		       : e->to == SG_CLOSED                        ? COLOUR_GOOD
+								   : COLOUR_WARN;
+	case EVENT_QUARANTINE:
+	case EVENT_ALARM:
+		return COLOUR_BAD;
+	case EVENT_LOSS:
+		return COLOUR_WARN;
+	case EVENT_SELFTEST:
+		return e->ok ? COLOUR_GOOD : COLOUR_BAD;
+	default:
+		return COLOUR_NONE;
+	}
+}
+
+static void describe_call(const struct event *e, struct buf *out)
+{
+	buf_printf(out, "%s (%s)", class_name(e->outcome), cause_name(e->cause));
+	if (e->status)
+		buf_printf(out, ", HTTP %u", e->status);
+	if (e->latency_ns != STATUS_NEVER) {
+		buf_puts(out, ", ");
+		text_milliseconds(out, (double)e->latency_ns / 1e6);
+	}
+}
+
+static void describe_transition(const struct event *e, struct buf *out)
+{
+	char text[64];
+
+	buf_printf(out, "%s -> %s (%s", state_name(e->from), state_name(e->to),
+		   reason_name(e->reason));
+	if (isfinite(e->failure_rate))
+		buf_printf(out, ", %.0f %% failed", e->failure_rate * 100);
+	if (isfinite(e->slow_rate) && e->slow_rate > 0)
+		buf_printf(out, ", %.0f %% slow", e->slow_rate * 100);
+	if (e->calls)
+		buf_printf(out, ", %" PRIu32 " calls", e->calls);
+	buf_putc(out, ')');
+	if (e->open_ns == STATUS_NEVER)
+		buf_puts(out, ", until undone");
+	else if (e->open_ns)
+		buf_printf(out, ", for %s", format_duration(text, sizeof(text), e->open_ns));
+}
+
+static void describe_quarantine(const struct event *e, struct buf *out)
+{
+	char text[32];
+
+	buf_printf(out, "quarantined: %s, %" PRIu32 " killed, %" PRIu32 " survivors", e->text,
+		   e->killed, e->survivors);
+	if (e->until_wall_ns && e->until_wall_ns != STATUS_NEVER)
+		buf_printf(out, ", until %s", clock_format(text, sizeof(text), e->until_wall_ns));
+}
+
+static void describe(const struct event *e, struct buf *out)
+{
+	switch (e->type) {
+	case EVENT_CALL:
+		describe_call(e, out);
+		break;
+	case EVENT_TRANSITION:
+		describe_transition(e, out);
+		break;
+	case EVENT_QUARANTINE:
+		describe_quarantine(e, out);
+		break;
+	case EVENT_KILL:
+		buf_printf(out, "%" PRIu32 " killed, %" PRIu32 " busy, %" PRIu32 " survivors",
+			   e->killed, e->busy, e->survivors);
+		break;
+	case EVENT_LOSS:
+		buf_printf(out, "%" PRIu64 " events are missing here", e->count);
+		break;
+	case EVENT_SELFTEST:
+		buf_printf(out, "%s%s%s", e->ok ? "ok" : "FAILED", *e->text ? ": " : "", e->text);
+		break;
+	default:
+		buf_puts(out, e->text);
+		break;
+	}
+	if (*e->by)
+		buf_printf(out, " (by %s)", e->by);
+}
+
+static int print_event(const struct context *context, const struct event *e)
+{
+	struct buf text CLEANUP(buf_done) = { 0 };
+	struct buf safe CLEANUP(buf_done) = { 0 };
+	char when[32];
+
+	buf_init(&text, LINE_TEXT_MAX);
+	buf_init(&safe, LINE_TEXT_MAX * 4);
+	buf_printf(&text, "%-10s  %s%s%s  ", event_type_name(e->type), *e->server ? e->server : "-",
+		   *e->tool ? "/" : "", e->tool);
+	describe(e, &text);
+	text_escape(&safe, buf_str(&text));
+	printf("%s  %s%s%s\n", clock_format(when, sizeof(when), e->wall_ns),
+	       text_begin(event_colour(e), context->coloured), buf_str(&safe),
+	       text_end(event_colour(e), context->coloured));
+	return buf_error(&safe);
+}
+
+static int take_line(void *data, const char *line, size_t len)
+{
+	const struct context *context = data;
+	struct event e;
+	int r;
+
+	if (context->args.json) {
+		printf("%s\n", line);
+	} else {
+		r = event_decode(line, len, &e);
+		if (r < 0 && r != -ENOTSUP) /* a newer daemon's type is passed over */
+			return r;
+		if (r == 0 && print_event(context, &e) < 0)
+			return -ENOMEM;
+	}
+	/* Whoever follows wants the line now; nobody who reads any more ends it. */
+	return fflush(stdout) != 0 ? -ECANCELED : 0;
+}
+
+int run_events(struct context *context)
+{
+	const struct args *args = &context->args;
+	struct buf target CLEANUP(buf_done) = { 0 };
+
+	buf_init(&target, 16384);
+	buf_printf(&target, "/v1/events?follow=%d&calls=%d", args->follow, args->calls);
+	if (args->since_ns != SINCE_ALL)
+		buf_printf(&target, "&since=%" PRIu64 ".%09" PRIu64,
+			   args->since_ns / (uint64_t)NS_PER_SEC,
+			   args->since_ns % (uint64_t)NS_PER_SEC);
+	if (args->server) {
+		buf_puts(&target, "&server=");
+		client_encode(&target, args->server);
+	}
+	if (buf_error(&target) < 0)
+		return command_fail(context, EXIT_USAGE, "usage", "--server is too long", "");
+	return command_stream(context, buf_str(&target), take_line, context);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "codec/clients.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "codec/jsonget.h"
+
+#define CLIENTS_DEPTH_MAX 100U
+#define CLIENT_ARG_MAX 4096U
+
+const struct client_place client_places[] = {
+	{ "Claude Code",
+	  CLIENT_HOME,
+	  ".claude.json",
+	  "CLAUDE_CONFIG_DIR",
+	  { "mcpServers", "projects/*/mcpServers" } },
+	{ "Claude Code", CLIENT_ROOT, "/etc/claude-code/managed-mcp.json", NULL, { "mcpServers" } },
+	{ "Claude Code", CLIENT_PROJECT, ".mcp.json", NULL, { "mcpServers", "" } },
+	{ "Claude Desktop",
+	  CLIENT_CONFIG,
+	  "Claude/claude_desktop_config.json",
+	  NULL,
+	  { "mcpServers" } },
+	{ "VS Code", CLIENT_CONFIG, "Code/User/mcp.json", NULL, { "servers", "mcpServers" } },
+	{ "VS Code", CLIENT_CONFIG, "Code/User/settings.json", NULL, { "mcp/servers" } },
+	{ "VS Code", CLIENT_PROJECT, ".vscode/mcp.json", NULL, { "servers", "mcpServers" } },
+	{ "GitHub Copilot", CLIENT_HOME, ".copilot/mcp-config.json", NULL, { "mcpServers" } },
+	{ "Cursor", CLIENT_HOME, ".cursor/mcp.json", NULL, { "mcpServers" } },
+	{ "Cursor", CLIENT_PROJECT, ".cursor/mcp.json", NULL, { "mcpServers" } },
+	{ "Windsurf", CLIENT_HOME, ".codeium/windsurf/mcp_config.json", NULL, { "mcpServers" } },
+	{ "Antigravity",
+	  CLIENT_HOME,
+	  ".gemini/antigravity/mcp_config.json",
+	  NULL,
+	  { "mcpServers" } },
+	{ "Gemini CLI", CLIENT_HOME, ".gemini/settings.json", NULL, { "mcpServers" } },
+	{ "Gemini CLI", CLIENT_PROJECT, ".gemini/settings.json", NULL, { "mcpServers" } },
+	{ "Codex", CLIENT_HOME, ".codex/config.toml", "CODEX_HOME", { NULL } },
+	{ "Codex", CLIENT_PROJECT, ".codex/config.toml", NULL, { NULL } },
+	{ "Zed", CLIENT_CONFIG, "zed/settings.json", NULL, { "context_servers" } },
+	{ "OpenCode", CLIENT_CONFIG, "opencode/opencode.json", NULL, { "mcp" } },
+	{ "OpenCode", CLIENT_CONFIG, "opencode/opencode.jsonc", NULL, { "mcp" } },
+	{ "OpenCode", CLIENT_HOME, ".opencode/opencode.json", NULL, { "mcp" } },
+	{ "Kiro", CLIENT_HOME, ".kiro/settings/mcp.json", NULL, { "mcpServers" } },
+	{ "Cline",
+	  CLIENT_CONFIG,
+	  "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+	  NULL,
+	  { "mcpServers" } },
+	{ "Roo Code",
+	  CLIENT_CONFIG,
+	  "Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+	  NULL,
+	  { "mcpServers" } },
+	{ "Goose", CLIENT_CONFIG, "goose/config.yaml", NULL, { NULL } },
+	{ "Continue", CLIENT_HOME, ".continue/config.yaml", NULL, { NULL } },
+	{ "LM Studio", CLIENT_HOME, ".lmstudio/mcp.json", NULL, { "mcpServers" } },
+	{ "Factory", CLIENT_HOME, ".factory/mcp.json", NULL, { "mcpServers" } },
+	{ "Kimi", CLIENT_HOME, ".kimi/mcp.json", NULL, { "mcpServers" } },
+	{ "Amp", CLIENT_CONFIG, "amp/settings.json", NULL, { "amp.mcpServers" } },
+};
+const size_t client_places_count = ARRAY_SIZE(client_places);
+
+static void server_done(struct client_server *s)
+{
+	free(s->name);
+	free(s->scope);
+	free(s->url);
+	free(s->command);
+	config_list_done(&s->args);
+}
+
+void client_list_done(struct client_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		server_done(&list->v[i]);
+	free(list->v);
+	*list = (struct client_list){ 0 };
+}
+
+static int list_push(struct client_list *list, struct client_server *s)
+{
+	struct client_server *v;
+
+	if (list->n >= CLIENTS_FOUND_MAX) {
+		server_done(s);
+		return 0;
+	}
+	v = reallocarray(list->v, list->n + 1, sizeof(*v));
+	if (!v) {
+		server_done(s);
+		return -ENOMEM;
+	}
+	list->v = v;
+	list->v[list->n++] = *s;
+	return 0;
+}
+
+/* What is known while one file is read. */
+struct reading {
+	const struct client_place *place;
+	const struct config_env *env;
+	struct client_list *list;
+	const char *scope;
+};
+
+/* The origin alone where variables went in: what they hold may be a secret. */
+static char *url_keep(const struct url *u, bool expanded)
+{
+	char *end = expanded ? strchr(strstr(u->bare, "://") + 3, '/') : NULL;
+
+	return strndup(u->bare, end ? (size_t)(end - u->bare) + 1 : strlen(u->bare));
+}
+
+static int use_url(const struct reading *rd, const char *text, struct client_server *s)
+{
+	struct buf expanded CLEANUP(buf_done) = {};
+	struct url url CLEANUP(url_done) = {};
+	const char *why = NULL;
+	char variable[64];
+	int r;
+
+	buf_init(&expanded, URL_TEXT_MAX);
+	r = expand_variables(text, rd->env ? rd->env->lookup : NULL, rd->env ? rd->env->arg : NULL,
+			     &expanded, variable, sizeof(variable));
+	if (r == -ENOENT)
+		why = "its URL holds a variable that is not set here";
+	else if (r == -EINVAL)
+		why = "its URL holds a value that only the client knows";
+	else if (r == -EMSGSIZE)
+		why = "its URL is too long";
+	if (!r)
+		r = url_parse(buf_str(&expanded), &url, &why);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		s->skipped = why;
+		return 0;
+	}
+	s->url = url_keep(&url, strstr(text, "${") != NULL);
+	return s->url ? 0 : -ENOMEM;
+}
+
+/* Collects arguments as they are: those of `list` from `first` on. */
+static int args_read(const struct json_object *list, size_t first, struct config_list *ret)
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	if (n > CONFIG_ARGS_MAX)
+		n = CONFIG_ARGS_MAX;
+	if (n <= first)
+		return 0;
+	ret->v = calloc(n - first, sizeof(*ret->v));
+	if (!ret->v)
+		return -ENOMEM;
+	for (size_t i = first; i < n; i++) {
+		struct json_object *arg = json_object_array_get_idx(list, i);
+
+		if (!json_object_is_type(arg, json_type_string))
+			continue;
+		ret->v[ret->n] = strdup(json_object_get_string(arg));
+		if (!ret->v[ret->n])
+			return -ENOMEM;
+		ret->n++;
+	}
+	return 0;
+}
+
+static int args_redact(struct config_list *args)
+{
+	bool secret = false;
+
+	for (size_t i = 0; i < args->n; i++) {
+		struct buf shown CLEANUP(buf_done) = {};
+		char *text;
+
+		buf_init(&shown, CLIENT_ARG_MAX);
+		secret = command_print_arg(args->v[i], secret, &shown);
+		text = shown.error ? strdup("***") : strdup(buf_str(&shown));
+		if (!text)
+			return -ENOMEM;
+		free(args->v[i]);
+		args->v[i] = text;
+	}
+	return 0;
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static int use_command(const struct reading *rd, const char *command,
+		       const struct json_object *list, size_t first, struct client_server *s)
+{
+	const char *remote;
+	int r = args_read(list, first, &s->args);
+
+	if (r < 0)
+		return r;
+	remote = command_remote_url(command, (const char *const *)s->args.v, s->args.n);
+	if (remote) {
+		r = use_url(rd, remote, s);
+		config_list_done(&s->args);
+		return r;
+	}
+	if (!*command || strlen(command) > CLIENT_ARG_MAX || has_control(command)) {
+		s->skipped = "its command is empty, too long or has control characters";
+		return 0;
+	}
+	s->command = strdup(command);
+	return s->command ? args_redact(&s->args) : -ENOMEM;
+}
+
+static const char *find_url(const struct json_object *obj)
+{
+	static const char *const keys[] = { "url", "serverUrl", "httpUrl", "uri" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *url = jget_text(obj, keys[i], NULL);
+
+		if (url)
+			return url;
+	}
+	return NULL;
+}
+
+static int read_entry(const struct reading *rd, struct json_object *obj, struct client_server *s)
+{
+	struct json_object *command = jget(obj, "command");
+	const char *url = find_url(obj);
+	const char *first = "";
+
+	if (!json_object_is_type(obj, json_type_object)) {
+		s->skipped = "it is not an object";
+		return 0;
+	}
+	if (jget_bool(obj, "disabled", false) || !jget_bool(obj, "enabled", true)) {
+		s->skipped = "it is disabled";
+		return 0;
+	}
+	if (url)
+		return use_url(rd, url, s);
+	if (json_object_is_type(command, json_type_string))
+		return use_command(rd, json_object_get_string(command), jget_list(obj, "args"), 0,
+				   s);
+	if (json_object_is_type(command, json_type_object))
+		return use_command(rd, jget_text(command, "path", ""), jget_list(command, "args"),
+				   0, s);
+	if (json_object_is_type(command, json_type_array)) {
+		struct json_object *word = json_object_array_get_idx(command, 0);
+
+		if (json_object_is_type(word, json_type_string))
+			first = json_object_get_string(word);
+		return use_command(rd, first, command, 1, s);
+	}
+	s->skipped = "it has neither a URL nor a command";
+	return 0;
+}
+
+static int read_servers(const struct reading *rd, struct json_object *servers)
+{
+	int r;
+
+	if (!json_object_is_type(servers, json_type_object))
+		return 0;
+	json_object_object_foreach(servers, name, obj)
+	{
+		struct client_server s = { .client = rd->place->client, .name = strdup(name) };
+
+		if (rd->scope)
+			s.scope = strdup(rd->scope);
+		r = !s.name || (rd->scope && !s.scope) ? -ENOMEM : read_entry(rd, obj, &s);
+		if (r < 0) {
+			server_done(&s);
+			return r;
+		}
+		r = list_push(rd->list, &s);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Follows `path`, a container of the table, and reads what it leads to. */
+static int read_container(struct reading *rd, struct json_object *obj, const char *path)
+{
+	size_t n = strcspn(path, "/");
+	const char *rest = path[n] ? path + n + 1 : "";
+	char key[64];
+	int r = 0;
+
+	if (!n)
+		return read_servers(rd, obj);
+	if (!json_object_is_type(obj, json_type_object) || n >= sizeof(key))
+		return 0;
+	memcpy(key, path, n);
+	key[n] = '\0';
+	if (strcmp(key, "*"))
+		return read_container(rd, jget(obj, key), rest);
+	json_object_object_foreach(obj, scope, member)
+	{
+		rd->scope = scope;
+		r = read_container(rd, member, rest);
+		if (r < 0)
+			break;
+	}
+	rd->scope = NULL;
+	return r;
+}
+
+int clients_parse(const struct client_place *place, const char *text, size_t len,
+		  const struct config_env *env, struct client_list *list)
+{
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	struct reading rd = { .place = place, .env = env, .list = list };
+	int r;
+
+	if (!place->containers[0])
+		return -ENOTSUP;
+	if (len > CLIENTS_SIZE_MAX)
+		return -EBADMSG;
+	r = json_parse(text, len, CLIENTS_DEPTH_MAX, &root);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(place->containers) && place->containers[i]; i++) {
+		if (!*place->containers[i] && jget(root, place->containers[0]))
+			break;
+		r = read_container(&rd, root, place->containers[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

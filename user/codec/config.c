@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The document as a whole. */
+#include "codec/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/config_read.h"
+#include "codec/jsonget.h"
+
+#define RESOLVE_DEFAULT_NS (30 * NS_PER_SEC)
+#define DAY_NS (86400 * NS_PER_SEC)
+
+static const char *const on_open_words[] = { "refuse", "stand_in", "fallback", NULL };
+_Static_assert(ARRAY_SIZE(on_open_words) == ON_OPEN_COUNT + 1, "an on_open has no name");
+
+const char *on_open_name(enum on_open on_open)
+{
+	return on_open < ON_OPEN_COUNT ? on_open_words[on_open] : "unknown";
+}
+
+int config_on_open(struct config_reader *r, const struct config_value *v)
+{
+	return config_word(r, v, on_open_words);
+}
+
+void config_list_done(struct config_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+	*list = (struct config_list){ 0 };
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->n_servers; i++)
+		config_server_done(&config->servers[i]);
+	free(config->servers);
+	free(config->cgroup);
+	free(config->pin_dir);
+	free(config->socket);
+	free(config->state_dir);
+	free(config->metrics);
+	free(config->api_group);
+	config_list_done(&config->interfaces);
+	free(config);
+}
+
+const struct config_server *config_find(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_servers; i++) {
+		if (!strcmp(config->servers[i].name, name))
+			return &config->servers[i];
+	}
+	return NULL;
+}
+
+/* --- names -------------------------------------------------------------------- */
+
+/* Characters that reorder, hide or break text: U+0080 to U+009F, zero-width and
+ * bidirectional controls, line separators. The text is UTF-8. */
+static bool has_invisible(const char *name)
+{
+	static const char *const ranges[][2] = {
+		{ "\xc2\x80", "\xc2\x9f" },         { "\xe2\x80\x8b", "\xe2\x80\x8f" },
+		{ "\xe2\x80\xa8", "\xe2\x80\xae" }, { "\xe2\x81\xa0", "\xe2\x81\xaf" },
+		{ "\xef\xbb\xbf", "\xef\xbb\xbf" },
+	};
+
+	for (const char *p = name; *p; p++) {
+		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+			size_t n = strlen(ranges[i][0]);
+
+			if (strnlen(p, n) == n && memcmp(p, ranges[i][0], n) >= 0 &&
+			    memcmp(p, ranges[i][1], n) <= 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool config_check_name(struct config_reader *r, const struct json_path *path, bool value,
+		       const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!n)
+		return config_complain(r, path, value, "empty; give it a name");
+	if (n >= SG_NAME_LEN)
+		return config_complain(r, path, value,
+				       "the name has %zu bytes; at most %d are allowed", n,
+				       SG_NAME_LEN - 1);
+	for (const char *p = name; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return config_complain(r, path, value,
+					       "control characters are not allowed in a name");
+	}
+	if (has_invisible(name))
+		return config_complain(r, path, value,
+				       "invisible characters are not allowed in a name");
+	if (name[0] == ' ' || name[n - 1] == ' ')
+		return config_complain(r, path, value, "a name must not begin or end with a space");
+	return true;
+}
+
+/* --- servers ------------------------------------------------------------------- */
+
+static bool is_disabled(const struct json_object *obj)
+{
+	return jget_bool(obj, "disabled", false) || !jget_bool(obj, "enabled", true) ||
+	       !jget_bool(obj, "isActive", true);
+}
+
+static bool read_server(struct config_reader *r, const struct config_value *v,
+			struct config *config)
+{
+	struct config_server *server = &config->servers[config->n_servers];
+
+	if (!config_check_name(r, &v->path, false, v->path.key))
+		return false;
+	config->n_servers++;
+	snprintf(server->name, sizeof(server->name), "%s", v->path.key);
+	return config_read_server(r, v, config, server);
+}
+
+static bool read_servers(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target)
+{
+	struct config *config = target;
+	size_t n = 0;
+	bool good = true;
+
+	(void)key;
+	if (!config_is(r, v, json_type_object, "an object of servers { \"NAME\": { } }"))
+		return false;
+	json_object_object_foreach(v->obj, counted, counted_obj)
+	{
+		(void)counted;
+		n += !is_disabled(counted_obj);
+	}
+	if (n > config->limit_servers)
+		return config_complain(
+			r, &v->path, false,
+			"%zu servers; at most %u are allowed here (limits.servers, up "
+			"to %u)",
+			n, config->limit_servers, CONFIG_SERVERS_MAX);
+	config->servers = calloc(n ? n : 1, sizeof(*config->servers));
+	if (!config->servers)
+		return config_no_memory(r);
+	json_object_object_foreach(v->obj, name, obj)
+	{
+		struct config_value child = { { &v->path, name, 0 }, obj };
+
+		if (!is_disabled(obj))
+			good &= read_server(r, &child, config);
+	}
+	return good;
+}
+
+/* --- the document's own keys ----------------------------------------------------- */
+
+static bool read_mode(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	static const char *const words[] = { "enforce", "observe", NULL };
+	int word = config_word(r, v, words);
+
+	(void)key;
+	((struct config *)target)->observe = word == 1;
+	return word >= 0;
+}
+
+static bool read_api_read(struct config_reader *r, const struct config_value *v,
+			  const struct config_key *key, void *target)
+{
+	static const char *const words[] = { "all", "group", NULL };
+	int word = config_word(r, v, words);
+
+	(void)key;
+	((struct config *)target)->api_read_group = word == 1;
+	return word >= 0;
+}
+
+static bool read_metrics(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target)
+{
+	const char *text = config_text(r, v);
+	struct addr addr;
+	uint16_t port;
+
+	if (!text)
+		return false;
+	if (strcmp(text, "off") && parse_addr_port(text, &addr, &port) < 0)
+		return config_complain(
+			r, &v->path, true,
+			"\"%s\" is not an address; write \"127.0.0.1:9464\" or \"off\"", text);
+	return config_read_text(r, v, key, target);
+}
+
+static bool read_path(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	const char *text = config_text(r, v);
+
+	if (!text)
+		return false;
+	if (*text != '/')
+		return config_complain(r, &v->path, true, "not an absolute path; begin it with /");
+	return config_read_text(r, v, key, target);
+}
+
+static bool read_cgroup(struct config_reader *r, const struct config_value *v,
+			const struct config_key *key, void *target)
+{
+	const char *text = config_text(r, v);
+
+	if (text && !strcmp(text, "auto"))
+		return true;
+	return text && read_path(r, v, key, target);
+}
+
+static bool read_interfaces(struct config_reader *r, const struct config_value *v,
+			    const struct config_key *key, void *target)
+{
+	const struct config_list *list = &((struct config *)target)->interfaces;
+
+	if (!config_read_list(r, v, key, target))
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		struct json_path path = { &v->path, NULL, i };
+		size_t n = strlen(list->v[i]);
+
+		if (!n || n > 15 || strpbrk(list->v[i], "/ "))
+			return config_complain(r, &path, true,
+					       "\"%s\" is not the name of an interface",
+					       list->v[i]);
+	}
+	return true;
+}
+
+static bool read_limits(struct config_reader *r, const struct config_value *v,
+			const struct config_key *key, void *target)
+{
+	static const struct config_key table[] = {
+		{ "endpoints", config_read_u32, offsetof(struct config, limit_endpoints), 1,
+		  1U << 22 },
+		{ "servers", config_read_u32, offsetof(struct config, limit_servers), 1,
+		  CONFIG_SERVERS_MAX },
+	};
+	static const struct config_keys keys = { .keys = table, .n = ARRAY_SIZE(table) };
+
+	(void)key;
+	return config_read_object(r, v, &keys, target);
+}
+
+static bool read_default_breaker(struct config_reader *r, const struct config_value *v,
+				 const struct config_key *key, void *target)
+{
+	struct config *config = target;
+
+	(void)key;
+	return config_read_breaker(r, v, &config->policy) &&
+	       config_check_policy(r, &v->path, &config->policy);
+}
+
+static bool read_default_trust(struct config_reader *r, const struct config_value *v,
+			       const struct config_key *key, void *target)
+{
+	(void)key;
+	(void)target;
+	return config_read_trust(r, v);
+}
+
+static bool read_default_on_open(struct config_reader *r, const struct config_value *v,
+				 const struct config_key *key, void *target)
+{
+	struct config *config = target;
+	int word = config_on_open(r, v);
+
+	(void)key;
+	if (word < 0)
+		return false;
+	config->on_open = (enum on_open)word;
+	config->has_on_open = true;
+	return true;
+}
+
+static bool read_defaults(struct config_reader *r, const struct config_value *v,
+			  const struct config_key *key, void *target)
+{
+	static const struct config_key table[] = {
+		{ "breaker", read_default_breaker, 0, 0, 0 },
+		{ "trust", read_default_trust, 0, 0, 0 },
+		{ "on_open", read_default_on_open, 0, 0, 0 },
+	};
+	static const struct config_keys keys = { .keys = table, .n = ARRAY_SIZE(table) };
+
+	(void)key;
+	return config_read_object(r, v, &keys, target);
+}
+
+static bool read_foreign_servers(struct config_reader *r, const struct config_value *v,
+				 const struct config_key *key, void *target)
+{
+	(void)key;
+	(void)target;
+	return config_complain(
+		r, &v->path, false,
+		"this client's key for its servers is \"mcpServers\" here; rename it");
+}
+
+/* Read in this order, not the file's: the servers need what stands before them. */
+static const struct config_key document_keys[] = {
+	{ "mode", read_mode, 0, 0, 0 },
+	{ "cgroup", read_cgroup, offsetof(struct config, cgroup), 0, 0 },
+	{ "interfaces", read_interfaces, offsetof(struct config, interfaces), 0,
+	  CONFIG_INTERFACES_MAX },
+	{ "pin_dir", read_path, offsetof(struct config, pin_dir), 0, 0 },
+	{ "socket", read_path, offsetof(struct config, socket), 0, 0 },
+	{ "state_dir", read_path, offsetof(struct config, state_dir), 0, 0 },
+	{ "metrics", read_metrics, offsetof(struct config, metrics), 0, 0 },
+	{ "api_read", read_api_read, 0, 0, 0 },
+	{ "api_group", config_read_text, offsetof(struct config, api_group), 0, 0 },
+	{ "resolve_seconds", config_read_duration, offsetof(struct config, resolve_ns), NS_PER_SEC,
+	  DAY_NS },
+	{ "limits", read_limits, 0, 0, 0 },
+	{ "defaults", read_defaults, 0, 0, 0 },
+	{ "mcpServers", read_servers, 0, 0, 0 },
+};
+
+/* Other keys of clients' files, and what they are told. */
+static const struct config_key client_keys[] = {
+	{ "$schema", NULL, 0, 0, 0 },
+	{ "inputs", NULL, 0, 0, 0 },
+	{ "globalShortcut", NULL, 0, 0, 0 },
+	{ "servers", read_foreign_servers, 0, 0, 0 },
+	{ "context_servers", read_foreign_servers, 0, 0, 0 },
+	{ "mcp", read_foreign_servers, 0, 0, 0 },
+};
+
+static const struct config_key *key_find(const struct config_key *keys, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	}
+	return NULL;
+}
+
+static void read_document(struct config_reader *r, struct json_object *root, struct config *config)
+{
+	static const struct config_keys keys = { .keys = document_keys,
+						 .n = ARRAY_SIZE(document_keys) };
+	struct config_value whole = { .obj = root };
+
+	if (!json_object_is_type(root, json_type_object)) {
+		config_complain(r, NULL, true,
+				"a configuration is an object: { \"mcpServers\": { } }");
+		return;
+	}
+	json_object_object_foreach(whole.obj, name, member)
+	{
+		struct config_value v = { { NULL, name, 0 }, member };
+		const struct config_key *foreign =
+			key_find(client_keys, ARRAY_SIZE(client_keys), name);
+
+		if (foreign && foreign->read)
+			foreign->read(r, &v, foreign, config);
+		else if (!foreign && !key_find(document_keys, ARRAY_SIZE(document_keys), name))
+			config_unknown_key(r, &v.path, &keys);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(document_keys); i++) {
+		const struct config_key *key = &document_keys[i];
+		struct config_value v = { { NULL, key->name, 0 }, NULL };
+
+		if (json_object_object_get_ex(root, key->name, &v.obj))
+			key->read(r, &v, key, config);
+	}
+}
+
+/* --- all of it ------------------------------------------------------------------ */
+
+static int parse_tree(struct config_reader *r, struct json_object **ret)
+{
+	struct jsonpos_fault fault;
+	int e;
+
+	if (r->len > CONFIG_SIZE_MAX) {
+		buf_printf(r->errors, "%s: %zu bytes; a configuration may have at most %u\n",
+			   r->file, r->len, CONFIG_SIZE_MAX);
+		return -EINVAL;
+	}
+	e = jsonpos_check(r->text, r->len, CONFIG_DEPTH_MAX, &fault);
+	if (e == -ENOMEM)
+		return e;
+	if (e < 0) {
+		buf_printf(r->errors, "%s:%u:%u: %s\n", r->file, fault.at.line, fault.at.column,
+			   fault.what);
+		return -EINVAL;
+	}
+	e = json_parse(r->text, r->len, CONFIG_DEPTH_MAX + 1, ret);
+	if (e == -EBADMSG) {
+		buf_printf(r->errors, "%s: not JSON; check the syntax\n", r->file);
+		return -EINVAL;
+	}
+	return e;
+}
+
+int config_parse(const char *text, size_t len, const char *file, const struct config_env *env,
+		 struct config **ret, struct buf *errors)
+{
+	struct config_reader r = {
+		.text = text, .len = len, .file = file, .env = env, .errors = errors
+	};
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	struct config *config CLEANUP(config_freep) = NULL;
+	int e = parse_tree(&r, &root);
+
+	if (e < 0)
+		return e;
+	config = calloc(1, sizeof(*config));
+	if (!config)
+		return -ENOMEM;
+	config->policy = breaker_policy_defaults();
+	config->limit_endpoints = SG_ENDPOINTS_DEFAULT;
+	config->limit_servers = CONFIG_SERVERS_MAX;
+	config->resolve_ns = RESOLVE_DEFAULT_NS;
+	read_document(&r, root, config);
+	if (!r.n_errors)
+		config_check_across(&r, config);
+	if (r.no_memory)
+		return -ENOMEM;
+	if (r.n_errors)
+		return -EINVAL;
+	*ret = TAKE_PTR(config);
+	return 0;
+}

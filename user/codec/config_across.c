@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What can only be said about two servers: of one configuration, or of two. */
+#include <errno.h>
+#include <string.h>
+
+#include "codec/config_read.h"
+
+static void check_fallback(struct config_reader *r, const struct config *config,
+			   const struct config_server *s, size_t i, const struct json_path *list)
+{
+	struct json_path path = { list, NULL, i };
+	const char *name = s->fallback.v[i];
+	const struct config_server *other = config_find(config, name);
+
+	if (!strcmp(name, s->name)) {
+		config_complain(r, &path, true,
+				"a server cannot be its own fallback; name another");
+		return;
+	}
+	if (!other) {
+		config_complain(
+			r, &path, true,
+			"no enabled server is called \"%s\" in mcpServers; add it or correct "
+			"the name",
+			name);
+		return;
+	}
+	if (!other->has_url)
+		config_complain(
+			r, &path, true,
+			"\"%s\" has no URL, so nothing can be redirected to it; name a server "
+			"with one",
+			name);
+	for (size_t j = 0; j < i; j++) {
+		if (!strcmp(s->fallback.v[j], name))
+			config_complain(r, &path, true, "\"%s\" is in the list already; remove it",
+					name);
+	}
+}
+
+static int endpoint_compare(const struct config_server *a, const struct config_server *b)
+{
+	int c = strcmp(a->host, b->host);
+
+	return c ? c : (a->port > b->port) - (a->port < b->port);
+}
+
+static int endpoint_order(const void *a, const void *b)
+{
+	const struct config_server *x = *(const struct config_server *const *)a;
+	const struct config_server *y = *(const struct config_server *const *)b;
+	int c = endpoint_compare(x, y);
+
+	return c ? c : (x > y) - (x < y);
+}
+
+/* The kernel knows servers by address and port only: two URLs of one host and
+ * port are one server to it. */
+static void find_same_endpoints(struct config_reader *r, struct config *config)
+{
+	struct config_server **order CLEANUP(freep) = NULL;
+	struct json_path servers = { NULL, "mcpServers", 0 };
+	size_t n = 0;
+	size_t first = 0;
+
+	order = calloc(config->n_servers + 1, sizeof(*order));
+	if (!order) {
+		config_no_memory(r);
+		return;
+	}
+	for (size_t i = 0; i < config->n_servers; i++) {
+		if (config->servers[i].has_url)
+			order[n++] = &config->servers[i];
+	}
+	qsort(order, n, sizeof(*order), endpoint_order);
+	for (size_t i = 1; i < n; i++) {
+		struct json_path path = { &servers, order[i]->name, 0 };
+
+		if (endpoint_compare(order[first], order[i])) {
+			first = i;
+			continue;
+		}
+		order[i]->same_endpoint = (size_t)(order[first] - config->servers);
+		config_warn(r, &path,
+			    "has the same host and port as \"%s\"; one breaker, that of "
+			    "\"%s\", covers both",
+			    order[first]->name, order[first]->name);
+	}
+}
+
+void config_check_across(struct config_reader *r, struct config *config)
+{
+	struct json_path servers = { NULL, "mcpServers", 0 };
+
+	for (size_t i = 0; i < config->n_servers; i++) {
+		const struct config_server *s = &config->servers[i];
+		struct json_path server = { &servers, s->name, 0 };
+		struct json_path list = { &server, "fallback", 0 };
+
+		for (size_t j = 0; j < s->fallback.n; j++)
+			check_fallback(r, config, s, j, &list);
+	}
+	find_same_endpoints(r, config);
+}
+
+/* --- what a reload has to touch ---------------------------------------------------- */
+
+static bool text_differs(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+static bool list_differs(const struct config_list *a, const struct config_list *b)
+{
+	if (a->n != b->n)
+		return true;
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->v[i], b->v[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool networks_differ(const struct config_server *a, const struct config_server *b)
+{
+	if (a->n_networks != b->n_networks)
+		return true;
+	for (size_t i = 0; i < a->n_networks; i++) {
+		if (a->networks[i].prefix != b->networks[i].prefix ||
+		    memcmp(&a->networks[i].addr, &b->networks[i].addr, sizeof(struct addr)))
+			return true;
+	}
+	return false;
+}
+
+static bool policy_differs(const struct breaker_policy *a, const struct breaker_policy *b)
+{
+	for (size_t i = 0; i < POLICY_KEY_COUNT; i++) {
+		if (policy_key_get(a, &policy_keys[i]) != policy_key_get(b, &policy_keys[i]))
+			return true;
+	}
+	return false;
+}
+
+unsigned int config_server_diff(const struct config_server *a, const struct config_server *b)
+{
+	unsigned int diff = 0;
+
+	if (a->has_url != b->has_url || endpoint_compare(a, b) || networks_differ(a, b) ||
+	    a->scheme != b->scheme || !a->command_shown != !b->command_shown ||
+	    (a->same_endpoint == CONFIG_UNIQUE) != (b->same_endpoint == CONFIG_UNIQUE))
+		diff |= CONFIG_DIFF_ENDPOINTS;
+	if (policy_differs(&a->policy, &b->policy) || a->deny_errno != b->deny_errno)
+		diff |= CONFIG_DIFF_POLICY;
+	if (a->on_open != b->on_open || list_differs(&a->fallback, &b->fallback) ||
+	    text_differs(a->group, b->group))
+		diff |= CONFIG_DIFF_ROUTE;
+	if (text_differs(a->url_shown, b->url_shown) ||
+	    text_differs(a->command_shown, b->command_shown) || a->inspect_tls != b->inspect_tls ||
+	    list_differs(&a->idempotent_tools, &b->idempotent_tools) ||
+	    text_differs(a->local_unit, b->local_unit) ||
+	    text_differs(a->local_cgroup, b->local_cgroup) ||
+	    text_differs(a->local_listen, b->local_listen))
+		diff |= CONFIG_DIFF_SHOWN;
+	return diff;
+}

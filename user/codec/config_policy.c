@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The `breaker` and `trust` objects. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/config_read.h"
+
+static bool read_seconds(struct config_reader *r, const struct config_value *v, double *ret)
+{
+	uint64_t ns;
+
+	if (!config_duration(r, v, 0, UINT64_MAX - 1, &ns))
+		return false;
+	*ret = (double)ns / (double)NS_PER_SEC;
+	return true;
+}
+
+static bool read_parameter(struct config_reader *r, const struct config_value *v,
+			   const struct policy_key *key, struct breaker_policy *policy)
+{
+	char why[200] = "";
+	double value = 0;
+
+	if (key->type == POLICY_FLAG) {
+		if (!config_is(r, v, json_type_boolean, "true or false"))
+			return false;
+		value = json_object_get_boolean(v->obj);
+	} else if (key->type == POLICY_SECONDS && json_object_is_type(v->obj, json_type_string)) {
+		if (!read_seconds(r, v, &value))
+			return false;
+	} else {
+		if (!json_object_is_type(v->obj, json_type_double) &&
+		    !config_is(r, v, json_type_int, "a number"))
+			return false;
+		value = json_object_get_double(v->obj);
+	}
+	if (policy_key_set(policy, key, value, why, sizeof(why)) < 0)
+		return config_complain(r, &v->path, true, "%s", why);
+	return true;
+}
+
+int config_read_breaker_key(struct config_reader *r, const struct config_value *v,
+			    struct breaker_policy *policy)
+{
+	const struct policy_key *key = policy_key_find(v->path.key);
+
+	return key ? read_parameter(r, v, key, policy) : -ENOENT;
+}
+
+static int other_is_parameter(struct config_reader *r, const struct config_value *v, void *target)
+{
+	return config_read_breaker_key(r, v, target);
+}
+
+bool config_read_breaker(struct config_reader *r, const struct config_value *v,
+			 struct breaker_policy *policy)
+{
+	static const struct config_keys keys = { NULL, 0, other_is_parameter, true };
+
+	return config_read_object(r, v, &keys, policy);
+}
+
+bool config_check_policy(struct config_reader *r, const struct json_path *path,
+			 const struct breaker_policy *policy)
+{
+	char why[256];
+
+	if (breaker_policy_check(policy, why, sizeof(why)) >= 0)
+		return true;
+	return config_complain(r, path, false, "%s", why);
+}
+
+static bool read_number(struct config_reader *r, const struct config_value *v,
+			const struct config_key *key, void *target)
+{
+	(void)key;
+	(void)target;
+	return json_object_is_type(v->obj, json_type_double) ||
+	       config_is(r, v, json_type_int, "a number");
+}
+
+static bool read_flag(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	(void)key;
+	(void)target;
+	return config_is(r, v, json_type_boolean, "true or false");
+}
+
+#define NUMBER(name)                       \
+	{                                  \
+		name, read_number, 0, 0, 0 \
+	}
+
+bool config_read_trust(struct config_reader *r, const struct config_value *v)
+{
+	static const struct config_key table[] = {
+		NUMBER("prior"),
+		NUMBER("prior_weight"),
+		NUMBER("fast_half_life_seconds"),
+		NUMBER("fast_cap"),
+		NUMBER("slow_half_life_seconds"),
+		NUMBER("slow_cap"),
+		NUMBER("hard_weight"),
+		NUMBER("soft_weight"),
+		NUMBER("latency_target_seconds"),
+		NUMBER("evidence_cap"),
+		NUMBER("evidence_bucket_seconds"),
+		NUMBER("trusted"),
+		NUMBER("trusted_leave"),
+		NUMBER("dwell_seconds"),
+		NUMBER("dwell_max_seconds"),
+		NUMBER("quarantine_confidence"),
+		NUMBER("community_weight"),
+		NUMBER("unknown_pool"),
+		NUMBER("path_decay"),
+		NUMBER("path_depth"),
+		NUMBER("negative_weight"),
+		NUMBER("rating_half_life_days"),
+		NUMBER("unscanned"),
+		NUMBER("scan_max_age_days"),
+		NUMBER("security_rise_per_day"),
+		NUMBER("scar_days"),
+		NUMBER("watch"),
+		NUMBER("watch_return"),
+		NUMBER("strike_penalty"),
+		NUMBER("strike_max"),
+		NUMBER("strike_decay_days"),
+		{ "auto_quarantine", read_flag, 0, 0, 0 },
+	};
+	static const struct config_keys keys = { .keys = table, .n = ARRAY_SIZE(table) };
+
+	return config_read_object(r, v, &keys, NULL);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "codec/config_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "codec/jsonget.h"
+
+static void print_place(struct config_reader *r, const struct json_path *path, bool value)
+{
+	struct jsonpos pos = jsonpos_find(r->text, r->len, path, value);
+
+	buf_puts(r->errors, r->file);
+	if (pos.line)
+		buf_printf(r->errors, ":%u:%u", pos.line, pos.column);
+	buf_puts(r->errors, ": ");
+}
+
+static void print_path(struct config_reader *r, const struct json_path *path)
+{
+	if (!path)
+		return;
+	json_path_print(path, r->errors);
+	buf_puts(r->errors, ": ");
+}
+
+bool config_complain(struct config_reader *r, const struct json_path *path, bool value,
+		     const char *fmt, ...)
+{
+	va_list ap;
+
+	r->n_errors++;
+	if (r->n_errors > CONFIG_ERRORS_MAX) {
+		if (r->n_errors == CONFIG_ERRORS_MAX + 1)
+			buf_printf(r->errors, "%s: there are more errors; correct these first\n",
+				   r->file);
+		return false;
+	}
+	print_place(r, path, value);
+	print_path(r, path);
+	va_start(ap, fmt);
+	buf_vprintf(r->errors, fmt, ap);
+	va_end(ap);
+	buf_putc(r->errors, '\n');
+	return false;
+}
+
+void config_warn(struct config_reader *r, const struct json_path *path, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (++r->n_warnings > CONFIG_ERRORS_MAX)
+		return;
+	print_place(r, path, false);
+	buf_puts(r->errors, "warning: ");
+	print_path(r, path);
+	va_start(ap, fmt);
+	buf_vprintf(r->errors, fmt, ap);
+	va_end(ap);
+	buf_putc(r->errors, '\n');
+}
+
+bool config_no_memory(struct config_reader *r)
+{
+	r->no_memory = true;
+	r->n_errors++;
+	return false;
+}
+
+static const char *type_word(enum json_type type)
+{
+	static const char *const words[] = {
+		[json_type_null] = "null",        [json_type_boolean] = "true or false",
+		[json_type_double] = "a number",  [json_type_int] = "a number",
+		[json_type_object] = "an object", [json_type_array] = "a list",
+		[json_type_string] = "text",
+	};
+
+	return words[type];
+}
+
+bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
+	       const char *wanted)
+{
+	if (json_object_is_type(v->obj, type))
+		return true;
+	return config_complain(r, &v->path, true, "this is %s; %s is expected",
+			       type_word(json_object_get_type(v->obj)), wanted);
+}
+
+bool config_unknown_key(struct config_reader *r, const struct json_path *path,
+			const struct config_keys *keys)
+{
+	const char *names[CONFIG_KEYS_MAX + 1];
+	const char *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < keys->n && n < CONFIG_KEYS_MAX; i++)
+		names[n++] = keys->keys[i].name;
+	for (size_t i = 0; keys->breaker_keys && i < POLICY_KEY_COUNT && n < CONFIG_KEYS_MAX; i++)
+		names[n++] = policy_keys[i].name;
+	names[n] = NULL;
+	near = nearest_word(path->key, names);
+	if (near)
+		return config_complain(r, path, false, "unknown key; did you mean \"%s\"?", near);
+	return config_complain(r, path, false,
+			       "unknown key; remove it, or see switchgear.json(5) for the keys");
+}
+
+static bool read_member(struct config_reader *r, const struct config_value *v,
+			const struct config_keys *keys, void *target)
+{
+	int own = -ENOENT;
+
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct config_key *key = &keys->keys[i];
+
+		if (!strcmp(key->name, v->path.key))
+			return !key->read || key->read(r, v, key, target);
+	}
+	if (keys->other)
+		own = keys->other(r, v, target);
+	if (own != -ENOENT)
+		return own == 1;
+	return config_unknown_key(r, &v->path, keys);
+}
+
+bool config_read_object(struct config_reader *r, const struct config_value *v,
+			const struct config_keys *keys, void *target)
+{
+	bool good = config_is(r, v, json_type_object, "an object { }");
+	bool root = !v->path.up && !v->path.key;
+
+	if (!good)
+		return false;
+	json_object_object_foreach(v->obj, name, member)
+	{
+		struct config_value child = { { root ? NULL : &v->path, name, 0 }, member };
+
+		good &= read_member(r, &child, keys, target);
+	}
+	return good;
+}
+
+bool config_read_bool(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	if (!config_is(r, v, json_type_boolean, "true or false"))
+		return false;
+	*(bool *)((char *)target + key->offset) = json_object_get_boolean(v->obj);
+	return true;
+}
+
+bool config_read_u32(struct config_reader *r, const struct config_value *v,
+		     const struct config_key *key, void *target)
+{
+	int64_t value;
+
+	if (!config_is(r, v, json_type_int, "a whole number"))
+		return false;
+	value = json_object_get_int64(v->obj);
+	if (value < (int64_t)key->min || value > (int64_t)key->max)
+		return config_complain(r, &v->path, true,
+				       "out of range; %" PRIu64 " to %" PRIu64 " is allowed",
+				       key->min, key->max);
+	*(uint32_t *)((char *)target + key->offset) = (uint32_t)value;
+	return true;
+}
+
+const char *config_text(struct config_reader *r, const struct config_value *v)
+{
+	const char *text;
+	size_t len;
+
+	if (!config_is(r, v, json_type_string, "text in double quotes"))
+		return NULL;
+	text = json_object_get_string(v->obj);
+	len = (size_t)json_object_get_string_len(v->obj);
+	if (len > CONFIG_TEXT_MAX) {
+		config_complain(r, &v->path, true, "longer than %u bytes", CONFIG_TEXT_MAX);
+		return NULL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+			config_complain(r, &v->path, true, "control characters are not allowed");
+			return NULL;
+		}
+	}
+	return text;
+}
+
+bool config_duration(struct config_reader *r, const struct config_value *v, uint64_t min,
+		     uint64_t max, uint64_t *ret_ns)
+{
+	char low[32], high[32];
+	double seconds;
+	uint64_t ns;
+
+	if (json_object_is_type(v->obj, json_type_string)) {
+		if (parse_duration(json_object_get_string(v->obj), &ns) < 0)
+			return config_complain(
+				r, &v->path, true,
+				"not a duration; write seconds, or 90s, 10m, 2h, 1d");
+	} else {
+		if (!json_object_is_type(v->obj, json_type_double) &&
+		    !config_is(r, v, json_type_int, "a number of seconds"))
+			return false;
+		seconds = json_object_get_double(v->obj);
+		ns = seconds < 0 || !isfinite(seconds) ? UINT64_MAX : seconds_to_ns(seconds);
+	}
+	if (ns < min || ns > max)
+		return config_complain(r, &v->path, true, "out of range; %s to %s is allowed",
+				       format_duration(low, sizeof(low), min),
+				       format_duration(high, sizeof(high), max));
+	*ret_ns = ns;
+	return true;
+}
+
+bool config_read_duration(struct config_reader *r, const struct config_value *v,
+			  const struct config_key *key, void *target)
+{
+	return config_duration(r, v, key->min, key->max,
+			       (uint64_t *)((char *)target + key->offset));
+}
+
+int config_word(struct config_reader *r, const struct config_value *v, const char *const *words)
+{
+	struct buf list CLEANUP(buf_done) = {};
+	const char *text = config_text(r, v);
+
+	if (!text)
+		return -1;
+	buf_init(&list, 512);
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text))
+			return i;
+		buf_printf(&list, "%s\"%s\"", i ? ", " : "", words[i]);
+	}
+	config_complain(r, &v->path, true, "\"%s\" is none of %s", text, buf_str(&list));
+	return -1;
+}
+
+bool config_read_text(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	char **member = (char **)((char *)target + key->offset);
+	const char *text = config_text(r, v);
+	char *copy;
+
+	if (!text)
+		return false;
+	if (!*text)
+		return config_complain(r, &v->path, true, "empty; leave the key out instead");
+	copy = strdup(text);
+	if (!copy)
+		return config_no_memory(r);
+	free(*member);
+	*member = copy;
+	return true;
+}
+
+bool config_read_list(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	struct config_list *list = (struct config_list *)((char *)target + key->offset);
+	size_t n;
+
+	if (!config_is(r, v, json_type_array, "a list [ ] of texts"))
+		return false;
+	n = json_object_array_length(v->obj);
+	if (n > key->max)
+		return config_complain(r, &v->path, true,
+				       "%zu entries; at most %" PRIu64 " are allowed", n, key->max);
+	config_list_done(list);
+	list->v = calloc(n ? n : 1, sizeof(*list->v));
+	if (!list->v)
+		return config_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		struct config_value item = { { &v->path, NULL, i },
+					     json_object_array_get_idx(v->obj, i) };
+		const char *text = config_text(r, &item);
+
+		if (!text)
+			return false;
+		list->v[i] = strdup(text);
+		if (!list->v[i])
+			return config_no_memory(r);
+		list->n++;
+	}
+	return true;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How the configuration's parts are read: keys as data, each with its reader,
+ * its place in a struct and its limits. Internal to config*.c. Readers return
+ * false after they have complained, and go on with the next key, so that one run
+ * reports several mistakes.
+ */
+#ifndef SWITCHGEAR_CODEC_CONFIG_READ_H
+#define SWITCHGEAR_CODEC_CONFIG_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "codec/config.h"
+#include "codec/jsonpos.h"
+
+#define CONFIG_TEXT_MAX 4096U
+#define CONFIG_KEYS_MAX 128U /* candidates for "did you mean" */
+
+struct config_reader {
+	const char *text;
+	size_t len;
+	const char *file;
+	const struct config_env *env;
+	struct buf *errors;
+	unsigned int n_errors;
+	unsigned int n_warnings;
+	bool no_memory;
+};
+
+/* A value, and where it stands. */
+struct config_value {
+	struct json_path path;
+	struct json_object *obj;
+};
+
+struct config_key {
+	const char *name;
+	/* NULL: known, and not used by Switchgear. */
+	bool (*read)(struct config_reader *r, const struct config_value *v,
+		     const struct config_key *key, void *target);
+	size_t offset; /* of the member in the target */
+	uint64_t min;
+	uint64_t max;
+};
+
+/* A set of keys; `other` may take the ones that the table does not know. */
+struct config_keys {
+	const struct config_key *keys;
+	size_t n;
+	/* Returns 1 if the key was its own and good, 0 if its own and bad, -ENOENT if not its own. */
+	int (*other)(struct config_reader *r, const struct config_value *v, void *target);
+	bool breaker_keys; /* those it takes are the breaker's: candidates for "did you mean" */
+};
+
+/* "FILE:LINE:COL: path: text"; `value`: at the value, else at the key. Always false. */
+bool config_complain(struct config_reader *r, const struct json_path *path, bool value,
+		     const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* The same with "warning: "; not an error. */
+void config_warn(struct config_reader *r, const struct json_path *path, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+/* Remembers that memory ran out. Always false. */
+bool config_no_memory(struct config_reader *r);
+
+/* Reads every member of an object by the table. */
+bool config_read_object(struct config_reader *r, const struct config_value *v,
+			const struct config_keys *keys, void *target);
+/* Complains about a key that is in none of the tables. Always false. */
+bool config_unknown_key(struct config_reader *r, const struct json_path *path,
+			const struct config_keys *keys);
+
+/* Complains unless the value is of the type; `wanted` says what is expected. */
+bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
+	       const char *wanted);
+
+/* Readers for tables. Members: bool, uint32_t, uint64_t (ns; min and max in ns),
+ * char * (owned, replaces), struct config_list (owned; max elements). */
+bool config_read_bool(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target);
+bool config_read_u32(struct config_reader *r, const struct config_value *v,
+		     const struct config_key *key, void *target);
+bool config_read_duration(struct config_reader *r, const struct config_value *v,
+			  const struct config_key *key, void *target);
+bool config_read_text(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target);
+bool config_read_list(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target);
+
+/* The value as text without control characters: borrowed, NULL after a complaint. */
+const char *config_text(struct config_reader *r, const struct config_value *v);
+/* A number of seconds, or a duration as text; within [min, max] ns. */
+bool config_duration(struct config_reader *r, const struct config_value *v, uint64_t min,
+		     uint64_t max, uint64_t *ret_ns);
+/* One of the words: its index, or -1 after a complaint. words ends with NULL. */
+int config_word(struct config_reader *r, const struct config_value *v, const char *const *words);
+
+/* Parts of a configuration, each in a file of its own. */
+bool config_read_server(struct config_reader *r, const struct config_value *v,
+			const struct config *config, struct config_server *server);
+bool config_read_breaker(struct config_reader *r, const struct config_value *v,
+			 struct breaker_policy *policy);
+bool config_read_trust(struct config_reader *r, const struct config_value *v);
+/* A breaker key outside of a breaker object: as config_keys.other. */
+int config_read_breaker_key(struct config_reader *r, const struct config_value *v,
+			    struct breaker_policy *policy);
+/* Do the numbers make sense together? */
+bool config_check_policy(struct config_reader *r, const struct json_path *path,
+			 const struct breaker_policy *policy);
+/* The value as enum on_open, or -1 after a complaint. */
+int config_on_open(struct config_reader *r, const struct config_value *v);
+/* Fallbacks that exist, endpoints that are shared: once all servers are read. */
+void config_check_across(struct config_reader *r, struct config *config);
+void config_server_done(struct config_server *server);
+/* Is this usable as a name, of a server or of a group? */
+bool config_check_name(struct config_reader *r, const struct json_path *path, bool value,
+		       const char *name);
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One entry of mcpServers. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "codec/config_read.h"
+#include "codec/jsonget.h"
+
+/* What is read of an entry before it can be put together. */
+struct draft {
+	struct config_server *server;
+	const struct config *config;
+	const struct json_path *path;
+	struct json_path url_path; /* of the URL's key */
+	char *url;
+	char *command;
+	struct config_list args;
+	bool has_on_open;
+	struct json_object *breaker; /* the member of that name, borrowed; may be NULL */
+};
+
+static void draft_done(struct draft *d)
+{
+	free(d->url);
+	free(d->command);
+	config_list_done(&d->args);
+}
+
+void config_server_done(struct config_server *s)
+{
+	free(s->url_shown);
+	free(s->command_shown);
+	free(s->networks);
+	free(s->group);
+	free(s->local_unit);
+	free(s->local_cgroup);
+	free(s->local_listen);
+	config_list_done(&s->fallback);
+	config_list_done(&s->idempotent_tools);
+	*s = (struct config_server){};
+}
+
+/* --- readers ---------------------------------------------------------------- */
+
+static bool read_url(struct config_reader *r, const struct config_value *v,
+		     const struct config_key *key, void *target)
+{
+	struct draft *d = target;
+
+	if (d->url)
+		return config_complain(r, &v->path, false,
+				       "a second URL beside \"%s\"; keep one of the two",
+				       d->url_path.key);
+	d->url_path = v->path;
+	d->url_path.key = key->name; /* the table's text outlives the loop over members */
+	return config_read_text(r, v, key, target);
+}
+
+/* Scripts in arguments may be long and have line breaks; they are only shown. */
+static bool read_args(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	struct config_list *args = &((struct draft *)target)->args;
+	size_t n;
+
+	if (!config_is(r, v, json_type_array, "a list [ ] of texts"))
+		return false;
+	n = json_object_array_length(v->obj);
+	if (n > key->max)
+		return config_complain(r, &v->path, true,
+				       "%zu arguments; at most %" PRIu64 " are allowed", n,
+				       key->max);
+	args->v = calloc(n ? n : 1, sizeof(*args->v));
+	if (!args->v)
+		return config_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		struct config_value item = { { &v->path, NULL, i },
+					     json_object_array_get_idx(v->obj, i) };
+
+		if (!config_is(r, &item, json_type_string, "text in double quotes"))
+			return false;
+		args->v[i] = strdup(json_object_get_string(item.obj));
+		if (!args->v[i])
+			return config_no_memory(r);
+		args->n++;
+	}
+	return true;
+}
+
+static bool read_networks(struct config_reader *r, const struct config_value *v,
+			  const struct config_key *key, void *target)
+{
+	struct config_server *s = ((struct draft *)target)->server;
+	size_t n;
+
+	if (!config_is(r, v, json_type_array, "a list of networks like \"10.0.0.0/8\""))
+		return false;
+	n = json_object_array_length(v->obj);
+	if (n > key->max)
+		return config_complain(r, &v->path, true,
+				       "%zu networks; at most %" PRIu64 " are allowed", n,
+				       key->max);
+	s->networks = calloc(n ? n : 1, sizeof(*s->networks));
+	if (!s->networks)
+		return config_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		struct config_value item = { { &v->path, NULL, i },
+					     json_object_array_get_idx(v->obj, i) };
+		struct config_network *net = &s->networks[s->n_networks];
+		const char *text = config_text(r, &item);
+
+		if (!text)
+			return false;
+		if (parse_network(text, &net->addr, &net->prefix) < 0)
+			return config_complain(
+				r, &item.path, true,
+				"\"%s\" is not a network; write it like 10.0.0.0/8 or "
+				"fd00::/8, with no bits set behind the prefix",
+				text);
+		snprintf(net->text, sizeof(net->text), "%s", text);
+		s->n_networks++;
+	}
+	return true;
+}
+
+static const struct {
+	const char *name;
+	uint32_t value;
+} errnos[] = {
+	{ "ECONNREFUSED", ECONNREFUSED },
+	{ "EHOSTUNREACH", EHOSTUNREACH },
+	{ "ENETUNREACH", ENETUNREACH },
+	{ "EHOSTDOWN", EHOSTDOWN },
+	{ "ENETDOWN", ENETDOWN },
+	{ "ETIMEDOUT", ETIMEDOUT },
+	{ "ECONNRESET", ECONNRESET },
+	{ "ECONNABORTED", ECONNABORTED },
+	{ "EACCES", EACCES },
+	{ "EPERM", EPERM },
+	{ "EADDRNOTAVAIL", EADDRNOTAVAIL },
+	{ "EIO", EIO },
+	{ "EBUSY", EBUSY },
+};
+
+/* Some errnos tell a caller that a connect goes on or is done: those would lie. */
+static bool errno_lies(int64_t value)
+{
+	return value == EINPROGRESS || value == EALREADY || value == EISCONN || value == EINTR ||
+	       value == EAGAIN;
+}
+
+static bool read_deny_errno(struct config_reader *r, const struct config_value *v,
+			    const struct config_key *key, void *target)
+{
+	struct config_server *s = ((struct draft *)target)->server;
+	const char *names[ARRAY_SIZE(errnos) + 1] = { NULL };
+	int64_t value;
+	int word;
+
+	if (json_object_is_type(v->obj, json_type_int)) {
+		value = json_object_get_int64(v->obj);
+		if (value < (int64_t)key->min || value > (int64_t)key->max || errno_lies(value))
+			return config_complain(r, &v->path, true,
+					       "%" PRId64
+					       " cannot refuse a connect; use a name like "
+					       "\"ECONNREFUSED\", or its number",
+					       value);
+		s->deny_errno = (uint32_t)value;
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++)
+		names[i] = errnos[i].name;
+	word = config_word(r, v, names);
+	if (word >= 0)
+		s->deny_errno = errnos[word].value;
+	return word >= 0;
+}
+
+static bool read_on_open(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target)
+{
+	struct draft *d = target;
+	int word = config_on_open(r, v);
+
+	(void)key;
+	if (word < 0)
+		return false;
+	d->server->on_open = (enum on_open)word;
+	d->has_on_open = true;
+	return true;
+}
+
+static bool read_breaker(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target)
+{
+	struct draft *d = target;
+
+	(void)key;
+	return config_read_breaker(r, v, &d->server->policy);
+}
+
+static bool read_group(struct config_reader *r, const struct config_value *v,
+		       const struct config_key *key, void *target)
+{
+	struct config_server *s = ((struct draft *)target)->server;
+	const char *text = config_text(r, v);
+
+	(void)key;
+	if (!text || !config_check_name(r, &v->path, true, text))
+		return false;
+	s->group = strdup(text);
+	return s->group || config_no_memory(r);
+}
+
+static const struct config_key local_keys[] = {
+	{ "unit", config_read_text, offsetof(struct config_server, local_unit), 0, 0 },
+	{ "cgroup", config_read_text, offsetof(struct config_server, local_cgroup), 0, 0 },
+	{ "listen", config_read_text, offsetof(struct config_server, local_listen), 0, 0 },
+};
+
+static bool read_local(struct config_reader *r, const struct config_value *v,
+		       const struct config_key *key, void *target)
+{
+	static const struct config_keys keys = { .keys = local_keys, .n = ARRAY_SIZE(local_keys) };
+	struct config_server *s = ((struct draft *)target)->server;
+	struct addr addr;
+	uint16_t port;
+
+	(void)key;
+	if (!config_read_object(r, v, &keys, s))
+		return false;
+	if (s->local_listen && parse_addr_port(s->local_listen, &addr, &port) < 0)
+		return config_complain(r, &v->path, true, "\"listen\" must be ADDRESS:PORT");
+	return true;
+}
+
+static bool read_shared_list(struct config_reader *r, const struct config_value *v,
+			     const struct config_key *key, void *target)
+{
+	return config_read_list(r, v, key, ((struct draft *)target)->server);
+}
+
+static bool read_shared_bool(struct config_reader *r, const struct config_value *v,
+			     const struct config_key *key, void *target)
+{
+	return config_read_bool(r, v, key, ((struct draft *)target)->server);
+}
+
+/* A breaker key directly in the server. */
+static int read_other(struct config_reader *r, const struct config_value *v, void *target)
+{
+	struct draft *d = target;
+
+	if (d->breaker && jget(d->breaker, v->path.key)) {
+		config_complain(r, &v->path, false,
+				"given twice: here and in \"breaker\"; remove one of the two");
+		return 0;
+	}
+	return config_read_breaker_key(r, v, &d->server->policy);
+}
+
+/* What clients write and Switchgear has no use for; env and headers hold secrets. */
+#define CLIENT_KEY(name)            \
+	{                           \
+		name, NULL, 0, 0, 0 \
+	}
+
+static const struct config_key server_keys[] = {
+	{ "url", read_url, offsetof(struct draft, url), 0, 0 },
+	{ "serverUrl", read_url, offsetof(struct draft, url), 0, 0 },
+	{ "httpUrl", read_url, offsetof(struct draft, url), 0, 0 },
+	{ "command", config_read_text, offsetof(struct draft, command), 0, 0 },
+	{ "args", read_args, 0, 0, CONFIG_ARGS_MAX },
+	{ "networks", read_networks, 0, 0, CONFIG_NETWORKS_MAX },
+	{ "fallback", read_shared_list, offsetof(struct config_server, fallback), 0,
+	  CONFIG_FALLBACK_MAX },
+	{ "on_open", read_on_open, 0, 0, 0 },
+	{ "group", read_group, 0, 0, 0 },
+	{ "deny_errno", read_deny_errno, 0, 1, 133 },
+	{ "breaker", read_breaker, 0, 0, 0 },
+	{ "inspect_tls", read_shared_bool, offsetof(struct config_server, inspect_tls), 0, 0 },
+	{ "idempotent_tools", read_shared_list, offsetof(struct config_server, idempotent_tools), 0,
+	  CONFIG_TOOLS_MAX },
+	{ "local", read_local, 0, 0, 0 },
+	CLIENT_KEY("alwaysAllow"),
+	CLIENT_KEY("auth"),
+	CLIENT_KEY("authProviderType"),
+	CLIENT_KEY("autoApprove"),
+	CLIENT_KEY("bearer_token_env_var"),
+	CLIENT_KEY("cwd"),
+	CLIENT_KEY("description"),
+	CLIENT_KEY("dev"),
+	CLIENT_KEY("disabled"),
+	CLIENT_KEY("disabledTools"),
+	CLIENT_KEY("enabled"),
+	CLIENT_KEY("enabledTools"),
+	CLIENT_KEY("env"),
+	CLIENT_KEY("envFile"),
+	CLIENT_KEY("excludeTools"),
+	CLIENT_KEY("gallery"),
+	CLIENT_KEY("headers"),
+	CLIENT_KEY("headersHelper"),
+	CLIENT_KEY("icon"),
+	CLIENT_KEY("includeTools"),
+	CLIENT_KEY("initTimeout"),
+	CLIENT_KEY("isActive"),
+	CLIENT_KEY("name"),
+	CLIENT_KEY("note"),
+	CLIENT_KEY("oauth"),
+	CLIENT_KEY("requestOptions"),
+	CLIENT_KEY("scopes"),
+	CLIENT_KEY("settings"),
+	CLIENT_KEY("source"),
+	CLIENT_KEY("sse_read_timeout"),
+	CLIENT_KEY("targetAudience"),
+	CLIENT_KEY("timeout"),
+	CLIENT_KEY("tools"),
+	CLIENT_KEY("transport"),
+	CLIENT_KEY("transportType"),
+	CLIENT_KEY("trust"),
+	CLIENT_KEY("type"),
+	CLIENT_KEY("version"),
+};
+
+/* --- putting it together ---------------------------------------------------- */
+
+static bool use_url(struct config_reader *r, struct draft *d, const char *text,
+		    const struct json_path *path)
+{
+	struct buf expanded CLEANUP(buf_done) = {};
+	struct url url CLEANUP(url_done) = {};
+	struct config_server *s = d->server;
+	const char *why = "";
+	char name[64] = "";
+	int e;
+
+	buf_init(&expanded, URL_TEXT_MAX);
+	e = expand_variables(text, r->env ? r->env->lookup : NULL, r->env ? r->env->arg : NULL,
+			     &expanded, name, sizeof(name));
+	if (e == -ENOENT)
+		return config_complain(
+			r, path, true,
+			"the variable %s is not set; set it for the daemon, or write "
+			"${%s:-default}",
+			name, name);
+	if (e == -EINVAL)
+		return config_complain(
+			r, path, true,
+			"\"%s\" is not a variable; write ${NAME} or ${NAME:-default}", name);
+	if (!e)
+		e = url_parse(buf_str(&expanded), &url, &why);
+	if (e == -EMSGSIZE)
+		return config_complain(r, path, true, "longer than %u bytes", URL_TEXT_MAX);
+	if (e == -EINVAL)
+		return config_complain(r, path, true, "%s", why);
+	if (e < 0)
+		return config_no_memory(r);
+	s->has_url = true;
+	s->has_addr = url.has_addr;
+	s->scheme = url.scheme;
+	s->port = url.port;
+	s->addr = url.addr;
+	memcpy(s->host, url.host, sizeof(s->host));
+	s->url_shown = TAKE_PTR(url.shown);
+	s->visibility = s->scheme == URL_HTTP ? VISIBILITY_PLAINTEXT : VISIBILITY_METADATA;
+	return true;
+}
+
+static bool use_command(struct config_reader *r, struct draft *d)
+{
+	const char *const *args = (const char *const *)d->args.v;
+	const char *remote = command_remote_url(d->command, args, d->args.n);
+	struct json_path path = { d->path, "args", 0 };
+	struct buf shown CLEANUP(buf_done) = {};
+
+	buf_init(&shown, COMMAND_SHOWN_MAX + 16);
+	command_print(d->command, args, d->args.n, &shown);
+	d->server->command_shown = buf_steal(&shown);
+	if (!d->server->command_shown)
+		return config_no_memory(r);
+	d->server->visibility = VISIBILITY_NONE;
+	return !remote || use_url(r, d, remote, &path);
+}
+
+static bool use_transport(struct config_reader *r, struct draft *d)
+{
+	struct config_server *s = d->server;
+
+	if (d->url && d->command)
+		return config_complain(
+			r, d->path, false,
+			"has both \"%s\" and \"command\"; keep the one that agents use",
+			d->url_path.key);
+	if (d->url)
+		return use_url(r, d, d->url, &d->url_path);
+	if (d->command)
+		return use_command(r, d);
+	if (!s->n_networks)
+		return config_complain(
+			r, d->path, false,
+			"has neither \"url\" nor \"command\" nor \"networks\"; add the "
+			"URL that agents connect to");
+	s->visibility = VISIBILITY_METADATA;
+	return true;
+}
+
+static bool use_on_open(struct config_reader *r, struct draft *d)
+{
+	struct config_server *s = d->server;
+	struct json_path path = { d->path, "on_open", 0 };
+
+	if (!d->has_on_open)
+		s->on_open = s->fallback.n            ? ON_OPEN_FALLBACK
+			     : d->config->has_on_open ? d->config->on_open
+						      : ON_OPEN_REFUSE;
+	if (s->on_open != ON_OPEN_FALLBACK || s->fallback.n)
+		return true;
+	if (d->has_on_open)
+		return config_complain(r, &path, true,
+				       "\"fallback\" needs a list \"fallback\" of other servers");
+	s->on_open = ON_OPEN_REFUSE;
+	return true;
+}
+
+bool config_read_server(struct config_reader *r, const struct config_value *v,
+			const struct config *config, struct config_server *server)
+{
+	static const struct config_keys keys = { server_keys, ARRAY_SIZE(server_keys), read_other,
+						 true };
+	struct draft d CLEANUP(draft_done) = { .server = server, .config = config };
+	bool good;
+
+	d.path = &v->path;
+	d.breaker = jget_object(v->obj, "breaker");
+	server->policy = config->policy;
+	server->deny_errno = ECONNREFUSED;
+	server->same_endpoint = CONFIG_UNIQUE;
+	server->line = jsonpos_find(r->text, r->len, &v->path, false).line;
+	good = config_read_object(r, v, &keys, &d);
+	if (good || d.url || d.command)
+		good &= use_transport(r, &d);
+	if (good)
+		good = use_on_open(r, &d);
+	if (good)
+		good = config_check_policy(r, &v->path, &server->policy);
+	return good;
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One recursive descent serves both questions: with `keys` it collects the keys
+ * of every open object to find duplicates, with `want` it stops where a path
+ * stands. Depth is bounded, so the recursion is.
+ */
+#include "codec/jsonpos.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The raw text of a string, between its quotes. */
+struct span {
+	const char *p;
+	const char *end;
+};
+
+struct key_list {
+	struct span *v;
+	size_t n;
+	size_t cap;
+};
+
+struct scanner {
+	const char *text;
+	const char *p;
+	const char *end;
+	unsigned int max_depth;
+	struct jsonpos_fault *fault; /* NULL: only looking something up */
+	struct key_list keys;
+	const struct json_path *want[JSONPOS_DEPTH_MAX];
+	unsigned int want_depth; /* 0: nothing is looked up */
+	const char *found_key;
+	const char *found_value;
+};
+
+#define FOUND 1 /* stops the descent */
+
+size_t json_bom(const char *text, size_t len)
+{
+	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
+static struct jsonpos position(const char *text, const char *at)
+{
+	struct jsonpos pos = { .line = 1, .column = 1 };
+
+	for (const char *p = text; p < at; p++) {
+		if (*p == '\n') {
+			pos.line++;
+			pos.column = 1;
+		} else if (((unsigned char)*p & 0xc0) != 0x80) {
+			pos.column++;
+		}
+	}
+	return pos;
+}
+
+static int PRINTF_LIKE(4, 5) fail(struct scanner *s, int r, const char *at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!s->fault)
+		return r;
+	s->fault->at = position(s->text, at);
+	va_start(ap, fmt);
+	vsnprintf(s->fault->what, sizeof(s->fault->what), fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+/* --- characters ------------------------------------------------------------ */
+
+/* Reads one code point of UTF-8; -1 if there is none at p. */
+static int32_t utf8_next(const char **p, const char *end)
+{
+	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *u = (const unsigned char *)*p;
+	int32_t c = u[0];
+	int n = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+
+	if (!n || end - *p < n)
+		return -1;
+	if (n > 1)
+		c &= 0xff >> (n + 1);
+	for (int i = 1; i < n; i++) {
+		if ((u[i] & 0xc0) != 0x80)
+			return -1;
+		c = c << 6 | (u[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return -1;
+	*p += n;
+	return c;
+}
+
+/* Four hexadecimal digits; -1 if they are not there. */
+static int32_t hex4(const char *p, const char *end)
+{
+	int32_t c = 0;
+
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		const char *digits = "0123456789abcdef";
+		const char *d = strchr(digits, p[i] >= 'A' && p[i] <= 'F' ? p[i] + 32 : p[i]);
+
+		if (!p[i] || !d)
+			return -1;
+		c = c << 4 | (int32_t)(d - digits);
+	}
+	return c;
+}
+
+/* The next character of a checked string; half a surrogate pair is U+FFFD, as
+ * json-c reads it; -1 at the end. */
+static int32_t string_next(const char **p, const char *end)
+{
+	static const char names[] = "bfnrt";
+	static const char values[] = "\b\f\n\r\t";
+	int32_t c, low;
+	const char *name;
+
+	if (*p >= end)
+		return -1;
+	if (**p != '\\')
+		return utf8_next(p, end);
+	(*p)++;
+	if (**p != 'u') {
+		name = strchr(names, **p);
+		c = name ? values[name - names] : **p;
+		(*p)++;
+		return c;
+	}
+	c = hex4(*p + 1, end);
+	*p += 5;
+	if (c >= 0xd800 && c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
+		low = hex4(*p + 2, end);
+		if (low >= 0xdc00 && low < 0xe000) {
+			*p += 6;
+			return 0x10000 + ((c - 0xd800) << 10 | (low - 0xdc00));
+		}
+	}
+	return c >= 0xd800 && c < 0xe000 ? 0xfffd : c;
+}
+
+static int span_compare(const void *a, const void *b)
+{
+	struct span x = *(const struct span *)a;
+	struct span y = *(const struct span *)b;
+	const char *first = x.p;
+	const char *second = y.p;
+	int32_t c, d;
+
+	do {
+		c = string_next(&x.p, x.end);
+		d = string_next(&y.p, y.end);
+	} while (c == d && c >= 0);
+	if (c != d)
+		return c < d ? -1 : 1;
+	return first < second ? -1 : first > second;
+}
+
+/* Is the decoded span equal to the decoded (or, with raw, plain) text? */
+static bool span_equals(struct span s, struct span other, bool raw)
+{
+	int32_t c, d;
+
+	do {
+		c = string_next(&s.p, s.end);
+		if (raw)
+			d = other.p < other.end ? utf8_next(&other.p, other.end) : -1;
+		else
+			d = string_next(&other.p, other.end);
+	} while (c == d && c >= 0);
+	return c == d;
+}
+
+/* --- tokens ---------------------------------------------------------------- */
+
+static int skip_space(struct scanner *s)
+{
+	while (s->p < s->end) {
+		const char *start = s->p;
+
+		if (strchr(" \t\r\n", *s->p)) {
+			s->p++;
+			continue;
+		}
+		if (*s->p != '/')
+			return 0;
+		if (s->end - s->p > 1 && s->p[1] == '/') {
+			while (s->p < s->end && *s->p != '\n')
+				s->p++;
+			continue;
+		}
+		if (s->end - s->p < 2 || s->p[1] != '*')
+			return fail(s, -EBADMSG, start, "a lone '/': a comment is // or /* */");
+		s->p = memmem(s->p + 2, (size_t)(s->end - s->p - 2), "*/", 2);
+		if (!s->p)
+			return fail(s, -EBADMSG, start, "this comment never ends: add */");
+		s->p += 2;
+	}
+	return 0;
+}
+
+static int scan_escape(struct scanner *s)
+{
+	if (s->end - s->p < 2 || !s->p[1] || !strchr("\"\\/bfnrtu", s->p[1]))
+		return fail(s, -EBADMSG, s->p, "unknown escape: write \\\\ for a backslash");
+	if (s->p[1] == 'u' && hex4(s->p + 2, s->end) < 0)
+		return fail(s, -EBADMSG, s->p, "\\u needs four hexadecimal digits");
+	s->p += s->p[1] == 'u' ? 6 : 2;
+	return 0;
+}
+
+static int scan_string(struct scanner *s, struct span *ret)
+{
+	const char *start = s->p++;
+	int r;
+
+	for (;;) {
+		if (s->p >= s->end || *s->p == '\n')
+			return fail(s, -EBADMSG, start, "this string never ends: add a quote");
+		if (*s->p == '"')
+			break;
+		if (*s->p == '\\') {
+			r = scan_escape(s);
+			if (r < 0)
+				return r;
+		} else if ((unsigned char)*s->p < 0x20) {
+			return fail(s, -EBADMSG, s->p,
+				    "control character in a string: write it as an escape");
+		} else {
+			s->p++;
+		}
+	}
+	*ret = (struct span){ start + 1, s->p++ };
+	return 0;
+}
+
+static size_t scan_digits(struct scanner *s)
+{
+	const char *start = s->p;
+
+	while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
+		s->p++;
+	return (size_t)(s->p - start);
+}
+
+static int scan_number(struct scanner *s)
+{
+	const char *start = s->p;
+	bool good;
+
+	if (*s->p == '-')
+		s->p++;
+	good = s->p < s->end && (*s->p == '0' ? s->p++ != NULL : scan_digits(s) > 0);
+	if (good && s->p < s->end && *s->p == '.') {
+		s->p++;
+		good = scan_digits(s) > 0;
+	}
+	if (good && s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+		s->p++;
+		if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
+			s->p++;
+		good = scan_digits(s) > 0;
+	}
+	if (!good || (s->p < s->end && !strchr(" \t\r\n,]}/", *s->p)))
+		return fail(s, -EBADMSG, start, "not a number: put text in double quotes");
+	return 0;
+}
+
+static int scan_word(struct scanner *s)
+{
+	static const char *const words[] = { "true", "false", "null" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t n = strlen(words[i]);
+
+		if ((size_t)(s->end - s->p) >= n && !memcmp(s->p, words[i], n) &&
+		    ((size_t)(s->end - s->p) == n || strchr(" \t\r\n,]}/", s->p[n]))) {
+			s->p += n;
+			return 0;
+		}
+	}
+	return fail(s, -EBADMSG, s->p,
+		    "a value is expected: an object, a list, text in double quotes, a number, "
+		    "true, false or null");
+}
+
+/* --- structure ------------------------------------------------------------- */
+
+static int scan_value(struct scanner *s, unsigned int depth, bool on_path);
+
+static int keys_push(struct key_list *keys, struct span key)
+{
+	if (keys->n == keys->cap) {
+		size_t cap = keys->cap ? keys->cap * 2 : 64;
+		struct span *v = reallocarray(keys->v, cap, sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		keys->v = v;
+		keys->cap = cap;
+	}
+	keys->v[keys->n++] = key;
+	return 0;
+}
+
+/* Closes an object whose keys start at `first`. */
+static int keys_close(struct scanner *s, size_t first)
+{
+	size_t n = s->keys.n - first;
+	struct jsonpos pos;
+	struct span *v;
+
+	if (n < 2) {
+		s->keys.n = first;
+		return 0;
+	}
+	v = s->keys.v + first;
+	qsort(v, n, sizeof(*v), span_compare);
+	for (size_t i = 1; i < n; i++) {
+		if (!span_equals(v[i - 1], v[i], false))
+			continue;
+		pos = position(s->text, v[i - 1].p - 1);
+		return fail(s, -EEXIST, v[i].p - 1,
+			    "\"%.*s\" is already given in line %u: remove one of the two",
+			    (int)(v[i].end - v[i].p < 64 ? v[i].end - v[i].p : 64), v[i].p,
+			    pos.line);
+	}
+	s->keys.n = first;
+	return 0;
+}
+
+static bool has_nul_escape(struct span key)
+{
+	int32_t c;
+
+	do {
+		c = string_next(&key.p, key.end);
+	} while (c > 0);
+	return c == 0;
+}
+
+static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
+{
+	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
+	const char *start = s->p;
+	struct span key;
+	int r;
+
+	if (*s->p != '"')
+		return fail(s, -EBADMSG, s->p, "a key in double quotes is expected, or }");
+	r = scan_string(s, &key);
+	if (r < 0)
+		return r;
+	if (has_nul_escape(key))
+		return fail(s, -EBADMSG, start, "a key must not contain \\u0000");
+	if (s->fault) {
+		r = keys_push(&s->keys, key);
+		if (r < 0)
+			return r;
+	}
+	r = skip_space(s);
+	if (r < 0)
+		return r;
+	if (s->p >= s->end || *s->p != ':')
+		return fail(s, -EBADMSG, s->p, "':' is expected after a key");
+	s->p++;
+	on_path = seg && seg->key &&
+		  span_equals(key, (struct span){ seg->key, seg->key + strlen(seg->key) }, true);
+	if (on_path && depth + 1 == s->want_depth)
+		s->found_key = start;
+	return scan_value(s, depth + 1, on_path);
+}
+
+static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
+{
+	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
+	const char *start = s->p;
+	char close = *s->p == '{' ? '}' : ']';
+	size_t first = s->keys.n;
+	int r;
+
+	if (depth >= s->max_depth)
+		return fail(s, -E2BIG, s->p, "nested deeper than %u levels", s->max_depth);
+	s->p++;
+	for (size_t i = 0;; i++) {
+		r = skip_space(s);
+		if (r < 0)
+			return r;
+		if (s->p < s->end && *s->p == close)
+			break;
+		if (s->p >= s->end)
+			return fail(s, -EBADMSG, start, "this %c is never closed: add %c", *start,
+				    close);
+		if (close == '}')
+			r = scan_member(s, depth, on_path);
+		else
+			r = scan_value(s, depth + 1, seg && !seg->key && seg->index == i);
+		if (r)
+			return r;
+		r = skip_space(s);
+		if (r < 0)
+			return r;
+		if (s->p < s->end && *s->p == ',')
+			s->p++;
+		else if (s->p < s->end && *s->p != close)
+			return fail(s, -EBADMSG, s->p, "',' or '%c' is expected", close);
+	}
+	s->p++;
+	return close == '}' && s->fault ? keys_close(s, first) : 0;
+}
+
+static int scan_value(struct scanner *s, unsigned int depth, bool on_path)
+{
+	struct span unused;
+	int r = skip_space(s);
+
+	if (r < 0)
+		return r;
+	if (on_path && s->want_depth && depth == s->want_depth) {
+		s->found_value = s->p;
+		return FOUND;
+	}
+	if (s->p >= s->end)
+		return fail(s, -EBADMSG, s->p, "the text ends where a value is expected");
+	if (*s->p == '{' || *s->p == '[')
+		return scan_container(s, depth, on_path);
+	if (*s->p == '"')
+		return scan_string(s, &unused);
+	if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9'))
+		return scan_number(s);
+	return scan_word(s);
+}
+
+bool json_is_utf8(const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	while (text < end) {
+		if (utf8_next(&text, end) <= 0)
+			return false;
+	}
+	return true;
+}
+
+static int check_encoding(struct scanner *s)
+{
+	for (const char *p = s->p; p < s->end;) {
+		const char *at = p;
+		int32_t c = utf8_next(&p, s->end);
+
+		if (c < 0)
+			return fail(s, -EBADMSG, at, "not UTF-8: save the file in that encoding");
+		if (!c)
+			return fail(s, -EBADMSG, at, "a NUL byte: this is not a text file");
+	}
+	return 0;
+}
+
+int jsonpos_check(const char *text, size_t len, unsigned int max_depth,
+		  struct jsonpos_fault *ret_fault)
+{
+	struct jsonpos_fault fault = {};
+	struct scanner s = { .text = text, .p = text, .end = text + len, .fault = &fault };
+	int r;
+
+	s.text = s.p += json_bom(text, len);
+	s.max_depth = max_depth < JSONPOS_DEPTH_MAX ? max_depth : JSONPOS_DEPTH_MAX;
+	r = check_encoding(&s);
+	if (!r)
+		r = scan_value(&s, 0, false);
+	if (!r)
+		r = skip_space(&s);
+	if (!r && s.p < s.end)
+		r = fail(&s, -EBADMSG, s.p, "nothing may follow the end of the document");
+	free(s.keys.v);
+	if (r < 0 && r != -ENOMEM)
+		*ret_fault = fault;
+	return r;
+}
+
+struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path *path, bool value)
+{
+	struct scanner s = { .text = text, .p = text, .end = text + len };
+	const char *at;
+
+	s.text = s.p += json_bom(text, len);
+	s.max_depth = JSONPOS_DEPTH_MAX;
+	for (const struct json_path *seg = path; seg; seg = seg->up)
+		s.want_depth++;
+	if (s.want_depth > JSONPOS_DEPTH_MAX)
+		return (struct jsonpos){};
+	if (!s.want_depth)
+		return skip_space(&s) ? (struct jsonpos){} : position(s.text, s.p);
+	for (unsigned int i = s.want_depth; path; path = path->up)
+		s.want[--i] = path;
+	if (scan_value(&s, 0, true) != FOUND)
+		return (struct jsonpos){};
+	at = !value && s.found_key ? s.found_key : s.found_value;
+	return position(s.text, at);
+}
+
+/* --- paths ----------------------------------------------------------------- */
+
+static bool plain_key(const char *key)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$";
+
+	return *key && !key[strspn(key, plain)];
+}
+
+void json_path_print(const struct json_path *path, struct buf *out)
+{
+	if (!path)
+		return;
+	json_path_print(path->up, out);
+	if (!path->key) {
+		buf_printf(out, "[%zu]", path->index);
+		return;
+	}
+	if (path->up)
+		buf_putc(out, '.');
+	if (plain_key(path->key)) {
+		buf_puts(out, path->key);
+		return;
+	}
+	buf_putc(out, '"');
+	for (const char *p = path->key; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			buf_printf(out, "\\u%04x", (unsigned int)*p);
+		else if (*p == '"' || *p == '\\')
+			buf_printf(out, "\\%c", *p);
+		else
+			buf_putc(out, *p);
+	}
+	buf_putc(out, '"');
+}

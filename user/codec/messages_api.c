@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Requests and their replies. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "codec/jsonget.h"
+#include "codec/jsonpos.h"
+#include "codec/jsonw.h"
+#include "codec/messages.h"
+#include "core/names.h"
+
+#define REQUEST_DEPTH_MAX 4U
+#define REPLY_SMALL_MAX 65536U
+
+static const char *const verbs[] = {
+	[REQUEST_QUARANTINE] = "quarantine", [REQUEST_RELEASE] = "release", [REQUEST_TRIP] = "trip",
+	[REQUEST_RESET] = "reset",           [REQUEST_FORCE] = "force",
+};
+_Static_assert(ARRAY_SIZE(verbs) == REQUEST_COUNT, "a verb has no name");
+
+/* What `force` understands, by the words of the command line. */
+static const struct {
+	const char *word;
+	enum sg_state state;
+} forces[] = {
+	{ "closed", SG_FORCED_CLOSED },
+	{ "shadow", SG_SHADOW },
+	{ "disabled", SG_DISABLED },
+};
+
+const char *request_verb_name(enum request_verb verb)
+{
+	return verb < REQUEST_COUNT ? verbs[verb] : "unknown";
+}
+
+int request_verb_from_name(const char *name)
+{
+	for (int i = 0; i < REQUEST_COUNT; i++) {
+		if (!strcmp(verbs[i], name))
+			return i;
+	}
+	return -EINVAL;
+}
+
+/* --- requests ------------------------------------------------------------------ */
+
+struct complaint {
+	char *text;
+	size_t size;
+};
+
+static int PRINTF_LIKE(2, 3) refuse(const struct complaint *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->text, c->size, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int read_reason(struct json_object *v, struct request *q, const struct complaint *c)
+{
+	const char *text;
+	size_t n;
+
+	if (!json_object_is_type(v, json_type_string))
+		return refuse(c, "reason must be text");
+	text = json_object_get_string(v);
+	n = (size_t)json_object_get_string_len(v);
+	if (!n || n >= sizeof(q->reason))
+		return refuse(c, "reason must have 1 to %zu bytes", sizeof(q->reason) - 1);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return refuse(c, "reason must not contain control characters");
+	}
+	memcpy(q->reason, text, n + 1);
+	return 0;
+}
+
+static int read_for(struct json_object *v, struct request *q, const struct complaint *c)
+{
+	uint64_t ns = 0;
+
+	if (json_object_is_type(v, json_type_null))
+		return 0;
+	if (json_object_is_type(v, json_type_string)) {
+		if (parse_duration(json_object_get_string(v), &ns) < 0)
+			return refuse(c, "for must be a duration: 90s, 10m, 2h, 1d, or seconds");
+	} else if (json_object_is_type(v, json_type_int) ||
+		   json_object_is_type(v, json_type_double)) {
+		ns = seconds_to_ns(json_object_get_double(v));
+	} else {
+		return refuse(c, "for must be a duration: 90s, 10m, 2h, 1d, or seconds");
+	}
+	if (!ns || ns > REQUEST_FOR_MAX_NS)
+		return refuse(c, "for must be more than 0 and at most 10 years");
+	q->for_ns = ns;
+	return 0;
+}
+
+static int read_to(struct json_object *v, struct request *q, const struct complaint *c)
+{
+	const char *text = json_object_is_type(v, json_type_string) ? json_object_get_string(v)
+								    : "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(forces); i++) {
+		if (strcmp(forces[i].word, text))
+			continue;
+		q->to = forces[i].state;
+		return 0;
+	}
+	return refuse(c, "to must be closed, shadow or disabled");
+}
+
+/* The members that requests have, and who has and who needs them. */
+static const struct {
+	const char *name;
+	int (*read)(struct json_object *v, struct request *q, const struct complaint *c);
+	unsigned int allowed; /* bits of verbs */
+	unsigned int required;
+} members[] = {
+	{ "reason", read_reason, 1U << REQUEST_QUARANTINE, 1U << REQUEST_QUARANTINE },
+	{ "for", read_for, 1U << REQUEST_QUARANTINE | 1U << REQUEST_TRIP | 1U << REQUEST_FORCE, 0 },
+	{ "to", read_to, 1U << REQUEST_FORCE, 1U << REQUEST_FORCE },
+};
+
+static int read_members(struct json_object *root, struct request *q, const struct complaint *c)
+{
+	unsigned int verb = 1U << q->verb;
+	bool known = true;
+	int r;
+
+	json_object_object_foreach(root, key, value)
+	{
+		known = false;
+		for (size_t i = 0; i < ARRAY_SIZE(members) && !known; i++) {
+			if (strcmp(members[i].name, key) || !(members[i].allowed & verb))
+				continue;
+			known = true;
+			r = members[i].read(value, q, c);
+			if (r < 0)
+				return r;
+		}
+		if (!known)
+			return refuse(c, "%s does not know the key \"%.64s\"", verbs[q->verb], key);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if ((members[i].required & verb) && !jget(root, members[i].name))
+			return refuse(c, "%s needs the key \"%s\"", verbs[q->verb],
+				      members[i].name);
+	}
+	return 0;
+}
+
+int request_decode(enum request_verb verb, const char *text, size_t len, struct request *ret,
+		   char *why, size_t why_size)
+{
+	const struct complaint c = { why, why_size };
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	struct request q = { .verb = verb, .for_ns = SG_FOREVER };
+	struct jsonpos_fault fault;
+	int r;
+
+	if (len > REQUEST_SIZE_MAX)
+		return refuse(&c, "the body has %zu bytes; at most %u are allowed", len,
+			      REQUEST_SIZE_MAX);
+	if (!len) {
+		text = "{}";
+		len = 2;
+	}
+	r = jsonpos_check(text, len, REQUEST_DEPTH_MAX, &fault);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return refuse(&c, "line %u, column %u: %s", fault.at.line, fault.at.column,
+			      fault.what);
+	r = json_parse(text, len, REQUEST_DEPTH_MAX + 1, &root);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !json_object_is_type(root, json_type_object))
+		return refuse(&c, "the body must be a JSON object");
+	r = read_members(root, &q, &c);
+	if (r < 0)
+		return r;
+	*ret = q;
+	return 0;
+}
+
+int request_encode(const struct request *q, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	if (q->verb == REQUEST_QUARANTINE)
+		jsonw_text(&w, "reason", q->reason);
+	for (size_t i = 0; q->verb == REQUEST_FORCE && i < ARRAY_SIZE(forces); i++) {
+		if (forces[i].state == q->to)
+			jsonw_text(&w, "to", forces[i].word);
+	}
+	if (q->for_ns != SG_FOREVER && q->verb != REQUEST_RELEASE && q->verb != REQUEST_RESET)
+		jsonw_seconds(&w, "for", q->for_ns);
+	jsonw_object_end(&w);
+	return buf_error(out);
+}
+
+/* --- replies ------------------------------------------------------------------- */
+
+static int parse_reply(const char *text, size_t len, struct json_object **ret)
+{
+	return len > REPLY_SMALL_MAX ? -EBADMSG : json_parse(text, len, REQUEST_DEPTH_MAX, ret);
+}
+
+static double to_ms(uint64_t ns)
+{
+	return (double)(ns / 1000) / 1000;
+}
+
+static uint64_t get_ms(const struct json_object *obj, const char *key)
+{
+	return seconds_to_ns(jget_double(obj, key, 0) / 1000);
+}
+
+int reply_error_encode(const char *code, const char *message, const char *hint, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	jsonw_object(&w, "error");
+	jsonw_text(&w, "code", code);
+	jsonw_text(&w, "message", message);
+	jsonw_text(&w, "hint", hint);
+	jsonw_object_end(&w);
+	jsonw_object_end(&w);
+	return buf_error(out);
+}
+
+int reply_error_decode(const char *text, size_t len, struct reply_error *ret)
+{
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	const struct json_object *error;
+	int r = parse_reply(text, len, &root);
+
+	if (r < 0)
+		return r;
+	error = jget_object(root, "error");
+	if (!error)
+		return -EBADMSG;
+	*ret = (struct reply_error){};
+	jget_copy(error, "code", ret->code, sizeof(ret->code));
+	jget_copy(error, "message", ret->message, sizeof(ret->message));
+	jget_copy(error, "hint", ret->hint, sizeof(ret->hint));
+	return 0;
+}
+
+int reply_kill_encode(const struct reply_kill *k, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	jsonw_text(&w, "server", k->server);
+	jsonw_uint(&w, "killed", k->killed);
+	jsonw_uint(&w, "survivors", k->survivors);
+	jsonw_uint(&w, "busy", k->busy);
+	jsonw_double(&w, "elapsed_ms", to_ms(k->elapsed_ns));
+	jsonw_object_end(&w);
+	return buf_error(out);
+}
+
+int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
+{
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	struct reply_kill k = {};
+	int r = parse_reply(text, len, &root);
+
+	if (r < 0)
+		return r;
+	if (!jget(root, "killed") || !jget_text(root, "server", NULL))
+		return -EBADMSG;
+	jget_copy(root, "server", k.server, sizeof(k.server));
+	k.killed = jget_u32(root, "killed");
+	k.survivors = jget_u32(root, "survivors");
+	k.busy = jget_u32(root, "busy");
+	k.elapsed_ns = get_ms(root, "elapsed_ms");
+	*ret = k;
+	return 0;
+}
+
+int reply_selftest_encode(const struct reply_selftest *t, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, "ok", t->ok);
+	jsonw_text(&w, "detail", t->detail);
+	jsonw_double(&w, "elapsed_ms", to_ms(t->elapsed_ns));
+	jsonw_object_end(&w);
+	return buf_error(out);
+}
+
+int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret)
+{
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	int r = parse_reply(text, len, &root);
+
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(jget(root, "ok"), json_type_boolean))
+		return -EBADMSG;
+	*ret = (struct reply_selftest){ .ok = jget_bool(root, "ok", false) };
+	jget_copy(root, "detail", ret->detail, sizeof(ret->detail));
+	ret->elapsed_ns = get_ms(root, "elapsed_ms");
+	return 0;
+}
+
+int reply_state_encode(const struct reply_state *s, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	jsonw_text(&w, "server", s->server);
+	jsonw_text(&w, "state", state_name(s->state));
+	jsonw_object_end(&w);
+	return buf_error(out);
+}
+
+int reply_state_decode(const char *text, size_t len, struct reply_state *ret)
+{
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	int state;
+	int r = parse_reply(text, len, &root);
+
+	if (r < 0)
+		return r;
+	state = state_from_name(jget_text(root, "state", ""));
+	if (state < 0 || !jget_text(root, "server", NULL))
+		return -EBADMSG;
+	*ret = (struct reply_state){ .state = (enum sg_state)state };
+	jget_copy(root, "server", ret->server, sizeof(ret->server));
+	return 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "codec/url.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const scheme_names[] = { "http", "https" };
+_Static_assert(ARRAY_SIZE(scheme_names) == URL_SCHEME_COUNT, "a scheme has no name");
+
+const char *url_scheme_name(enum url_scheme scheme)
+{
+	return scheme_names[scheme];
+}
+
+/* The parts of a URL as they stand in its text. */
+struct parts {
+	const char *user; /* with its '@'; empty without */
+	size_t user_len;
+	const char *host; /* IPv6 with its brackets */
+	size_t host_len;
+	const char *port; /* behind the colon, empty without */
+	size_t port_len;
+	const char *path;
+	size_t path_len;
+	bool query;
+};
+
+static int bad(const char **ret_why, const char *why)
+{
+	*ret_why = why;
+	return -EINVAL;
+}
+
+static int scheme_parse(const char *text, enum url_scheme *ret, const char **ret_rest,
+			const char **ret_why)
+{
+	const char *colon = strchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : 0;
+
+	if (!colon || strncmp(colon, "://", 3))
+		return bad(ret_why,
+			   "not an absolute URL; write http://HOST:PORT/PATH or https://...");
+	for (size_t i = 0; i < ARRAY_SIZE(scheme_names); i++) {
+		if (n != strlen(scheme_names[i]) || strncasecmp(text, scheme_names[i], n))
+			continue;
+		*ret = (enum url_scheme)i;
+		*ret_rest = colon + 3;
+		return 0;
+	}
+	return bad(ret_why, "this scheme is not supported; use http or https (WebSocket and others "
+			    "can be watched by \"networks\")");
+}
+
+static int parts_find(const char *rest, struct parts *p, const char **ret_why)
+{
+	size_t authority = strcspn(rest, "/?#\\");
+	const char *at = memrchr(rest, '@', authority);
+	const char *end = rest + authority;
+	const char *colon;
+
+	p->user = rest;
+	p->user_len = at ? (size_t)(at + 1 - rest) : 0;
+	p->host = rest + p->user_len;
+	p->host_len = (size_t)(end - p->host);
+	if (*p->host == '[') {
+		colon = memchr(p->host, ']', p->host_len);
+		if (!colon)
+			return bad(ret_why, "an IPv6 address needs its closing ']'");
+		colon++;
+		if (colon < end && *colon != ':')
+			return bad(ret_why, "after ']' only ':PORT' may follow");
+	} else {
+		colon = memchr(p->host, ':', p->host_len);
+		if (colon && memchr(colon + 1, ':', (size_t)(end - colon - 1)))
+			return bad(ret_why, "an IPv6 address must stand in [brackets]");
+	}
+	if (!colon)
+		colon = end;
+	p->host_len = (size_t)(colon - p->host);
+	p->port = colon < end ? colon + 1 : end;
+	p->port_len = (size_t)(end - p->port);
+	p->path = end;
+	p->path_len = strcspn(end, "?#");
+	p->query = end[p->path_len] == '?';
+	return 0;
+}
+
+/* WHATWG reads a host whose last label is a number as IPv4 (127.1, 0x7f000001):
+ * clients connect to that address, so it is what must be watched. */
+static bool ends_in_number(const char *host)
+{
+	const char *dot = strrchr(host, '.');
+	const char *label = dot ? dot + 1 : host;
+
+	if (!strncmp(label, "0x", 2))
+		return !label[2 + strspn(label + 2, "0123456789abcdef")];
+	return *label && !label[strspn(label, "0123456789")];
+}
+
+static int host_name_parse(struct url *u, const char **ret_why)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+	size_t n = strlen(u->host);
+	struct in_addr v4;
+	char text[INET_ADDRSTRLEN];
+
+	if (n && u->host[n - 1] == '.')
+		u->host[--n] = '\0';
+	if (!n)
+		return bad(ret_why, "the host is missing; write http://HOST:PORT/PATH");
+	if (u->host[strspn(u->host, allowed)])
+		return bad(ret_why,
+			   "the host may hold letters, digits, '.', '-' and '_' only; write "
+			   "an international name in its xn-- form");
+	if (u->host[0] == '.' || strstr(u->host, ".."))
+		return bad(ret_why, "the host has an empty part between its dots");
+	if (!ends_in_number(u->host))
+		return 0;
+	if (!inet_aton(u->host, &v4) || !inet_ntop(AF_INET, &v4, text, sizeof(text)) ||
+	    parse_addr(text, &u->addr) < 0)
+		return bad(ret_why, "the host looks like an IPv4 address but is none");
+	snprintf(u->host, sizeof(u->host), "%s", text);
+	u->has_addr = true;
+	return 0;
+}
+
+static int host_parse(const struct parts *p, struct url *u, const char **ret_why)
+{
+	const char *host = p->host;
+	size_t n = p->host_len;
+
+	if (*host == '[') {
+		host++;
+		n -= 2;
+	}
+	if (n > URL_HOST_MAX)
+		return bad(ret_why, "the host is longer than 253 characters");
+	for (size_t i = 0; i < n; i++)
+		u->host[i] = (char)tolower((unsigned char)host[i]);
+	u->host[n] = '\0';
+	if (*p->host != '[')
+		return host_name_parse(u, ret_why);
+	if (strchr(u->host, '%'))
+		return bad(ret_why,
+			   "an address with a zone (%) cannot be watched; use \"networks\"");
+	if (!strchr(u->host, ':') || parse_addr(u->host, &u->addr) < 0)
+		return bad(ret_why, "not an IPv6 address between the brackets");
+	u->has_addr = true;
+	format_addr(u->host, sizeof(u->host), &u->addr);
+	return 0;
+}
+
+static int port_parse(const struct parts *p, struct url *u, const char **ret_why)
+{
+	char text[8];
+	uint64_t port;
+
+	if (!p->port_len) {
+		u->port = u->scheme == URL_HTTPS ? 443 : 80;
+		return 0;
+	}
+	if (p->port_len >= sizeof(text))
+		return bad(ret_why, "the port must be a number from 1 to 65535");
+	memcpy(text, p->port, p->port_len);
+	text[p->port_len] = '\0';
+	if (parse_u64(text, 1, 65535, &port) < 0)
+		return bad(ret_why, "the port must be a number from 1 to 65535");
+	u->port = (uint16_t)port;
+	return 0;
+}
+
+/* Long segments with letters and digits are keys or ids, not names. */
+static bool segment_is_secret(const char *s, size_t n)
+{
+	bool digit = false;
+	bool letter = false;
+
+	for (size_t i = 0; i < n; i++) {
+		digit |= isdigit((unsigned char)s[i]) != 0;
+		letter |= isalpha((unsigned char)s[i]) != 0;
+	}
+	return n >= 20 && digit && letter;
+}
+
+static void print_path(const struct parts *p, struct buf *out)
+{
+	const char *s = p->path;
+	const char *end = p->path + p->path_len;
+
+	while (s < end) {
+		size_t n = strcspn(s + 1, "/?#") + 1;
+
+		if (segment_is_secret(s + 1, n - 1))
+			buf_puts(out, "/***");
+		else
+			buf_append(out, s, n);
+		s += n;
+	}
+}
+
+static int texts_make(const struct parts *p, struct url *u)
+{
+	static const uint16_t usual[] = { 80, 443 };
+	struct buf shown CLEANUP(buf_done) = {};
+	struct buf bare CLEANUP(buf_done) = {};
+	struct buf origin CLEANUP(buf_done) = {};
+	bool v6 = u->has_addr && strchr(u->host, ':');
+
+	buf_init(&shown, URL_TEXT_MAX + 16);
+	buf_init(&bare, URL_TEXT_MAX + 16);
+	buf_init(&origin, URL_TEXT_MAX);
+	buf_printf(&origin, v6 ? "[%s]" : "%s", u->host);
+	if (u->port != usual[u->scheme])
+		buf_printf(&origin, ":%u", u->port);
+	buf_printf(&bare, "%s://%s", url_scheme_name(u->scheme), buf_str(&origin));
+	buf_append(&bare, p->path, p->path_len);
+	buf_printf(&shown, "%s://%s%s", url_scheme_name(u->scheme), p->user_len ? "***@" : "",
+		   buf_str(&origin));
+	print_path(p, &shown);
+	if (p->query)
+		buf_puts(&shown, "?***");
+	u->bare = buf_steal(&bare);
+	u->shown = buf_steal(&shown);
+	return u->bare && u->shown ? 0 : -ENOMEM;
+}
+
+int url_parse(const char *text, struct url *ret, const char **ret_why)
+{
+	struct url u CLEANUP(url_done) = {};
+	struct parts parts;
+	const char *rest;
+	int r;
+
+	if (strlen(text) > URL_TEXT_MAX)
+		return bad(ret_why, "longer than 4096 bytes");
+	for (const char *p = text; *p; p++) {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return bad(ret_why,
+				   "spaces and control characters are not allowed in a URL");
+	}
+	r = scheme_parse(text, &u.scheme, &rest, ret_why);
+	if (!r)
+		r = parts_find(rest, &parts, ret_why);
+	if (!r)
+		r = host_parse(&parts, &u, ret_why);
+	if (!r)
+		r = port_parse(&parts, &u, ret_why);
+	if (r < 0)
+		return r;
+	u.has_secret = parts.user_len || parts.query;
+	r = texts_make(&parts, &u);
+	if (r < 0)
+		return r;
+	*ret = u;
+	u.shown = NULL;
+	u.bare = NULL;
+	return 0;
+}
+
+void url_done(struct url *u)
+{
+	free(u->shown);
+	free(u->bare);
+	u->shown = NULL;
+	u->bare = NULL;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One table per enumeration; a value without a name does not compile. */
+#include "core/names.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define CHECK_TABLE(table, count) \
+	_Static_assert(ARRAY_SIZE(table) == (count), #table " misses a name")
+
+static const char *const state_names[] = {
+	[SG_CLOSED] = "closed",           [SG_OPEN] = "open",
+	[SG_HALF_OPEN] = "half_open",     [SG_RAMP] = "ramp",
+	[SG_FORCED_OPEN] = "forced_open", [SG_FORCED_CLOSED] = "forced_closed",
+	[SG_DISABLED] = "disabled",       [SG_SHADOW] = "shadow",
+};
+CHECK_TABLE(state_names, SG_STATE_COUNT);
+
+static const char *const reason_names[] = {
+	[SG_REASON_NONE] = "none",
+	[SG_REASON_CONSECUTIVE] = "consecutive",
+	[SG_REASON_FAILURE_RATE] = "failure_rate",
+	[SG_REASON_SLOW_RATE] = "slow_rate",
+	[SG_REASON_HALF_OPEN_FAILED] = "half_open_failed",
+	[SG_REASON_HALF_OPEN_TIMEOUT] = "half_open_timeout",
+	[SG_REASON_DEADLINE] = "deadline",
+	[SG_REASON_PROBES_PASSED] = "probes_passed",
+	[SG_REASON_REACHABLE] = "reachable",
+	[SG_REASON_RAMP_DONE] = "ramp_done",
+	[SG_REASON_MANUAL] = "manual",
+	[SG_REASON_RESET] = "reset",
+	[SG_REASON_FORCE_EXPIRED] = "force_expired",
+	[SG_REASON_RESTART] = "restart",
+};
+CHECK_TABLE(reason_names, SG_REASON_COUNT);
+
+static const char *const class_names[] = {
+	[SG_SUCCESS] = "success", [SG_HARD] = "hard",     [SG_SOFT] = "soft",
+	[SG_APP] = "app",         [SG_CALLER] = "caller", [SG_LOCAL] = "local",
+};
+CHECK_TABLE(class_names, SG_CLASS_COUNT);
+
+static const char *const cause_names[] = {
+	[SG_CAUSE_NONE] = "none",
+	[SG_CAUSE_REFUSED] = "refused",
+	[SG_CAUSE_TIMEOUT] = "timeout",
+	[SG_CAUSE_UNREACHABLE] = "unreachable",
+	[SG_CAUSE_RESET] = "reset",
+	[SG_CAUSE_TRUNCATED] = "truncated",
+	[SG_CAUSE_NO_ANSWER] = "no_answer",
+	[SG_CAUSE_ABANDONED] = "abandoned",
+	[SG_CAUSE_STATUS] = "status",
+	[SG_CAUSE_BAD_RESPONSE] = "bad_response",
+	[SG_CAUSE_TLS] = "tls",
+	[SG_CAUSE_KILLED] = "killed",
+	[SG_CAUSE_LEASE] = "lease",
+	[SG_CAUSE_ANSWER] = "answer",
+};
+CHECK_TABLE(cause_names, SG_CAUSE_COUNT);
+
+static const char *const phase_names[] = {
+	[SG_PHASE_IDLE] = "idle",
+	[SG_PHASE_REQUEST] = "request",
+	[SG_PHASE_HEAD] = "head",
+	[SG_PHASE_BODY] = "body",
+};
+CHECK_TABLE(phase_names, SG_PHASE_COUNT);
+
+static const char *const method_names[] = {
+	[SG_METHOD_UNKNOWN] = "unknown", [SG_METHOD_POST] = "POST", [SG_METHOD_GET] = "GET",
+	[SG_METHOD_DELETE] = "DELETE",   [SG_METHOD_HEAD] = "HEAD", [SG_METHOD_OTHER] = "other",
+};
+CHECK_TABLE(method_names, SG_METHOD_COUNT);
+
+static const char *const metric_names[] = {
+	[SG_METRIC_CONNECT] = "connect",
+	[SG_METRIC_FIRST_BYTE] = "first_byte",
+	[SG_METRIC_ANSWER] = "answer",
+};
+CHECK_TABLE(metric_names, SG_METRIC_COUNT);
+
+static const char *name_of(const char *const *table, size_t count, unsigned int value)
+{
+	return value < count ? table[value] : "unknown";
+}
+
+static int value_of(const char *const *table, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(table[i], name))
+			return (int)i;
+	return -EINVAL;
+}
+
+#define NAME_FUNCTION(function, table)                           \
+	const char *function(unsigned int value)                 \
+	{                                                        \
+		return name_of(table, ARRAY_SIZE(table), value); \
+	}
+
+#define VALUE_FUNCTION(function, table)                          \
+	int function(const char *name)                           \
+	{                                                        \
+		return value_of(table, ARRAY_SIZE(table), name); \
+	}
+
+NAME_FUNCTION(state_name, state_names)
+NAME_FUNCTION(reason_name, reason_names)
+NAME_FUNCTION(class_name, class_names)
+NAME_FUNCTION(cause_name, cause_names)
+NAME_FUNCTION(phase_name, phase_names)
+NAME_FUNCTION(method_name, method_names)
+NAME_FUNCTION(metric_name, metric_names)
+VALUE_FUNCTION(state_from_name, state_names)
+VALUE_FUNCTION(reason_from_name, reason_names)
+VALUE_FUNCTION(class_from_name, class_names)
+VALUE_FUNCTION(cause_from_name, cause_names)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The words by which enumerations of headers/ are known outside: in JSON, in
+ * metrics, in logs. They are part of the contract: append, never change.
+ *
+ * X_name() never returns NULL: a value out of range is "unknown".
+ * X_from_name() returns the value, or -EINVAL for a word it does not know
+ * ("unknown" is one of those).
+ */
+#ifndef SWITCHGEAR_CORE_NAMES_H
+#define SWITCHGEAR_CORE_NAMES_H
+
+#include "abi.h"
+#include "base/cleanup.h"
+
+const char *state_name(unsigned int state);   /* enum sg_state: "closed", "half_open", ... */
+const char *reason_name(unsigned int reason); /* enum sg_reason: "consecutive", "none", ... */
+const char *class_name(unsigned int class);   /* enum sg_class: "success", "hard", ... */
+const char *cause_name(unsigned int cause);   /* enum sg_cause: "refused", "timeout", ... */
+const char *phase_name(unsigned int phase);   /* enum sg_phase: "idle", "request", ... */
+const char *method_name(unsigned int method); /* enum sg_method: "POST", "unknown", ... */
+const char *metric_name(unsigned int metric); /* enum sg_metric: "connect", "answer", ... */
+
+int state_from_name(const char *name) MUST_CHECK;
+int reason_from_name(const char *name) MUST_CHECK;
+int class_from_name(const char *name) MUST_CHECK;
+int cause_from_name(const char *name) MUST_CHECK;
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/status.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const visibilities[] = {
+	[VISIBILITY_PLAINTEXT] = "plaintext",
+	[VISIBILITY_TLS_UPROBE] = "tls_uprobe",
+	[VISIBILITY_METADATA] = "metadata",
+	[VISIBILITY_NONE] = "none",
+};
+_Static_assert(ARRAY_SIZE(visibilities) == VISIBILITY_COUNT, "a visibility has no name");
+
+static const char *const verdicts[] = {
+	[VERDICT_ALLOW] = "allow",
+	[VERDICT_REFUSE] = "refuse",
+	[VERDICT_REDIRECT] = "redirect",
+	[VERDICT_STAND_IN] = "stand_in",
+};
+_Static_assert(ARRAY_SIZE(verdicts) == VERDICT_COUNT, "a verdict has no name");
+
+static const char *const event_types[] = {
+	[EVENT_CALL] = "call",
+	[EVENT_TRANSITION] = "transition",
+	[EVENT_QUARANTINE] = "quarantine",
+	[EVENT_RELEASE] = "release",
+	[EVENT_KILL] = "kill",
+	[EVENT_ALARM] = "alarm",
+	[EVENT_LOSS] = "loss",
+	[EVENT_RELOAD] = "reload",
+	[EVENT_SELFTEST] = "selftest",
+};
+_Static_assert(ARRAY_SIZE(event_types) == EVENT_TYPE_COUNT, "an event type has no name");
+
+static const char *lookup(const char *const *names, size_t n, unsigned int value)
+{
+	return value < n ? names[value] : "unknown";
+}
+
+static int reverse(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(names[i], name))
+			return (int)i;
+	}
+	return -EINVAL;
+}
+
+const char *visibility_name(enum visibility v)
+{
+	return lookup(visibilities, ARRAY_SIZE(visibilities), v);
+}
+
+int visibility_from_name(const char *name)
+{
+	return reverse(visibilities, ARRAY_SIZE(visibilities), name);
+}
+
+const char *status_verdict_name(enum status_verdict v)
+{
+	return lookup(verdicts, ARRAY_SIZE(verdicts), v);
+}
+
+int status_verdict_from_name(const char *name)
+{
+	return reverse(verdicts, ARRAY_SIZE(verdicts), name);
+}
+
+const char *event_type_name(enum event_type type)
+{
+	return lookup(event_types, ARRAY_SIZE(event_types), type);
+}
+
+int event_type_from_name(const char *name)
+{
+	return reverse(event_types, ARRAY_SIZE(event_types), name);
+}
+
+void status_server_init(struct status_server *s)
+{
+	*s = (struct status_server){ .visibility = VISIBILITY_METADATA };
+	s->breaker.failure_rate = NAN;
+	s->breaker.slow_rate = NAN;
+	s->latency = (struct status_latency){ NAN, NAN, NAN };
+	s->quarantine.until_wall_ns = STATUS_NEVER;
+}
+
+void status_server_done(struct status_server *s)
+{
+	free(s->url);
+	free(s->command);
+	free(s->group);
+	free(s->endpoints);
+	status_server_init(s);
+}
+
+void status_done(struct status *s)
+{
+	for (size_t i = 0; i < s->n_servers; i++)
+		status_server_done(&s->servers[i]);
+	for (size_t i = 0; i < s->n_degraded; i++)
+		free(s->degraded[i]);
+	free(s->servers);
+	free(s->degraded);
+	free(s->xdp);
+	*s = (struct status){ 0 };
+}

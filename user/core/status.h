@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the daemon tells about itself, as plain structs: the document of
+ * `switchgear status --json`, and one event of `switchgear events`. The daemon
+ * fills them, codec/messages.h writes and reads them, the CLI prints them.
+ *
+ * Conventions: NAN is a number without a value (null); wall times are ns since
+ * the epoch, STATUS_NEVER is null; other durations are ns; fixed arrays are
+ * NUL-terminated; pointers are owned and freed by the X_done() functions.
+ */
+#ifndef SWITCHGEAR_CORE_STATUS_H
+#define SWITCHGEAR_CORE_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "base/cleanup.h"
+
+#define STATUS_NEVER UINT64_MAX
+#define STATUS_REASON_LEN 256
+#define STATUS_BY_LEN 64
+#define STATUS_TOOL_LEN 64
+
+/* How much of a server's traffic can be read. */
+enum visibility {
+	VISIBILITY_PLAINTEXT,
+	VISIBILITY_TLS_UPROBE,
+	VISIBILITY_METADATA,
+	VISIBILITY_NONE,
+	VISIBILITY_COUNT
+};
+
+/* What a connect gets now that holds no probe and is outside the ramp's share. */
+enum status_verdict {
+	VERDICT_ALLOW,
+	VERDICT_REFUSE,
+	VERDICT_REDIRECT,
+	VERDICT_STAND_IN,
+	VERDICT_COUNT
+};
+
+struct status_quarantine {
+	char reason[STATUS_REASON_LEN];
+	char by[STATUS_BY_LEN];
+	uint64_t since_wall_ns;
+	uint64_t until_wall_ns; /* STATUS_NEVER: until released */
+};
+
+struct status_trust {
+	double score;
+	char band[16];
+	double performance;
+	double security;
+	double community;
+	uint32_t strikes;
+};
+
+struct status_breaker {
+	double failure_rate; /* NAN: too few calls */
+	double slow_rate;
+	uint32_t consecutive_failures;
+	uint64_t open_remaining_ns; /* STATUS_NEVER: until an order says otherwise */
+	uint32_t generation;
+};
+
+struct status_endpoint {
+	char address[64]; /* "127.0.0.1", "fd00::1"; a network as "10.0.0.0/8" */
+	uint16_t port;    /* 0: any */
+	char source[16];  /* "config", "dns", "network" */
+};
+
+struct status_counters {
+	uint64_t connects;
+	uint64_t refused;
+	uint64_t timeout;
+	uint64_t reset;
+	uint64_t unreachable;
+	uint64_t requests;
+	uint64_t r2xx;
+	uint64_t r3xx;
+	uint64_t r4xx;
+	uint64_t r5xx;
+	uint64_t bad_responses;
+	uint64_t rpc_errors;
+	uint64_t timeouts;
+	uint64_t denied;
+	uint64_t would_deny;
+	uint64_t passed_open;
+	uint64_t overflow;
+	uint64_t redirected;
+	uint64_t stand_in;
+	uint64_t killed;
+	uint64_t dropped_packets;
+};
+
+struct status_latency { /* milliseconds, NAN without samples */
+	double p50;
+	double p95;
+	double p99;
+};
+
+struct status_server {
+	char name[SG_NAME_LEN];
+	char *url;     /* redacted; NULL: none */
+	char *command; /* redacted; NULL: not a stdio server */
+	char *group;   /* NULL: none */
+	bool panic;
+	enum sg_state state;
+	enum status_verdict verdict;
+	bool quarantined; /* quarantine is valid */
+	struct status_quarantine quarantine;
+	bool has_trust; /* trust is valid */
+	struct status_trust trust;
+	struct status_breaker breaker;
+	struct status_endpoint *endpoints;
+	size_t n_endpoints;
+	enum visibility visibility;
+	struct status_counters counters;
+	struct status_latency latency;
+};
+
+struct status_xdp {
+	char interface[16];
+	char mode[16]; /* "native", "generic", "off" */
+};
+
+struct status {
+	uint32_t abi;
+	char version[32];
+	uint32_t pid;
+	bool observe; /* mode */
+	uint64_t uptime_ns;
+	char selftest[64]; /* "ok", or what failed */
+	struct status_xdp *xdp;
+	size_t n_xdp;
+	char **degraded; /* sentences: what is missing, why, what to do */
+	size_t n_degraded;
+	uint64_t lost_events;
+	struct status_server *servers;
+	size_t n_servers;
+};
+
+void status_server_init(struct status_server *s); /* no rates, no samples, no trust */
+void status_server_done(struct status_server *s);
+void status_done(struct status *s);
+
+const char *visibility_name(enum visibility v);         /* "plaintext", ... */
+const char *status_verdict_name(enum status_verdict v); /* "allow", ... */
+int visibility_from_name(const char *name) MUST_CHECK;  /* the value, or -EINVAL */
+int status_verdict_from_name(const char *name) MUST_CHECK;
+
+/* --- events ------------------------------------------------------------------ */
+
+enum event_type {
+	EVENT_CALL, /* one outcome, in simulate's input form */
+	EVENT_TRANSITION,
+	EVENT_QUARANTINE,
+	EVENT_RELEASE,
+	EVENT_KILL,     /* connections ended */
+	EVENT_ALARM,    /* text says what the operator should know */
+	EVENT_LOSS,     /* count events were lost */
+	EVENT_RELOAD,   /* the configuration was read anew */
+	EVENT_SELFTEST, /* its result changed */
+	EVENT_TYPE_COUNT
+};
+
+/* One event; which members are meant depends on its type. */
+struct event {
+	uint64_t t_ns; /* boot time */
+	uint64_t wall_ns;
+	enum event_type type;
+	char server[SG_NAME_LEN];   /* empty: none */
+	char tool[STATUS_TOOL_LEN]; /* empty: unknown */
+	/* CALL */
+	enum sg_class outcome;
+	enum sg_cause cause;
+	uint64_t latency_ns;     /* STATUS_NEVER: unknown, never slow */
+	uint64_t retry_after_ns; /* 0: none */
+	uint16_t status;         /* HTTP; 0: none */
+	/* TRANSITION */
+	enum sg_state from;
+	enum sg_state to;
+	enum sg_reason reason;
+	double failure_rate; /* NAN: none */
+	double slow_rate;
+	uint32_t calls;
+	uint64_t open_ns; /* length of the opening; STATUS_NEVER: for ever; 0: none */
+	/* QUARANTINE */
+	uint64_t until_wall_ns;
+	/* KILL, QUARANTINE */
+	uint32_t killed;
+	uint32_t survivors;
+	uint32_t busy;
+	/* LOSS */
+	uint64_t count;
+	/* SELFTEST */
+	bool ok;
+	/* QUARANTINE and RELEASE: who; the others: empty */
+	char by[STATUS_BY_LEN];
+	/* QUARANTINE: why; ALARM, RELOAD, SELFTEST, RELEASE: what */
+	char text[STATUS_REASON_LEN];
+};
+
+const char *event_type_name(enum event_type type);
+int event_type_from_name(const char *name) MUST_CHECK;
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Prometheus metrics: families in the outer loop, servers in the inner one. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/metrics.h"
+#include "daemon/app.h"
+
+struct family {
+	const char *name;
+	const char *help;
+	const char *label; /* NULL: none but the server */
+	struct {
+		const char *value;
+		size_t offset; /* in struct sg_stats */
+	} rows[8];
+};
+
+#define STAT(member) offsetof(struct sg_stats, member)
+
+static const struct family families[] = {
+	{ "switchgear_connects_total", "Connects that were let through.", NULL,
+	  { { "", STAT(connects) } } },
+	{ "switchgear_connect_failures_total", "Connects that failed, by reason.", "reason",
+	  { { "refused", STAT(refused) }, { "timeout", STAT(timeout) },
+	    { "unreachable", STAT(unreachable) } } },
+	{ "switchgear_requests_total", "Requests seen on tracked connections.", NULL,
+	  { { "", STAT(requests) } } },
+	{ "switchgear_responses_total", "HTTP answers, by class.", "class",
+	  { { "1xx", STAT(r1xx) }, { "2xx", STAT(r2xx) }, { "3xx", STAT(r3xx) },
+	    { "4xx", STAT(r4xx) }, { "5xx", STAT(r5xx) } } },
+	{ "switchgear_request_failures_total", "Requests without a good answer, by reason.", "reason",
+	  { { "reset", STAT(reset) }, { "timeout", STAT(timeouts) },
+	    { "bad_response", STAT(bad_responses) }, { "abandoned", STAT(abandoned) } } },
+	{ "switchgear_outcomes_total", "Calls that ended, by what they mean to the breaker.", "outcome",
+	  { { "success", STAT(success) }, { "hard", STAT(hard) }, { "soft", STAT(soft) },
+	    { "ignored", STAT(ignored) }, { "stale", STAT(stale) } } },
+	{ "switchgear_denied_total", "Connects and requests that were refused.", NULL,
+	  { { "", STAT(denied) } } },
+	{ "switchgear_would_deny_total", "What observe mode or shadow would have refused.", NULL,
+	  { { "", STAT(would_deny) } } },
+	{ "switchgear_passed_open_total",
+	  "Requests that passed an open breaker because no daemon lived.", NULL,
+	  { { "", STAT(passed_open) } } },
+	{ "switchgear_overflow_total", "Trips that a limit forbade.", NULL,
+	  { { "", STAT(overflow) } } },
+	{ "switchgear_killed_connections_total", "Live connections that were ended.", NULL,
+	  { { "", STAT(killed) } } },
+	{ "switchgear_dropped_packets_total", "Packets dropped in quarantine.", NULL,
+	  { { "", STAT(dropped_packets) } } },
+	{ "switchgear_retransmits_total", "TCP segments sent again.", NULL,
+	  { { "", STAT(retransmits) } } },
+	{ "switchgear_untrusted_connects_total",
+	  "Connects from users' own namespaces, from which nothing is learnt.", NULL,
+	  { { "", STAT(untrusted) } } },
+};
+
+static bool watched(const struct app_server *s)
+{
+	return s->id && !s->covered_by;
+}
+
+static void counters(struct app *app, struct metrics *m, const struct sg_stats *stats)
+{
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		metrics_family(m, families[f].name, METRICS_COUNTER, families[f].help);
+		for (size_t i = 0; i < app->servers_n; i++) {
+			struct metrics_label labels[2] = {
+				{ "server", app->servers[i]->config->name },
+				{ families[f].label, NULL },
+			};
+
+			for (size_t k = 0; k < 8 && families[f].rows[k].value &&
+					   watched(app->servers[i]);
+			     k++) {
+				uint64_t v;
+
+				memcpy(&v, (const char *)&stats[i] + families[f].rows[k].offset,
+				       sizeof(v));
+				labels[1].value = families[f].rows[k].value;
+				metrics_u64(m, labels, families[f].label ? 2 : 1, v);
+			}
+		}
+	}
+}
+
+static void latencies(struct app *app, struct metrics *m)
+{
+	static const struct {
+		enum sg_metric metric;
+		const char *name;
+		const char *help;
+	} rows[] = {
+		{ SG_METRIC_CONNECT, "switchgear_connect_duration_seconds",
+		  "From connect() to the established connection." },
+		{ SG_METRIC_FIRST_BYTE, "switchgear_first_byte_duration_seconds",
+		  "From the request's first byte to the answer's first byte." },
+		{ SG_METRIC_ANSWER, "mcp_client_operation_duration_seconds",
+		  "From the request's first byte to the answer's last byte." },
+	};
+
+	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+		metrics_family(m, rows[k].name, METRICS_HISTOGRAM, rows[k].help);
+		for (size_t i = 0; i < app->servers_n; i++) {
+			const struct metrics_label label = { "server", app->servers[i]->config->name };
+			struct sg_hist h;
+
+			if (watched(app->servers[i]) &&
+			    !dataplane_hist(app->dp, app->servers[i]->id, rows[k].metric, &h))
+				metrics_hist(m, &label, 1, &h);
+		}
+	}
+}
+
+static void rtt(struct app *app, struct metrics *m, const struct sg_stats *stats)
+{
+	metrics_family(m, "switchgear_rtt_seconds_mean", METRICS_GAUGE,
+		       "Mean smoothed round-trip time of connections at their end.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct metrics_label label = { "server", app->servers[i]->config->name };
+
+		if (watched(app->servers[i]) && stats[i].rtt_count)
+			metrics_double(m, &label, 1,
+				       (double)stats[i].rtt_us_sum / (double)stats[i].rtt_count / 1e6);
+	}
+}
+
+static void states(struct app *app, struct metrics *m)
+{
+	metrics_family(m, "switchgear_circuit_state", METRICS_GAUGE,
+		       "1 for the state that the breaker is in, 0 for the others.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		struct app_server *s = app->servers[i];
+
+		if (!watched(s) || app_server_read(s))
+			continue;
+		for (unsigned int state = 0; state < SG_STATE_COUNT; state++) {
+			const struct metrics_label labels[] = { { "server", s->config->name },
+								{ "state", state_name(state) } };
+
+			metrics_u64(m, labels, 2, sg_breaker_shown(&s->breaker) == state);
+		}
+	}
+	metrics_family(m, "switchgear_quarantined", METRICS_GAUGE, "1 while in quarantine.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct metrics_label label = { "server", app->servers[i]->config->name };
+
+		if (watched(app->servers[i]))
+			metrics_u64(m, &label, 1, app->servers[i]->quarantine.active);
+	}
+	metrics_family(m, "switchgear_transitions_total", METRICS_COUNTER,
+		       "Transitions of the breaker.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct metrics_label label = { "server", app->servers[i]->config->name };
+
+		if (watched(app->servers[i]))
+			metrics_u64(m, &label, 1, app->servers[i]->breaker.last.seq);
+	}
+}
+
+static void host(struct app *app, struct metrics *m)
+{
+	struct dataplane_program programs[DATAPLANE_PROGRAMS_MAX];
+	struct dataplane_fill fill[8];
+	size_t n = dataplane_programs(app->dp, programs, ARRAY_SIZE(programs));
+	size_t maps = dataplane_fill(app->dp, fill, ARRAY_SIZE(fill));
+	const struct metrics_label version = { "version", SWITCHGEAR_VERSION };
+
+	metrics_family(m, "switchgear_build_info", METRICS_GAUGE, "Always 1.");
+	metrics_u64(m, &version, 1, 1);
+	metrics_family(m, "switchgear_observe_mode", METRICS_GAUGE, "1: nothing is refused.");
+	metrics_u64(m, NULL, 0, app->observe);
+	metrics_family(m, "switchgear_selftest_ok", METRICS_GAUGE,
+		       "1: the canary was refused at the latest self-test.");
+	metrics_u64(m, NULL, 0, !strcmp(app->selftest, "ok"));
+	metrics_family(m, "switchgear_degraded", METRICS_GAUGE,
+		       "Things that this host or its configuration keep from working.");
+	metrics_u64(m, NULL, 0, app->degraded_n);
+	metrics_family(m, "switchgear_events_lost_total", METRICS_COUNTER,
+		       "Events that found the ring full.");
+	metrics_u64(m, NULL, 0, dataplane_lost(app->dp));
+	metrics_family(m, "switchgear_map_entries", METRICS_GAUGE, "Entries in use.");
+	for (size_t i = 0; i < maps; i++)
+		metrics_u64(m, &(struct metrics_label){ "map", fill[i].map }, 1, fill[i].used);
+	metrics_family(m, "switchgear_map_max_entries", METRICS_GAUGE, "Entries that fit.");
+	for (size_t i = 0; i < maps; i++)
+		metrics_u64(m, &(struct metrics_label){ "map", fill[i].map }, 1, fill[i].max);
+	metrics_family(m, "switchgear_program_runs_total", METRICS_COUNTER,
+		       "Runs of BPF programs while kernel.bpf_stats_enabled is 1.");
+	for (size_t i = 0; i < n; i++)
+		metrics_u64(m, &(struct metrics_label){ "program", programs[i].name }, 1,
+			    programs[i].run_count);
+	metrics_family(m, "switchgear_program_run_seconds_total", METRICS_COUNTER,
+		       "Time spent in BPF programs while kernel.bpf_stats_enabled is 1.");
+	for (size_t i = 0; i < n; i++)
+		metrics_double(m, &(struct metrics_label){ "program", programs[i].name }, 1,
+			       (double)programs[i].run_ns / 1e9);
+}
+
+int app_metrics(struct app *app, struct buf *out)
+{
+	CLEANUP(freep) struct sg_stats *stats = calloc(app->servers_n + 1, sizeof(*stats));
+	struct metrics m;
+
+	if (!stats)
+		return -ENOMEM;
+	for (size_t i = 0; i < app->servers_n; i++)
+		if (watched(app->servers[i]))
+			(void)!dataplane_stats(app->dp, app->servers[i]->id, &stats[i]);
+	metrics_init(&m, out);
+	host(app, &m);
+	states(app, &m);
+	counters(app, &m, stats);
+	rtt(app, &m, stats);
+	latencies(app, &m);
+	return buf_error(out);
+}

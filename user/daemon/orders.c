@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What people ask for: quarantine, release, trip, reset, force. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/app.h"
+
+static uint64_t order_end(uint64_t for_ns)
+{
+	return for_ns == SG_FOREVER ? SG_FOREVER : clock_boot_ns() + for_ns;
+}
+
+int app_quarantine(struct app_server *s, const struct request *q, const char *by,
+		   struct reply_kill *ret, char *why, size_t why_size)
+{
+	struct app_quarantine *to = &s->quarantine;
+	uint64_t start = clock_boot_ns();
+	struct app_kill kill = { 0 };
+	struct event e;
+	int r;
+
+	if (s->config->has_url && !s->config->n_networks && !s->addrs_n)
+		snprintf(why, why_size,
+			 "no address of \"%s\" is known (%s); the quarantine holds as soon as one is",
+			 s->config->name, s->resolve_error[0] ? s->resolve_error : "not resolved yet");
+	r = dataplane_quarantine_set(s->app->dp, s->id, order_end(q->for_ns));
+	if (r)
+		return r;
+	to->active = true;
+	to->until_ns = order_end(q->for_ns);
+	to->since_wall_ns = clock_wall_ns();
+	snprintf(to->reason, sizeof(to->reason), "%s", q->reason);
+	snprintf(to->by, sizeof(to->by), "%s", by);
+	s->app->dirty = true;
+	r = app_kill_pass(s->app, s->id, &kill);
+	if (r) {
+		snprintf(why, why_size, "new connects are refused, but open connections cannot be "
+					"killed: %s",
+			 strerror(-r));
+	}
+	s->kill_wanted = true; /* connects in flight become sockets a moment later */
+	s->kill_again = true;
+	loop_timer_set(s->app->again, clock_boot_ns() + 60 * NS_PER_MS);
+	app_event_init(&e, EVENT_QUARANTINE, s->config->name);
+	e.killed = kill.killed;
+	e.survivors = kill.survivors;
+	e.busy = kill.busy;
+	if (to->until_ns != SG_FOREVER)
+		e.until_wall_ns = clock_boot_to_wall_ns(to->until_ns);
+	snprintf(e.by, sizeof(e.by), "%s", by);
+	snprintf(e.text, sizeof(e.text), "%s", q->reason);
+	app_report(s->app, &e);
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->server, sizeof(ret->server), "%s", s->config->name);
+	ret->killed = kill.killed;
+	ret->survivors = kill.survivors;
+	ret->busy = kill.busy;
+	ret->elapsed_ns = clock_boot_ns() - start;
+	return r;
+}
+
+static int release(struct app_server *s, const char *by, const char *text)
+{
+	struct event e;
+	int r;
+
+	r = dataplane_quarantine_set(s->app->dp, s->id, 0);
+	if (r || !s->quarantine.active)
+		return r;
+	memset(&s->quarantine, 0, sizeof(s->quarantine));
+	s->app->dirty = true;
+	app_event_init(&e, EVENT_RELEASE, s->config->name);
+	snprintf(e.by, sizeof(e.by), "%s", by);
+	snprintf(e.text, sizeof(e.text), "%s", text);
+	app_report(s->app, &e);
+	return 0;
+}
+
+int app_release(struct app_server *s, const char *by)
+{
+	return release(s, by, "");
+}
+
+void app_quarantine_expire(struct app *app, uint64_t now)
+{
+	for (size_t i = 0; i < app->servers_n; i++) {
+		struct app_server *s = app->servers[i];
+
+		if (s->quarantine.active && s->quarantine.until_ns <= now)
+			(void)!release(s, "switchgear", "its time is over");
+	}
+}
+
+int app_order(struct app_server *s, const struct request *q)
+{
+	struct sg_command cmd = { .server = s->id };
+
+	switch (q->verb) {
+	case REQUEST_RESET:
+		cmd.op = SG_CMD_RESET;
+		break;
+	case REQUEST_TRIP:
+		cmd.op = SG_CMD_ORDER;
+		cmd.state = SG_FORCED_OPEN;
+		cmd.until_ns = order_end(q->for_ns);
+		break;
+	case REQUEST_FORCE:
+		cmd.op = SG_CMD_ORDER;
+		cmd.state = (__u8)q->to;
+		cmd.until_ns = order_end(q->for_ns);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return dataplane_command(s->app->dp, &cmd);
+}

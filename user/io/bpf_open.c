@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Loading: pin directory, reuse of pinned maps, and a load that gives up what
+ * this kernel cannot do, one program at a time, by trying and never by version.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "core/answer.h"
+#include "io/bpf_private.h"
+
+#define SUB "bpf"
+#define BPFFS_DEFAULT "/sys/fs/bpf"
+
+/* Without a program that has a text here, Switchgear goes on and says so. */
+const struct dataplane_part dataplane_parts[] = {
+	{ "sg_connect4", NULL },
+	{ "sg_connect6", NULL },
+	{ "sg_command", NULL },
+	{ "sg_sendmsg4", "datagrams (QUIC) to denied IPv4 servers are not refused" },
+	{ "sg_sendmsg6", "datagrams (QUIC) to denied IPv6 servers are not refused" },
+	{ "sg_release", "a probe taken by a connect that fails locally is lost until the "
+			"half-open limit" },
+	{ "sg_egress", "requests on open connections are not measured, nor stopped when the "
+		       "breaker opens" },
+	{ "sg_ingress", "answers are not measured: only connects can trip a breaker" },
+	{ "sg_sockops", "without a daemon, a connection whose answer trips the breaker does not "
+			"end by itself" },
+	{ "sg_state", "failed connects are not seen: only answers can trip a breaker" },
+	{ "sg_retransmit", "retransmissions are not counted" },
+	{ "sg_find", "live connections to denied servers are not found, so not killed" },
+	{ "sg_sweep", "answers of unknown end and timeouts are not noticed" },
+	{ "sg_kill_tcp", "live TCP connections are killed by netlink instead of BPF" },
+	{ "sg_kill_udp", "connected UDP sockets are not killed, their datagrams are refused" },
+	{ "sg_adopt_tcp", "connections older than the load are not seen" },
+	{ "sg_adopt_udp", "connected UDP sockets older than the load are not seen" },
+	{ "sg_xdp", "packets of quarantined servers are not dropped at XDP" },
+	{ NULL, NULL },
+};
+
+const struct dataplane_part *dataplane_part(const char *name)
+{
+	for (const struct dataplane_part *p = dataplane_parts; p->name; p++)
+		if (!strcmp(p->name, name))
+			return p;
+	return NULL;
+}
+
+void dataplane_degrade(struct dataplane *dp, const char *fmt, ...)
+{
+	char text[sizeof(dp->degraded[0])];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < dp->degraded_n; i++)
+		if (!strcmp(dp->degraded[i], text))
+			return;
+	log_warning(SUB, "degraded: %s", text);
+	if (dp->degraded_n < DATAPLANE_DEGRADED_MAX)
+		memcpy(dp->degraded[dp->degraded_n++], text, sizeof(text));
+}
+
+/* --- the pin directory -------------------------------------------------------------- */
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* Mounts bpffs at its usual place if the pins are to be there and it is missing. */
+static int bpffs_ensure(const char *pin_dir)
+{
+	char parent[512];
+
+	snprintf(parent, sizeof(parent), "%s", pin_dir);
+	for (char *slash = strrchr(parent, '/'); slash && slash != parent && access(parent, F_OK);
+	     slash = strrchr(parent, '/'))
+		*slash = '\0';
+	if (is_bpffs(parent))
+		return 0;
+	if (!strncmp(pin_dir, BPFFS_DEFAULT "/", strlen(BPFFS_DEFAULT) + 1) &&
+	    !mount("bpf", BPFFS_DEFAULT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
+		log_notice(SUB, "mounted the BPF file system at " BPFFS_DEFAULT);
+		return 0;
+	}
+	log_error(SUB,
+		  "%s is not in a BPF file system, so enforcement could not outlive the daemon; "
+		  "mount one (mount -t bpf bpf " BPFFS_DEFAULT ") or choose another --pin-dir",
+		  pin_dir);
+	return -ENOTSUP;
+}
+
+static int pin_dir_make(const char *path)
+{
+	char part[512];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(part, 0700) && errno != EEXIST)
+			return log_failure(-errno, SUB, "cannot make %s for the pins", part);
+		*p = '/';
+	}
+	if (mkdir(part, 0700) && errno != EEXIST)
+		return log_failure(-errno, SUB, "cannot make the pin directory %s", part);
+	if (chmod(part, 0700))
+		return log_failure(-errno, SUB, "cannot restrict the pin directory %s", part);
+	return 0;
+}
+
+static int pin_dir_lock(struct dataplane *dp)
+{
+	dp->dir_fd = open(dp->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dp->dir_fd < 0)
+		return log_failure(-errno, SUB, "cannot open the pin directory %s", dp->pin_dir);
+	if (!flock(dp->dir_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return log_failure(-errno, SUB, "cannot lock the pin directory %s", dp->pin_dir);
+	log_error(SUB,
+		  "another switchgeard owns the pins in %s; stop it first, or give this one another "
+		  "--pin-dir",
+		  dp->pin_dir);
+	return -EBUSY;
+}
+
+/* --- maps ----------------------------------------------------------------------------- */
+
+static int stale(const struct dataplane *dp, const char *what)
+{
+	log_error(SUB,
+		  "the pins in %s are of another layout of Switchgear (%s); remove them with "
+		  "\"switchgear --pin-dir %s detach\" (this ends enforcement until the next start)",
+		  dp->pin_dir, what, dp->pin_dir);
+	return -ESTALE;
+}
+
+static bool map_is_private(const char *name)
+{
+	return !strcmp(name, "scratch") || strchr(name, '.');
+}
+
+/* Takes a pinned map over, if it is there and is what we would make. */
+static int map_reuse(struct dataplane *dp, struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	char path[640];
+	int fd;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return log_failure(-errno, SUB, "cannot open the pinned map %s", path);
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (!r && (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+		   info.value_size != bpf_map__value_size(map)))
+		r = stale(dp, name);
+	else if (!r)
+		r = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	if (r && r != -ESTALE)
+		return log_failure(r, SUB, "cannot take over the pinned map %s", path);
+	dp->taken_over |= !r;
+	return r;
+}
+
+/* Looks at the pins before anything is loaded: an older layout is refused as a whole. */
+static int pins_check(struct dataplane *dp)
+{
+	char path[640];
+	struct sg_cfg cfg = { 0 };
+	__u32 zero = 0;
+	int fd;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%s/ep2srv", dp->pin_dir);
+		return access(path, F_OK) ? 0 : stale(dp, "no map \"cfg\"");
+	}
+	r = bpf_map_lookup_elem(fd, &zero, &cfg);
+	close(fd);
+	if (r)
+		return stale(dp, "map \"cfg\" cannot be read");
+	if (cfg.abi && cfg.abi != SG_ABI)
+		return stale(dp, "another ABI number");
+	return 0;
+}
+
+static int maps_prepare(struct dataplane *dp, uint32_t endpoints_max)
+{
+	struct bpf_map *map;
+	int r;
+
+	if (endpoints_max) {
+		r = bpf_map__set_max_entries(dp->skel->maps.ep2srv, endpoints_max);
+		if (r)
+			return r;
+	}
+	bpf_object__for_each_map(map, dp->skel->obj) {
+		if (map_is_private(bpf_map__name(map)))
+			continue;
+		r = map_reuse(dp, map);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int maps_pin(struct dataplane *dp)
+{
+	struct bpf_map *map;
+	char path[640];
+	int r;
+
+	bpf_object__for_each_map(map, dp->skel->obj) {
+		if (map_is_private(bpf_map__name(map)))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, bpf_map__name(map));
+		if (!access(path, F_OK))
+			continue;
+		r = bpf_obj_pin(bpf_map__fd(map), path);
+		if (r)
+			return log_failure(-errno, SUB, "cannot pin the map %s", path);
+	}
+	return 0;
+}
+
+static int map_mmap(const struct bpf_map *map, size_t size, void **ret)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED)
+		return log_failure(-errno, SUB, "cannot map %s into memory", bpf_map__name(map));
+	*ret = p;
+	return 0;
+}
+
+/* --- load ------------------------------------------------------------------------------- */
+
+/* The program that libbpf said it could not load; it tells nobody but its log. */
+static char failed_program[64];
+
+static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	static const char mark[] = "': failed to load: ";
+	char text[1024];
+	char *end;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), fmt, args);
+	end = strstr(text, mark);
+	if (end) {
+		char *start = strchr(text, '\'');
+
+		if (start && start < end)
+			snprintf(failed_program, sizeof(failed_program), "%.*s",
+				 (int)(end - start - 1), start + 1);
+	}
+	text[strcspn(text, "\n")] = '\0';
+	log_line(LOG_LEVEL_DEBUG, "libbpf", "%s",
+		 text);
+	return 0;
+}
+
+/* May bpf_set_retval() be called from connect hooks? By trying (true since 6.1). */
+static bool has_retval(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = -111 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_set_retval },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "sg_try", "GPL", insns,
+			       ARRAY_SIZE(insns), &opts);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+bool dataplane_loaded(const struct bpf_program *prog)
+{
+	return bpf_program__fd(prog) >= 0;
+}
+
+/* The epoch of the load before, 0 if there is none. */
+static uint32_t old_epoch(const struct dataplane *dp)
+{
+	struct sg_cfg cfg = { 0 };
+	char path[640];
+	__u32 zero = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	if (bpf_map_lookup_elem(fd, &zero, &cfg))
+		cfg.epoch = 0;
+	close(fd);
+	return cfg.epoch;
+}
+
+static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
+		    const char *const *without, size_t without_n)
+{
+	int r;
+
+	dp->taken_over = false;
+	dp->skel = switchgear_bpf__open();
+	if (!dp->skel)
+		return log_failure(-errno, SUB, "the BPF object in this program is broken");
+	dp->skel->rodata_sg->sg_rodata.epoch = old_epoch(dp) + 1;
+	dp->skel->rodata_sg->sg_rodata.has_retval = retval;
+	for (size_t i = 0; i < without_n; i++)
+		bpf_program__set_autoload(
+			bpf_object__find_program_by_name(dp->skel->obj, without[i]), false);
+	r = maps_prepare(dp, o->endpoints_max);
+	if (r)
+		return r;
+	failed_program[0] = '\0';
+	return switchgear_bpf__load(dp->skel);
+}
+
+/* Loads; leaves out one optional program after another that this kernel refuses. */
+static int skel_load(struct dataplane *dp, const struct dataplane_options *o)
+{
+	const char *without[DATAPLANE_PROGRAMS_MAX];
+	const struct dataplane_part *part;
+	size_t without_n = 0;
+	bool retval = has_retval();
+	int r;
+
+	for (;;) {
+		r = skel_try(dp, o, retval, without, without_n);
+		if (!r)
+			break;
+		switchgear_bpf__destroy(dp->skel);
+		dp->skel = NULL;
+		if (r == -ESTALE)
+			return r;
+		part = failed_program[0] ? dataplane_part(failed_program) : NULL;
+		if (!part || !part->loss || without_n == ARRAY_SIZE(without))
+			return log_failure(r, SUB,
+					   "the kernel refuses the BPF program %s; without it nothing "
+					   "can be enforced (SWITCHGEAR_LOG=debug shows why)",
+					   failed_program[0] ? failed_program : "object");
+		dataplane_degrade(dp, "%s (%s was refused: %s)", part->loss, part->name,
+				  strerror(-r));
+		without[without_n++] = part->name;
+	}
+	if (!retval)
+		dataplane_degrade(dp, "refused connects fail with EPERM whatever deny_errno says "
+				      "(bpf_set_retval needs kernel 6.1)");
+	return 0;
+}
+
+static int tables_write(struct dataplane *dp)
+{
+	struct sg_http_table table;
+	__u32 zero = 0;
+	int r;
+
+	r = answer_table_build(&table);
+	if (!r)
+		r = bpf_map_update_elem(bpf_map__fd(dp->skel->maps.http_dfa), &zero, &table,
+					BPF_ANY);
+	if (r)
+		return log_failure(r, SUB, "cannot write the HTTP table");
+	return 0;
+}
+
+int dataplane_netns_cookie(uint64_t *ret)
+{
+	CLEANUP(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		return -errno;
+	*ret = cookie;
+	return 0;
+}
+
+static int config_write(struct dataplane *dp, const struct dataplane_options *o)
+{
+	void *p;
+	int r;
+
+	r = map_mmap(dp->skel->maps.cfg, sizeof(struct sg_cfg), &p);
+	if (r)
+		return r;
+	dp->cfg = p;
+	r = map_mmap(dp->skel->maps.pulse, sizeof(struct sg_pulse), &p);
+	if (r)
+		return r;
+	dp->pulse = p;
+	r = dataplane_netns_cookie(&dp->home_netns);
+	if (r)
+		return log_failure(r, SUB, "cannot tell this network namespace's cookie");
+	dp->cfg->abi = SG_ABI;
+	dp->cfg->home_netns = dp->home_netns;
+	dp->cfg->observe = o->observe;
+	return 0;
+}
+
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct dataplane *dp = ctx;
+
+	if (size >= sizeof(struct sg_event) && dp->event_fn)
+		dp->event_fn(dp->event_data, data);
+	return 0;
+}
+
+int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
+{
+	CLEANUP(dataplane_closep) struct dataplane *dp = calloc(1, sizeof(*dp));
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int r;
+
+	if (!dp)
+		return -ENOMEM;
+	dp->dir_fd = -1;
+	dp->observe = o->observe;
+	dp->pin_dir = strdup(o->pin_dir);
+	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
+	if (!dp->pin_dir)
+		return -ENOMEM;
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	libbpf_set_print(libbpf_print);
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* counts BPF memory before 5.11 */
+	r = bpffs_ensure(o->pin_dir);
+	if (!r)
+		r = pin_dir_make(o->pin_dir);
+	if (!r)
+		r = pin_dir_lock(dp);
+	if (!r)
+		r = pins_check(dp);
+	if (!r)
+		r = skel_load(dp, o);
+	if (!r)
+		r = tables_write(dp);
+	if (!r)
+		r = config_write(dp, o);
+	if (!r)
+		r = maps_pin(dp);
+	if (!r)
+		r = dataplane_attach(dp, o);
+	if (r)
+		return r;
+	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
+	if (!dp->ring)
+		return log_failure(-errno, SUB, "cannot read the event ring");
+	*ret = TAKE_PTR(dp);
+	return 0;
+}
+
+void dataplane_close(struct dataplane *dp)
+{
+	if (!dp)
+		return;
+	ring_buffer__free(dp->ring);
+	for (size_t i = 0; i < dp->links_n; i++)
+		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
+	bpf_link__destroy(dp->iter_find);
+	bpf_link__destroy(dp->iter_sweep);
+	bpf_link__destroy(dp->iter_kill_tcp);
+	bpf_link__destroy(dp->iter_kill_udp);
+	bpf_link__destroy(dp->iter_adopt_tcp);
+	bpf_link__destroy(dp->iter_adopt_udp);
+	if (dp->cfg)
+		munmap(dp->cfg, sizeof(*dp->cfg));
+	if (dp->pulse)
+		munmap(dp->pulse, sizeof(*dp->pulse));
+	switchgear_bpf__destroy(dp->skel);
+	closep(&dp->dir_fd);
+	free(dp->pin_dir);
+	free(dp);
+}

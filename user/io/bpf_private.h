@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The parts of struct dataplane, for the files bpf*.c only. */
+#ifndef SWITCHGEAR_IO_BPF_PRIVATE_H
+#define SWITCHGEAR_IO_BPF_PRIVATE_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "io/bpf.h"
+#include "switchgear.skel.h"
+
+#define DATAPLANE_LINKS_MAX (DATAPLANE_PROGRAMS_MAX + DATAPLANE_XDP_MAX)
+
+struct dataplane_link {
+	char pin[32]; /* file name in the pin directory */
+	struct bpf_link *link;
+};
+
+struct dataplane {
+	struct switchgear_bpf *skel;
+	char *pin_dir;
+	int dir_fd; /* holds the lock */
+	bool taken_over;
+	bool observe;
+	uint64_t home_netns;
+	struct sg_cfg *cfg;     /* mapped */
+	struct sg_pulse *pulse; /* mapped */
+	struct ring_buffer *ring;
+	dataplane_event_fn *event_fn; /* while the ring is read */
+	void *event_data;
+	struct dataplane_link links[DATAPLANE_LINKS_MAX];
+	size_t links_n;
+	struct bpf_link *iter_find;
+	struct bpf_link *iter_sweep;
+	struct bpf_link *iter_kill_tcp;
+	struct bpf_link *iter_kill_udp;
+	struct bpf_link *iter_adopt_tcp;
+	struct bpf_link *iter_adopt_udp;
+	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX];
+	size_t xdp_n;
+	char degraded[DATAPLANE_DEGRADED_MAX][256];
+	size_t degraded_n;
+	unsigned int cpus;
+};
+
+/* Notes what is lost, once, and logs it. */
+void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* bpf_attach.c: attaches what is loaded, updating pinned links in place. */
+int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
+
+/* A program of the skeleton, and what is lost without it (NULL: nothing works). */
+struct dataplane_part {
+	const char *name;
+	const char *loss;
+};
+extern const struct dataplane_part dataplane_parts[];
+const struct dataplane_part *dataplane_part(const char *name);
+bool dataplane_loaded(const struct bpf_program *prog);
+
+#endif

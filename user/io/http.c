@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The server as a whole: start, run, stop, and who gets a connection. */
+#include "io/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/http_private.h"
+
+#define SUB "http"
+#define CONNECTIONS_DEFAULT 64U
+#define TIMEOUT_DEFAULT_S 15U
+#define CHECK_MS 2000
+
+/* --- connections ----------------------------------------------------------- */
+
+/* Whether one more connection of this user would take what is kept for others (H3). */
+static bool beyond_share(const struct http *http, const struct http_conn *conn)
+{
+	unsigned int own = 0;
+	unsigned int users = 0;
+
+	if (!conn->local || conn->uid == 0)
+		return false;
+	for (const struct http_conn *c = http->conns; c; c = c->next) {
+		users += c->uid != 0;
+		own += c->uid == conn->uid;
+	}
+	return own > (http->connections + 3) / 4 || users > http->connections * 3 / 4;
+}
+
+static void turn_away(const struct http_conn *conn)
+{
+	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
+				   "Content-Type: application/json\r\nConnection: close\r\n"
+				   "\r\n{\"error\":{\"code\":\"busy\","
+				   "\"message\":\"too many connections, close some first\"}}\n";
+
+	log_warning(SUB, "user %u holds too many connections: refused one more (process %d)",
+		    conn->uid, conn->pid);
+	/* An empty send buffer takes it; a client that finds none sees the end only. */
+	if (send(conn->fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug(SUB, "cannot say so to process %d", conn->pid);
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void conn_begin(struct http *http, struct MHD_Connection *connection, void **context)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (!conn || !info) {
+		free(conn);
+		return;
+	}
+	conn->fd = info->connect_fd;
+	if (http->local && getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
+		conn->local = true;
+		conn->uid = cred.uid;
+		conn->gid = cred.gid;
+		conn->pid = cred.pid;
+	}
+	conn->next = http->conns;
+	http->conns = conn;
+	*context = conn;
+	if (beyond_share(http, conn))
+		turn_away(conn);
+}
+
+static void conn_changed(void *data, struct MHD_Connection *connection, void **context,
+			 enum MHD_ConnectionNotificationCode what)
+{
+	struct http *http = data;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		conn_begin(http, connection, context);
+		return;
+	}
+	for (struct http_conn **p = &http->conns; *p; p = &(*p)->next)
+		if (*p == *context) {
+			*p = (*p)->next;
+			break;
+		}
+	free(*context);
+	*context = NULL;
+	http->again = true;
+}
+
+/* --- the server ------------------------------------------------------------ */
+
+static void mhd_log(void *data, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+
+static void mhd_log(void *data, const char *fmt, va_list ap)
+{
+	char text[512];
+
+	(void)data;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug(SUB, "%s", text);
+}
+
+static int start(struct http *http, int fd, unsigned int timeout_s)
+{
+	const struct MHD_OptionItem options[] = {
+		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)mhd_log, http },
+		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, http->connections, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADER_MAX, NULL },
+		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_call_begin, http },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_call_end, http },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)conn_changed, http },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+				     0, NULL, NULL, http_call_data, http, MHD_OPTION_ARRAY, options,
+				     MHD_OPTION_END);
+	return http->mhd ? 0 : log_failure(-EIO, SUB, "cannot start the HTTP server");
+}
+
+int http_new(const struct http_options *options, struct http **ret)
+{
+	CLEANUP(http_freep) struct http *http = calloc(1, sizeof(*http));
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	if (!http)
+		return -ENOMEM;
+	http->handler = options->handler;
+	http->data = options->data;
+	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
+	http->local = options->path != NULL;
+	if (options->path)
+		r = http_listen_unix(options->path, &http->socket, &fd);
+	else
+		r = http_listen_tcp(options->address, options->port, &fd);
+	if (r < 0)
+		return r;
+	if (options->path) {
+		http->path = strdup(options->path);
+		if (!http->path)
+			return -ENOMEM;
+	}
+	r = start(http, fd, options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S);
+	if (r < 0)
+		return r;
+	fd = -1; /* libmicrohttpd's now */
+	*ret = TAKE_PTR(http);
+	return 0;
+}
+
+/* Only the socket that this server bound: a successor may have its own there. */
+static void remove_socket(const struct http *http)
+{
+	struct stat st;
+
+	if (lstat(http->path, &st) == 0 && st.st_dev == http->socket.st_dev &&
+	    st.st_ino == http->socket.st_ino)
+		unlink(http->path);
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	if (http->path)
+		remove_socket(http);
+	if (http->mhd) {
+		http_streams_stop(http);
+		MHD_run(http->mhd);
+		MHD_stop_daemon(http->mhd);
+	}
+	free(http->path);
+	free(http);
+}
+
+int http_fd(const struct http *http)
+{
+	return MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+uint16_t http_port(const struct http *http)
+{
+	int fd = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd;
+	struct sockaddr_in6 sa = { 0 }; /* the port of an IPv4 address is at the same place */
+	socklen_t len = sizeof(sa);
+
+	return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? 0 : ntohs(sa.sin6_port);
+}
+
+int http_timeout_ms(const struct http *http)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+	int timeout = http->streams ? CHECK_MS : -1;
+
+	if (http->again)
+		return 0;
+	if (MHD_get_timeout(http->mhd, &ms) == MHD_YES &&
+	    (timeout < 0 || ms < (MHD_UNSIGNED_LONG_LONG)timeout))
+		timeout = ms > 60000 ? 60000 : (int)ms;
+	return timeout;
+}
+
+static void run(struct http *http)
+{
+	http->again = false;
+	MHD_run(http->mhd);
+}
+
+void http_run(struct http *http)
+{
+	uint64_t now = clock_boot_ns();
+
+	if (http->streams && now - http->checked_ns >= CHECK_MS * NS_PER_MS) {
+		http->checked_ns = now;
+		http_streams_check(http);
+	}
+	run(http);
+}
+
+void http_flush(struct http *http, unsigned int timeout_ms)
+{
+	uint64_t end = clock_boot_ns() + timeout_ms * NS_PER_MS;
+
+	while (http->open_calls) {
+		struct pollfd p = { .fd = http_fd(http), .events = POLLIN };
+		uint64_t now = clock_boot_ns();
+		int wait = http_timeout_ms(http);
+
+		if (now >= end)
+			return;
+		if (wait < 0 || (uint64_t)wait > (end - now) / NS_PER_MS)
+			wait = (int)((end - now) / NS_PER_MS);
+		poll(&p, 1, wait);
+		run(http);
+	}
+}

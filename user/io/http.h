@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1.1 server on one listening socket, Unix or TCP, by libmicrohttpd
+ * without a thread of its own. The caller watches http_fd() for reading, calls
+ * http_run() when it is readable or when http_timeout_ms() has passed, and asks
+ * for the timeout again after every call that changes something: http_run(),
+ * http_stream_push(), http_stream_end().
+ *
+ * Invariants:
+ *  H1  Nothing here blocks, and nothing a client sends ends the process.
+ *  H2  Memory per client is bounded: header HTTP_HEADER_MAX, body
+ *      HTTP_BODY_MAX, stream HTTP_BACKLOG_MAX.
+ *  H3  On a Unix socket, other users than root together never hold more than
+ *      three quarters of the connections and one of them never more than a
+ *      quarter: root can always get through. Who is beyond gets a 503.
+ */
+#ifndef SWITCHGEAR_IO_HTTP_H
+#define SWITCHGEAR_IO_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/parse.h"
+
+#define HTTP_BODY_MAX 65536U
+#define HTTP_HEADER_MAX 32768U
+#define HTTP_BACKLOG_MAX 262144U
+#define HTTP_SEGMENTS_MAX 8
+#define HTTP_QUERIES_MAX 16
+
+struct http;
+struct http_call;
+struct http_stream;
+
+/* All text is borrowed for the time of the handler. */
+struct http_request {
+	const char *method; /* HEAD comes as "GET": its answer's body is left out */
+	const char *path;   /* as sent, without the query: "/v1/servers/a%2Fb" */
+	/* The path's parts, percent-decoded, without empty ones: "v1", "servers", "a/b". */
+	const char *segment[HTTP_SEGMENTS_MAX];
+	size_t segments;
+	const char *body; /* never NULL; NUL-terminated */
+	size_t body_len;
+	bool local; /* a Unix socket; only then the next three say who connected */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	struct http_call *call; /* private */
+};
+
+/* Must answer before it returns, by http_reply() or http_reply_stream(); else the
+ * client gets a 500. Malformed targets (400) and long bodies (413) never get here. */
+typedef void http_handler(void *data, struct http_request *request);
+
+struct http_options {
+	const char *path; /* Unix socket; NULL: TCP at address and port */
+	const struct addr *address;
+	uint16_t port;            /* 0: any free one, see http_port() */
+	unsigned int connections; /* at once; 0: 64 */
+	unsigned int timeout_s;   /* without progress; 0: 15 */
+	http_handler *handler;
+	void *data;
+};
+
+/*
+ * Listens. A Unix socket gets mode 0666 (who may do what is decided per
+ * request) in a directory that is made with 0755 if missing; what a dead daemon
+ * left there is replaced; one that a live daemon answers on is refused with
+ * -EADDRINUSE, anything that is not a socket with -EEXIST. Logs what went
+ * wrong and what to do about it.
+ */
+int http_new(const struct http_options *options, struct http **ret) MUST_CHECK;
+/* Ends all connections (streams hear `gone`) and removes the socket; NULL-safe. */
+void http_free(struct http *http);
+
+int http_fd(const struct http *http);         /* borrowed; level-triggered, for reading */
+int http_timeout_ms(const struct http *http); /* -1: none */
+void http_run(struct http *http);
+uint16_t http_port(const struct http *http); /* of a TCP socket */
+/* Runs until every answer is written, at most for so long: before an exit, and after
+ * http_stream_end() of every stream. */
+void http_flush(struct http *http, unsigned int timeout_ms);
+
+/* Percent-decoded value of ?key=value, "" without a value, NULL without the key. */
+const char *http_query(const struct http_request *request, const char *key);
+/* Whether the client's process had this group (its own or a supplementary one) when it
+ * connected; false on TCP and whenever that cannot be found out. */
+bool http_peer_in_group(const struct http_request *request, gid_t group);
+
+/* text is copied. Logs failures; the client then sees its connection closed. */
+void http_reply(struct http_request *request, unsigned int status, const char *content_type,
+		const char *text, size_t len);
+
+/*
+ * An answer without an end: lines that are pushed as they come. What a client
+ * does not read in time is dropped, and `loss` writes the line that says how
+ * many lines it missed, in their place. `gone` is called once when the client
+ * or the server ends the connection, not after http_stream_end(); the stream
+ * is invalid then. Callbacks may be called from http_run() and http_free().
+ */
+struct http_stream_ops {
+	void (*loss)(void *data, uint64_t lost, struct buf *line);
+	void (*gone)(void *data);
+};
+
+int http_reply_stream(struct http_request *request, const char *content_type,
+		      const struct http_stream_ops *ops, void *data,
+		      struct http_stream **ret) MUST_CHECK;
+/* One whole line, its line feed included. */
+void http_stream_push(struct http_stream *stream, const char *line, size_t len);
+/* The client gets what is queued, then the end; invalid afterwards. NULL-safe. */
+void http_stream_end(struct http_stream *stream);
+
+static inline void http_freep(struct http **http)
+{
+	http_free(*http);
+}
+
+#endif

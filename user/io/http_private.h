@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of the HTTP adapter share; nobody else includes this. */
+#ifndef SWITCHGEAR_IO_HTTP_PRIVATE_H
+#define SWITCHGEAR_IO_HTTP_PRIVATE_H
+
+#include <microhttpd.h>
+#include <sys/stat.h>
+
+#include "io/http.h"
+
+/* One accepted connection. */
+struct http_conn {
+	struct http_conn *next;
+	int fd;
+	bool local;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+};
+
+struct http {
+	struct MHD_Daemon *mhd;
+	http_handler *handler;
+	void *data;
+	unsigned int connections;
+	bool local;
+	char *path;         /* NULL: TCP */
+	struct stat socket; /* of path, as it was bound */
+	struct http_conn *conns;
+	struct http_stream *streams;
+	unsigned int open_calls; /* requests whose answer is not written yet */
+	uint64_t checked_ns;     /* when silent streams were last looked at */
+	/*
+	 * Another turn is due at once, of which libmicrohttpd's descriptor and
+	 * timeout do not tell: a connection was resumed; or one ended, and its
+	 * place may be somebody's whom it stopped to accept when all were taken.
+	 */
+	bool again;
+};
+
+struct http_call {
+	struct http *http;
+	struct MHD_Connection *connection;
+	struct http_conn *conn;
+	char *target; /* owned copy; path and decoded parts point into it or into text */
+	char *text;
+	const char *query[HTTP_QUERIES_MAX][2];
+	size_t queries;
+	struct buf body;
+	struct http_request request;
+	int error;    /* -errno of the target's parsing */
+	bool begun;   /* the header was seen */
+	bool dropped; /* the body was longer than allowed */
+	bool replied;
+};
+
+/* http_listen.c: *ret_fd listens, does not block, and belongs to the caller. */
+int http_listen_unix(const char *path, struct stat *ret_st, int *ret_fd) MUST_CHECK;
+int http_listen_tcp(const struct addr *address, uint16_t port, int *ret_fd) MUST_CHECK;
+
+/* http_request.c: the callbacks of libmicrohttpd for one request. */
+void *http_call_begin(void *data, const char *target, struct MHD_Connection *connection);
+enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, const char *url,
+			       const char *method, const char *version, const char *upload,
+			       size_t *upload_len, void **call);
+void http_call_end(void *data, struct MHD_Connection *connection, void **call,
+		   enum MHD_RequestTerminationCode why);
+
+/* http_target.c: fills request.path, .segment, query; -EINVAL, -E2BIG, -ENOMEM. */
+int http_call_parse(struct http_call *call, const char *target) MUST_CHECK;
+
+/* http_stream.c */
+void http_streams_check(struct http *http); /* whose client is gone? */
+void http_streams_stop(struct http *http);  /* before the daemon stops */
+
+#endif

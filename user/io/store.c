@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Write a temporary file, fsync, rename, fsync the directory: in this order. */
+#include "io/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+#define SUB "store"
+
+struct store {
+	char *path;
+	int dir;
+};
+
+static const char *remedy(int r)
+{
+	switch (r) {
+	case -ENOSPC:
+	case -EDQUOT:
+		return "free some space there";
+	case -EROFS:
+		return "it is mounted read-only: choose another place with --state-dir";
+	case -EACCES:
+	case -EPERM:
+		return "run as root, or choose another place with --state-dir";
+	case -ENOTDIR:
+		return "a file is in the way: remove it, or choose another place with --state-dir";
+	case -EIO:
+		return "the disk fails: see the kernel's log";
+	default:
+		return "choose another place with --state-dir";
+	}
+}
+
+static int fail(const struct store *store, int r, const char *what, const char *name)
+{
+	/* log_failure() appends the reason. */
+	return log_failure(r, SUB, "cannot %s %s/%s (%s)", what, store->path, name, remedy(r));
+}
+
+static int make_dirs(const char *path)
+{
+	CLEANUP(freep) char *dir = strdup(path);
+
+	if (!dir)
+		return -ENOMEM;
+	for (char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int check_dir(const struct store *store)
+{
+	struct stat st;
+
+	if (fstat(store->dir, &st) < 0)
+		return log_failure(-errno, SUB, "cannot look at %s", store->path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return log_failure(-EPERM, SUB,
+				   "the state directory %s belongs to user %u, who could plant "
+				   "state: chown it to root",
+				   store->path, st.st_uid);
+	if (st.st_mode & 022)
+		return log_failure(-EPERM, SUB,
+				   "others can write to the state directory %s (mode %04o) and "
+				   "could plant state: chmod 0700 it",
+				   store->path, st.st_mode & 07777);
+	return 0;
+}
+
+int store_open(const char *dir, struct store **ret)
+{
+	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	store->dir = -1;
+	store->path = strdup(dir);
+	if (!store->path)
+		return -ENOMEM;
+	r = make_dirs(dir);
+	if (r < 0)
+		return log_failure(r, SUB, "cannot make the state directory %s (%s)", dir,
+				   remedy(r));
+	store->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->dir < 0) {
+		r = -errno;
+		return log_failure(r, SUB, "cannot open the state directory %s (%s)", dir,
+				   remedy(r));
+	}
+	r = check_dir(store);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	closep(&store->dir);
+	free(store->path);
+	free(store);
+}
+
+static int check_name(const char *name)
+{
+	return !name[0] || name[0] == '.' || strchr(name, '/') || strlen(name) > 200 ? -EINVAL : 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_temporary(const struct store *store, const char *temporary, const void *data,
+			   size_t len)
+{
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	/* What a crash left there goes; O_EXCL makes sure that the file is ours. */
+	if (unlinkat(store->dir, temporary, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(store->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, data, len);
+	if (r < 0)
+		unlinkat(store->dir, temporary, 0);
+	return r;
+}
+
+int store_write(struct store *store, const char *name, const void *data, size_t len)
+{
+	char temporary[256];
+	int r = check_name(name);
+
+	if (r < 0)
+		return r;
+	snprintf(temporary, sizeof(temporary), ".%s.new", name);
+	r = write_temporary(store, temporary, data, len);
+	if (r < 0)
+		return fail(store, r, "write", name);
+	if (renameat(store->dir, temporary, store->dir, name) < 0) {
+		r = -errno;
+		unlinkat(store->dir, temporary, 0);
+		return fail(store, r, "replace", name);
+	}
+	if (fsync(store->dir) < 0)
+		return fail(store, -errno, "make durable", name);
+	return 0;
+}
+
+/* One byte more than announced is asked for: the file may have grown meanwhile. */
+static int read_all(int fd, char *text, size_t cap, size_t *ret_len)
+{
+	size_t len = 0;
+
+	while (len < cap) {
+		ssize_t n = read(fd, text + len, cap - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*ret_len = len;
+	return 0;
+}
+
+int store_read(struct store *store, const char *name, size_t max, char **ret, size_t *ret_len)
+{
+	CLEANUP(freep) char *text = NULL;
+	CLEANUP(closep) int fd = -1;
+	struct stat st;
+	size_t len = 0;
+	int r = check_name(name);
+
+	if (r < 0)
+		return r;
+	fd = openat(store->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : fail(store, -errno, "open", name);
+	if (fstat(fd, &st) < 0)
+		return fail(store, -errno, "look at", name);
+	if (!S_ISREG(st.st_mode))
+		return fail(store, -EINVAL, "read what is not a file,", name);
+	if (st.st_size < 0 || (size_t)st.st_size > max)
+		return fail(store, -EFBIG, "read", name);
+	text = malloc((size_t)st.st_size + 2);
+	if (!text)
+		return -ENOMEM;
+	r = read_all(fd, text, (size_t)st.st_size + 1, &len);
+	if (r < 0)
+		return fail(store, r, "read", name);
+	if (len > max)
+		return fail(store, -EFBIG, "read", name);
+	text[len] = '\0';
+	*ret = TAKE_PTR(text);
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}
+
+int store_remove(struct store *store, const char *name)
+{
+	int r = check_name(name);
+
+	if (r < 0)
+		return r;
+	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
+		return fail(store, -errno, "remove", name);
+	return fsync(store->dir) < 0 ? fail(store, -errno, "make durable", name) : 0;
+}

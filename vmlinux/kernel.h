@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel types that the BPF programs touch, cut down to the fields that
+ * they touch. Accesses are relocated when a program is loaded (CO-RE), so only
+ * names and kinds must be right, not offsets, and no build needs the BTF of
+ * its host. Written by hand from `bpftool btf dump file /sys/kernel/btf/vmlinux
+ * format c`; `make vmlinux` checks every field here against the running kernel.
+ */
+#ifndef SWITCHGEAR_KERNEL_H
+#define SWITCHGEAR_KERNEL_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct seq_file;
+struct bpf_map;
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct user_namespace {
+	int level;
+};
+
+struct net {
+	struct user_namespace *user_ns;
+	__u64 net_cookie;
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	int sk_err;
+	__u8 sk_shutdown;
+};
+
+struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 snd_nxt;
+	__u32 srtt_us;
+};
+
+struct udp_sock {
+	__u16 len;
+};
+
+struct task_struct {
+	unsigned int flags;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+	__u32 uid;
+};
+
+struct bpf_iter__udp {
+	struct bpf_iter_meta *meta;
+	struct udp_sock *udp_sk;
+	__u32 uid;
+	int bucket;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+#pragma clang attribute pop
+
+#endif
