@@ -11,8 +11,7 @@
 #define SG_ENOENT 2
 
 /* Applies the command to the breaker; the caller holds its lock. */
-static __always_inline void sg_apply(struct sg_server *srv, const struct sg_command *cmd,
-				     __u64 now)
+static __always_inline void sg_apply(struct sg_server *srv, const struct sg_command *cmd, __u64 now)
 {
 	struct sg_breaker *b = &srv->breaker;
 	struct sg_move unused;
@@ -58,6 +57,8 @@ int sg_command(struct xdp_md *ctx)
 	__u32 id;
 
 	if ((void *)(cmd + 1) > (void *)(long)ctx->data_end || cmd->magic != SG_COMMAND_MAGIC)
+		return SG_EINVAL;
+	if (cmd->op < SG_CMD_READ || cmd->op >= SG_CMD_COUNT)
 		return SG_EINVAL;
 	id = cmd->server;
 	srv = bpf_map_lookup_elem(&srv_state, &id);

@@ -48,10 +48,10 @@ static __always_inline bool sg_scope_find(struct sg_scope *s, __u32 id)
 	return s->server && s->server->flags & SG_SRV_USED;
 }
 
-#define SG_COUNT(scope, field)                         \
-	do {                                           \
-		if ((scope)->stats)                    \
-			(scope)->stats->field++;       \
+#define SG_COUNT(scope, field)                   \
+	do {                                     \
+		if ((scope)->stats)              \
+			(scope)->stats->field++; \
 	} while (0)
 
 static __always_inline void sg_hist_add(__u32 id, __u32 metric, __u64 ns)
@@ -189,7 +189,7 @@ static __always_inline void sg_bring_up(const struct sg_scope *s, __u64 now)
 	__u32 i;
 
 #pragma clang loop unroll(disable)
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		if (sg_breaker_due(&srv->breaker) > now)
 			return;
 		bpf_spin_lock(&srv->lock);

@@ -189,8 +189,8 @@ static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, str
 	if (f->generation == b->generation &&
 	    (b->state == SG_CLOSED || b->state == SG_RAMP || f->flags & SG_FLOW_PROBE))
 		return SG_ALLOW;
-	sg_admit(s, now, sg_hash(f->cookie),
-		 !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
+	sg_admit(s, now, sg_hash(f->cookie), !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)),
+		 &a);
 	if (a.admit == SG_DENY)
 		return a.admit;
 	f->generation = a.generation;
@@ -318,8 +318,8 @@ int sg_egress(struct __sk_buff *skb)
  * the socket itself expects next (after a gap that TCP filled from its queue).
  * Cuts off what was seen before. Sets *gap if bytes passed us unseen.
  */
-static __always_inline bool sg_fresh(struct bpf_sock *sk, struct sg_flow *f,
-				     struct sg_segment *seg, __u32 *gap)
+static __always_inline bool sg_fresh(struct bpf_sock *sk, struct sg_flow *f, struct sg_segment *seg,
+				     __u32 *gap)
 {
 	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
 	__u32 expected;
@@ -506,8 +506,8 @@ int sg_sockops(struct bpf_sock_ops *ops)
 	if (!f)
 		return 1;
 	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags |
-						       BPF_SOCK_OPS_RTT_CB_FLAG);
+		bpf_sock_ops_cb_flags_set(ops,
+					  ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
 	else if (f->flags & SG_FLOW_ARMED)
 		bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 	return 1;

@@ -37,8 +37,7 @@ static __always_inline void sg_flow_origin(struct sg_flow *f, struct bpf_sock_ad
 }
 
 /* The flow record of a connecting socket, ready for a new connect. */
-static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, __u32 id,
-						     __u64 now)
+static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
 {
 	struct sg_flow *f = bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	__u32 kept;
@@ -163,8 +162,7 @@ static __always_inline int sg_gate6(struct bpf_sock_addr *ctx, bool connect)
 {
 	struct sg_ep ep = {};
 
-	sg_addr_v6(ep.addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
-		   ctx->user_ip6[3]);
+	sg_addr_v6(ep.addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
 	return sg_gate(ctx, &ep, connect);
 }
 

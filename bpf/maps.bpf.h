@@ -69,7 +69,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_SERVERS_MAX * SG_METRIC_COUNT);
+	__uint(max_entries, SG_SERVERS_MAX *SG_METRIC_COUNT);
 	__type(key, struct sg_hist_key);
 	__type(value, struct sg_hist);
 } hist SEC(".maps") __weak;

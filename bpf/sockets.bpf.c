@@ -107,8 +107,7 @@ int sg_find(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return SG_SILENT;
 }
 
-static __always_inline int sg_kill(struct seq_file *seq, struct sock_common *skc,
-				   struct sg_flow *f)
+static __always_inline int sg_kill(struct seq_file *seq, struct sock_common *skc, struct sg_flow *f)
 {
 	struct sg_job *j = sg_this_job();
 	struct sg_cfg *c = sg_config();

@@ -149,12 +149,12 @@ struct sg_hist {
 /* --- cfg: one entry, memory-mapped by the daemon -------------------------- */
 
 struct sg_cfg {
-	__u64 lease_until_ns; /* the daemon is alive until then */
-	__u64 home_netns;     /* cookie of the daemon's network namespace */
-	__u32 abi;            /* SG_ABI */
-	__u32 epoch;          /* tracing programs of another epoch do nothing */
-	__u32 observe;        /* 1: refuse nothing anywhere, count would_deny */
-	__u32 networks;       /* entries in net2srv; 0 spares the lookup */
+	__u64 lease_until_ns;  /* the daemon is alive until then */
+	__u64 home_netns;      /* cookie of the daemon's network namespace */
+	__u32 abi;             /* SG_ABI */
+	__u32 epoch;           /* tracing programs of another epoch do nothing */
+	__u32 observe;         /* 1: refuse nothing anywhere, count would_deny */
+	__u32 networks;        /* entries in net2srv; 0 spares the lookup */
 	__u64 bypass_until_ns; /* reserved */
 };
 
@@ -181,12 +181,12 @@ struct sg_pulse {
 #define SG_FLOW_STOPPED (1U << 5)   /* a request was dropped at egress: kill */
 #define SG_FLOW_LAST (1U << 6)      /* kill when the current turn ends */
 #define SG_FLOW_TLS (1U << 7)
-#define SG_FLOW_OPENED (1U << 8)    /* reached ESTABLISHED */
-#define SG_FLOW_KILLED (1U << 9)    /* by us */
+#define SG_FLOW_OPENED (1U << 8) /* reached ESTABLISHED */
+#define SG_FLOW_KILLED (1U << 9) /* by us */
 #define SG_FLOW_UDP (1U << 10)
-#define SG_FLOW_SEEN_RX (1U << 11)  /* rx_next is valid */
-#define SG_FLOW_SEEN_TX (1U << 12)  /* tx_next is valid */
-#define SG_FLOW_COUNTED (1U << 13)  /* the outcome of the connect or current turn is reported */
+#define SG_FLOW_SEEN_RX (1U << 11)   /* rx_next is valid */
+#define SG_FLOW_SEEN_TX (1U << 12)   /* tx_next is valid */
+#define SG_FLOW_COUNTED (1U << 13)   /* the outcome of the connect or current turn is reported */
 #define SG_FLOW_TLS_READY (1U << 14) /* the handshake is over */
 #define SG_FLOW_DENY_SEEN (1U << 15) /* passed_open is counted for this turn */
 
@@ -249,15 +249,15 @@ struct sg_flow {
 	struct sg_http http;
 	__u32 rx_next; /* next expected sequence number */
 	__u32 tx_next;
-	__u32 netns;   /* inode of the network namespace */
-	__u32 turn;    /* number of the current turn, 0 before the first */
-	__u32 rx_bytes; /* of the current answer, saturating */
-	__u8 phase;  /* enum sg_phase */
-	__u8 method; /* enum sg_method */
-	__u8 outcome; /* enum sg_class, being reported */
-	__u8 cause;   /* enum sg_cause, being reported */
+	__u32 netns;       /* inode of the network namespace */
+	__u32 turn;        /* number of the current turn, 0 before the first */
+	__u32 rx_bytes;    /* of the current answer, saturating */
+	__u8 phase;        /* enum sg_phase */
+	__u8 method;       /* enum sg_method */
+	__u8 outcome;      /* enum sg_class, being reported */
+	__u8 cause;        /* enum sg_cause, being reported */
 	__u8 result_flags; /* SG_OUT_*, being reported */
-	__u8 effect;  /* enum sg_effect of the latest report */
+	__u8 effect;       /* enum sg_effect of the latest report */
 	__u8 pad[6];
 };
 
@@ -268,10 +268,10 @@ struct sg_flow {
 
 /* Built by answer_table_build(); every index is masked, so any content is safe. */
 struct sg_http_table {
-	__u8 class[256];                           /* of a byte */
+	__u8 class[256];                            /* of a byte */
 	__u8 next[SG_HTTP_STATES][SG_HTTP_CLASSES]; /* state */
-	__u8 effect[SG_HTTP_STATES];               /* SG_HTTP_*, on entering a state */
-	__u8 slot[SG_HTTP_STATES];                 /* enum sg_http_slot a digit goes to */
+	__u8 effect[SG_HTTP_STATES];                /* SG_HTTP_*, on entering a state */
+	__u8 slot[SG_HTTP_STATES];                  /* enum sg_http_slot a digit goes to */
 };
 
 /* --- ev: ring buffer ------------------------------------------------------ */
@@ -286,18 +286,18 @@ enum sg_event_type {
 enum sg_cause {
 	SG_CAUSE_NONE,
 	SG_CAUSE_REFUSED,
-	SG_CAUSE_TIMEOUT,     /* SYN unanswered */
+	SG_CAUSE_TIMEOUT, /* SYN unanswered */
 	SG_CAUSE_UNREACHABLE,
 	SG_CAUSE_RESET,
-	SG_CAUSE_TRUNCATED,   /* end of stream with a request outstanding */
+	SG_CAUSE_TRUNCATED, /* end of stream with a request outstanding */
 	SG_CAUSE_NO_ANSWER,
 	SG_CAUSE_ABANDONED,
-	SG_CAUSE_STATUS,      /* HTTP status decided */
+	SG_CAUSE_STATUS, /* HTTP status decided */
 	SG_CAUSE_BAD_RESPONSE,
 	SG_CAUSE_TLS,
 	SG_CAUSE_KILLED,
-	SG_CAUSE_LEASE,       /* a probe's lease ran out */
-	SG_CAUSE_ANSWER,      /* a complete answer */
+	SG_CAUSE_LEASE,  /* a probe's lease ran out */
+	SG_CAUSE_ANSWER, /* a complete answer */
 	SG_CAUSE_COUNT
 };
 
@@ -331,8 +331,8 @@ enum sg_command_op {
 	SG_CMD_TRIP,      /* generation, reason: see sg_breaker_trip() */
 	SG_CMD_ORDER,     /* state, until_ns */
 	SG_CMD_RESET,
-	SG_CMD_RESTORE,   /* breaker: replaces everything, reports nothing */
-	SG_CMD_FORGET,    /* all zero: the id is free */
+	SG_CMD_RESTORE, /* breaker: replaces everything, reports nothing */
+	SG_CMD_FORGET,  /* all zero: the id is free */
 	SG_CMD_COUNT
 };
 
@@ -341,16 +341,17 @@ struct sg_command {
 	__u64 magic; /* SG_COMMAND_MAGIC */
 	__u32 op;
 	__u32 server;
-	__u64 now_ns;   /* 0: the kernel's own clock */
+	__u64 now_ns; /* 0: the kernel's own clock */
 	__u64 until_ns;
 	__u32 generation;
-	__u32 flags;    /* SG_SRV_*, SG_CMD_CONFIGURE */
-	__u8 state;     /* enum sg_state, SG_CMD_ORDER */
-	__u8 reason;    /* enum sg_reason, SG_CMD_TRIP */
-	__u8 moved;     /* out: 1 if this changed the state; breaker.last tells how */
+	__u32 flags; /* SG_SRV_*, SG_CMD_CONFIGURE */
+	__u8 state;  /* enum sg_state, SG_CMD_ORDER */
+	__u8 reason; /* enum sg_reason, SG_CMD_TRIP */
+	__u8 moved;  /* out: 1 if this changed the state; breaker.last tells how */
 	__u8 pad[5];
-	struct sg_policy policy;   /* in: CONFIGURE; out: as it is now */
-	struct sg_breaker breaker; /* in: CONFIGURE (may_trip, next_open_ns), RESTORE; out: snapshot */
+	struct sg_policy policy; /* in: CONFIGURE; out: as it is now */
+	struct sg_breaker
+		breaker; /* in: CONFIGURE (may_trip, next_open_ns), RESTORE; out: snapshot */
 };
 
 #define SG_COMMAND_MAGIC 0x5347434d44303031ULL
@@ -358,9 +359,9 @@ struct sg_command {
 /* --- iterators: parameters in the map `job`, records in their output -------- */
 
 struct sg_job {
-	__u64 cookie;     /* only this socket; 0: all */
-	__u64 netns;      /* adopt: cookie of the namespace that is walked */
-	__u32 server;     /* only this server; SG_SERVERS_MAX: all */
+	__u64 cookie; /* only this socket; 0: all */
+	__u64 netns;  /* adopt: cookie of the namespace that is walked */
+	__u32 server; /* only this server; SG_SERVERS_MAX: all */
 	__u32 pad;
 };
 

@@ -163,8 +163,8 @@ struct dataplane *rig_bare(void)
 	assert_non_null(dp->skel);
 	assert_int_equal(switchgear_bpf__load(dp->skel), 0);
 	assert_int_equal(answer_table_build(&table), 0);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(dp->skel->maps.http_dfa), &zero, &table, 0),
-			 0);
+	assert_int_equal(
+		bpf_map_update_elem(bpf_map__fd(dp->skel->maps.http_dfa), &zero, &table, 0), 0);
 	dp->cfg = map_memory(dp->skel->maps.cfg, sizeof(*dp->cfg));
 	dp->pulse = map_memory(dp->skel->maps.pulse, sizeof(*dp->pulse));
 	assert_int_equal(dataplane_netns_cookie(&dp->home_netns), 0);

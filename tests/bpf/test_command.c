@@ -98,7 +98,8 @@ static void test_refuses_what_is_no_command(void **state)
 	struct sg_command cmd = { .magic = SG_COMMAND_MAGIC,
 				  .op = SG_CMD_ORDER,
 				  .server = RIG_SERVER,
-				  .state = SG_FORCED_OPEN };
+				  .state = SG_FORCED_OPEN,
+				  .until_ns = SG_FOREVER };
 
 	(void)state;
 	fresh();
@@ -210,7 +211,8 @@ static void test_trip_needs_permission(void **state)
 
 	(void)state;
 	fresh();
-	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, false), 0);
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, false),
+			 0);
 	assert_int_equal(trip(1000, 0).moved, 0);
 	assert_int_equal(command(SG_CMD_READ, 1000).breaker.state, SG_CLOSED);
 	expect_no_event();

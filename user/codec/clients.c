@@ -288,7 +288,7 @@ static int read_servers(const struct reading *rd, struct json_object *servers)
 }
 
 /* Follows `path`, a container of the table, and reads what it leads to. */
-static int read_container(struct reading *rd, struct json_object *obj, const char *path)
+static int read_container(const struct reading *rd, struct json_object *obj, const char *path)
 {
 	size_t n = strcspn(path, "/");
 	const char *rest = path[n] ? path + n + 1 : "";
@@ -305,12 +305,13 @@ static int read_container(struct reading *rd, struct json_object *obj, const cha
 		return read_container(rd, jget(obj, key), rest);
 	json_object_object_foreach(obj, scope, member)
 	{
-		rd->scope = scope;
-		r = read_container(rd, member, rest);
+		struct reading below = *rd;
+
+		below.scope = scope;
+		r = read_container(&below, member, rest);
 		if (r < 0)
 			break;
 	}
-	rd->scope = NULL;
 	return r;
 }
 

@@ -217,7 +217,9 @@ static int parse_reply(const char *text, size_t len, struct json_object **ret)
 
 static double to_ms(uint64_t ns)
 {
-	return (double)(ns / 1000) / 1000;
+	uint64_t us = ns / 1000;
+
+	return (double)us / 1000;
 }
 
 static uint64_t get_ms(const struct json_object *obj, const char *key)

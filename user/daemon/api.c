@@ -52,7 +52,8 @@ static void reply_failure(struct http_request *q, int r, const char *why)
 
 static bool may_change(const struct app *app, const struct http_request *q)
 {
-	return q->local && (!q->uid || (app->has_api_group && http_peer_in_group(q, app->api_group)));
+	return q->local &&
+	       (!q->uid || (app->has_api_group && http_peer_in_group(q, app->api_group)));
 }
 
 static bool may_read(const struct app *app, const struct http_request *q)
@@ -361,7 +362,8 @@ static void events(struct app *app, struct http_request *q)
 	}
 	f = follower_free(app);
 	if (!f) {
-		reply_error(q, 503, "busy", "too many clients follow the events", "end some of them");
+		reply_error(q, 503, "busy", "too many clients follow the events",
+			    "end some of them");
 	} else {
 		*f = want;
 		if (http_reply_stream(q, LINES, &stream_ops, f, &f->stream))
@@ -421,7 +423,8 @@ static void on_request(void *data, struct http_request *q)
 		reply_error(q, 403, "not_permitted", "reading is for root and the configured group",
 			    "see \"api_read\" in switchgear.json(5)");
 	else if (!get && !may_change(app, q))
-		reply_error(q, 403, "not_permitted", "changing is for root and the configured group",
+		reply_error(q, 403, "not_permitted",
+			    "changing is for root and the configured group",
 			    "use sudo, or join the group named by \"api_group\"");
 	else if (get)
 		route_read(app, q);
@@ -483,11 +486,13 @@ static int exporter_start(struct app *app)
 		return 0;
 	r = parse_addr_port(app->metrics, &address, &o.port);
 	if (r)
-		return log_failure(r, SUB, "\"%s\" is no address for the metrics; write ADDR:PORT or off",
+		return log_failure(r, SUB,
+				   "\"%s\" is no address for the metrics; write ADDR:PORT or off",
 				   app->metrics);
 	o.address = &address;
 	r = http_new(&o, &app->exporter);
-	return r ? r : loop_add_fd(app->loop, http_fd(app->exporter), EPOLLIN, on_http, app, &source);
+	return r ? r
+		 : loop_add_fd(app->loop, http_fd(app->exporter), EPOLLIN, on_http, app, &source);
 }
 
 static int group_find(struct app *app)
@@ -498,8 +503,9 @@ static int group_find(struct app *app)
 		return 0;
 	group = getgrnam(app->config->api_group);
 	if (!group) {
-		log_error(SUB, "there is no group \"%s\" (\"api_group\"); create it, or only root may "
-			       "give orders",
+		log_error(SUB,
+			  "there is no group \"%s\" (\"api_group\"); create it, or only root may "
+			  "give orders",
 			  app->config->api_group);
 		return -ENOENT;
 	}

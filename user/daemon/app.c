@@ -50,14 +50,16 @@ static int capabilities_check(void)
 		if (has_capability(needed[i].cap) ||
 		    (needed[i].admin_will_do && has_capability(CAP_SYS_ADMIN)))
 			continue;
-		log_error(SUB, "%s is missing (%s); run as root, or grant it "
-			       "(AmbientCapabilities= in the unit)",
+		log_error(SUB,
+			  "%s is missing (%s); run as root, or grant it "
+			  "(AmbientCapabilities= in the unit)",
 			  needed[i].name, needed[i].what_for);
 		r = -EPERM;
 	}
 	if (!r && !has_capability(CAP_SYS_ADMIN))
-		log_warning(SUB, "CAP_SYS_ADMIN is missing: connections in other network namespaces "
-				 "cannot be killed");
+		log_warning(SUB,
+			    "CAP_SYS_ADMIN is missing: connections in other network namespaces "
+			    "cannot be killed");
 	return r;
 }
 
@@ -155,7 +157,7 @@ void app_schedule(struct app *app)
 
 	for (size_t i = 0; i < app->servers_n; i++) {
 		uint64_t due = app->servers[i]->engine_ready ? server_due(app->servers[i], now)
-							      : SG_FOREVER;
+							     : SG_FOREVER;
 
 		if (due < next)
 			next = due;
@@ -271,7 +273,8 @@ static void on_signal(void *data, int number)
 		app_reload(app);
 		return;
 	}
-	log_notice(SUB, "stopping; enforcement stays in the kernel (\"switchgear detach\" removes it)");
+	log_notice(SUB,
+		   "stopping; enforcement stays in the kernel (\"switchgear detach\" removes it)");
 	(void)!notify_stopping();
 	loop_stop(app->loop, 0);
 }
@@ -316,8 +319,8 @@ static int plane_open(struct app *app)
 	if (r)
 		return r;
 	log_info(SUB, "%s in %s, cgroup %s%s",
-		 dataplane_taken_over(app->dp) ? "took over what was pinned" : "loaded", app->pin_dir,
-		 app->cgroup, app->observe ? ", observing only" : "");
+		 dataplane_taken_over(app->dp) ? "took over what was pinned" : "loaded",
+		 app->pin_dir, app->cgroup, app->observe ? ", observing only" : "");
 	return 0;
 }
 
@@ -337,9 +340,11 @@ static int loop_wire(struct app *app)
 	if (!r)
 		r = loop_timer_new(app->loop, on_resolver_timer, app, &app->resolver_timer);
 	if (!r)
-		r = loop_add_fd(app->loop, dataplane_ring_fd(app->dp), EPOLLIN, on_ring, app, &source);
+		r = loop_add_fd(app->loop, dataplane_ring_fd(app->dp), EPOLLIN, on_ring, app,
+				&source);
 	if (!r)
-		r = loop_add_fd(app->loop, locals_fd(app->locals), EPOLLIN, on_locals, app, &source);
+		r = loop_add_fd(app->loop, locals_fd(app->locals), EPOLLIN, on_locals, app,
+				&source);
 	if (!r)
 		r = loop_add_fd(app->loop, resolver_fd(app->resolver), EPOLLIN, on_resolver, app,
 				&source);
@@ -379,7 +384,7 @@ static void say_what_is_watched(struct app *app)
 		const struct config_server *c = app->servers[i]->config;
 
 		log_info(SUB, "server \"%s\": %s, visibility %s", c->name,
-			 c->url_shown	? c->url_shown
+			 c->url_shown       ? c->url_shown
 			 : c->command_shown ? c->command_shown
 					    : "networks",
 			 visibility_name(c->visibility));

@@ -58,7 +58,7 @@ struct app_server {
 	struct app_quarantine quarantine;
 	struct addr addrs[APP_ADDRS_MAX];
 	size_t addrs_n;
-	bool resolved; /* from DNS, at least once */
+	bool resolved;           /* from DNS, at least once */
 	char resolve_error[128]; /* "" while all is well */
 	uint64_t resolve_next_ns;
 	bool resolving;
@@ -127,7 +127,7 @@ struct app {
 	struct event *pending; /* to be reported once they are on disk */
 	size_t pending_n;
 	size_t pending_cap;
-	bool dirty;            /* the state on disk is older than the kernel's */
+	bool dirty; /* the state on disk is older than the kernel's */
 	char store_error[256];
 	char map_error[256]; /* "" while every endpoint has its place */
 	char boot_id[STATE_BOOT_ID_LEN];

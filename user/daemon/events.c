@@ -62,8 +62,9 @@ static void log_transition(const struct event *e)
 		char text[32];
 
 		snprintf(length, sizeof(length), ", for %s",
-			 e->open_ns == STATUS_NEVER ? "good"
-						    : format_duration(text, sizeof(text), e->open_ns));
+			 e->open_ns == STATUS_NEVER
+				 ? "good"
+				 : format_duration(text, sizeof(text), e->open_ns));
 	}
 	log_notice(SUB, "%s: %s -> %s (%s)%s", e->server, state_name(e->from), state_name(e->to),
 		   reason_name(e->reason), length);
@@ -76,7 +77,8 @@ static void log_event(const struct event *e)
 		log_transition(e);
 		break;
 	case EVENT_QUARANTINE:
-		log_notice("quarantine", "%s: quarantined by %s: %s (%u connections killed, %u survivors)",
+		log_notice("quarantine",
+			   "%s: quarantined by %s: %s (%u connections killed, %u survivors)",
 			   e->server, e->by, e->text, e->killed, e->survivors);
 		break;
 	case EVENT_RELEASE:
@@ -84,15 +86,16 @@ static void log_event(const struct event *e)
 			   e->text[0] ? ": " : "", e->text);
 		break;
 	case EVENT_KILL:
-		log_info(SUB, "%s: %u connections killed, %u busy ones follow", e->server, e->killed,
-			 e->busy);
+		log_info(SUB, "%s: %u connections killed, %u busy ones follow", e->server,
+			 e->killed, e->busy);
 		break;
 	case EVENT_ALARM:
 		log_error(SUB, "%s%s%s", e->server, e->server[0] ? ": " : "", e->text);
 		break;
 	case EVENT_LOSS:
-		log_warning("events", "%llu events were lost: the ring was full; counters and verdicts "
-				      "are right, windows and history miss them",
+		log_warning("events",
+			    "%llu events were lost: the ring was full; counters and verdicts "
+			    "are right, windows and history miss them",
 			    (unsigned long long)e->count);
 		break;
 	default:

@@ -21,39 +21,74 @@ struct family {
 #define STAT(member) offsetof(struct sg_stats, member)
 
 static const struct family families[] = {
-	{ "switchgear_connects_total", "Connects that were let through.", NULL,
+	{ "switchgear_connects_total",
+	  "Connects that were let through.",
+	  NULL,
 	  { { "", STAT(connects) } } },
-	{ "switchgear_connect_failures_total", "Connects that failed, by reason.", "reason",
-	  { { "refused", STAT(refused) }, { "timeout", STAT(timeout) },
+	{ "switchgear_connect_failures_total",
+	  "Connects that failed, by reason.",
+	  "reason",
+	  { { "refused", STAT(refused) },
+	    { "timeout", STAT(timeout) },
 	    { "unreachable", STAT(unreachable) } } },
-	{ "switchgear_requests_total", "Requests seen on tracked connections.", NULL,
+	{ "switchgear_requests_total",
+	  "Requests seen on tracked connections.",
+	  NULL,
 	  { { "", STAT(requests) } } },
-	{ "switchgear_responses_total", "HTTP answers, by class.", "class",
-	  { { "1xx", STAT(r1xx) }, { "2xx", STAT(r2xx) }, { "3xx", STAT(r3xx) },
-	    { "4xx", STAT(r4xx) }, { "5xx", STAT(r5xx) } } },
-	{ "switchgear_request_failures_total", "Requests without a good answer, by reason.", "reason",
-	  { { "reset", STAT(reset) }, { "timeout", STAT(timeouts) },
-	    { "bad_response", STAT(bad_responses) }, { "abandoned", STAT(abandoned) } } },
-	{ "switchgear_outcomes_total", "Calls that ended, by what they mean to the breaker.", "outcome",
-	  { { "success", STAT(success) }, { "hard", STAT(hard) }, { "soft", STAT(soft) },
-	    { "ignored", STAT(ignored) }, { "stale", STAT(stale) } } },
-	{ "switchgear_denied_total", "Connects and requests that were refused.", NULL,
+	{ "switchgear_responses_total",
+	  "HTTP answers, by class.",
+	  "class",
+	  { { "1xx", STAT(r1xx) },
+	    { "2xx", STAT(r2xx) },
+	    { "3xx", STAT(r3xx) },
+	    { "4xx", STAT(r4xx) },
+	    { "5xx", STAT(r5xx) } } },
+	{ "switchgear_request_failures_total",
+	  "Requests without a good answer, by reason.",
+	  "reason",
+	  { { "reset", STAT(reset) },
+	    { "timeout", STAT(timeouts) },
+	    { "bad_response", STAT(bad_responses) },
+	    { "abandoned", STAT(abandoned) } } },
+	{ "switchgear_outcomes_total",
+	  "Calls that ended, by what they mean to the breaker.",
+	  "outcome",
+	  { { "success", STAT(success) },
+	    { "hard", STAT(hard) },
+	    { "soft", STAT(soft) },
+	    { "ignored", STAT(ignored) },
+	    { "stale", STAT(stale) } } },
+	{ "switchgear_denied_total",
+	  "Connects and requests that were refused.",
+	  NULL,
 	  { { "", STAT(denied) } } },
-	{ "switchgear_would_deny_total", "What observe mode or shadow would have refused.", NULL,
+	{ "switchgear_would_deny_total",
+	  "What observe mode or shadow would have refused.",
+	  NULL,
 	  { { "", STAT(would_deny) } } },
 	{ "switchgear_passed_open_total",
-	  "Requests that passed an open breaker because no daemon lived.", NULL,
+	  "Requests that passed an open breaker because no daemon lived.",
+	  NULL,
 	  { { "", STAT(passed_open) } } },
-	{ "switchgear_overflow_total", "Trips that a limit forbade.", NULL,
+	{ "switchgear_overflow_total",
+	  "Trips that a limit forbade.",
+	  NULL,
 	  { { "", STAT(overflow) } } },
-	{ "switchgear_killed_connections_total", "Live connections that were ended.", NULL,
+	{ "switchgear_killed_connections_total",
+	  "Live connections that were ended.",
+	  NULL,
 	  { { "", STAT(killed) } } },
-	{ "switchgear_dropped_packets_total", "Packets dropped in quarantine.", NULL,
+	{ "switchgear_dropped_packets_total",
+	  "Packets dropped in quarantine.",
+	  NULL,
 	  { { "", STAT(dropped_packets) } } },
-	{ "switchgear_retransmits_total", "TCP segments sent again.", NULL,
+	{ "switchgear_retransmits_total",
+	  "TCP segments sent again.",
+	  NULL,
 	  { { "", STAT(retransmits) } } },
 	{ "switchgear_untrusted_connects_total",
-	  "Connects from users' own namespaces, from which nothing is learnt.", NULL,
+	  "Connects from users' own namespaces, from which nothing is learnt.",
+	  NULL,
 	  { { "", STAT(untrusted) } } },
 };
 
@@ -72,9 +107,8 @@ static void counters(struct app *app, struct metrics *m, const struct sg_stats *
 				{ families[f].label, NULL },
 			};
 
-			for (size_t k = 0; k < 8 && families[f].rows[k].value &&
-					   watched(app->servers[i]);
-			     k++) {
+			for (size_t k = 0;
+			     k < 8 && families[f].rows[k].value && watched(app->servers[i]); k++) {
 				uint64_t v;
 
 				memcpy(&v, (const char *)&stats[i] + families[f].rows[k].offset,
@@ -104,7 +138,8 @@ static void latencies(struct app *app, struct metrics *m)
 	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
 		metrics_family(m, rows[k].name, METRICS_HISTOGRAM, rows[k].help);
 		for (size_t i = 0; i < app->servers_n; i++) {
-			const struct metrics_label label = { "server", app->servers[i]->config->name };
+			const struct metrics_label label = { "server",
+							     app->servers[i]->config->name };
 			struct sg_hist h;
 
 			if (watched(app->servers[i]) &&
@@ -123,7 +158,8 @@ static void rtt(struct app *app, struct metrics *m, const struct sg_stats *stats
 
 		if (watched(app->servers[i]) && stats[i].rtt_count)
 			metrics_double(m, &label, 1,
-				       (double)stats[i].rtt_us_sum / (double)stats[i].rtt_count / 1e6);
+				       (double)stats[i].rtt_us_sum / (double)stats[i].rtt_count /
+					       1e6);
 	}
 }
 

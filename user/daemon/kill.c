@@ -64,8 +64,9 @@ static int kill_found(struct app *app, uint32_t server, const struct dataplane_v
 	int r = 0;
 
 	for (size_t i = 0; i < found->n; i++) {
-		struct here h = { .app = app, .server = server, .found = found,
-				  .netns = found->v[i].netns };
+		struct here h = {
+			.app = app, .server = server, .found = found, .netns = found->v[i].netns
+		};
 		bool first = found->v[i].verdict == SG_VICTIM_KILL;
 		CLEANUP(closep) int fd = -1;
 		int one;
@@ -79,10 +80,11 @@ static int kill_found(struct app *app, uint32_t server, const struct dataplane_v
 		if (!one)
 			one = netns_call(app->netns, fd, kill_here, &h);
 		if (one)
-			r = log_failure(one, SUB,
-					"cannot kill connections in the network namespace with inode "
-					"%u; their packets are dropped",
-					found->v[i].netns);
+			r = log_failure(
+				one, SUB,
+				"cannot kill connections in the network namespace with inode "
+				"%u; their packets are dropped",
+				found->v[i].netns);
 		*ret_killed += h.killed;
 	}
 	return r;
@@ -137,7 +139,8 @@ static void kill_server(struct app *app, struct app_server *s)
 	e.busy = kill.busy;
 	app_report(app, &e);
 	if (kill.survivors)
-		app_alarm(app, s->config->name, "%u connections could not be killed", kill.survivors);
+		app_alarm(app, s->config->name, "%u connections could not be killed",
+			  kill.survivors);
 }
 
 /* Passes that events or timers asked for. A connect that passed its hook before the

@@ -22,7 +22,8 @@ static const struct option_row rows[] = {
 	  "configuration (/etc/switchgear/switchgear.json)" },
 	{ "cgroup", "SWITCHGEAR_CGROUP", offsetof(struct options, cgroup), "PATH|auto",
 	  "whose processes are protected (auto: the whole host)" },
-	{ "interface", NULL, 0, "IF", "drop packets of quarantined servers here (XDP); repeatable" },
+	{ "interface", NULL, 0, "IF",
+	  "drop packets of quarantined servers here (XDP); repeatable" },
 	{ "pin-dir", "SWITCHGEAR_PIN_DIR", offsetof(struct options, pin_dir), "DIR",
 	  "where maps and links are pinned (/sys/fs/bpf/switchgear/v1)" },
 	{ "socket", "SWITCHGEAR_SOCKET", offsetof(struct options, socket), "PATH",
@@ -42,8 +43,9 @@ static const struct option_row rows[] = {
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: switchgeard [OPTION]...\n"
-		    "Circuit breakers and quarantine for MCP servers, carried out in the kernel.\n\n");
+	fprintf(to,
+		"usage: switchgeard [OPTION]...\n"
+		"Circuit breakers and quarantine for MCP servers, carried out in the kernel.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char left[64];
 
@@ -113,7 +115,8 @@ enum options_result options_parse(int argc, char **argv, struct options *ret)
 			return r;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "switchgeard: unexpected argument \"%s\"; try \"switchgeard --help\"\n",
+		fprintf(stderr,
+			"switchgeard: unexpected argument \"%s\"; try \"switchgeard --help\"\n",
 			argv[optind]);
 		return OPTIONS_USAGE;
 	}

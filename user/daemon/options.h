@@ -16,7 +16,7 @@ struct options {
 	const char *socket;
 	const char *state_dir;
 	const char *metrics;
-	const char *mode; /* "enforce" or "observe" */
+	const char *mode;   /* "enforce" or "observe" */
 	const char *import; /* a home directory: print a configuration made from its clients */
 	bool check;
 };

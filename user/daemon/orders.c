@@ -20,9 +20,11 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 	int r;
 
 	if (s->config->has_url && !s->config->n_networks && !s->addrs_n)
-		snprintf(why, why_size,
-			 "no address of \"%s\" is known (%s); the quarantine holds as soon as one is",
-			 s->config->name, s->resolve_error[0] ? s->resolve_error : "not resolved yet");
+		snprintf(
+			why, why_size,
+			"no address of \"%s\" is known (%s); the quarantine holds as soon as one is",
+			s->config->name,
+			s->resolve_error[0] ? s->resolve_error : "not resolved yet");
 	r = dataplane_quarantine_set(s->app->dp, s->id, order_end(q->for_ns));
 	if (r)
 		return r;
@@ -34,8 +36,9 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 	s->app->dirty = true;
 	r = app_kill_pass(s->app, s->id, &kill);
 	if (r) {
-		snprintf(why, why_size, "new connects are refused, but open connections cannot be "
-					"killed: %s",
+		snprintf(why, why_size,
+			 "new connects are refused, but open connections cannot be "
+			 "killed: %s",
 			 strerror(-r));
 	}
 	s->kill_wanted = true; /* connects in flight become sockets a moment later */

@@ -78,8 +78,8 @@ static void quarantine_fill(const struct app_server *s, struct status_server *to
 	snprintf(to->quarantine.reason, sizeof(to->quarantine.reason), "%s", q->reason);
 	snprintf(to->quarantine.by, sizeof(to->quarantine.by), "%s", q->by);
 	to->quarantine.since_wall_ns = q->since_wall_ns;
-	to->quarantine.until_wall_ns = q->until_ns == SG_FOREVER ? STATUS_NEVER
-								 : clock_boot_to_wall_ns(q->until_ns);
+	to->quarantine.until_wall_ns =
+		q->until_ns == SG_FOREVER ? STATUS_NEVER : clock_boot_to_wall_ns(q->until_ns);
 }
 
 static int endpoints_fill(const struct app_server *s, struct status_server *to)
@@ -94,7 +94,8 @@ static int endpoints_fill(const struct app_server *s, struct status_server *to)
 
 		format_addr(e->address, sizeof(e->address), &s->addrs[i]);
 		e->port = s->config->port;
-		snprintf(e->source, sizeof(e->source), "%s", s->config->has_addr ? "config" : "dns");
+		snprintf(e->source, sizeof(e->source), "%s",
+			 s->config->has_addr ? "config" : "dns");
 	}
 	for (size_t i = 0; i < s->config->n_networks; i++) {
 		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
@@ -132,7 +133,7 @@ int app_status_server(struct app *app, const struct app_server *s, struct status
 	ret->state = sg_breaker_shown(&from->breaker);
 	denied = sg_breaker_denies(&from->breaker, now) || from->breaker.state == SG_RAMP;
 	ret->verdict = !app->observe && (denied || from->quarantine.active) ? VERDICT_REFUSE
-									     : VERDICT_ALLOW;
+									    : VERDICT_ALLOW;
 	breaker_fill(from, ret, now);
 	quarantine_fill(from, ret);
 	if (!dataplane_stats(app->dp, from->id, &stats))

@@ -59,8 +59,8 @@ static void answered(void *data, uint64_t id, const struct addr *addrs, size_t n
 	s->resolved = true;
 	if (app_server_endpoints(s))
 		return;
-	log_info(SUB, "server \"%s\": \"%s\" has %zu address%s", s->config->name, s->config->host, n,
-		 n == 1 ? "" : "es");
+	log_info(SUB, "server \"%s\": \"%s\" has %zu address%s", s->config->name, s->config->host,
+		 n, n == 1 ? "" : "es");
 	if (app_adopt(app))
 		log_warning(SUB, "connections that are open already may not be watched");
 }

@@ -27,12 +27,12 @@
 
 /* What the child found; it exits with this. */
 enum found {
-	FOUND_REFUSED,    /* as it must be */
-	FOUND_CONNECTED,  /* enforcement does not bite */
+	FOUND_REFUSED,   /* as it must be */
+	FOUND_CONNECTED, /* enforcement does not bite */
 	FOUND_OTHER_ERRNO,
-	FOUND_CONTROL,    /* an endpoint that nobody denies was not reached */
-	FOUND_NO_CGROUP,  /* the child could not enter the cgroup */
-	FOUND_NOTHING,    /* no socket */
+	FOUND_CONTROL,   /* an endpoint that nobody denies was not reached */
+	FOUND_NO_CGROUP, /* the child could not enter the cgroup */
+	FOUND_NOTHING,   /* no socket */
 	FOUND_COUNT
 };
 

@@ -232,7 +232,8 @@ static void forget_others(struct app *app)
 	char name[SG_NAME_LEN];
 
 	for (uint32_t id = SG_CANARY + 1; id < SG_SERVERS_MAX; id++) {
-		if (dataplane_server_name(app->dp, id, name) || !name[0] || app_server_by_id(app, id))
+		if (dataplane_server_name(app->dp, id, name) || !name[0] ||
+		    app_server_by_id(app, id))
 			continue;
 		if (!dataplane_server_forget(app->dp, id))
 			log_notice(SUB, "server \"%s\" is no longer configured: released", name);

@@ -35,7 +35,7 @@ static void take_quarantine(struct state_server *to, const struct app_quarantine
 		return;
 	to->quarantined = true;
 	to->quarantine_ns = q->until_ns == SG_FOREVER ? SG_FOREVER
-			    : q->until_ns > now	      ? q->until_ns - now
+			    : q->until_ns > now       ? q->until_ns - now
 						      : 0;
 	to->since_wall_ns = q->since_wall_ns;
 	memcpy(to->reason, q->reason, sizeof(to->reason));

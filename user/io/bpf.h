@@ -25,10 +25,10 @@
 struct dataplane;
 
 struct dataplane_options {
-	const char *pin_dir;            /* final directory, made 0700 */
-	const char *cgroup;             /* path in a cgroup2 file system */
-	const char *const *interfaces;  /* for XDP; NULL-terminated, NULL: none */
-	uint32_t endpoints_max;         /* size of ep2srv where it is made anew; 0: default */
+	const char *pin_dir;           /* final directory, made 0700 */
+	const char *cgroup;            /* path in a cgroup2 file system */
+	const char *const *interfaces; /* for XDP; NULL-terminated, NULL: none */
+	uint32_t endpoints_max;        /* size of ep2srv where it is made anew; 0: default */
 	bool observe;
 };
 
@@ -41,7 +41,7 @@ struct dataplane_options {
  * What this kernel cannot do is in dataplane_degraded().
  */
 int dataplane_open(const struct dataplane_options *o, struct dataplane **ret) MUST_CHECK;
-void dataplane_close(struct dataplane *dp); /* NULL-safe; enforcement stays */
+void dataplane_close(struct dataplane *dp);            /* NULL-safe; enforcement stays */
 int dataplane_detach(struct dataplane *dp) MUST_CHECK; /* removes every pin */
 
 static inline void dataplane_closep(struct dataplane **dp)
@@ -51,7 +51,7 @@ static inline void dataplane_closep(struct dataplane **dp)
 
 /* --- what it is ------------------------------------------------------------------ */
 
-bool dataplane_taken_over(const struct dataplane *dp); /* maps were there already */
+bool dataplane_taken_over(const struct dataplane *dp);     /* maps were there already */
 uint64_t dataplane_home_netns(const struct dataplane *dp); /* cookie */
 /* Messages on what is missing, why and what is lost; NULL at the end. */
 const char *dataplane_degraded(const struct dataplane *dp, size_t i);
@@ -155,8 +155,8 @@ void dataplane_victims_done(struct dataplane_victims *victims);
 int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_victims *ret) MUST_CHECK;
 /* Kills what must die in the caller's namespace; *ret lists them with errors.
  * -ENOTSUP: this kernel cannot destroy sockets from BPF. */
-int dataplane_kill_here(struct dataplane *dp, uint32_t server, struct dataplane_victims *ret)
-	MUST_CHECK;
+int dataplane_kill_here(struct dataplane *dp, uint32_t server,
+			struct dataplane_victims *ret) MUST_CHECK;
 /* Takes over connections older than the load in the caller's namespace, whose
  * cookie is given; *ret_n: how many. */
 int dataplane_adopt_here(struct dataplane *dp, uint64_t netns_cookie, size_t *ret_n) MUST_CHECK;

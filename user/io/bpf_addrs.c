@@ -32,10 +32,11 @@ static struct sg_ep ep_make(const struct addr *a, uint16_t port, uint8_t proto, 
 
 static int full(const char *map, uint32_t max)
 {
-	log_error(SUB,
-		  "the map %s is full (%u entries): some endpoints of servers are not watched; raise "
-		  "\"limits\".\"endpoints\" in the configuration, then detach and start again",
-		  map, max);
+	log_error(
+		SUB,
+		"the map %s is full (%u entries): some endpoints of servers are not watched; raise "
+		"\"limits\".\"endpoints\" in the configuration, then detach and start again",
+		map, max);
 	return -E2BIG;
 }
 

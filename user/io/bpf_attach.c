@@ -93,7 +93,8 @@ static int link_update(struct dataplane *dp, const char *pin, const struct bpf_p
 	if (!r)
 		return link_keep(dp, pin, link);
 	bpf_link__destroy(link);
-	log_notice(SUB, "the pinned link %s is no longer attached to where it should be; attaching anew",
+	log_notice(SUB,
+		   "the pinned link %s is no longer attached to where it should be; attaching anew",
 		   path);
 	return -ENOENT;
 }
@@ -114,12 +115,12 @@ static int attach_cgroup(struct dataplane *dp, struct bpf_program *prog, int fd,
 	link = bpf_program__attach_cgroup(prog, fd);
 	if (!link) {
 		r = -errno;
-		return log_failure(r, SUB,
-				   "cannot attach %s to the cgroup %s%s", bpf_program__name(prog),
-				   cgroup,
-				   r == -EPERM ? " (another program may be attached exclusively there or "
-						 "above: bpftool cgroup tree)"
-					       : "");
+		return log_failure(
+			r, SUB, "cannot attach %s to the cgroup %s%s", bpf_program__name(prog),
+			cgroup,
+			r == -EPERM ? " (another program may be attached exclusively there or "
+				      "above: bpftool cgroup tree)"
+				    : "");
 	}
 	return link_pin(dp, bpf_program__name(prog), link);
 }
@@ -255,10 +256,11 @@ static int attach_xdp(struct dataplane *dp, const char *interface)
 	if (!dataplane_loaded(prog))
 		return 0;
 	if (!ifindex) {
-		dataplane_degrade(dp,
-				  "no interface \"%s\" for XDP: packets there are not dropped; create "
-				  "it or change \"interfaces\"",
-				  interface);
+		dataplane_degrade(
+			dp,
+			"no interface \"%s\" for XDP: packets there are not dropped; create "
+			"it or change \"interfaces\"",
+			interface);
 		return 0;
 	}
 	if (dp->xdp_n == DATAPLANE_XDP_MAX) {
@@ -345,10 +347,11 @@ size_t dataplane_check(struct dataplane *dp)
 		if (!detached)
 			continue;
 		gone++;
-		log_error(SUB,
-			  "the link %s was detached or unpinned by somebody: enforcement has a gap; "
-			  "restart switchgeard",
-			  l->pin);
+		log_error(
+			SUB,
+			"the link %s was detached or unpinned by somebody: enforcement has a gap; "
+			"restart switchgeard",
+			l->pin);
 	}
 	return gone;
 }

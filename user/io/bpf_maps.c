@@ -38,7 +38,8 @@ size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, s
 	struct bpf_program *prog;
 	size_t n = 0;
 
-	bpf_object__for_each_program(prog, dp->skel->obj) {
+	bpf_object__for_each_program(prog, dp->skel->obj)
+	{
 		struct bpf_prog_info info = { 0 };
 		__u32 len = sizeof(info);
 

@@ -134,10 +134,11 @@ static int pin_dir_lock(struct dataplane *dp)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return log_failure(-errno, SUB, "cannot lock the pin directory %s", dp->pin_dir);
-	log_error(SUB,
-		  "another switchgeard owns the pins in %s; stop it first, or give this one another "
-		  "--pin-dir",
-		  dp->pin_dir);
+	log_error(
+		SUB,
+		"another switchgeard owns the pins in %s; stop it first, or give this one another "
+		"--pin-dir",
+		dp->pin_dir);
 	return -EBUSY;
 }
 
@@ -220,7 +221,8 @@ static int maps_prepare(struct dataplane *dp, uint32_t endpoints_max)
 		if (r)
 			return r;
 	}
-	bpf_object__for_each_map(map, dp->skel->obj) {
+	bpf_object__for_each_map(map, dp->skel->obj)
+	{
 		if (map_is_private(bpf_map__name(map)))
 			continue;
 		r = map_reuse(dp, map);
@@ -236,7 +238,8 @@ static int maps_pin(struct dataplane *dp)
 	char path[640];
 	int r;
 
-	bpf_object__for_each_map(map, dp->skel->obj) {
+	bpf_object__for_each_map(map, dp->skel->obj)
+	{
 		if (map_is_private(bpf_map__name(map)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, bpf_map__name(map));
@@ -282,8 +285,7 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 				 (int)(end - start - 1), start + 1);
 	}
 	text[strcspn(text, "\n")] = '\0';
-	log_line(LOG_LEVEL_DEBUG, "libbpf", "%s",
-		 text);
+	log_line(LOG_LEVEL_DEBUG, "libbpf", "%s", text);
 	return 0;
 }
 
@@ -369,10 +371,11 @@ static int skel_load(struct dataplane *dp, const struct dataplane_options *o)
 			return r;
 		part = failed_program[0] ? dataplane_part(failed_program) : NULL;
 		if (!part || !part->loss || without_n == ARRAY_SIZE(without))
-			return log_failure(r, SUB,
-					   "the kernel refuses the BPF program %s; without it nothing "
-					   "can be enforced (SWITCHGEAR_LOG=debug shows why)",
-					   failed_program[0] ? failed_program : "object");
+			return log_failure(
+				r, SUB,
+				"the kernel refuses the BPF program %s; without it nothing "
+				"can be enforced (SWITCHGEAR_LOG=debug shows why)",
+				failed_program[0] ? failed_program : "object");
 		dataplane_degrade(dp, "%s (%s was refused: %s)", part->loss, part->name,
 				  strerror(-r));
 		without[without_n++] = part->name;

@@ -151,6 +151,12 @@ static void test_disabled_and_bridges(void **state)
 	assert_int_equal(c->servers[0].visibility, VISIBILITY_METADATA);
 	assert_false(c->servers[1].has_url);
 	config_free(c);
+	c = good(
+		"{\"defaults\":{\"on_open\":\"stand_in\"},\"mcpServers\":{\"a\":{\"url\":\"http://a/\","
+		"\"fallback\":[\"b\"]},\"b\":{\"url\":\"http://b/\"}}}");
+	assert_int_equal(c->servers[0].on_open, ON_OPEN_FALLBACK);
+	assert_int_equal(c->servers[1].on_open, ON_OPEN_STAND_IN);
+	config_free(c);
 	c = good("{}");
 	assert_int_equal(c->n_servers, 0);
 	config_free(c);
@@ -409,6 +415,26 @@ static void test_diff(void **state)
 		config_free(c[i]);
 }
 
+static void test_diff_of_networks(void **state)
+{
+	static const char *const networks[] = { "10.0.0.0/8", "10.0.0.0/9", "11.0.0.0/8" };
+	struct config *c[ARRAY_SIZE(networks)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
+		struct buf text;
+
+		buf_init(&text, 1000);
+		buf_printf(&text, "{\"mcpServers\":{\"a\":{\"networks\":[\"%s\"]}}}", networks[i]);
+		c[i] = good(buf_str(&text));
+		buf_done(&text);
+		assert_int_equal(config_server_diff(&c[0]->servers[0], &c[i]->servers[0]),
+				 i ? CONFIG_DIFF_ENDPOINTS : 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
+		config_free(c[i]);
+}
+
 /* Nothing of headers, env, queries or user information may be left anywhere. */
 static void test_secrets_are_not_stored(void **state)
 {
@@ -426,10 +452,15 @@ static void test_secrets_are_not_stored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_overview_example),       cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_disabled_and_bridges),   cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_several_errors),         cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_same_endpoint),          cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_overview_example),
+		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_disabled_and_bridges),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_several_errors),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_same_endpoint),
+		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_diff_of_networks),
 		cmocka_unit_test(test_secrets_are_not_stored),
 	};
 

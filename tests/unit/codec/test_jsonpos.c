@@ -71,6 +71,7 @@ static void test_bad(void **state)
 		{ "{\"a\":1,\n \"b\":2,\n \"a\":3}", -EEXIST, 3, 2, "given in line 1" },
 		{ "{\"a\":1,\"\\u0061\":3}", -EEXIST, 1, 8, "already given" },
 		{ "{\"\xc3\xa9\":1,\"\\u00e9\":3}", -EEXIST, 1, 8, "already given" },
+		{ "{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}", -EEXIST, 1, 8, "already given" },
 		{ "{\"x\":{\"b\":1,\"c\":2,\"b\":3}}", -EEXIST, 1, 19, "already given" },
 		{ "{\"\\ud800\":1,\"\\ud801\":3}", -EEXIST, 1, 13, "already given" },
 	};

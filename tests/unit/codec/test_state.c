@@ -53,6 +53,16 @@ static void test_left(void **state)
 	}
 }
 
+/* Two unknown boots are not the same boot. */
+static void test_unknown_boot(void **state)
+{
+	const struct state_clock nowhere = { SECONDS(1000), WALL, "" };
+	struct state_clock now = clock_at(1019, 1, "");
+
+	(void)state;
+	assert_int_equal(state_left_ns(&nowhere, &now, SECONDS(20), SECONDS(900)), SECONDS(19));
+}
+
 /* Takes a breaker at 1000 s and restores it 5 s later, in the same or the next boot. */
 static struct sg_breaker restored(const struct sg_breaker *b, bool reboot)
 {
@@ -309,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_unknown_boot),
 		cmocka_unit_test(test_open_goes_on),
 		cmocka_unit_test(test_half_open_becomes_open),
 		cmocka_unit_test(test_others_stay),
