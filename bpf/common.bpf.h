@@ -48,10 +48,14 @@ static __always_inline bool sg_scope_find(struct sg_scope *s, __u32 id)
 	return s->server && s->server->flags & SG_SRV_USED;
 }
 
-#define SG_COUNT(scope, field)                   \
-	do {                                     \
-		if ((scope)->stats)              \
-			(scope)->stats->field++; \
+/*
+ * Counters are per CPU and still added to atomically: on one CPU a hook in
+ * process context can be interrupted by one in softirq, or preempted.
+ */
+#define SG_COUNT(scope, field)                                           \
+	do {                                                             \
+		if ((scope)->stats)                                      \
+			__sync_fetch_and_add(&(scope)->stats->field, 1); \
 	} while (0)
 
 static __always_inline void sg_hist_add(__u32 id, __u32 metric, __u64 ns)
@@ -62,9 +66,9 @@ static __always_inline void sg_hist_add(__u32 id, __u32 metric, __u64 ns)
 
 	if (!h || i >= SG_HIST_BUCKETS)
 		return;
-	h->sum_ns += ns;
-	h->count++;
-	h->bucket[i]++;
+	__sync_fetch_and_add(&h->sum_ns, ns);
+	__sync_fetch_and_add(&h->count, 1);
+	__sync_fetch_and_add(&h->bucket[i], 1);
 }
 
 /* --- addresses -------------------------------------------------------------- */
@@ -127,6 +131,16 @@ static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct 
 		return id;
 	__builtin_memcpy(net.addr, ep->addr, sizeof(net.addr));
 	return bpf_map_lookup_elem(&net2srv, &net);
+}
+
+/* Something began whose end the clock may have to bring: the sweep has work. */
+static __always_inline void sg_pulse_beat(__u64 now)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+
+	if (p)
+		p->turn_ns = now;
 }
 
 /* --- events ----------------------------------------------------------------- */
@@ -246,6 +260,12 @@ static __always_inline __u32 sg_flags(struct sg_flow *f, __u32 clear, __u32 set)
 	return was;
 }
 
+/* A flow of which nothing may be learnt or counted. */
+static __always_inline bool sg_flow_silent(const struct sg_flow *f)
+{
+	return f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT);
+}
+
 /* Gives back the probe that a flow holds without having decided it. */
 static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flow *f, bool complete)
 {
@@ -268,42 +288,38 @@ struct sg_result {
 
 static __always_inline void sg_count_outcome(const struct sg_scope *s, const struct sg_flow *f)
 {
-	struct sg_stats *st = s->stats;
-
-	if (!st)
-		return;
 	if (f->outcome == SG_SUCCESS)
-		st->success++;
+		SG_COUNT(s, success);
 	else if (f->outcome == SG_HARD)
-		st->hard++;
+		SG_COUNT(s, hard);
 	else if (f->outcome == SG_SOFT)
-		st->soft++;
+		SG_COUNT(s, soft);
 	else
-		st->ignored++;
+		SG_COUNT(s, ignored);
 	switch (f->cause) {
 	case SG_CAUSE_REFUSED:
-		st->refused++;
+		SG_COUNT(s, refused);
 		break;
 	case SG_CAUSE_TIMEOUT:
-		st->timeout++;
+		SG_COUNT(s, timeout);
 		break;
 	case SG_CAUSE_UNREACHABLE:
-		st->unreachable++;
+		SG_COUNT(s, unreachable);
 		break;
 	case SG_CAUSE_RESET:
 	case SG_CAUSE_TRUNCATED:
 	case SG_CAUSE_TLS:
-		st->reset++;
+		SG_COUNT(s, reset);
 		break;
 	case SG_CAUSE_NO_ANSWER:
 	case SG_CAUSE_LEASE:
-		st->timeouts++;
+		SG_COUNT(s, timeouts);
 		break;
 	case SG_CAUSE_ABANDONED:
-		st->abandoned++;
+		SG_COUNT(s, abandoned);
 		break;
 	case SG_CAUSE_BAD_RESPONSE:
-		st->bad_responses++;
+		SG_COUNT(s, bad_responses);
 		break;
 	}
 }

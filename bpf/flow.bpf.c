@@ -103,13 +103,14 @@ __noinline int sg_flow_complete(struct __sk_buff *skb, __u64 now, __u64 end)
 	return 0;
 }
 
-/* Scans header bytes at `payload`; returns how many of `len` it took. */
+/* Scans header bytes at `payload`, past interim answers; returns how many of `len` it took. */
 __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 {
 	__u32 zero = 0;
 	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
 	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
 	__u64 part = len < SG_SCAN ? len : SG_SCAN;
+	__u64 interims = 0;
 	struct sg_scope s;
 	struct sg_flow *f;
 	__u32 i;
@@ -126,11 +127,17 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 		if (i >= part)
 			break;
 		sg_http_byte(&f->http, table, buf->data[i]);
-		if (f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) {
+		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)))
+			continue;
+		if (!sg_http_interim(&f->http)) {
 			i++;
 			break;
 		}
+		interims++;
+		sg_http_reset(&f->http);
 	}
+	if (s.stats)
+		__sync_fetch_and_add(&s.stats->r1xx, interims);
 	return (int)i;
 }
 
@@ -156,9 +163,6 @@ static __always_inline bool sg_tls_request(struct sg_flow *f, __u32 head, __u32 
 static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_flow *f, __u32 head,
 					  __u64 now)
 {
-	__u32 zero = 0;
-	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
-
 	sg_flags(f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED, 0);
 	f->turn++;
 	f->request_ns = now;
@@ -175,8 +179,7 @@ static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_fl
 		else
 			f->lease_ns = now + s->server->policy.probe_lease_ns;
 	}
-	if (p)
-		p->turn_ns = now;
+	sg_pulse_beat(now);
 }
 
 /* May a new turn begin on this flow? Takes a probe where the breaker asks for one. */
@@ -254,19 +257,85 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	}
 	if (admit == SG_DENY && sg_backstop(c, s, f, now) == SG_DROP)
 		return SG_DROP;
+	if (admit == SG_WOULD_DENY && !(f->flags & SG_FLOW_DENY_SEEN))
+		SG_COUNT(s, would_deny); /* unless its connect was counted for it */
 	sg_turn_begin(s, f, head, now);
-	if (admit == SG_WOULD_DENY)
-		SG_COUNT(s, would_deny);
 	if (f->flags & SG_FLOW_TLS && !sg_tls_request(f, head, seg->len)) {
 		if (f->flags & SG_FLOW_TLS_READY)
 			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */
 		goto pass;
 	}
-	SG_COUNT(s, requests);
+	if (!sg_flow_silent(f))
+		SG_COUNT(s, requests);
 pass:
 	sg_flags(f, 0, SG_FLOW_SEEN_TX);
 	f->tx_next = seg->seq + seg->len;
 	return SG_PASS;
+}
+
+/* Counts bytes of a body of known length; true if none is left. */
+static __always_inline bool sg_body_take(struct sg_flow *f, __u32 bytes)
+{
+	__u64 left = f->http.number[SG_SLOT_LENGTH];
+
+	left = left > bytes ? left - bytes : 0;
+	f->http.number[SG_SLOT_LENGTH] = left;
+	return !left;
+}
+
+/*
+ * Bytes of an answer passed unseen: they came before what was missing in front
+ * of them, and TCP had them in its queue. A header with a hole tells its status
+ * at most.
+ */
+static __always_inline void sg_skip(struct sg_flow *f, __u32 gap)
+{
+	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_CLOSE)
+		return;
+	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_LENGTH) {
+		sg_body_take(f, gap);
+		return;
+	}
+	if (f->phase != SG_PHASE_BODY) {
+		f->http.bits &= ~SG_HTTP_TYPE;
+		if (sg_http_status(&f->http) < 100)
+			f->method = SG_METHOD_UNKNOWN;
+	}
+	f->http.framing = SG_FRAMING_UNKNOWN;
+	f->phase = SG_PHASE_BODY;
+}
+
+/*
+ * When a hole is filled TCP acknowledges at once, and with it all that waited
+ * behind the hole: that may have been the end of the answer.
+ */
+static __always_inline void sg_catch_up(struct __sk_buff *skb, struct sg_flow *f, __u64 now)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tp;
+	__u32 rcv_nxt;
+	__u32 gap;
+
+	if (!sk || !(f->flags & SG_FLOW_SEEN_RX))
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return;
+	tp = bpf_tcp_sock(sk);
+	if (!tp)
+		return;
+	rcv_nxt = tp->rcv_nxt;
+	asm volatile("" : "+r"(rcv_nxt)); /* read once, here, or the pointer is computed */
+	if (!sg_before(f->rx_next, rcv_nxt))
+		return;
+	gap = rcv_nxt - f->rx_next;
+	f->rx_next = rcv_nxt;
+	if (f->phase != SG_PHASE_HEAD && f->phase != SG_PHASE_BODY)
+		return;
+	f->last_ns = now;
+	sg_skip(f, gap);
+	if (f->http.framing == SG_FRAMING_LENGTH && !f->http.number[SG_SLOT_LENGTH])
+		sg_flow_complete(skb, now, now);
 }
 
 SEC("cgroup_skb/egress")
@@ -300,7 +369,10 @@ int sg_egress(struct __sk_buff *skb)
 		SG_COUNT(&s, denied);
 		return SG_DROP; /* the sender gets EPERM at once */
 	}
-	if (!sg_segment(skb, &seg) || !seg.len)
+	if (!sg_segment(skb, &seg))
+		return SG_PASS;
+	sg_catch_up(skb, f, now);
+	if (!seg.len)
 		return SG_PASS;
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now)) {
 		sg_flags(f, 0, SG_FLOW_STOPPED);
@@ -372,6 +444,8 @@ static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
 
 static __always_inline void sg_count_status(const struct sg_scope *s, __u32 status)
 {
+	if (status < 100 || status > 599)
+		return; /* reported as a bad response */
 	if (status < 200)
 		SG_COUNT(s, r1xx);
 	else if (status < 300)
@@ -390,19 +464,9 @@ static __always_inline void sg_header_done(struct __sk_buff *skb, const struct s
 	f->phase = SG_PHASE_BODY;
 	if (f->http.bits & SG_HTTP_END)
 		f->http.framing = sg_http_framing(&f->http);
-	if (!(f->http.bits & SG_HTTP_BAD))
+	if (!(f->http.bits & SG_HTTP_BAD) && !sg_flow_silent(f))
 		sg_count_status(s, sg_http_status(&f->http));
 	sg_flow_header(skb, now);
-}
-
-/* Counts bytes of a body of known length; true if none is left. */
-static __always_inline bool sg_body_take(struct sg_flow *f, __u32 bytes)
-{
-	__u64 left = f->http.number[SG_SLOT_LENGTH];
-
-	left = left > bytes ? left - bytes : 0;
-	f->http.number[SG_SLOT_LENGTH] = left;
-	return !left;
 }
 
 /* Is the body complete, now that `body` more bytes of it came? */
@@ -434,21 +498,11 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 		if (f->method == SG_METHOD_UNKNOWN)
 			f->phase = SG_PHASE_BODY; /* its end is silence */
 	}
-	if (gap) {
-		if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_LENGTH) {
-			sg_body_take(f, gap);
-		} else {
-			f->http.framing = SG_FRAMING_UNKNOWN;
-			f->phase = SG_PHASE_BODY;
-		}
-	}
+	if (gap)
+		sg_skip(f, gap);
 	if (f->phase == SG_PHASE_HEAD) {
 		__u32 taken = (__u32)sg_flow_scan(skb, seg->payload, seg->len);
 
-		if (sg_http_interim(&f->http)) {
-			sg_http_reset(&f->http);
-			taken += (__u32)sg_flow_scan(skb, seg->payload + taken, seg->len - taken);
-		}
 		/* a header longer than what is scanned: what was read must do */
 		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
 			return;

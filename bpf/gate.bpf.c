@@ -109,13 +109,16 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const stru
 		return sg_refuse(s->server);
 	case SG_VERDICT_WOULD_REFUSE:
 		SG_COUNT(s, would_deny);
+		f->flags |= SG_FLOW_DENY_SEEN;
 		break;
 	default:
 		break;
 	}
-	SG_COUNT(s, connects);
-	if (f->flags & SG_FLOW_UNTRUSTED && !(f->flags & SG_FLOW_UDP))
+	sg_pulse_beat(now);
+	if ((f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_UDP)) == SG_FLOW_UNTRUSTED)
 		SG_COUNT(s, untrusted);
+	else if (!(f->flags & SG_FLOW_EXEMPT))
+		SG_COUNT(s, connects);
 	return SG_PROCEED;
 }
 

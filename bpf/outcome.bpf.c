@@ -45,11 +45,11 @@ static __always_inline void sg_given_up(struct sg_flow *f, __u64 age, __u64 limi
 }
 
 /* What a connect that did not succeed means; `age` since the connect. */
-static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_flow *f, int err,
-					     __u64 age)
+static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_flow *f,
+					     const struct sock *sk, __u64 age)
 {
 	f->result_flags = 0;
-	switch (err) {
+	switch (sk->sk_err) {
 	case SG_ECONNREFUSED:
 		sg_verdict_of(f, SG_HARD, SG_CAUSE_REFUSED);
 		break;
@@ -63,7 +63,10 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg
 		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_KILLED);
 		break;
 	case 0:
-		sg_given_up(f, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
+		if (sk->sk_shutdown || age >= s->server->policy.connect_ns)
+			sg_given_up(f, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
+		else /* nobody closed it: no port was free, and no SYN left */
+			sg_verdict_of(f, SG_LOCAL, SG_CAUSE_NONE);
 		break;
 	default: /* ICMP, or no neighbour */
 		sg_verdict_of(f, SG_HARD, SG_CAUSE_UNREACHABLE);
@@ -118,8 +121,8 @@ static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *
 
 	if (!tp || !tp->srtt_us || !s->stats)
 		return;
-	s->stats->rtt_us_sum += tp->srtt_us >> 3;
-	s->stats->rtt_count++;
+	__sync_fetch_and_add(&s->stats->rtt_us_sum, tp->srtt_us >> 3);
+	__sync_fetch_and_add(&s->stats->rtt_count, 1);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -139,6 +142,8 @@ int sg_state(__u64 *ctx)
 	now = bpf_ktime_get_boot_ns();
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
 		sg_flags(f, 0, SG_FLOW_OPENED);
+		if (sg_flow_silent(f))
+			return 0;
 		SG_COUNT(&s, established);
 		sg_hist_add(s.id, SG_METRIC_CONNECT, now - f->connect_ns);
 		return 0;
@@ -148,7 +153,7 @@ int sg_state(__u64 *ctx)
 		return 0;
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
-		sg_judge_connect(&s, f, sk->sk_err, r.latency_ns);
+		sg_judge_connect(&s, f, sk, r.latency_ns);
 	} else {
 		if (oldstate == SG_TCP_ESTABLISHED)
 			sg_count_rtt(&s, sk);

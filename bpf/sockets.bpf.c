@@ -96,7 +96,7 @@ int sg_find(struct bpf_iter__bpf_sk_storage_map *ctx)
 	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
 	if (!f || !sg_wanted(j, f) || !sg_scope_find(&s, f->server))
 		return SG_SILENT;
-	if (sk->__sk_common.skc_state == SG_TCP_CLOSE && !(f->flags & SG_FLOW_UDP))
+	if (sk->__sk_common.skc_state == SG_TCP_CLOSE) /* dead, or a datagram socket cut loose */
 		return SG_SILENT;
 	fate = sg_fate(c, &s, f, bpf_ktime_get_boot_ns());
 	if (fate == SG_VICTIM_LIVE)
@@ -113,15 +113,19 @@ static __always_inline int sg_kill(struct seq_file *seq, struct sock_common *skc
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s;
 	int error = -1;
+	__u32 was;
 
 	if (!j || !c || !sg_wanted(j, f) || !sg_scope_find(&s, f->server))
 		return SG_SILENT;
 	if (sg_fate(c, &s, f, bpf_ktime_get_boot_ns()) != SG_VICTIM_KILL)
 		return SG_SILENT;
-	sg_flags(f, 0, SG_FLOW_KILLED);
+	/* a full output buffer has this socket walked over twice: it is dead by then */
+	was = sg_flags(f, 0, SG_FLOW_KILLED);
 	if (bpf_sock_destroy)
 		error = bpf_sock_destroy(skc);
-	if (!error)
+	if (was & SG_FLOW_KILLED)
+		error = 0;
+	else if (!error)
 		SG_COUNT(&s, killed);
 	sg_write_victim(seq, skc, f, SG_VICTIM_KILL, error);
 	return SG_SILENT;

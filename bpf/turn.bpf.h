@@ -60,7 +60,7 @@ static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow
 	if (!whole && f->outcome != SG_HARD && f->outcome != SG_SOFT)
 		return false;
 	sg_turn_result(f, &r, now, end);
-	if (whole && f->outcome == SG_SUCCESS) {
+	if (whole && f->outcome == SG_SUCCESS && !sg_flow_silent(f)) {
 		sg_hist_add(s->id, SG_METRIC_FIRST_BYTE, r.first_ns);
 		sg_hist_add(s->id, SG_METRIC_ANSWER, r.latency_ns);
 	}

@@ -63,10 +63,12 @@ static __always_inline __u32 sg_http_status(const struct sg_http *h)
 	return (__u32)h->number[SG_SLOT_STATUS];
 }
 
-/* An interim answer (1xx): the real one follows; reset and go on. */
+/* An interim answer (1xx, but 101 is final): the real one follows; reset and go on. */
 static __always_inline bool sg_http_interim(const struct sg_http *h)
 {
-	return h->bits & SG_HTTP_END && sg_http_status(h) < 200;
+	__u32 s = sg_http_status(h);
+
+	return h->bits & SG_HTTP_END && s >= 100 && s < 200 && s != 101;
 }
 
 /* Has an answer with this header no body, whatever its fields say? */

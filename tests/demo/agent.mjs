@@ -7,6 +7,7 @@
 // usage: agent.mjs NAME=URL...
 // Reads a line "NAME TOOL [ARGUMENTS]" for each call that it shall make, and
 // answers with one line: ok or error, the detail, milliseconds, with tabs between.
+// The first such line says that it is ready.
 
 import { createInterface } from "node:readline";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -25,13 +26,13 @@ class Session {
 	#client = new Client({ name: "demo-agent", version: "1" });
 	#cause; // what went wrong first; what follows from it tells less
 
-	static async open(url) {
+	static async open(url, timeout) {
 		const session = new Session();
 		const transport = new StreamableHTTPClientTransport(url);
 		// Without this a call whose connection breaks in the middle of its answer
 		// would wait for its time limit: the client tries to resume it.
 		transport.onerror = (error) => session.#fail(error);
-		await session.#try(session.#client.connect(transport, { timeout: LIMIT_MS }));
+		await session.#try(session.#client.connect(transport, { timeout }));
 		return session;
 	}
 
@@ -66,7 +67,7 @@ async function callTool(name, tool, args) {
 
 	if (!session || session.broken) {
 		sessions.delete(name);
-		session = await Session.open(servers.get(name));
+		session = await Session.open(servers.get(name), LIMIT_MS);
 		sessions.set(name, session);
 	}
 	return session.call(tool, args, timeout);
@@ -99,6 +100,9 @@ async function report(name, tool, args) {
 	console.log(`${line.replaceAll("\n", " ")}\t${(performance.now() - start).toFixed(1)}`);
 }
 
+for (const [name, url] of servers)
+	sessions.set(name, await Session.open(url, 10_000));
+console.log("ok\tready\t0");
 for await (const line of createInterface({ input: process.stdin })) {
 	const [name, tool, args] = line.split(/ (\S+) ?(.*)/s);
 	await report(name, tool, JSON.parse(args || "{}"));

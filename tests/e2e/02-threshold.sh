@@ -13,7 +13,8 @@ config '"dead": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREAC
 	"dead6": { "url": "http://[::1]:3002/mcp", "deny_errno": "EHOSTUNREACH" },
 	"bad": { "url": "http://127.0.0.1:3003/mcp", "deny_errno": "EHOSTUNREACH" },
 	"silent": { "url": "http://10.83.0.77:3004/mcp", "deny_errno": "EACCES" },
-	"nohost": { "url": "http://10.83.0.78:3005/mcp", "deny_errno": "EACCES" },
+	"nohost": { "url": "http://10.83.0.78:3005/mcp", "deny_errno": "EACCES",
+		    "breaker": { "connect_seconds": 10 } },
 	"slow-net": { "url": "http://10.83.0.2:3006/mcp", "deny_errno": "EACCES" }'
 join_wire
 ip -n "$NS" neigh add 10.83.0.77 lladdr 02:00:00:00:00:77 dev "$DEV" nud permanent
@@ -109,8 +110,12 @@ done
 expect_server bad state closed
 
 t "an unreachable host counts"
-in_cg "$TOOLS/agent" --connect 10.83.0.78:3005 --concurrent $N --timeout 6000 >/dev/null
-expect_within "$(counter nohost connect_failures.unreachable)" 1 $N
+ip -n "$NS" ntable change name arp_cache dev "$DEV" retrans 100
+expect_match "$(agent --connect 10.83.0.78:3005 --concurrent $N)" \
+	"concurrent $N EHOSTUNREACH=$N ms=*"
+expect_eq "$(counter nohost connect_failures.unreachable)" $N
+expect_eq "$(counter nohost connect_failures.timeout)" 0
+expect_error 10.83.0.78:3005 EACCES
 
 t "wrong answers count: not HTTP, web page instead of JSON"
 all_reset
@@ -156,5 +161,16 @@ all_reset
 kill9_daemon
 sleep 1.3
 at_once "dead daemon"
+
+t "dead daemon: agents that gave up on a SYN or a call count when it was late enough"
+peer_ctl bad answer hang
+for to in 10.83.0.77:3004 127.0.0.1:3003; do
+	for ms in 500 1100; do
+		expect_match "$(agent --connect $to --concurrent $N --timeout $ms)" \
+			"* timeout=$N ms=*"
+	done
+done
+expect_error 10.83.0.77:3004 EACCES
+expect_error 127.0.0.1:3003 EHOSTUNREACH
 
 finish

@@ -62,6 +62,20 @@ expect_eq "$(agent_counts $REMOTE4:3004 --count 5 --keepalive)" "5 ok - 200"
 expect_eq "$(($(counter many responses.2xx) - ok))" 5
 expect_server many breaker.consecutive_failures 0
 
+t "an answer whose second part overtook its first is a whole one"
+for how in "" "+close"; do
+	wire_start --drop 1,5 --from b
+	peer_ctl many answer "split+gap=20$how"
+	sg reset many >/dev/null
+	ok=$(counter many responses.2xx) failed=$(counter many connect_failures.reset)
+	expect_eq "$(agent_counts $REMOTE4:3004 --count 4 --keepalive)" "4 ok - 200"
+	expect_eq "$(($(counter many responses.2xx) - ok))" 4 "2xx answers"
+	expect_eq "$(($(counter many connect_failures.reset) - failed))" 0 "truncated answers"
+	expect_server many breaker.consecutive_failures 0
+	wire_stop
+	expect_eq "$(wire_stat dropped)" 2
+done
+
 t "the daemon is dead: five are five"
 wire_start --dup --forge
 sg reset five >/dev/null

@@ -46,6 +46,7 @@ t "killed and started again, three times, under load"
 for _ in 1 2 3; do
 	kill9_daemon
 	start_daemon --interface "$DEV"
+	expect_eq "$(status health.selftest)" ok
 done
 sleep 0.3
 

@@ -253,6 +253,7 @@ join_other() {
 WIRE=
 wire_start() {
 	wire_stop
+	rm -f "$TMP/wire.out" # the "ready" of an earlier one
 	"$TOOLS/nsrun" --cgroup "$CG_FAR" --net "$NS_WIRE" -- "$TOOLS/wire" --a "sg${HASH}a" --b "sg${HASH}b" "$@" \
 		>"$TMP/wire.out" 2>&1 &
 	WIRE=$!
@@ -390,6 +391,7 @@ peer_start() {
 
 	shift 2
 	[ "$ns" = "$NS" ] || cg=$CG_FAR
+	rm -f "$TMP/peer-$name.log" # the "ready" of an earlier one
 	"$TOOLS/nsrun" --cgroup "$cg" --net "$ns" -- "$TOOLS/peer" --listen "$at" \
 		--control "$TMP/peer-$name.sock" "$@" >"$TMP/peer-$name.log" 2>&1 &
 	PIDS+=("$!")
@@ -414,7 +416,7 @@ agent() {
 	in_cg "$TOOLS/agent" "$@"
 }
 
-# One call; sets RESULT ERR STATUS MS PORT STAGE. `call ADDR:PORT [OPTION...]`
+# One call; sets CALL_NAME RESULT ERR STATUS MS PORT STAGE. `call ADDR:PORT [OPTION...]`
 call() {
 	local line
 
@@ -424,7 +426,7 @@ call() {
 }
 
 call_read() {
-	read -r N RESULT ERR STATUS MS PORT STAGE <<<"$1"
+	read -r CALL_NAME RESULT ERR STATUS MS PORT STAGE <<<"$1"
 }
 
 # The call is answered completely. ADDR:PORT STATUS [OPTION...]
@@ -484,6 +486,8 @@ step() {
 
 steps_stop() {
 	[ -n "$STEPS" ] || return 0
+	# a daemon started meanwhile has inherited the pipe: its end is not enough
+	echo quit >&7 2>/dev/null
 	exec 7>&- 8<&-
 	wait "$STEPS" 2>/dev/null
 	STEPS=

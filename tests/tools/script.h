@@ -53,7 +53,7 @@ struct step {
 	long body;           /* bytes of padding in the body */
 	long retry_after;    /* -1: no such header */
 	bool close;          /* Connection: close, and then it is */
-	unsigned long times; /* 0: for ever */
+	unsigned long times; /* how often; the last step goes on after that */
 };
 
 struct script {
@@ -138,6 +138,7 @@ static inline bool parse_step(struct step *s, char *text)
 	s->retry_after = -1;
 	s->gap_ms = 50;
 	s->parts = 3;
+	s->times = 1;
 	if (times) {
 		*times++ = '\0';
 		s->times = strtoul(times, NULL, 10);
@@ -178,7 +179,7 @@ static inline const struct step *script_next(struct script *script)
 {
 	const struct step *s = &script->steps[script->at];
 
-	if (s->times && ++script->used >= s->times && script->at + 1 < script->count) {
+	if (++script->used >= s->times && script->at + 1 < script->count) {
 		script->at++;
 		script->used = 0;
 	}

@@ -345,8 +345,10 @@ static void events(struct app *app, struct http_request *q)
 	uint64_t from;
 	struct buf out;
 
-	if (want.calls && app->config->api_read_group && !may_change(app, q)) {
-		reply_error(q, 403, "not_permitted", "calls are for root and the group", "");
+	if (want.calls && !may_change(app, q)) {
+		reply_error(q, 403, "not_permitted",
+			    "single calls are for root and the configured group",
+			    "use sudo, or leave out --calls");
 		return;
 	}
 	if (since(q, follow, &from)) {

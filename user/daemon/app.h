@@ -51,7 +51,7 @@ struct app_server {
 	struct app *app;
 	const struct config_server *config; /* in app->config */
 	struct app_server *covered_by;      /* has the same endpoint: its breaker is ours */
-	uint32_t id;
+	uint32_t id; /* SG_CANARY: the kernel does not know this server */
 	struct engine engine;
 	bool engine_ready;
 	struct sg_breaker breaker; /* as last read */
@@ -61,7 +61,7 @@ struct app_server {
 	bool resolved;           /* from DNS, at least once */
 	char resolve_error[128]; /* "" while all is well */
 	uint64_t resolve_next_ns;
-	bool resolving;
+	uint64_t question; /* to the resolver, not answered yet; 0: none */
 	bool kill_wanted;
 	bool kill_again; /* once more after connects in flight have landed */
 };
@@ -93,6 +93,7 @@ struct app {
 	struct config *config;
 	struct app_server **servers;
 	size_t servers_n;
+	uint64_t questions; /* ever asked: their ids */
 
 	struct loop *loop;
 	struct dataplane *dp;

@@ -105,5 +105,6 @@ void app_reload(struct app *app)
 	app_report(app, &e);
 	app_flush(app);
 	app_schedule(app);
+	loop_timer_set(app->resolver_timer, 0); /* there may be new names */
 	(void)!notify_ready("watching");
 }

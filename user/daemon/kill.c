@@ -18,7 +18,7 @@ struct here {
 	uint32_t server;
 	const struct dataplane_victims *found;
 	ino_t netns;
-	uint32_t killed;
+	uint32_t killed; /* by netlink: those that BPF kills, BPF counts */
 };
 
 /* Without bpf_sock_destroy(): one by one, by their addresses. */
@@ -48,13 +48,8 @@ static int kill_here(void *data)
 	int r;
 
 	r = dataplane_kill_here(h->app->dp, h->server, &dead);
-	if (r == -ENOTSUP)
-		return kill_by_netlink(h);
-	for (size_t i = 0; i < dead.n; i++)
-		if (!dead.v[i].error)
-			h->killed++;
 	dataplane_victims_done(&dead);
-	return r;
+	return r == -ENOTSUP ? kill_by_netlink(h) : r;
 }
 
 /* Enters each namespace that holds a victim once. */
@@ -102,8 +97,17 @@ static void count_found(const struct dataplane_victims *found, struct app_kill *
 	}
 }
 
+/* Kills counted by BPF so far. */
+static uint64_t killed_so_far(struct app *app, uint32_t server)
+{
+	struct sg_stats stats;
+
+	return dataplane_stats(app->dp, server, &stats) ? 0 : stats.killed;
+}
+
 int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret)
 {
+	uint64_t killed_before = killed_so_far(app, server);
 	struct app_kill total = { 0 };
 	uint32_t before = UINT32_MAX;
 	int r = 0;
@@ -122,6 +126,7 @@ int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret)
 		before = total.survivors;
 		dataplane_victims_done(&found);
 	}
+	total.killed += (uint32_t)(killed_so_far(app, server) - killed_before);
 	*ret = total;
 	return r;
 }

@@ -36,14 +36,23 @@ static void failed(struct app_server *s, const char *error)
 	s->resolve_next_ns = clock_boot_ns() + RETRY_NS;
 }
 
-static void answered(void *data, uint64_t id, const struct addr *addrs, size_t n, const char *error)
+static struct app_server *asked(struct app *app, uint64_t question)
+{
+	for (size_t i = 0; i < app->servers_n; i++)
+		if (app->servers[i]->question == question)
+			return app->servers[i];
+	return NULL;
+}
+
+static void answered(void *data, uint64_t question, const struct addr *addrs, size_t n,
+		     const char *error)
 {
 	struct app *app = data;
-	struct app_server *s = app_server_by_id(app, (uint32_t)id);
+	struct app_server *s = asked(app, question);
 
-	if (!s || !s->resolving)
-		return;
-	s->resolving = false;
+	if (!s)
+		return; /* a reload changed its name, or removed it */
+	s->question = 0;
 	if (!n) {
 		failed(s, error);
 		return;
@@ -72,7 +81,7 @@ int app_resolve_start(struct app *app)
 
 static bool wants(const struct app_server *s)
 {
-	return s->id && s->config->has_url && !s->config->has_addr && !s->resolving;
+	return s->id && s->config->has_url && !s->config->has_addr && !s->question;
 }
 
 void app_resolve_due(struct app *app, uint64_t now)
@@ -83,11 +92,11 @@ void app_resolve_due(struct app *app, uint64_t now)
 
 		if (!wants(s) || s->resolve_next_ns > now)
 			continue;
-		r = resolver_ask(app->resolver, s->id, s->config->host);
+		r = resolver_ask(app->resolver, app->questions + 1, s->config->host);
 		if (r)
 			failed(s, strerror(-r));
 		else
-			s->resolving = true;
+			s->question = ++app->questions;
 	}
 	resolver_run(app->resolver);
 }

@@ -14,6 +14,8 @@
 
 struct app_server *app_server_by_id(struct app *app, uint32_t id)
 {
+	if (id == SG_CANARY)
+		return NULL;
 	for (size_t i = 0; i < app->servers_n; i++)
 		if (app->servers[i]->id == id)
 			return app->servers[i];
@@ -163,8 +165,10 @@ static int server_start(struct app_server *s, const struct state *state,
 	if (r)
 		return r;
 	r = engine_init(&s->engine, &s->config->policy, now->wall_ns, s->id);
-	if (r)
+	if (r) {
+		s->id = SG_CANARY;
 		return r;
+	}
 	s->engine_ready = true;
 	r = app_server_configure(s);
 	if (!r && !pinned && old)
@@ -215,7 +219,8 @@ static int server_change(struct app_server *s, const struct config_server *now, 
 	if (!r && diff & CONFIG_DIFF_ENDPOINTS) {
 		s->addrs_n = 0;
 		s->resolved = false;
-		s->resolving = false;
+		s->question = 0; /* an answer to it is for the old name */
+		s->resolve_error[0] = '\0';
 		s->resolve_next_ns = 0;
 		literal_address(s);
 		if (now->has_addr || !now->has_url)

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <linux/magic.h>
@@ -125,8 +126,33 @@ static int pin_dir_make(const char *path)
 	return 0;
 }
 
+/* " (process 123)" for whom /proc/locks names as the holder of this lock, else "". */
+static void lock_holder(int fd, char *out, size_t size)
+{
+	CLEANUP(fclosep) FILE *locks = fopen("/proc/locks", "re");
+	unsigned long long inode;
+	unsigned int major, minor;
+	char line[256];
+	struct stat st;
+	int pid;
+
+	out[0] = '\0';
+	if (!locks || fstat(fd, &st))
+		return;
+	while (fgets(line, sizeof(line), locks)) {
+		if (sscanf(line, "%*s FLOCK %*s %*s %d %x:%x:%llu", &pid, &major, &minor, &inode) ==
+			    4 &&
+		    inode == st.st_ino && makedev(major, minor) == st.st_dev && pid > 0) {
+			snprintf(out, size, " (process %d)", pid);
+			return;
+		}
+	}
+}
+
 static int pin_dir_lock(struct dataplane *dp)
 {
+	char holder[32];
+
 	dp->dir_fd = open(dp->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dp->dir_fd < 0)
 		return log_failure(-errno, SUB, "cannot open the pin directory %s", dp->pin_dir);
@@ -134,11 +160,11 @@ static int pin_dir_lock(struct dataplane *dp)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return log_failure(-errno, SUB, "cannot lock the pin directory %s", dp->pin_dir);
-	log_error(
-		SUB,
-		"another switchgeard owns the pins in %s; stop it first, or give this one another "
-		"--pin-dir",
-		dp->pin_dir);
+	lock_holder(dp->dir_fd, holder, sizeof(holder));
+	log_error(SUB,
+		  "another switchgeard%s owns the pins in %s; stop it first, or give this one "
+		  "another --pin-dir",
+		  holder, dp->pin_dir);
 	return -EBUSY;
 }
 

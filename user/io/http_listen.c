@@ -105,7 +105,7 @@ int http_listen_tcp(const struct addr *address, uint16_t port, int *ret_fd)
 	const struct sockaddr *sa = v4 ? (struct sockaddr *)&in4 : (struct sockaddr *)&in6;
 	CLEANUP(closep) int fd = -1;
 	const int on = 1;
-	char text[64];
+	char text[48];
 
 	memcpy(&in6.sin6_addr, address->bytes, 16);
 	memcpy(&in4.sin_addr, address->bytes + 12, 4);
@@ -116,9 +116,9 @@ int http_listen_tcp(const struct addr *address, uint16_t port, int *ret_fd)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    bind(fd, sa, v4 ? sizeof(in4) : sizeof(in6)) < 0 || listen(fd, BACKLOG) < 0)
 		return log_failure(-errno, SUB,
-				   "cannot listen on %s port %u: choose another place with "
+				   "cannot listen on %s%s%s:%u: choose another place with "
 				   "--metrics ADDR:PORT, or --metrics off",
-				   text, port);
+				   v4 ? "" : "[", text, v4 ? "" : "]", port);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -29,7 +29,6 @@ struct bad {
 
 static const struct bad bad[] = {
 	{ { "stauts" }, "no command \"stauts\": did you mean \"status\"?" },
-	{ { "completo" }, "no command \"completo\"" }, /* hidden ones are not suggested */
 	{ { "frobnicate" }, "no command \"frobnicate\"" },
 	{ { "status", "x" }, "\"x\" is one word too many" },
 	{ { "show" }, "show needs NAME" },
@@ -53,6 +52,18 @@ static const struct bad bad[] = {
 	{ { "events", "--since", "yesterday" }, "is no duration" },
 	{ { "--", "--json" }, "no command \"--json\"" },
 };
+
+static void suggests_nothing_hidden(void **state)
+{
+	static const char *const words[WORDS_MAX] = { "completo" };
+	struct buf why CLEANUP(buf_done) = { 0 };
+	struct args args;
+
+	(void)state;
+	buf_init(&why, 1000);
+	assert_int_equal(parse(words, &args, &why), -EINVAL);
+	assert_string_equal(buf_str(&why), "there is no command \"completo\"");
+}
 
 static void complains_precisely(void **state)
 {
@@ -187,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(complains_precisely),
+		cmocka_unit_test(suggests_nothing_hidden),
 		cmocka_unit_test(understands_options_anywhere),
 		cmocka_unit_test(help_and_version_demand_nothing),
 		cmocka_unit_test(table_is_sound),

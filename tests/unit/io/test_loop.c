@@ -147,13 +147,16 @@ static void timer_of_the_past_fires_in_the_next_turn(void **state)
 {
 	struct fixture *f = *state;
 
+	uint64_t begin = clock_boot_ns();
+
 	assert_int_equal(loop_timer_new(f->loop, note_time, f, &f->timer), 0);
 	loop_timer_set(f->timer, 0);
-	assert_int_equal(loop_turn(f->loop, 1000), 0);
+	assert_int_equal(loop_turn(f->loop, 2000), 0);
 	assert_int_equal(f->calls, 1);
 	loop_timer_set(f->timer, 1);
-	assert_int_equal(loop_turn(f->loop, 1000), 0);
+	assert_int_equal(loop_turn(f->loop, 2000), 0);
 	assert_int_equal(f->calls, 2);
+	assert_true(clock_boot_ns() - begin < NS_PER_SEC);
 }
 
 static void timer_can_be_turned_off_and_freed(void **state)
@@ -188,6 +191,20 @@ static void later_timer_waits_behind_an_earlier_one(void **state)
 	assert_int_equal(loop_run(f->loop), 7);
 	assert_int_equal(f->calls, 2);
 	assert_true(f->fired_ns >= now + 40 * NS_PER_MS);
+}
+
+static void nearer_setting_replaces_one_that_is_armed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t begin = clock_boot_ns();
+
+	assert_int_equal(loop_timer_new(f->loop, note_time, f, &f->timer), 0);
+	loop_timer_set(f->timer, begin + 5 * NS_PER_SEC);
+	assert_int_equal(loop_turn(f->loop, 0), 0);
+	loop_timer_set(f->timer, begin + 5 * NS_PER_MS);
+	assert_int_equal(loop_turn(f->loop, 2000), 0);
+	assert_int_equal(f->calls, 1);
+	assert_true(f->fired_ns - begin < NS_PER_SEC);
 }
 
 static void note_signal(void *data, int signal)
@@ -232,6 +249,7 @@ int main(void)
 		TEST(timer_of_the_past_fires_in_the_next_turn),
 		TEST(timer_can_be_turned_off_and_freed),
 		TEST(later_timer_waits_behind_an_earlier_one),
+		TEST(nearer_setting_replaces_one_that_is_armed),
 		TEST(signals_come_as_events),
 	};
 

@@ -45,6 +45,10 @@ static int setup(void **state)
 	if (f->child == 0) {
 		int r = unshare(CLONE_NEWNET);
 
+		if (write(f->go[1], "x", 1) != 1 || r < 0)
+			_exit(1);
+		raise(SIGSTOP);
+		r = unshare(CLONE_NEWNET); /* moves on when it is told to */
 		if (write(f->go[1], "x", 1) == 1 && r == 0)
 			pause();
 		_exit(0);
@@ -128,6 +132,25 @@ static void forgets_it_with_the_process(void **state)
 	assert_int_equal(netns_open(f->netns, 1, &fd), -ENOENT);
 }
 
+/* The path that was remembered leads elsewhere now, as after reuse of a process id. */
+static void notices_that_a_path_leads_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	int fd = -1;
+	char c;
+
+	if (!f->inode)
+		skip();
+	assert_int_equal(netns_scan(f->netns), 0);
+	assert_true(lists(f->netns, f->inode));
+	assert_int_equal(waitpid(f->child, &status, WUNTRACED), f->child);
+	assert_int_equal(kill(f->child, SIGCONT), 0);
+	assert_int_equal(read(f->go[0], &c, 1), 1);
+	assert_int_equal(netns_open(f->netns, f->inode, &fd), -ENOENT);
+	assert_int_equal(fd, -1);
+}
+
 static int report(void *data)
 {
 	*(ino_t *)data = inode_of("/proc/thread-self/ns/net");
@@ -156,6 +179,7 @@ int main(void)
 		TEST(knows_its_own),
 		TEST(finds_one_of_a_process),
 		TEST(forgets_it_with_the_process),
+		TEST(notices_that_a_path_leads_elsewhere),
 		TEST(calls_inside_and_comes_back),
 	};
 

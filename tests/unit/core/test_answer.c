@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The automaton of core/answer.c as headers/http1.h runs it. It has no memory
+ * but struct sg_http, so torn input is the same input: what is tested is that
+ * nothing but the bytes matters, at every byte where a segment may end.
+ */
+#include "core/answer.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "unit/unit.h"
+
+static struct sg_http_table table;
+
+static int setup(void **state)
+{
+	(void)state;
+	return answer_table_build(&table);
+}
+
+/* Feeds bytes until the header is over; returns how many were taken. */
+static size_t feed(struct sg_http *h, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		sg_http_byte(h, &table, (__u8)text[i]);
+		if (h->bits & (SG_HTTP_END | SG_HTTP_BAD))
+			return i + 1;
+	}
+	return len;
+}
+
+static struct sg_http scan(const char *text)
+{
+	struct sg_http h;
+
+	sg_http_reset(&h);
+	feed(&h, text, strlen(text));
+	return h;
+}
+
+/* --- the table itself --------------------------------------------------------- */
+
+static void test_every_state_and_class_is_safe(void **state)
+{
+	(void)state;
+	for (size_t byte = 0; byte < 256; byte++)
+		assert_true(table.class[byte] < SG_HTTP_CLASSES);
+	for (size_t s = 0; s < SG_HTTP_STATES; s++) {
+		assert_true(table.slot[s] < SG_SLOT_COUNT);
+		for (size_t c = 0; c < SG_HTTP_CLASSES; c++)
+			assert_true(table.next[s][c] < SG_HTTP_STATES);
+	}
+	for (size_t c = 0; c < SG_HTTP_CLASSES; c++) {
+		assert_int_equal(table.next[SG_HTTP_STATE_BAD][c], SG_HTTP_STATE_BAD);
+		assert_int_equal(table.next[SG_HTTP_STATE_END][c], SG_HTTP_STATE_END);
+	}
+	assert_int_equal(table.effect[SG_HTTP_STATE_BAD], SG_HTTP_BAD);
+	assert_int_equal(table.effect[SG_HTTP_STATE_END], SG_HTTP_END);
+}
+
+/* Letters are the same in both cases, and nothing else is in a letter's class. */
+static void test_classes(void **state)
+{
+	(void)state;
+	for (int c = 'a'; c <= 'z'; c++)
+		assert_int_equal(table.class[c], table.class[c - 'a' + 'A']);
+	for (int c = 0; c < 256; c++) {
+		if (strchr("\r\n\t /.:-0123456789", c) && c)
+			assert_int_not_equal(table.class[c], 0);
+		else if (c < 'A' || (c > 'Z' && c < 'a') || c > 'z')
+			assert_int_equal(table.class[c], 0);
+	}
+}
+
+/* Any bytes at all: the scanner stays inside its table and its answer is one. */
+static void test_noise(void **state)
+{
+	uint32_t random = 1;
+
+	(void)state;
+	for (size_t round = 0; round < 20000; round++) {
+		char text[64] = "HTTP/1.1 200 OK\r\n";
+		size_t start = round % 2 ? strlen(text) : 0;
+		struct sg_http h;
+
+		for (size_t i = start; i < sizeof(text); i++) {
+			random = random * 1664525 + 1013904223;
+			text[i] = (char)(random >> 24);
+		}
+		sg_http_reset(&h);
+		feed(&h, text, sizeof(text));
+		assert_true(h.state < SG_HTTP_STATES);
+		if (start)
+			assert_int_equal(sg_http_status(&h), 200);
+	}
+}
+
+/* --- heads ---------------------------------------------------------------------- */
+
+#define LENGTH (SG_HTTP_LENGTH)
+#define TYPE (SG_HTTP_TYPE)
+#define MCP (SG_HTTP_TYPE | SG_HTTP_TYPE_MCP)
+#define ANY 0xffffffffU
+
+static const struct head {
+	const char *text;
+	unsigned int bits; /* besides SG_HTTP_END */
+	unsigned int status;
+	unsigned int length;
+	unsigned int retry;
+} heads[] = {
+	{ "HTTP/1.1 200 OK\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.0 200 OK\n\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 \r\n\r\n", 0, 200, 0, 0 },
+	{ "http/1.9 599 No: such\tphrase HTTP/1.1 200\r\n\r\n", 0, 599, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", LENGTH, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Length:17\r\n\r\n", LENGTH, 200, 17, 0 },
+	{ "HTTP/1.1 200 OK\r\ncontent-length: \t 4294967295 \r\n\r\n", LENGTH, 200, ANY, 0 },
+	{ "HTTP/1.1 200 OK\ncontent-length: 5\n\n", LENGTH, 200, 5, 0 },
+	{ "HTTP/1.1 200 OK\r\nDate: 7\r\nCONTENT-LENGTH: 12\r\nServer: 9\r\n\r\n", LENGTH, 200, 12,
+	  0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Lengt: 7\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Lengths: 7\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Length : 7\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nX-Content-Length: 7\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\n Content-Length: 7\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nX: Content-Length: 7\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", SG_HTTP_CHUNKED, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\ntransfer-encoding:gzip,CHUNKED\r\n\r\n", SG_HTTP_CHUNKED, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunchunked\r\n\r\n", SG_HTTP_CHUNKED, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunke\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunk\r\nX: ed\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nX-Transfer-Encoding: chunked\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  LENGTH | SG_HTTP_CHUNKED, 200, 3, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type:text/event-stream;charset=utf-8\r\n\r\n", MCP, 200, 0,
+	  0 },
+	{ "HTTP/1.1 200 OK\r\nCONTENT-TYPE: APPLICATION/JSON\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: application/problem+json\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/eventevent-stream\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: jsjson\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/event\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type:\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX: application/json\r\n\r\n", TYPE, 200, 0,
+	  0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Types: application/json\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 503 x\r\nRetry-After: 30\r\n\r\n", SG_HTTP_RETRY, 503, 0, 30 },
+	{ "HTTP/1.1 503 x\r\nretry-after:5 \r\nContent-Length: 2\r\n\r\n", SG_HTTP_RETRY | LENGTH,
+	  503, 2, 5 },
+	{ "HTTP/1.1 429 x\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n", SG_HTTP_RETRY,
+	  429, 0, 0 },
+	{ "HTTP/1.1 503 x\r\nRetry-Afte: 30\r\n\r\n", 0, 503, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nA: b\r\n\tfolded: Content-Length: 9\r\n\r\n", 0, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\n:\r\n: \r\n\x80\xff: \x01\r\n\r\n", 0, 200, 0, 0 },
+};
+
+static void check_head(const struct head *want, const struct sg_http *h)
+{
+	if (h->bits != (want->bits | SG_HTTP_END) || sg_http_status(h) != want->status ||
+	    h->number[SG_SLOT_LENGTH] != want->length || h->number[SG_SLOT_RETRY] != want->retry)
+		fail_msg("%s: bits %#x, status %u, length %llu, retry %llu", want->text, h->bits,
+			 sg_http_status(h), (unsigned long long)h->number[SG_SLOT_LENGTH],
+			 (unsigned long long)h->number[SG_SLOT_RETRY]);
+}
+
+static void test_heads(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		struct sg_http h = scan(heads[i].text);
+
+		check_head(&heads[i], &h);
+	}
+}
+
+/* The end is seen at the last byte of the head, never before, and the body is not touched. */
+static void test_heads_torn_at_every_byte(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		size_t len = strlen(heads[i].text);
+
+		for (size_t at = 0; at <= len; at++) {
+			struct sg_http h;
+
+			sg_http_reset(&h);
+			assert_int_equal(feed(&h, heads[i].text, at), at);
+			if (at < len) {
+				assert_int_equal(h.bits & (SG_HTTP_END | SG_HTTP_BAD), 0);
+				assert_int_equal(feed(&h, heads[i].text + at, len - at), len - at);
+			}
+			check_head(&heads[i], &h);
+		}
+	}
+}
+
+static void test_the_body_stays(void **state)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 503 x\r\n";
+	struct sg_http h;
+
+	(void)state;
+	sg_http_reset(&h);
+	assert_int_equal(feed(&h, text, strlen(text)), strstr(text, "\r\n\r\n") + 4 - text);
+	assert_int_equal(sg_http_status(&h), 200);
+	assert_int_equal(h.number[SG_SLOT_LENGTH], 9);
+}
+
+/* Malformed from the byte that is given on; nothing mends it. */
+static void test_malformed_heads(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t bad; /* index of the byte that gives it away */
+	} bad[] = {
+		{ "\r\nHTTP/1.1 200 OK\r\n\r\n", 0 },
+		{ "SSH-2.0-x\r\n", 0 },
+		{ "{\"jsonrpc\"", 0 },
+		{ "\x16\x03\x03", 0 },
+		{ "", 0 },
+		{ "HTTP 1.1 200 OK\r\n\r\n", 4 },
+		{ "HTTP/2 200\r\n\r\n", 5 },
+		{ "HTTP/2.0 200 OK\r\n\r\n", 5 },
+		{ "HTTP/0.9 200 OK\r\n\r\n", 5 },
+		{ "HTTP/1,1 200 OK\r\n\r\n", 6 },
+		{ "HTTP/1.x 200 OK\r\n\r\n", 7 },
+		{ "HTTP/1.11 200 OK\r\n\r\n", 8 },
+		{ "HTTP/1.1  200 OK\r\n\r\n", 9 },
+		{ "HTTP/1.1\r\n\r\n", 8 },
+		{ "HTTP/1.1 \r\n\r\n", 9 },
+		{ "HTTP/1.1 2\r\n\r\n", 10 },
+		{ "HTTP/1.1 20 OK\r\n\r\n", 11 },
+		{ "HTTP/1.1 2000 OK\r\n\r\n", 12 },
+		{ "HTTP/1.1 -20 OK\r\n\r\n", 9 },
+		{ "HTTP/1.1 200OK\r\n\r\n", 12 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 33 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 33 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n", 34 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n", 34 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1 1\r\n\r\n", 35 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct sg_http h;
+
+		if (!bad[i].text[0])
+			continue;
+		sg_http_reset(&h);
+		for (size_t at = 0; bad[i].text[at]; at++) {
+			sg_http_byte(&h, &table, (__u8)bad[i].text[at]);
+			if (!!(h.bits & SG_HTTP_BAD) != (at >= bad[i].bad))
+				fail_msg("%s: byte %zu: bits %#x", bad[i].text, at, h.bits);
+		}
+	}
+}
+
+/* Each byte of a good status line replaced by each other byte: never another status. */
+static void test_status_lines_mutated(void **state)
+{
+	static const char good[] = "HTTP/1.1 503 Busy\r\n\r\n";
+	char text[sizeof(good)];
+
+	(void)state;
+	for (size_t at = 0; at < 13; at++) {
+		for (int byte = 0; byte < 256; byte++) {
+			struct sg_http h;
+
+			memcpy(text, good, sizeof(good));
+			text[at] = (char)byte;
+			sg_http_reset(&h);
+			feed(&h, text, strlen(good));
+			if (h.bits & SG_HTTP_BAD)
+				continue;
+			assert_int_equal(h.bits, SG_HTTP_END);
+			if (at >= 9 && at < 12)
+				assert_true(byte >= '0' && byte <= '9');
+			else
+				assert_int_equal(sg_http_status(&h), 503);
+		}
+	}
+}
+
+/* --- what a head means -------------------------------------------------------------- */
+
+static struct sg_http of_status(unsigned int status, unsigned int bits)
+{
+	struct sg_http h;
+
+	sg_http_reset(&h);
+	h.number[SG_SLOT_STATUS] = status;
+	h.bits = (__u8)(SG_HTTP_END | bits);
+	return h;
+}
+
+/* Every status there is, by the words of the table of outcomes. */
+static void test_every_status(void **state)
+{
+	(void)state;
+	for (unsigned int s = 0; s < 1000; s++) {
+		struct sg_http h = of_status(s, 0);
+		enum sg_class want = SG_CALLER;
+		enum sg_cause cause_wanted = SG_CAUSE_STATUS;
+		__u8 cause = 0;
+
+		if (s < 100 || s > 599) {
+			want = SG_HARD;
+			cause_wanted = SG_CAUSE_BAD_RESPONSE;
+		} else if (s >= 500 && s != 501 && s != 505) {
+			want = SG_HARD;
+		} else if (s == 429) {
+			want = SG_SOFT;
+		} else if (s >= 200 && s < 300 && s != 202) {
+			want = SG_SUCCESS;
+			cause_wanted = SG_CAUSE_ANSWER;
+		}
+		assert_int_equal(sg_http_class(&h, SG_METHOD_POST, &cause), want);
+		assert_int_equal(cause, cause_wanted);
+		assert_int_equal(sg_http_interim(&h), s >= 100 && s < 200 && s != 101);
+	}
+}
+
+static void test_retry_after_makes_503_soft(void **state)
+{
+	__u8 cause;
+
+	(void)state;
+	for (unsigned int s = 100; s < 600; s++) {
+		struct sg_http plain = of_status(s, 0);
+		struct sg_http retry = of_status(s, SG_HTTP_RETRY);
+		enum sg_class want = sg_http_class(&plain, SG_METHOD_POST, &cause);
+
+		if (s == 503)
+			want = SG_SOFT;
+		assert_int_equal(sg_http_class(&retry, SG_METHOD_POST, &cause), want);
+	}
+}
+
+static void test_methods_whose_answers_prove_nothing(void **state)
+{
+	static const __u8 methods[] = { SG_METHOD_GET, SG_METHOD_DELETE, SG_METHOD_HEAD };
+	__u8 cause;
+
+	(void)state;
+	for (size_t m = 0; m < ARRAY_SIZE(methods); m++) {
+		for (unsigned int s = 100; s < 600; s++) {
+			struct sg_http h = of_status(s, 0);
+			enum sg_class post = sg_http_class(&h, SG_METHOD_POST, &cause);
+			enum sg_class want = post == SG_SUCCESS ? SG_CALLER : post;
+
+			assert_int_equal(sg_http_class(&h, methods[m], &cause), want);
+		}
+	}
+}
+
+static void test_wrong_content_type(void **state)
+{
+	struct sg_http html = of_status(200, SG_HTTP_TYPE);
+	struct sg_http mcp = of_status(200, SG_HTTP_TYPE | SG_HTTP_TYPE_MCP);
+	struct sg_http none = of_status(200, 0);
+	struct sg_http created = of_status(201, SG_HTTP_TYPE);
+	__u8 cause;
+
+	(void)state;
+	assert_int_equal(sg_http_class(&html, SG_METHOD_POST, &cause), SG_HARD);
+	assert_int_equal(cause, SG_CAUSE_BAD_RESPONSE);
+	assert_int_equal(sg_http_class(&html, SG_METHOD_OTHER, &cause), SG_SUCCESS);
+	assert_int_equal(sg_http_class(&html, SG_METHOD_GET, &cause), SG_CALLER);
+	assert_int_equal(sg_http_class(&mcp, SG_METHOD_POST, &cause), SG_SUCCESS);
+	assert_int_equal(sg_http_class(&none, SG_METHOD_POST, &cause), SG_SUCCESS);
+	assert_int_equal(sg_http_class(&created, SG_METHOD_POST, &cause), SG_SUCCESS);
+}
+
+static void test_bad_bits_are_hard_whatever_the_status(void **state)
+{
+	struct sg_http h = of_status(200, SG_HTTP_BAD);
+	__u8 cause;
+
+	(void)state;
+	assert_int_equal(sg_http_class(&h, SG_METHOD_GET, &cause), SG_HARD);
+	assert_int_equal(cause, SG_CAUSE_BAD_RESPONSE);
+}
+
+static void test_framing(void **state)
+{
+	struct sg_http h = of_status(200, 0);
+
+	(void)state;
+	assert_int_equal(sg_http_framing(&h), SG_FRAMING_CLOSE);
+	h.bits |= SG_HTTP_LENGTH;
+	assert_int_equal(sg_http_framing(&h), SG_FRAMING_LENGTH);
+	h.bits |= SG_HTTP_CHUNKED;
+	assert_int_equal(sg_http_framing(&h), SG_FRAMING_CHUNKED);
+	assert_false(sg_http_bodyless(&h, SG_METHOD_POST));
+	assert_true(sg_http_bodyless(&h, SG_METHOD_HEAD));
+	h = of_status(204, SG_HTTP_LENGTH);
+	assert_true(sg_http_bodyless(&h, SG_METHOD_POST));
+	h = of_status(304, 0);
+	assert_true(sg_http_bodyless(&h, SG_METHOD_GET));
+}
+
+static uint64_t tail_of(const char *text)
+{
+	uint64_t tail = 0;
+
+	for (; *text; text++)
+		tail = tail << 8 | (unsigned char)*text;
+	return tail;
+}
+
+static void test_end_of_chunks(void **state)
+{
+	static const char *const no[] = { "",
+					  "0\r\n\r\n",
+					  "\n0\r\n\r\n",
+					  "\r\n1\r\n\r\n",
+					  "\r\n00\r\n\r\n",
+					  "\r\n0\r\n\r\n ",
+					  "\r\n0\r\nX\r\n\r\n",
+					  "\r\n0\r\n\r" };
+
+	(void)state;
+	assert_true(sg_http_chunked_end(tail_of("\r\n0\r\n\r\n")));
+	assert_true(sg_http_chunked_end(tail_of("ab\r\n0\r\n\r\n")));
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+		assert_false(sg_http_chunked_end(tail_of(no[i])));
+}
+
+static void test_methods(void **state)
+{
+	static const struct {
+		const char text[5];
+		enum sg_method method;
+	} words[] = {
+		{ "POST", SG_METHOD_POST },    { "GET ", SG_METHOD_GET },
+		{ "DELE", SG_METHOD_DELETE },  { "HEAD", SG_METHOD_HEAD },
+		{ "PUT ", SG_METHOD_OTHER },   { "OPTI", SG_METHOD_OTHER },
+		{ "PATC", SG_METHOD_OTHER },   { "post", SG_METHOD_UNKNOWN },
+		{ "GETS", SG_METHOD_UNKNOWN }, { "PRI ", SG_METHOD_UNKNOWN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		assert_int_equal(sg_http_method((__u32)tail_of(words[i].text)), words[i].method);
+	assert_int_equal(sg_http_method(0), SG_METHOD_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_state_and_class_is_safe),
+		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_heads_torn_at_every_byte),
+		cmocka_unit_test(test_the_body_stays),
+		cmocka_unit_test(test_malformed_heads),
+		cmocka_unit_test(test_status_lines_mutated),
+		cmocka_unit_test(test_every_status),
+		cmocka_unit_test(test_retry_after_makes_503_soft),
+		cmocka_unit_test(test_methods_whose_answers_prove_nothing),
+		cmocka_unit_test(test_wrong_content_type),
+		cmocka_unit_test(test_bad_bits_are_hard_whatever_the_status),
+		cmocka_unit_test(test_framing),
+		cmocka_unit_test(test_end_of_chunks),
+		cmocka_unit_test(test_methods),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
