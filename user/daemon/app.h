@@ -121,7 +121,6 @@ struct app {
 	char selftest[128]; /* "ok", or what failed */
 	uint64_t selftest_ok_ns;
 	size_t links_gone;
-	size_t degraded_n; /* as status last told, for the metrics */
 	struct app_history events;
 	struct app_history calls;
 	struct app_follower followers[APP_FOLLOWERS_MAX];
@@ -205,6 +204,9 @@ void app_selftest(struct app *app, struct reply_selftest *ret);
 int app_status(struct app *app, struct status *ret) MUST_CHECK;
 int app_status_server(struct app *app, const struct app_server *s,
 		      struct status_server *ret) MUST_CHECK;
+
+/* How many things keep this host or its configuration from working as they should. */
+size_t app_degraded(struct app *app);
 
 /* exporter.c */
 int app_metrics(struct app *app, struct buf *out) MUST_CHECK;

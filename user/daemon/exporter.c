@@ -213,7 +213,7 @@ static void host(struct app *app, struct metrics *m)
 	metrics_u64(m, NULL, 0, !strcmp(app->selftest, "ok"));
 	metrics_family(m, "switchgear_degraded", METRICS_GAUGE,
 		       "Things that this host or its configuration keep from working.");
-	metrics_u64(m, NULL, 0, app->degraded_n);
+	metrics_u64(m, NULL, 0, app_degraded(app));
 	metrics_family(m, "switchgear_events_lost_total", METRICS_COUNTER,
 		       "Events that found the ring full.");
 	metrics_u64(m, NULL, 0, dataplane_lost(app->dp));

@@ -195,6 +195,17 @@ static int degraded_fill(struct app *app, struct status *s)
 	return r ? r : unresolved_add(app, s);
 }
 
+size_t app_degraded(struct app *app)
+{
+	struct status s = { 0 };
+	size_t n;
+
+	(void)!degraded_fill(app, &s);
+	n = s.n_degraded;
+	status_done(&s);
+	return n;
+}
+
 static int xdp_fill(struct app *app, struct status *s)
 {
 	const struct dataplane_xdp *x;

@@ -82,6 +82,11 @@ int app_server_endpoints(struct app_server *s)
 	}
 	if (!r)
 		r = dataplane_networks_set(s->app->dp, s->id, nets, s->config->n_networks);
+	if (r == -E2BIG)
+		snprintf(s->app->map_error, sizeof(s->app->map_error),
+			 "the endpoint map is full: server \"%s\" is not, or not wholly, watched; raise "
+			 "\"limits\".\"endpoints\", then \"switchgear detach\" and start again",
+			 s->config->name);
 	return r;
 }
 
@@ -301,6 +306,7 @@ int app_servers_apply(struct app *app, struct config *config)
 	}
 	memcpy(now.boot_id, app->boot_id, sizeof(now.boot_id));
 	app_state_load(app, &state);
+	app->map_error[0] = '\0';
 	app->config = config;
 	app->servers = list;
 	app->servers_n = 0;

@@ -8,6 +8,7 @@
 #include "io/bpf_private.h"
 
 #define SUB "bpf"
+#define BATCH 8192 /* more than a bucket of the hash can hold */
 
 static const uint8_t v4_loopback[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
 
@@ -89,34 +90,52 @@ static bool ep_wanted(struct dataplane *dp, const struct sg_ep *ep, const struct
 	return found;
 }
 
+/* Removes the entries of a server that are not wanted any more. */
+static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+		    const uint16_t *ports, size_t n)
+{
+	int fd = bpf_map__fd(dp->skel->maps.ep2srv);
+	CLEANUP(freep) struct sg_ep *keys = calloc(BATCH, sizeof(*keys));
+	CLEANUP(freep) uint32_t *owners = calloc(BATCH, sizeof(*owners));
+	CLEANUP(freep) struct sg_ep *stale = NULL;
+	size_t stale_n = 0;
+	uint32_t cursor[16];
+	bool first = true;
+	int r = 0;
+
+	if (!keys || !owners)
+		return -ENOMEM;
+	while (!r) {
+		uint32_t got = BATCH;
+
+		r = bpf_map_lookup_batch(fd, first ? NULL : cursor, cursor, keys, owners, &got, NULL);
+		if (r && r != -ENOENT)
+			return log_failure(r, SUB, "cannot list the endpoints");
+		first = false;
+		for (uint32_t i = 0; i < got; i++) {
+			struct sg_ep *more;
+
+			if (owners[i] != id || ep_wanted(dp, &keys[i], addrs, ports, n))
+				continue;
+			more = realloc(stale, (stale_n + 1) * sizeof(*more));
+			if (!more)
+				return -ENOMEM;
+			stale = more;
+			stale[stale_n++] = keys[i];
+		}
+	}
+	for (size_t i = 0; i < stale_n; i++)
+		bpf_map_delete_elem(fd, &stale[i]);
+	return 0;
+}
+
 int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n)
 {
-	int fd = bpf_map__fd(dp->skel->maps.ep2srv);
-	uint32_t max = bpf_map__max_entries(dp->skel->maps.ep2srv);
-	struct sg_ep key;
-	struct sg_ep next;
-	const struct sg_ep *at = NULL;
-	uint32_t owner;
-	int r = 0;
+	int r = ep_prune(dp, id, addrs, ports, n); /* first: it may make room */
 
-	for (size_t i = 0; i < n; i++) {
-		int one = ep_each(dp, id, &addrs[i], ports[i], NULL, NULL);
-
-		r = r ? r : one;
-		if (r)
-			break;
-	}
-	for (uint32_t i = 0; i <= max && !bpf_map_get_next_key(fd, at, &next);) {
-		if (!bpf_map_lookup_elem(fd, &next, &owner) && owner == id &&
-		    !ep_wanted(dp, &next, addrs, ports, n)) {
-			bpf_map_delete_elem(fd, &next); /* go on from the key before */
-			continue;
-		}
-		key = next;
-		at = &key;
-		i++;
-	}
+	for (size_t i = 0; i < n && !r; i++)
+		r = ep_each(dp, id, &addrs[i], ports[i], NULL, NULL);
 	return r;
 }
 

@@ -118,30 +118,41 @@ int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)
 	return 0;
 }
 
-int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
+/* The lowest id with this name, "" for a free one. */
+static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 {
-	char entry[SG_NAME_LEN];
+	CLEANUP(freep) struct sg_name *names = calloc(SG_SERVERS_MAX, sizeof(*names));
+	CLEANUP(freep) uint32_t *ids = calloc(SG_SERVERS_MAX, sizeof(*ids));
+	uint32_t n = SG_SERVERS_MAX;
+	uint32_t cursor;
+	int r;
 
-	for (uint32_t id = SG_CANARY + 1; id < SG_SERVERS_MAX; id++) {
-		if (!dataplane_server_name(dp, id, entry) && !strcmp(entry, name)) {
-			*ret_id = id;
-			return 0;
-		}
+	if (!names || !ids)
+		return -ENOMEM;
+	r = bpf_map_lookup_batch(map_fd(dp->skel->maps.srv_name), NULL, &cursor, ids, names, &n,
+				 NULL);
+	if (r && r != -ENOENT)
+		return log_failure(r, SUB, "cannot read the servers' names");
+	for (uint32_t i = 0; i < n; i++) {
+		names[i].name[SG_NAME_LEN - 1] = '\0';
+		if (ids[i] == SG_CANARY || strcmp(names[i].name, name))
+			continue;
+		*ret_id = ids[i];
+		return 0;
 	}
 	return -ENOENT;
 }
 
+int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
+{
+	return name_find(dp, name, ret_id);
+}
+
 int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id)
 {
-	char entry[SG_NAME_LEN];
+	int r = name_find(dp, "", ret_id);
 
-	for (uint32_t id = SG_CANARY + 1; id < SG_SERVERS_MAX; id++) {
-		if (!dataplane_server_name(dp, id, entry) && !entry[0]) {
-			*ret_id = id;
-			return 0;
-		}
-	}
-	return -ENOSPC;
+	return r == -ENOENT ? -ENOSPC : r;
 }
 
 /* Makes an entry of zeros in a per-CPU map if there is none. */
