@@ -346,6 +346,11 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
 		return false;
 	f->lease_ns = 0;
+	if (sg_quarantined(sg_quarantine_until(s->id), r->now)) {
+		/* what ends now, ends by our hand or as a consequence of it */
+		f->outcome = SG_LOCAL;
+		f->cause = SG_CAUSE_KILLED;
+	}
 	if (was & SG_FLOW_PROBE)
 		f->result_flags |= SG_OUT_PROBE;
 	if (r->latency_ns > srv->policy.slow_ns && f->outcome <= SG_SOFT)

@@ -86,8 +86,10 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 
 	f->result_flags = 0;
 	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
-	    (err == SG_ETIMEDOUT && f->flags & SG_FLOW_ARMED) || sg_turn_neutral(f)) {
+	    (err == SG_ETIMEDOUT && f->flags & SG_FLOW_ARMED)) {
 		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_KILLED);
+	} else if (sg_turn_neutral(f)) {
+		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_NONE);
 	} else if (err == SG_ECONNRESET) {
 		sg_verdict_of(f, SG_HARD, SG_CAUSE_RESET);
 	} else if (err == SG_ETIMEDOUT) {

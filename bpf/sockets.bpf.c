@@ -8,6 +8,7 @@
 #include "turn.bpf.h"
 
 #define SG_SILENT 0 /* return value of an iterator that wants no repetition */
+#define SG_ENOSYS 38
 
 extern int bpf_sock_destroy(struct sock_common *sk) __weak __ksym;
 
@@ -112,7 +113,7 @@ static __always_inline int sg_kill(struct seq_file *seq, struct sock_common *skc
 	struct sg_job *j = sg_this_job();
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s;
-	int error = -1;
+	int error = -SG_ENOSYS;
 	__u32 was;
 
 	if (!j || !c || !sg_wanted(j, f) || !sg_scope_find(&s, f->server))

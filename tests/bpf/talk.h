@@ -12,15 +12,15 @@
 enum talk_op {
 	TALK_END,
 	TALK_CONNECT,
-	TALK_ASK,    /* the client sends, the server has received all of it */
-	TALK_SAY,    /* the server sends, the client has received all of it */
-	TALK_PAUSE,  /* milliseconds */
-	TALK_FIN,    /* the server closes, the client has seen it */
-	TALK_RST,    /* the server resets */
-	TALK_CLOSE,  /* the client closes */
-	TALK_ABORT,  /* the client resets */
-	TALK_SHUT,   /* the client has nothing more to send */
-	TALK_SWEEP,  /* what the clock says */
+	TALK_ASK,   /* the client sends, the server has received all of it */
+	TALK_SAY,   /* the server sends, the client has received all of it */
+	TALK_PAUSE, /* milliseconds */
+	TALK_FIN,   /* the server closes, the client has seen it */
+	TALK_RST,   /* the server resets */
+	TALK_CLOSE, /* the client closes */
+	TALK_ABORT, /* the client resets */
+	TALK_SHUT,  /* the client has nothing more to send */
+	TALK_SWEEP, /* what the clock says */
 };
 
 struct talk_step {
@@ -29,27 +29,62 @@ struct talk_step {
 	size_t n; /* bytes, or milliseconds */
 };
 
-#define CONNECT { TALK_CONNECT, NULL, 0 }
-#define ASK(text) { TALK_ASK, text, sizeof(text) - 1 }
-#define SAY(text) { TALK_SAY, text, sizeof(text) - 1 }
-#define PAUSE(ms) { TALK_PAUSE, NULL, ms }
-#define FIN { TALK_FIN, NULL, 0 }
-#define RST { TALK_RST, NULL, 0 }
-#define CLOSE { TALK_CLOSE, NULL, 0 }
-#define ABORT { TALK_ABORT, NULL, 0 }
-#define SHUT { TALK_SHUT, NULL, 0 }
-#define SWEEP { TALK_SWEEP, NULL, 0 }
+#define CONNECT                       \
+	{                             \
+		TALK_CONNECT, NULL, 0 \
+	}
+#define ASK(text)                                \
+	{                                        \
+		TALK_ASK, text, sizeof(text) - 1 \
+	}
+#define SAY(text)                                \
+	{                                        \
+		TALK_SAY, text, sizeof(text) - 1 \
+	}
+#define PAUSE(ms)                    \
+	{                            \
+		TALK_PAUSE, NULL, ms \
+	}
+#define FIN                       \
+	{                         \
+		TALK_FIN, NULL, 0 \
+	}
+#define RST                       \
+	{                         \
+		TALK_RST, NULL, 0 \
+	}
+#define CLOSE                       \
+	{                           \
+		TALK_CLOSE, NULL, 0 \
+	}
+#define ABORT                       \
+	{                           \
+		TALK_ABORT, NULL, 0 \
+	}
+#define SHUT                       \
+	{                          \
+		TALK_SHUT, NULL, 0 \
+	}
+#define SWEEP                       \
+	{                           \
+		TALK_SWEEP, NULL, 0 \
+	}
 
 #define TALK_STEPS_MAX 16
 #define TALK_BYTES (~(size_t)0) /* as tear: every byte is a segment */
 
 /* The address as the client calls it. */
-enum talk_name { TALK_V4, TALK_V6, TALK_MAPPED, TALK_NAME_COUNT };
+enum talk_name {
+	TALK_V4,
+	TALK_V6,
+	TALK_MAPPED,
+	TALK_NAME_COUNT
+};
 
 struct talk {
 	struct dataplane *dp;
 	enum talk_name name;
-	size_t tear; /* where what the server says is torn; 0: whole */
+	size_t tear;   /* where what the server says is torn; 0: whole */
 	uint32_t mark; /* SO_MARK of the client */
 	int listener;
 	int client;
@@ -70,7 +105,7 @@ void talk_ask(struct talk *t, const char *text);
 void talk_say(struct talk *t, const char *text);
 /* Did the server get anything within a time in which it would have come? */
 bool talk_heard(struct talk *t);
-int talk_error(int fd); /* waits for the end of a socket; its errno, 0 at end of stream */
+int talk_error(int fd);  /* waits for the end of a socket; its errno, 0 at end of stream */
 void talk_reset(int fd); /* closes with RST */
 /* A socket and the address that it is to dial. */
 int talk_socket(const struct talk *t, struct sockaddr_storage *ret_addr, socklen_t *ret_len);

@@ -307,7 +307,8 @@ static int plane_open(struct app *app)
 				       .cgroup = app->cgroup,
 				       .interfaces = interfaces,
 				       .endpoints_max = app->config->limit_endpoints,
-				       .observe = app->observe };
+				       .observe = app->observe,
+				       .without = getenv("SWITCHGEAR_WITHOUT") };
 	size_t n = 0;
 	int r;
 

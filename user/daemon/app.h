@@ -51,7 +51,7 @@ struct app_server {
 	struct app *app;
 	const struct config_server *config; /* in app->config */
 	struct app_server *covered_by;      /* has the same endpoint: its breaker is ours */
-	uint32_t id; /* SG_CANARY: the kernel does not know this server */
+	uint32_t id;                        /* SG_CANARY: the kernel does not know this server */
 	struct engine engine;
 	bool engine_ready;
 	struct sg_breaker breaker; /* as last read */

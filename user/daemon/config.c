@@ -57,6 +57,15 @@ int app_config_read(const struct options *options, struct config **ret)
 	return r;
 }
 
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; i < a->n && same; i++)
+		same = !strcmp(a->v[i], b->v[i]);
+	return same;
+}
+
 /* What needs a restart to change; says so. */
 static void reload_warn(const struct config *old, const struct config *new)
 {
@@ -70,6 +79,7 @@ static void reload_warn(const struct config *old, const struct config *new)
 		{ "socket", old->socket, new->socket },
 		{ "state_dir", old->state_dir, new->state_dir },
 		{ "metrics", old->metrics, new->metrics },
+		{ "api_group", old->api_group, new->api_group },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -80,6 +90,18 @@ static void reload_warn(const struct config *old, const struct config *new)
 			log_warning(SUB, "\"%s\" changes only at a restart; ignoring until then",
 				    fixed[i].key);
 	}
+	if (!same_list(&old->interfaces, &new->interfaces))
+		log_warning(SUB, "\"interfaces\" change only at a restart; ignoring until then");
+}
+
+/* The command line's --mode holds over every configuration. */
+static void reload_mode(struct app *app, const struct config *config)
+{
+	if (app->options.mode || app->observe == config->observe)
+		return;
+	app->observe = config->observe;
+	dataplane_observe(app->dp, app->observe);
+	log_notice(SUB, "%s from now on", app->observe ? "observing only" : "enforcing");
 }
 
 void app_reload(struct app *app)
@@ -98,6 +120,7 @@ void app_reload(struct app *app)
 		size_t n = config->n_servers;
 
 		reload_warn(app->config, config);
+		reload_mode(app, config);
 		r = app_servers_apply(app, TAKE_PTR(config));
 		log_notice(SUB, "the configuration was reloaded: %zu servers", n);
 		snprintf(e.text, sizeof(e.text), "%s", r ? "reloaded with errors" : "reloaded");

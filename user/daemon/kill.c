@@ -8,6 +8,7 @@
 
 #include "daemon/app.h"
 #include "io/sockdiag.h"
+#include "verdict.h"
 
 #define SUB "kill"
 #define PASSES_MAX 16
@@ -188,6 +189,20 @@ static int adopt_here(void *data)
 	return r;
 }
 
+/* Connections that were taken over, to servers that are denied already. */
+static void kill_denied(struct app *app)
+{
+	uint64_t now = clock_boot_ns();
+
+	for (size_t i = 0; i < app->servers_n; i++) {
+		struct app_server *s = app->servers[i];
+
+		s->kill_wanted |= s->id &&
+				  (s->quarantine.active || sg_breaker_denies(&s->breaker, now));
+	}
+	app_kill_wanted(app);
+}
+
 int app_adopt(struct app *app)
 {
 	struct adoption a = { .app = app };
@@ -207,5 +222,6 @@ int app_adopt(struct app *app)
 	}
 	if (a.total)
 		log_info(SUB, "took over %zu open connections", a.total);
+	kill_denied(app);
 	return r;
 }

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <stdlib.h>
+#include <string.h>
+
 #include "daemon/app.h"
 #include "daemon/import.h"
+
+/* SWITCHGEAR_LOG: error, warning, notice, info (default) or debug. */
+static void log_level_from_environment(void)
+{
+	static const char *const names[] = { "error", "warning", "notice", "info", "debug" };
+	const char *wanted = getenv("SWITCHGEAR_LOG");
+
+	for (unsigned int i = 0; wanted && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(wanted, names[i]))
+			log_set_level((enum log_level)i);
+}
 
 int main(int argc, char **argv)
 {
@@ -8,6 +22,7 @@ int main(int argc, char **argv)
 	struct options options;
 	int r;
 
+	log_level_from_environment();
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_DONE:
 		return 0;

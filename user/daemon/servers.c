@@ -83,10 +83,11 @@ int app_server_endpoints(struct app_server *s)
 	if (!r)
 		r = dataplane_networks_set(s->app->dp, s->id, nets, s->config->n_networks);
 	if (r == -E2BIG)
-		snprintf(s->app->map_error, sizeof(s->app->map_error),
-			 "the endpoint map is full: server \"%s\" is not, or not wholly, watched; raise "
-			 "\"limits\".\"endpoints\", then \"switchgear detach\" and start again",
-			 s->config->name);
+		snprintf(
+			s->app->map_error, sizeof(s->app->map_error),
+			"the endpoint map is full: server \"%s\" is not, or not wholly, watched; raise "
+			"\"limits\".\"endpoints\", then \"switchgear detach\" and start again",
+			s->config->name);
 	return r;
 }
 

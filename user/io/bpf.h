@@ -30,6 +30,7 @@ struct dataplane_options {
 	const char *const *interfaces; /* for XDP; NULL-terminated, NULL: none */
 	uint32_t endpoints_max;        /* size of ep2srv where it is made anew; 0: default */
 	bool observe;
+	const char *without; /* optional programs not to load, for trying degradations; NULL */
 };
 
 /*

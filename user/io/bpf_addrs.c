@@ -108,7 +108,8 @@ static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 	while (!r) {
 		uint32_t got = BATCH;
 
-		r = bpf_map_lookup_batch(fd, first ? NULL : cursor, cursor, keys, owners, &got, NULL);
+		r = bpf_map_lookup_batch(fd, first ? NULL : cursor, cursor, keys, owners, &got,
+					 NULL);
 		if (r && r != -ENOENT)
 			return log_failure(r, SUB, "cannot list the endpoints");
 		first = false;

@@ -334,6 +334,16 @@ static bool has_retval(void)
 	return true;
 }
 
+/* Is there bpf_sock_destroy()? The weak reference in sg_kill_* resolves to it or to nothing. */
+static bool has_destroy(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = btf && btf__find_by_name_kind(btf, "bpf_sock_destroy", BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return found;
+}
+
 bool dataplane_loaded(const struct bpf_program *prog)
 {
 	return bpf_program__fd(prog) >= 0;
@@ -387,6 +397,12 @@ static int skel_load(struct dataplane *dp, const struct dataplane_options *o)
 	bool retval = has_retval();
 	int r;
 
+	for (const struct dataplane_part *p = dataplane_parts; o->without && p->name; p++) {
+		if (!p->loss || !strstr(o->without, p->name))
+			continue;
+		dataplane_degrade(dp, "%s (%s was left out by order)", p->loss, p->name);
+		without[without_n++] = p->name;
+	}
 	for (;;) {
 		r = skel_try(dp, o, retval, without, without_n);
 		if (!r)
@@ -406,6 +422,9 @@ static int skel_load(struct dataplane *dp, const struct dataplane_options *o)
 				  strerror(-r));
 		without[without_n++] = part->name;
 	}
+	if (!has_destroy())
+		dataplane_degrade(dp, "%s (bpf_sock_destroy needs kernel 6.5)",
+				  dataplane_part("sg_kill_tcp")->loss);
 	if (!retval)
 		dataplane_degrade(dp, "refused connects fail with EPERM whatever deny_errno says "
 				      "(bpf_set_retval needs kernel 6.1)");

@@ -4,6 +4,7 @@
 #define SWITCHGEAR_IO_BPF_PRIVATE_H
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "io/bpf.h"

@@ -103,6 +103,9 @@ int dataplane_kill_here(struct dataplane *dp, uint32_t server, struct dataplane_
 	r = walk(dp->iter_kill_tcp, &job, dp, &out);
 	if (!r && dp->iter_kill_udp)
 		r = walk(dp->iter_kill_udp, &job, dp, &out);
+	for (size_t i = 0; i < out.n && !r; i++)
+		if (out.v[i].error == -ENOSYS) /* sg_kill_tcp without bpf_sock_destroy() */
+			r = -ENOTSUP;
 	if (r) {
 		dataplane_victims_done(&out);
 		return r;

@@ -221,7 +221,6 @@ static void test_malformed_heads(void **state)
 		{ "SSH-2.0-x\r\n", 0 },
 		{ "{\"jsonrpc\"", 0 },
 		{ "\x16\x03\x03", 0 },
-		{ "", 0 },
 		{ "HTTP 1.1 200 OK\r\n\r\n", 4 },
 		{ "HTTP/2 200\r\n\r\n", 5 },
 		{ "HTTP/2.0 200 OK\r\n\r\n", 5 },
@@ -248,8 +247,6 @@ static void test_malformed_heads(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct sg_http h;
 
-		if (!bad[i].text[0])
-			continue;
 		sg_http_reset(&h);
 		for (size_t at = 0; bad[i].text[at]; at++) {
 			sg_http_byte(&h, &table, (__u8)bad[i].text[at]);
