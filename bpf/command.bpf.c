@@ -14,6 +14,7 @@
 static __always_inline void sg_apply(struct sg_server *srv, const struct sg_command *cmd, __u64 now)
 {
 	struct sg_breaker *b = &srv->breaker;
+	__u32 generation = b->generation;
 	struct sg_move unused;
 
 	switch (cmd->op) {
@@ -38,6 +39,7 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 	case SG_CMD_FORGET:
 		srv->flags = 0;
 		__builtin_memset(b, 0, sizeof(*b));
+		b->generation = generation + 1; /* connections of the old owner are strangers */
 		__builtin_memset(&srv->policy, 0, sizeof(srv->policy));
 		break;
 	default: /* SG_CMD_READ */

@@ -36,6 +36,15 @@ static __always_inline void sg_flow_origin(struct sg_flow *f, struct bpf_sock_ad
 		f->flags |= SG_FLOW_UNTRUSTED;
 }
 
+/* The socket turns elsewhere: a probe that it took and never used goes back. */
+static __always_inline void sg_flow_leave(struct sg_flow *f)
+{
+	struct sg_scope s;
+
+	if (f->flags & SG_FLOW_PROBE && sg_scope_find(&s, f->server))
+		sg_give_back(&s, f, false);
+}
+
 /* The flow record of a connecting socket, ready for a new connect. */
 static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
 {
@@ -44,7 +53,9 @@ static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, 
 
 	if (!f)
 		return NULL;
-	kept = f->server == id ? f->flags & SG_FLOW_PROBE : 0;
+	if (f->server != id)
+		sg_flow_leave(f);
+	kept = f->flags & SG_FLOW_PROBE;
 	f->server = id;
 	f->flags = kept;
 	f->cookie = bpf_get_socket_cookie(ctx);
@@ -105,6 +116,7 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const stru
 	switch (sg_verdict(quarantined, f->flags & SG_FLOW_EXEMPT, observe, a.admit)) {
 	case SG_VERDICT_REFUSE:
 		SG_COUNT(s, denied);
+		sg_give_back(s, f, false);
 		bpf_sk_storage_delete(&sk_ctx, ctx->sk);
 		return sg_refuse(s->server);
 	case SG_VERDICT_WOULD_REFUSE:
@@ -126,6 +138,7 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s;
+	struct sg_flow *f;
 	bool quarantined;
 	__u32 *id;
 	__u64 now;
@@ -138,8 +151,11 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 	id = sg_server_at(ep, c);
 	if (!id) {
 		/* the same socket may have been tried at a server before */
-		if (connect && ctx->sk)
+		f = connect && ctx->sk ? bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0) : NULL;
+		if (f) {
+			sg_flow_leave(f);
 			bpf_sk_storage_delete(&sk_ctx, ctx->sk);
+		}
 		return SG_PROCEED;
 	}
 	if (!sg_scope_find(&s, *id))

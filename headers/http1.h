@@ -74,7 +74,9 @@ static __always_inline bool sg_http_interim(const struct sg_http *h)
 /* Has an answer with this header no body, whatever its fields say? */
 static __always_inline bool sg_http_bodyless(const struct sg_http *h, __u8 method)
 {
-	return method == SG_METHOD_HEAD || sg_http_status(h) == 204 || sg_http_status(h) == 304;
+	__u32 s = sg_http_status(h);
+
+	return method == SG_METHOD_HEAD || s == 204 || s == 304 || s == 101;
 }
 
 /* How the end of the body will be known, by a complete header. */

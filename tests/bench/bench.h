@@ -156,7 +156,6 @@ static inline int bench_pin(void)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		bench_die("CPU %d: %s", cpu, strerror(errno));
-	setpriority(PRIO_PROCESS, 0, -20);
 	return cpu;
 }
 

@@ -301,6 +301,7 @@ static int run(const char *json)
 	bench_endpoint(dp, "127.0.0.1", TRACKED_PORT);
 	attach_empty();
 	cpu = bench_pin();
+	setpriority(PRIO_PROCESS, 0, -20);
 	for (int i = 0; i < ATTEMPTS; i++) {
 		measure_all();
 		ok = valid();
