@@ -74,14 +74,35 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg
 	}
 }
 
-/* What the end of a connection means for the turn that was outstanding. */
-static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_flow *f, int err,
-					  int newstate, __u64 now)
+/*
+ * The server closed: did the rest of an answer come before what was missing in
+ * front of it? TCP takes it from its queue together with the FIN (which has a
+ * number, too), so that no acknowledgement shows it first (see sg_catch_up).
+ */
+static __always_inline bool sg_came_early(struct sg_flow *f, struct sock *sk)
 {
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 gap;
+
+	if (!tp || !(f->flags & SG_FLOW_SEEN_RX) || f->phase != SG_PHASE_BODY ||
+	    f->http.framing == SG_FRAMING_UNKNOWN)
+		return false;
+	gap = tp->rcv_nxt - 1 - f->rx_next;
+	if (!gap || gap >> 31)
+		return false;
+	return f->http.framing != SG_FRAMING_LENGTH || gap >= f->http.number[SG_SLOT_LENGTH];
+}
+
+/* What the end of a connection means for the turn that was outstanding. */
+static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_flow *f,
+					  struct sock *sk, int newstate, __u64 now)
+{
+	int err = sk->sk_err;
 	bool body = f->phase == SG_PHASE_BODY;
 	bool unknown = body && f->http.framing == SG_FRAMING_UNKNOWN;
 	bool to_end = body && f->http.framing == SG_FRAMING_CLOSE;
 	bool ended = newstate == SG_TCP_CLOSE_WAIT;
+	bool whole = ended && sg_came_early(f, sk);
 	__u8 cause = SG_CAUSE_ANSWER;
 
 	f->result_flags = 0;
@@ -98,7 +119,7 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 		sg_verdict_of(f, SG_HARD, SG_CAUSE_UNREACHABLE);
 	} else if (unknown && sg_turn_ambiguous(f)) {
 		sg_verdict_of(f, SG_CALLER, SG_CAUSE_NONE);
-	} else if (unknown || (to_end && ended)) {
+	} else if (unknown || whole || (to_end && ended)) {
 		f->outcome = SG_SUCCESS;
 		if (f->method != SG_METHOD_UNKNOWN)
 			f->outcome = sg_http_class(&f->http, f->method, &cause);
@@ -163,7 +184,7 @@ int sg_state(__u64 *ctx)
 			sg_give_back(&s, f, false);
 			return 0;
 		}
-		sg_judge_turn(&s, f, sk->sk_err, newstate, now);
+		sg_judge_turn(&s, f, sk, newstate, now);
 		f->phase = SG_PHASE_IDLE;
 		sg_turn_result(f, &r, now, f->last_ns ? f->last_ns : now);
 	}

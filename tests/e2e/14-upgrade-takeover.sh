@@ -65,7 +65,9 @@ expect_eq "$(grep -v ' error EHOSTUNREACH ' "$TMP/held" | head -n 3)" "" "not re
 expect_eq "$(peer_stat held accepted)" 0
 
 t "every refusal was counted"
-expect_eq "$(counter held denied)" "$(grep -c . "$TMP/held")"
+# the agent may be ended between its last refusal and the line about it
+lines=$(grep -c . "$TMP/held")
+expect_within "$(counter held denied)" "$lines" $((lines + 1))
 
 t "nothing is attached twice, nothing is left over"
 if command -v bpftool >/dev/null; then

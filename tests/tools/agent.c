@@ -22,6 +22,7 @@ static struct {
 	const char *path;
 	const char *rpc;
 	FILE *body;
+	unsigned int mark;
 	bool keepalive;
 	bool connect_only;
 	bool busy;
@@ -45,7 +46,7 @@ struct outcome {
 static const char usage[] =
 	"usage: agent --connect ADDR:PORT [--mode MODE] [--post|--get|--delete] [--path PATH]\n"
 	"             [--rpc METHOD] [--count N] [--keepalive] [--interval MS] [--timeout MS]\n"
-	"             [--bind ADDR:PORT] [--connect-only] [--body FILE]   calls one after another\n"
+	"             [--bind ADDR:PORT] [--connect-only] [--body FILE] [--mark N]   calls one after another\n"
 	"       agent ... --concurrent N          N calls started at the same moment\n"
 	"       agent ... --pool N [--busy] [--hold MS]   N connections, then how each ended\n"
 	"       agent ... --step                  commands from stdin (see below)\n"
@@ -94,6 +95,8 @@ static int new_socket(void)
 	int fd = dial_socket(opt.mode, family);
 	int one = 1;
 
+	if (opt.mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &opt.mark, sizeof(opt.mark)))
+		die("--mark: %s", strerror(errno));
 	if (opt.from.len) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (bind(fd, (struct sockaddr *)&opt.from.sa, opt.from.len))
@@ -669,6 +672,8 @@ static void option(const char *name, const char *value, struct plan *plan)
 		opt.path = value;
 	else if (!strcmp(name, "--rpc"))
 		opt.rpc = value;
+	else if (!strcmp(name, "--mark"))
+		opt.mark = (unsigned int)parse_long(name, value, 1, UINT32_MAX);
 	else if (!strcmp(name, "--body"))
 		opt.body = fopen(value, "w");
 	else if (!strcmp(name, "--count"))
