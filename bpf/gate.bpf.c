@@ -66,20 +66,21 @@ static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, 
 		sg_flow_origin(f, ctx);
 	else
 		f->flags |= SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
-	if (ctx->sk->mark == SG_MARK)
+	/* whoever owns a namespace may set any mark in it */
+	if (ctx->sk->mark == SG_MARK && !(f->flags & SG_FLOW_UNTRUSTED))
 		f->flags |= SG_FLOW_EXEMPT;
 	return f;
 }
 
 /* A datagram, or a connect of which no record could be made: the verdict alone. */
 static __always_inline int sg_gate_plain(const struct sg_cfg *c, const struct sg_scope *s,
-					 bool quarantined, bool exempt, __u64 now)
+					 bool quarantined, __u64 now)
 {
 	struct sg_admission a;
 	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
 
 	sg_admit(s, now, 0, false, &a);
-	switch (sg_verdict(quarantined, exempt, observe, a.admit)) {
+	switch (sg_verdict(quarantined, false, observe, a.admit)) {
 	case SG_VERDICT_REFUSE:
 		SG_COUNT(s, denied);
 		return sg_refuse(s->server);
@@ -102,7 +103,7 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const stru
 
 	f = sg_flow_start(ctx, s->id, now);
 	if (!f)
-		return sg_gate_plain(c, s, quarantined, ctx->sk->mark == SG_MARK, now);
+		return sg_gate_plain(c, s, quarantined, now);
 	held = f->flags & SG_FLOW_PROBE && f->generation == s->server->breaker.generation;
 	if (held)
 		a = (struct sg_admission){ .generation = f->generation, .admit = SG_ALLOW_PROBE };
@@ -164,7 +165,7 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 	quarantined = sg_quarantined(sg_quarantine_until(s.id), now);
 	if (connect && ctx->sk)
 		return sg_gate_connect(ctx, c, &s, quarantined, now);
-	return sg_gate_plain(c, &s, quarantined, ctx->sk && ctx->sk->mark == SG_MARK, now);
+	return sg_gate_plain(c, &s, quarantined, now);
 }
 
 /* The family of the address given does not tell the socket's (AF_UNSPEC, v4-mapped):

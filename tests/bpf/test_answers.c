@@ -129,8 +129,8 @@ static const struct answer {
 	  HARD, 500 },
 	{ "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", STATUS(200), ANSWERED, 200 },
 	{ "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", STATUS(200), ANSWERED, 200 },
-	{ GET, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02hi",
-	  .class = SG_LOCAL, .cause = SG_CAUSE_KILLED, 101, .close = true },
+	{ GET, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02hi", CALLER,
+	  101 },
 	/* no HTTP, or none that can be followed */
 	{ POST, "HTTP/2 200 OK\r\n\r\n", BAD, ANY_STATUS, .uncounted = true },
 	{ POST, "ICY 200 OK\r\n\r\n", BAD, ANY_STATUS, .uncounted = true },

@@ -71,7 +71,16 @@ t "a verdict holds in his namespaces all the same"
 sg quarantine far --reason test >/dev/null
 out=$(as_user "A=ok; $SERVE \"\$0/agent\" --connect $REMOTE4:3004; $END")
 expect_match "$out" "*error EHOSTUNREACH*"
+out=$(as_user "A=ok; $SERVE \"\$0/agent\" --connect $REMOTE4:3004 --mark $((0x53474752)); $END")
+expect_match "$out" "*error EHOSTUNREACH*"
 sg release far >/dev/null
+expect_server_soon far verdict allow
+
+t "the mark of the daemon's sockets exempts nobody in his namespaces"
+sg trip far >/dev/null
+out=$(as_user "A=ok; $SERVE \"\$0/agent\" --connect $REMOTE4:3004 --mark $((0x53474752)); $END")
+expect_match "$out" "*error EHOSTUNREACH*"
+sg reset far >/dev/null
 expect_server_soon far verdict allow
 
 # The daemon is dead, so that nobody but agents can probe.
