@@ -110,7 +110,6 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
 	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
 	__u64 part = len < SG_SCAN ? len : SG_SCAN;
-	__u64 interims = 0;
 	struct sg_scope s;
 	struct sg_flow *f;
 	__u32 i;
@@ -133,11 +132,10 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 			i++;
 			break;
 		}
-		interims++;
+		/* counted here: a number carried along would be one more state at each byte */
+		SG_COUNT(&s, r1xx);
 		sg_http_reset(&f->http);
 	}
-	if (s.stats)
-		__sync_fetch_and_add(&s.stats->r1xx, interims);
 	return (int)i;
 }
 
@@ -243,6 +241,10 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 		if (!sg_turn_handshake(f))
 			goto pass;
 	}
+	/* nor does more of one whose answer came early, or what follows an upgrade */
+	if (f->phase == SG_PHASE_IDLE && f->turn && f->method != SG_METHOD_UNKNOWN &&
+	    sg_http_method(head) == SG_METHOD_UNKNOWN)
+		goto pass;
 	if (f->phase != SG_PHASE_IDLE)
 		sg_flow_complete(skb, now, f->last_ns ? f->last_ns : now);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include <linux/capability.h>
 
@@ -484,6 +485,24 @@ void app_free(struct app *app)
 	free(app);
 }
 
+/* What this kernel can do, as a table. */
+static int check_kernel(void)
+{
+	struct dataplane_feature features[DATAPLANE_PROGRAMS_MAX];
+	struct utsname host = { 0 };
+	size_t n = 0;
+	int r = dataplane_probe(features, ARRAY_SIZE(features), &n);
+
+	uname(&host);
+	printf("kernel: %s\n\n%-18s %-5s %-6s %s\n", host.release, "FEATURE", "HERE", "SINCE",
+	       "WITHOUT IT");
+	for (size_t i = 0; i < n; i++)
+		printf("%-18s %-5s %-6s %s\n", features[i].name, features[i].there ? "yes" : "NO",
+		       features[i].since, features[i].loss);
+	printf("\n%s\n", r ? "This kernel cannot enforce." : "This kernel can enforce.");
+	return r;
+}
+
 int app_check(const struct options *options)
 {
 	CLEANUP(freep) char *cgroup = NULL;
@@ -498,5 +517,5 @@ int app_check(const struct options *options)
 	if (r)
 		return r;
 	printf("configuration: %zu servers, no errors\ncgroup: %s\n", config->n_servers, cgroup);
-	return 0;
+	return check_kernel();
 }

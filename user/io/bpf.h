@@ -50,6 +50,20 @@ static inline void dataplane_closep(struct dataplane **dp)
 	dataplane_close(*dp);
 }
 
+struct dataplane_feature {
+	const char *name;
+	const char *since; /* kernel */
+	const char *loss;  /* what is lost without it */
+	bool there;
+};
+
+/*
+ * Tries to load everything, attaches and pins nothing: what can this kernel do?
+ * Fills at most max; 0 if enforcement is possible, else -errno (and *ret all the
+ * same).
+ */
+int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n) MUST_CHECK;
+
 /* --- what it is ------------------------------------------------------------------ */
 
 bool dataplane_taken_over(const struct dataplane *dp);     /* maps were there already */

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Loading: pin directory, reuse of pinned maps, and a load that gives up what
- * this kernel cannot do, one program at a time, by trying and never by version.
- */
+/* Opening: the pin directory, reuse of pinned maps, and what a fresh load needs. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -18,63 +13,12 @@
 
 #include <linux/magic.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "core/answer.h"
 #include "io/bpf_private.h"
 
 #define SUB "bpf"
 #define BPFFS_DEFAULT "/sys/fs/bpf"
-
-/* Without a program that has a text here, Switchgear goes on and says so. */
-const struct dataplane_part dataplane_parts[] = {
-	{ "sg_connect4", NULL },
-	{ "sg_connect6", NULL },
-	{ "sg_command", NULL },
-	{ "sg_sendmsg4", "datagrams (QUIC) to denied IPv4 servers are not refused" },
-	{ "sg_sendmsg6", "datagrams (QUIC) to denied IPv6 servers are not refused" },
-	{ "sg_release", "a probe taken by a connect that fails locally is lost until the "
-			"half-open limit" },
-	{ "sg_egress", "requests on open connections are not measured, nor stopped when the "
-		       "breaker opens" },
-	{ "sg_ingress", "answers are not measured: only connects can trip a breaker" },
-	{ "sg_sockops", "without a daemon, a connection whose answer trips the breaker does not "
-			"end by itself" },
-	{ "sg_state", "failed connects are not seen: only answers can trip a breaker" },
-	{ "sg_retransmit", "retransmissions are not counted" },
-	{ "sg_find", "live connections to denied servers are not found, so not killed" },
-	{ "sg_sweep", "answers of unknown end and timeouts are not noticed" },
-	{ "sg_kill_tcp", "live TCP connections are killed by netlink instead of BPF" },
-	{ "sg_kill_udp", "connected UDP sockets are not killed, their datagrams are refused" },
-	{ "sg_adopt_tcp", "connections older than the load are not seen" },
-	{ "sg_adopt_udp", "connected UDP sockets older than the load are not seen" },
-	{ "sg_xdp", "packets of quarantined servers are not dropped at XDP" },
-	{ NULL, NULL },
-};
-
-const struct dataplane_part *dataplane_part(const char *name)
-{
-	for (const struct dataplane_part *p = dataplane_parts; p->name; p++)
-		if (!strcmp(p->name, name))
-			return p;
-	return NULL;
-}
-
-void dataplane_degrade(struct dataplane *dp, const char *fmt, ...)
-{
-	char text[sizeof(dp->degraded[0])];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	for (size_t i = 0; i < dp->degraded_n; i++)
-		if (!strcmp(dp->degraded[i], text))
-			return;
-	log_warning(SUB, "degraded: %s", text);
-	if (dp->degraded_n < DATAPLANE_DEGRADED_MAX)
-		memcpy(dp->degraded[dp->degraded_n++], text, sizeof(text));
-}
 
 /* --- the pin directory -------------------------------------------------------------- */
 
@@ -237,7 +181,7 @@ static int pins_check(struct dataplane *dp)
 	return 0;
 }
 
-static int maps_prepare(struct dataplane *dp, uint32_t endpoints_max)
+int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max)
 {
 	struct bpf_map *map;
 	int r;
@@ -288,148 +232,7 @@ static int map_mmap(const struct bpf_map *map, size_t size, void **ret)
 	return 0;
 }
 
-/* --- load ------------------------------------------------------------------------------- */
-
-/* The program that libbpf said it could not load; it tells nobody but its log. */
-static char failed_program[64];
-
-static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	static const char mark[] = "': failed to load: ";
-	char text[1024];
-	char *end;
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(text, sizeof(text), fmt, args);
-	end = strstr(text, mark);
-	if (end) {
-		char *start = strchr(text, '\'');
-
-		if (start && start < end)
-			snprintf(failed_program, sizeof(failed_program), "%.*s",
-				 (int)(end - start - 1), start + 1);
-	}
-	text[strcspn(text, "\n")] = '\0';
-	log_line(LOG_LEVEL_DEBUG, "libbpf", "%s", text);
-	return 0;
-}
-
-/* May bpf_set_retval() be called from connect hooks? By trying (true since 6.1). */
-static bool has_retval(void)
-{
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = -111 },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_set_retval },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "sg_try", "GPL", insns,
-			       ARRAY_SIZE(insns), &opts);
-
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
-/* Is there bpf_sock_destroy()? The weak reference in sg_kill_* resolves to it or to nothing. */
-static bool has_destroy(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, "bpf_sock_destroy", BTF_KIND_FUNC) > 0;
-
-	btf__free(btf);
-	return found;
-}
-
-bool dataplane_loaded(const struct bpf_program *prog)
-{
-	return bpf_program__fd(prog) >= 0;
-}
-
-/* The epoch of the load before, 0 if there is none. */
-static uint32_t old_epoch(const struct dataplane *dp)
-{
-	struct sg_cfg cfg = { 0 };
-	char path[640];
-	__u32 zero = 0;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return 0;
-	if (bpf_map_lookup_elem(fd, &zero, &cfg))
-		cfg.epoch = 0;
-	close(fd);
-	return cfg.epoch;
-}
-
-static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
-		    const char *const *without, size_t without_n)
-{
-	int r;
-
-	dp->taken_over = false;
-	dp->skel = switchgear_bpf__open();
-	if (!dp->skel)
-		return log_failure(-errno, SUB, "the BPF object in this program is broken");
-	dp->skel->rodata_sg->sg_rodata.epoch = old_epoch(dp) + 1;
-	dp->skel->rodata_sg->sg_rodata.has_retval = retval;
-	for (size_t i = 0; i < without_n; i++)
-		bpf_program__set_autoload(
-			bpf_object__find_program_by_name(dp->skel->obj, without[i]), false);
-	r = maps_prepare(dp, o->endpoints_max);
-	if (r)
-		return r;
-	failed_program[0] = '\0';
-	return switchgear_bpf__load(dp->skel);
-}
-
-/* Loads; leaves out one optional program after another that this kernel refuses. */
-static int skel_load(struct dataplane *dp, const struct dataplane_options *o)
-{
-	const char *without[DATAPLANE_PROGRAMS_MAX];
-	const struct dataplane_part *part;
-	size_t without_n = 0;
-	bool retval = has_retval();
-	int r;
-
-	for (const struct dataplane_part *p = dataplane_parts; o->without && p->name; p++) {
-		if (!p->loss || !strstr(o->without, p->name))
-			continue;
-		dataplane_degrade(dp, "%s (%s was left out by order)", p->loss, p->name);
-		without[without_n++] = p->name;
-	}
-	for (;;) {
-		r = skel_try(dp, o, retval, without, without_n);
-		if (!r)
-			break;
-		switchgear_bpf__destroy(dp->skel);
-		dp->skel = NULL;
-		if (r == -ESTALE)
-			return r;
-		part = failed_program[0] ? dataplane_part(failed_program) : NULL;
-		if (!part || !part->loss || without_n == ARRAY_SIZE(without))
-			return log_failure(
-				r, SUB,
-				"the kernel refuses the BPF program %s; without it nothing "
-				"can be enforced (SWITCHGEAR_LOG=debug shows why)",
-				failed_program[0] ? failed_program : "object");
-		dataplane_degrade(dp, "%s (%s was refused: %s)", part->loss, part->name,
-				  strerror(-r));
-		without[without_n++] = part->name;
-	}
-	if (!has_destroy())
-		dataplane_degrade(dp, "%s (bpf_sock_destroy needs kernel 6.5)",
-				  dataplane_part("sg_kill_tcp")->loss);
-	if (!retval)
-		dataplane_degrade(dp, "refused connects fail with EPERM whatever deny_errno says "
-				      "(bpf_set_retval needs kernel 6.1)");
-	return 0;
-}
+/* --- open ----------------------------------------------------------------------------- */
 
 static int tables_write(struct dataplane *dp)
 {
@@ -492,7 +295,6 @@ static int on_event(void *ctx, void *data, size_t size)
 int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 {
 	CLEANUP(dataplane_closep) struct dataplane *dp = calloc(1, sizeof(*dp));
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	int r;
 
 	if (!dp)
@@ -503,9 +305,6 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
 	if (!dp->pin_dir)
 		return -ENOMEM;
-	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	libbpf_set_print(libbpf_print);
-	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* counts BPF memory before 5.11 */
 	r = bpffs_ensure(o->pin_dir);
 	if (!r)
 		r = pin_dir_make(o->pin_dir);
@@ -514,7 +313,7 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	if (!r)
 		r = pins_check(dp);
 	if (!r)
-		r = skel_load(dp, o);
+		r = dataplane_load(dp, o);
 	if (!r)
 		r = tables_write(dp);
 	if (!r)

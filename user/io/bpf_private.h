@@ -22,6 +22,7 @@ struct dataplane {
 	char *pin_dir;
 	int dir_fd; /* holds the lock */
 	bool taken_over;
+	bool quiet; /* only trying: losses are returned, not logged */
 	bool observe;
 	uint64_t home_netns;
 	struct sg_cfg *cfg;     /* mapped */
@@ -47,12 +48,19 @@ struct dataplane {
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* bpf_load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
+int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
+
+/* bpf_open.c: takes over pinned maps before a load; -ESTALE if they are of another layout. */
+int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
+
 /* bpf_attach.c: attaches what is loaded, updating pinned links in place. */
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
 /* A program of the skeleton, and what is lost without it (NULL: nothing works). */
 struct dataplane_part {
 	const char *name;
+	const char *since; /* the first kernel that takes it, for people */
 	const char *loss;
 };
 extern const struct dataplane_part dataplane_parts[];
