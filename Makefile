@@ -30,9 +30,18 @@ INSTALL ?= install
 PREFIX ?= /usr/local
 DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+# Where root's PATH is an ordinary user's (su), the system's tools are missing.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+# What is asked of tools is asked once, when it is first needed: `make deps demo`
+# begins on a host without them.
+once = $(eval $(1) := $(2))$($(1))
 # Ubuntu's /usr/sbin/bpftool refuses to run without the tools of the running kernel.
-BPFTOOL ?= $(firstword $(lastword $(sort $(wildcard /usr/lib/linux-tools*/*/bpftool))) \
-	$(shell command -v bpftool) $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+BPFTOOL ?= $(call once,BPFTOOL,$(firstword $(lastword $(sort $(wildcard /usr/lib/linux-tools*/*/bpftool))) \
+	$(shell PATH='$(PATH)' sh -c 'command -v bpftool') bpftool))
+JSON_CFLAGS = $(call once,JSON_CFLAGS,$(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null))
+HTTP_CFLAGS = $(call once,HTTP_CFLAGS,$(shell $(PKG_CONFIG) --cflags libmicrohttpd 2>/dev/null))
+MULTIARCH = $(call once,MULTIARCH,$(shell $(CC) -print-multiarch 2>/dev/null))
 
 ifeq ($(V),0)
 Q := @
@@ -99,16 +108,14 @@ endif
 DEFINES := -D_GNU_SOURCE -DSWITCHGEAR_VERSION='"$(VERSION)"'
 # CFLAGS and LDFLAGS are the packager's; they come last.
 ALL_CFLAGS = -std=gnu17 -g $(WARN) $(HARDEN) $(OPTIMISE) $(DEFINES) -MMD -MP
-JSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null)
-HTTP_CFLAGS := $(shell $(PKG_CONFIG) --cflags libmicrohttpd 2>/dev/null)
 
 INC := $(B)/include
 poison = $(foreach p,$(1),-I$(INC)/poison-$(p))
 layer_inc = -I$(INC)/$(1) $(if $(filter $(1),$(HEADER_LAYERS)),-Iheaders)
 LAYER_CFLAGS_base := $(call poison,bpf json http)
 LAYER_CFLAGS_core := $(call poison,bpf json http)
-LAYER_CFLAGS_codec := $(call poison,bpf http) $(JSON_CFLAGS)
-LAYER_CFLAGS_io := $(call poison,json) $(HTTP_CFLAGS)
+LAYER_CFLAGS_codec = $(call poison,bpf http) $(JSON_CFLAGS)
+LAYER_CFLAGS_io = $(call poison,json) $(HTTP_CFLAGS)
 LAYER_CFLAGS_daemon := $(call poison,bpf json http)
 LAYER_CFLAGS_cli := $(call poison,bpf json http)
 # Only the loader's own files see libbpf and the skeleton.
@@ -131,11 +138,12 @@ PARTS_io := io codec core base
 PARTS_daemon := daemon io codec core base
 PARTS_cli := cli codec core base
 # Tests see every layer, and the sources' own directories for static parts.
-TEST_CFLAGS := -Iuser -Iheaders -Itests -I$(G)/gen $(JSON_CFLAGS) -Werror=unused-function
+TEST_CFLAGS = -Iuser -Iheaders -Itests -I$(G)/gen $(JSON_CFLAGS) -Werror=unused-function
 
 BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-BPF_CFLAGS := -target bpf -O2 -g -mcpu=v2 -std=gnu17 -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) \
+# Blocks stay in the order of the source: rotated ones fall through backwards into the
+# head of a loop, which the verifier refuses before 6.7 ("back-edge").
+BPF_CFLAGS = -target bpf -O2 -mllvm -disable-block-placement -g -mcpu=v2 -std=gnu17 -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) \
 	-D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Iheaders -Ibpf \
 	$(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) -MMD -MP
 
@@ -149,9 +157,13 @@ C_FLAGS_TEXT = $(CC) $(CFLAGS) $(LDFLAGS) $(ALL_CFLAGS)
 BPF_FLAGS_TEXT = $(CLANG) $(BPF_CFLAGS)
 write_if_new = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-$(B)/flags: FORCE
+$(B)/have: mk/have Makefile
+	@mkdir -p $(@D)
+	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd
+	@touch $@
+$(B)/flags: FORCE | $(B)/have
 	$(call write_if_new,$(C_FLAGS_TEXT))
-$(G)/bpf.flags: FORCE
+$(G)/bpf.flags: FORCE | $(B)/have
 	$(call write_if_new,$(BPF_FLAGS_TEXT))
 .PHONY: FORCE
 FORCE:
@@ -236,8 +248,14 @@ $(foreach s,$(BPFTEST_MAIN),$(eval $(call bpftest_rule,$(s))))
 $(BENCH_BIN): $(B)/tests/bench_%: $(B)/tests/bench/%.o $(call libs,$(PARTS_io))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_test_io) -lpthread
 
-.PHONY: tests test test-bpf test-e2e asan check
-tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(BENCH_BIN) ## Build all tests without running them
+VERIFY := $(B)/tests/kernels_verify
+$(VERIFY): tests/kernels/verify.c Makefile $(B)/flags | $(SKEL)
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) $(CFLAGS) $(LDHARDEN) $(LDFLAGS) -MF $@.d -o $@ $< \
+		-lbpf -lelf -lz
+
+.PHONY: tests test test-bpf test-e2e test-kernels asan check
+tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(BENCH_BIN) $(VERIFY) ## Build all tests without running them
 
 test: $(UNIT_BIN) ## Unit tests (no root)
 	@mk/run-tests $(UNIT_BIN)
@@ -246,7 +264,10 @@ test-bpf: all $(BPFTEST_BIN) ## Programs run in the kernel over tables of packet
 	@mk/run-tests $(BPFTEST_BIN)
 
 test-e2e: all ## Real sockets, real daemon (root)
-	@tests/e2e/run
+	@BPFTOOL='$(BPFTOOL)' PATH="$$PATH:$(abspath $(G)/deps)" tests/e2e/run
+
+test-kernels: all $(BPFTEST_BIN) $(VERIFY) ## Both suites on other kernels, in QEMU (KERNELS="6.1 6.12")
+	@BUILD='$(abspath $(B))' tests/kernels/run $(KERNELS)
 
 asan: ## Unit tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory B=$(B)/asan G=$(B) SAN=1 test
@@ -331,7 +352,12 @@ bench: all $(BENCH_BIN) ## What it costs: interleaved variants over loopback (ro
 	@tests/bench/run
 
 deps: ## Install what building and testing need (apt: Debian 12, Ubuntu 24.04)
-	@mk/deps
+	@mk/deps '$(B)'
+
+# In one call with others, `make deps demo`: one after the other, whatever -j says.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 
 vmlinux: ## Make the reduced kernel type header again from this kernel's BTF
 	@vmlinux/update
@@ -340,6 +366,8 @@ MAN1 = $(wildcard man/*.1)
 MAN5 = $(wildcard man/*.5)
 MAN8 = $(wildcard man/*.8)
 UNIT = $(wildcard dist/switchgeard.service)
+COMPLETION = $(PREFIX)/share/bash-completion/completions/switchgear
+EXAMPLE = $(PREFIX)/share/doc/switchgear/switchgear.json
 install: all ## Install under $(DESTDIR)$(PREFIX)
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgeard '$(DESTDIR)$(PREFIX)/sbin/switchgeard'
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear '$(DESTDIR)$(PREFIX)/bin/switchgear'
@@ -347,10 +375,12 @@ install: all ## Install under $(DESTDIR)$(PREFIX)
 		'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))' &&)) :
 	$(Q)$(if $(UNIT),mkdir -p '$(DESTDIR)$(UNITDIR)' && sed 's|@PREFIX@|$(PREFIX)|g' $(UNIT) \
 		>'$(DESTDIR)$(UNITDIR)/switchgeard.service',:)
+	$(Q)$(INSTALL) -D -m 0644 dist/switchgear.bash '$(DESTDIR)$(COMPLETION)'
+	$(Q)$(INSTALL) -D -m 0644 dist/switchgear.json '$(DESTDIR)$(EXAMPLE)'
 
 uninstall: ## Remove what install put there
 	$(Q)rm -f '$(DESTDIR)$(PREFIX)/sbin/switchgeard' '$(DESTDIR)$(PREFIX)/bin/switchgear' \
-		'$(DESTDIR)$(UNITDIR)/switchgeard.service' $(foreach s,1 5 8,$(foreach m,$(MAN$(s)), \
+		'$(DESTDIR)$(UNITDIR)/switchgeard.service' '$(DESTDIR)$(COMPLETION)' '$(DESTDIR)$(EXAMPLE)' $(foreach s,1 5 8,$(foreach m,$(MAN$(s)), \
 		'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))'))
 
 clean: ## Remove build/

@@ -42,9 +42,17 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		b->generation = generation + 1; /* connections of the old owner are strangers */
 		__builtin_memset(&srv->policy, 0, sizeof(srv->policy));
 		break;
-	default: /* SG_CMD_READ */
+	default: /* SG_CMD_READ, SG_CMD_KILLED */
 		break;
 	}
+}
+
+static __always_inline void sg_count_killed(__u32 id, __u32 n)
+{
+	struct sg_stats *st = bpf_map_lookup_elem(&stats, &id);
+
+	if (st)
+		__sync_fetch_and_add(&st->killed, n);
 }
 
 SEC("xdp")
@@ -69,6 +77,8 @@ int sg_command(struct xdp_md *ctx)
 	if (cmd->op == SG_CMD_ORDER && cmd->state != SG_FORCED_OPEN &&
 	    cmd->state != SG_FORCED_CLOSED && cmd->state != SG_DISABLED && cmd->state != SG_SHADOW)
 		return SG_EINVAL;
+	if (cmd->op == SG_CMD_KILLED)
+		sg_count_killed(id, cmd->flags);
 	s.server = srv;
 	s.stats = NULL;
 	s.id = id;

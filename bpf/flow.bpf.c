@@ -16,6 +16,8 @@
 
 struct sg_scratch {
 	__u8 data[SG_SCAN];
+	__u64 len;
+	__u64 interims; /* answers of 1xx that the scan passed */
 };
 
 struct {
@@ -109,7 +111,7 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 	__u32 zero = 0;
 	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
 	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
-	__u64 part = len < SG_SCAN ? len : SG_SCAN;
+	__u64 part;
 	struct sg_scope s;
 	struct sg_flow *f;
 	__u32 i;
@@ -117,11 +119,16 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 	f = sg_flow_of(skb, &s);
 	if (!f || !buf || !table || !len)
 		return 0;
-	/* shows the verifier 1 .. SG_SCAN in the very register that is passed on */
-	asm volatile("" : "+r"(part));
+	/*
+	 * Read back, it is one number of 1 .. SG_SCAN for the verifier, in the very
+	 * register that is passed on, and not two that it would follow through the loop.
+	 */
+	*(volatile __u64 *)&buf->len = len < SG_SCAN ? len : SG_SCAN;
+	part = *(volatile __u64 *)&buf->len;
 	part = ((part - 1) & (SG_SCAN - 1)) + 1;
 	if (bpf_skb_load_bytes(skb, payload, buf->data, part))
 		return 0;
+	buf->interims = 0;
 	for (i = 0; i < SG_SCAN; i++) {
 		if (i >= part)
 			break;
@@ -132,10 +139,11 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 			i++;
 			break;
 		}
-		/* counted here: a number carried along would be one more state at each byte */
-		SG_COUNT(&s, r1xx);
+		buf->interims++; /* in a register it would be one more state at each byte */
 		sg_http_reset(&f->http);
 	}
+	if (s.stats)
+		__sync_fetch_and_add(&s.stats->r1xx, buf->interims);
 	return (int)i;
 }
 
@@ -227,6 +235,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	enum sg_admit admit;
 	__u8 first[4];
 	__u32 head;
+	bool more;
 
 	if (f->flags & SG_FLOW_SEEN_TX && !sg_before(f->tx_next, seg->seq + seg->len))
 		return SG_PASS; /* a retransmission of what passed before */
@@ -235,16 +244,25 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	else
 		head = (__u32)first[0] << 24 | (__u32)first[1] << 16 | (__u32)first[2] << 8 |
 		       first[3];
-	/* more of a request that began before; an early answer changes nothing */
+	more = f->turn && f->method != SG_METHOD_UNKNOWN &&
+	       sg_http_method(head) == SG_METHOD_UNKNOWN;
+	/* more of a request that began before; an early answer changes nothing. A new request
+	 * while a body is due means that the body ended in a way that was not seen. */
 	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
-	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN)) {
+	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN &&
+	     (more || f->method == SG_METHOD_UNKNOWN))) {
 		if (!sg_turn_handshake(f))
 			goto pass;
 	}
-	/* nor does more of one whose answer came early, or what follows an upgrade */
-	if (f->phase == SG_PHASE_IDLE && f->turn && f->method != SG_METHOD_UNKNOWN &&
-	    sg_http_method(head) == SG_METHOD_UNKNOWN)
+	/* nor does more of one whose answer came early, or what follows an upgrade, begin a turn */
+	if (f->phase == SG_PHASE_IDLE && more) {
+		if (!observe && !(f->flags & SG_FLOW_EXEMPT) &&
+		    f->generation != s->server->breaker.generation &&
+		    sg_breaker_denies(&s->server->breaker, now) &&
+		    sg_backstop(c, s, f, now) == SG_DROP)
+			return SG_DROP;
 		goto pass;
+	}
 	if (f->phase != SG_PHASE_IDLE)
 		sg_flow_complete(skb, now, f->last_ns ? f->last_ns : now);
 
@@ -542,7 +560,7 @@ int sg_ingress(struct __sk_buff *skb)
 
 #define SG_SOL_TCP 6
 #define SG_TCP_USER_TIMEOUT 18
-#define SG_USER_TIMEOUT_MS 500
+#define SG_USER_TIMEOUT_MS 100 /* the kernel looks at it after 0.2, 0.6, 1.4 s */
 
 /*
  * RTT samples of tracked sockets: the one that comes with the answer that

@@ -120,14 +120,15 @@ static __always_inline int sg_kill(struct seq_file *seq, struct sock_common *skc
 		return SG_SILENT;
 	if (sg_fate(c, &s, f, bpf_ktime_get_boot_ns()) != SG_VICTIM_KILL)
 		return SG_SILENT;
-	/* a full output buffer has this socket walked over twice: it is dead by then */
 	was = sg_flags(f, 0, SG_FLOW_KILLED);
-	if (bpf_sock_destroy)
+	if (bpf_sock_destroy) {
 		error = bpf_sock_destroy(skc);
-	if (was & SG_FLOW_KILLED)
-		error = 0;
-	else if (!error)
-		SG_COUNT(&s, killed);
+		/* a full output buffer has this socket walked over twice: it is dead by then */
+		if (was & SG_FLOW_KILLED)
+			error = 0;
+		else if (!error)
+			SG_COUNT(&s, killed);
+	}
 	sg_write_victim(seq, skc, f, SG_VICTIM_KILL, error);
 	return SG_SILENT;
 }

@@ -333,6 +333,7 @@ enum sg_command_op {
 	SG_CMD_RESET,
 	SG_CMD_RESTORE, /* breaker: replaces everything, reports nothing */
 	SG_CMD_FORGET,  /* all zero: the id is free */
+	SG_CMD_KILLED,  /* counts connections that were killed without BPF */
 	SG_CMD_COUNT
 };
 
@@ -344,7 +345,7 @@ struct sg_command {
 	__u64 now_ns; /* 0: the kernel's own clock */
 	__u64 until_ns;
 	__u32 generation;
-	__u32 flags; /* SG_SRV_*, SG_CMD_CONFIGURE */
+	__u32 flags; /* SG_CMD_CONFIGURE: SG_SRV_*; SG_CMD_KILLED: how many */
 	__u8 state;  /* enum sg_state, SG_CMD_ORDER */
 	__u8 reason; /* enum sg_reason, SG_CMD_TRIP */
 	__u8 moved;  /* out: 1 if this changed the state; breaker.last tells how */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "core/answer.h"
 #include "io/cgroup.h"
+#include "io/sockdiag.h"
 
 #define EXIT_SKIP 77
 
@@ -101,6 +102,7 @@ static int skipped(const char *what, int error)
 int rig_main(int (*run)(void))
 {
 	CLEANUP(freep) char *mount = NULL;
+	char path[600];
 	int status = 0;
 
 	if (geteuid())
@@ -123,6 +125,8 @@ int rig_main(int (*run)(void))
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	pins_remove();
+	snprintf(path, sizeof(path), "%s/cgroup.kill", cgroup_path);
+	(void)!write_text(path, "1"); /* what a failed test left behind; kernel 5.14 */
 	for (int i = 0; rmdir(cgroup_path) && errno == EBUSY && i < 100; i++)
 		usleep(10000); /* what the child left behind is still dying */
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -175,6 +179,28 @@ struct dataplane *rig_bare(void)
 	return dp;
 }
 
+/* What is reported as degraded is what $EXPECT_DEGRADED says of this kernel, one text a line. */
+static void check_degraded(const struct dataplane *dp)
+{
+	const char *expected = getenv("EXPECT_DEGRADED");
+	const char *next = expected ? expected : "";
+	size_t n = 0;
+
+	while (*next) {
+		size_t len = strcspn(next, "\n");
+		bool found = false;
+
+		for (size_t i = 0; dataplane_degraded(dp, i); i++)
+			found |= !strncmp(dataplane_degraded(dp, i), next, len);
+		if (!found)
+			fail_msg("not degraded, against what is expected: %.*s", (int)len, next);
+		n++;
+		next += len + (next[len] == '\n');
+	}
+	if (dataplane_degraded(dp, n))
+		fail_msg("more is degraded than the %zu texts expected", n);
+}
+
 struct dataplane *rig_open(void)
 {
 	struct dataplane_options o = { .pin_dir = pins_path, .cgroup = cgroup_path };
@@ -182,7 +208,7 @@ struct dataplane *rig_open(void)
 
 	log_set_level(LOG_LEVEL_WARNING);
 	assert_int_equal(dataplane_open(&o, &dp), 0);
-	assert_null(dataplane_degraded(dp, 0));
+	check_degraded(dp);
 	return dp;
 }
 
@@ -238,6 +264,32 @@ struct sg_stats rig_stats(struct dataplane *dp)
 
 	assert_int_equal(dataplane_stats(dp, RIG_SERVER, &st), 0);
 	return st;
+}
+
+/* Where BPF cannot, it is done by netlink: see user/daemon/kill.c. */
+size_t rig_kill(struct dataplane *dp)
+{
+	struct dataplane_victims victims = { 0 };
+	int r = dataplane_kill_here(dp, RIG_SERVER, &victims);
+	size_t n = 0;
+
+	if (r == -ENOTSUP) {
+		assert_int_equal(dataplane_find(dp, RIG_SERVER, &victims), 0);
+		for (size_t i = 0; i < victims.n; i++) {
+			if (victims.v[i].verdict != SG_VICTIM_KILL)
+				continue;
+			victims.v[i].error = sockdiag_destroy(&victims.v[i]);
+			n++;
+		}
+		assert_int_equal(dataplane_killed_add(dp, RIG_SERVER, (uint32_t)n), 0);
+	} else {
+		assert_int_equal(r, 0);
+		n = victims.n;
+	}
+	for (size_t i = 0; i < victims.n; i++)
+		assert_int_equal(victims.v[i].error, 0);
+	dataplane_victims_done(&victims);
+	return n;
 }
 
 /* --- events ------------------------------------------------------------------------------ */

@@ -41,6 +41,9 @@ void rig_endpoint(struct dataplane *dp, const char *addr, uint16_t port);
 struct sg_command rig_command(struct dataplane *dp, struct sg_command cmd);
 struct sg_stats rig_stats(struct dataplane *dp);
 
+/* Kills the connections to RIG_SERVER in this namespace; returns how many there were. */
+size_t rig_kill(struct dataplane *dp);
+
 struct rig_events {
 	struct sg_event e[RIG_EVENTS_MAX];
 	size_t n;

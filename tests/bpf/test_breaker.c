@@ -39,8 +39,11 @@ static void fresh(uint32_t consecutive, uint64_t open_ns)
 {
 	struct sg_policy policy = rig_policy();
 
-	talk_end(&talk);
+	talk_end(&talk); /* whatever a failed test left */
 	talk_end(&other);
+	other.name = TALK_V4;
+	other.port = talk.port;
+	rig_endpoint(dp, "127.0.0.1", talk.port);
 	policy.consecutive = consecutive;
 	rig_server(dp, &policy, open_ns);
 	dataplane_lease(dp, SG_FOREVER);
@@ -85,15 +88,6 @@ static void trip_by_command(void)
 
 	assert_int_equal(rig_command(dp, cmd).moved, 1);
 	rig_drain(dp);
-}
-
-static void kill_victims(size_t n)
-{
-	struct dataplane_victims victims;
-
-	assert_int_equal(dataplane_kill_here(dp, RIG_SERVER, &victims), 0);
-	assert_int_equal(victims.n, n);
-	dataplane_victims_done(&victims);
 }
 
 /* --- trips ------------------------------------------------------------------------ */
@@ -190,7 +184,7 @@ static void test_stops_requests_while_the_daemon_lives(void **state)
 	assert_true(events.e[0].netns != 0);
 	assert_int_equal(events.e[0].server, RIG_SERVER);
 	assert_int_equal(rig_stats(dp).denied, 1);
-	kill_victims(2); /* this one for its request, the other one is idle */
+	assert_int_equal(rig_kill(dp), 2); /* this one for its request, the other one is idle */
 	assert_int_equal(talk_error(talk.client), ECONNABORTED);
 	assert_int_equal(talk_error(other.client), ECONNABORTED);
 	assert_int_equal(rig_stats(dp).killed, 2);
@@ -215,7 +209,7 @@ static void test_lets_requests_pass_without_a_daemon(void **state)
 	assert_int_equal(talk_dial(&other), -ECONNREFUSED);
 	dataplane_lease(dp, SG_FOREVER);
 	ask_in_vain(&talk);
-	kill_victims(1);
+	assert_int_equal(rig_kill(dp), 1);
 }
 
 /* The connection whose answer tripped ends by itself, soon, with an error. */
@@ -260,14 +254,14 @@ static void test_busy_connections_end_after_their_turn(void **state)
 					 ? SG_VICTIM_BUSY
 					 : SG_VICTIM_KILL);
 	dataplane_victims_done(&victims);
-	kill_victims(1);
+	assert_int_equal(rig_kill(dp), 1);
 	assert_int_equal(talk_error(other.client), ECONNABORTED);
 	talk_ask(&talk, " more of the same request");
 	talk_say(&talk, OK); /* arrives whole */
 	assert_int_equal(count(SG_EV_OUTCOME, 2), 1);
 	assert_int_equal(count(SG_EV_KILL, 2), 1);
 	assert_int_equal(rig_stats(dp).stale, 1);
-	kill_victims(1);
+	assert_int_equal(rig_kill(dp), 1);
 	assert_int_equal(talk_error(talk.client), ECONNABORTED);
 }
 
@@ -299,7 +293,7 @@ static void test_observe_counts_only(void **state)
 	assert_int_equal(talk_dial(&other), 0);
 	assert_int_equal(rig_stats(dp).would_deny, 2);
 	assert_int_equal(rig_stats(dp).denied, 0);
-	kill_victims(0);
+	assert_int_equal(rig_kill(dp), 0);
 }
 
 /* --- quarantine ------------------------------------------------------------------------ */
@@ -319,7 +313,7 @@ static void test_quarantine_stops_everything(void **state)
 		assert_true(count(SG_EV_KILL, 1) >= 1);
 		assert_true(rig_stats(dp).dropped_packets >= 1);
 		assert_int_equal(talk_dial(&other), -ECONNREFUSED);
-		kill_victims(1);
+		assert_int_equal(rig_kill(dp), 1);
 		assert_int_equal(talk_error(talk.client), ECONNABORTED);
 		assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, 0), 0);
 		assert_int_equal(talk_dial(&other), 0); /* released */

@@ -93,6 +93,21 @@ static int run_raw(const void *data, size_t len)
 	return (int)run.retval;
 }
 
+/* --- counting for others ---------------------------------------------------------- */
+
+static void test_counts_kills(void **state)
+{
+	struct sg_command cmd = { .op = SG_CMD_KILLED, .flags = 3 };
+
+	(void)state;
+	fresh();
+	rig_command(dp, cmd);
+	rig_command(dp, cmd);
+	assert_int_equal(rig_stats(dp).killed, 6);
+	assert_int_equal(command(SG_CMD_READ, 0).flags, SG_SRV_USED);
+	expect_no_event();
+}
+
 /* --- what is refused -------------------------------------------------------------- */
 
 static void test_refuses_what_is_no_command(void **state)
@@ -437,6 +452,7 @@ static void test_two_trips_of_one_generation_are_one(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_counts_kills),
 		cmocka_unit_test(test_refuses_what_is_no_command),
 		cmocka_unit_test(test_refuses_unknown_operations),
 		cmocka_unit_test(test_refuses_bad_servers_and_states),

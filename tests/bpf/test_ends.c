@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -48,6 +49,7 @@ static int teardown(void **state)
 
 static void fresh(const struct sg_policy *policy)
 {
+	talk_end(&talk); /* whatever a failed test left */
 	rig_server(dp, policy, NS_PER_SEC);
 	events.n = 0;
 }
@@ -401,7 +403,7 @@ static void test_killed_agents(void **state)
 	talk_ask(&talk, POST);
 	pid = fork();
 	if (!pid)
-		for (;;)
+		for (prctl(PR_SET_PDEATHSIG, SIGKILL);;)
 			pause();
 	close(TAKE_FD(talk.client)); /* the child's now, alone */
 	usleep(5000);
@@ -413,18 +415,6 @@ static void test_killed_agents(void **state)
 }
 
 /* --- our own doing ------------------------------------------------------------------ */
-
-static size_t kill_server(void)
-{
-	struct dataplane_victims victims;
-	size_t n;
-
-	assert_int_equal(dataplane_kill_here(dp, RIG_SERVER, &victims), 0);
-	for (n = 0; n < victims.n; n++)
-		assert_int_equal(victims.v[n].error, 0);
-	dataplane_victims_done(&victims);
-	return n;
-}
 
 static void test_kills_are_local(void **state)
 {
@@ -438,9 +428,9 @@ static void test_kills_are_local(void **state)
 		assert_int_equal(talk_dial(&talk), 0);
 		if (busy)
 			talk_ask(&talk, POST);
-		assert_int_equal(kill_server(), 0); /* nothing denies it */
+		assert_int_equal(rig_kill(dp), 0); /* nothing denies it */
 		assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-		assert_int_equal(kill_server(), 1);
+		assert_int_equal(rig_kill(dp), 1);
 		assert_int_equal(talk_error(talk.client), ECONNABORTED);
 		assert_int_equal(talk_error(talk.server), ECONNRESET);
 		rig_wait(dp, &events, (size_t)busy);
@@ -453,7 +443,7 @@ static void test_kills_are_local(void **state)
 			assert_int_equal(events.e[0].outcome, killed.class);
 			assert_int_equal(events.e[0].cause, killed.cause);
 		}
-		assert_int_equal(kill_server(), 0);
+		assert_int_equal(rig_kill(dp), 0);
 		talk_end(&talk);
 	}
 }
@@ -499,7 +489,8 @@ static pid_t link_make(void)
 	assert_int_equal(pipe(gate), 0);
 	pid = fork();
 	if (!pid) {
-		bool ready = !unshare(CLONE_NEWNET) && write(gate[1], "", 1) == 1;
+		bool ready = !prctl(PR_SET_PDEATHSIG, SIGKILL) && !unshare(CLONE_NEWNET) &&
+			     write(gate[1], "", 1) == 1;
 
 		while (ready)
 			pause();
@@ -584,7 +575,7 @@ static void test_unreachable_and_unanswered(void **state)
 	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, 0), 0);
 	assert_int_equal(dial(DEAD_HOST, 10, &fd), EINPROGRESS);
 	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-	assert_int_equal(kill_server(), 1);
+	assert_int_equal(rig_kill(dp), 1);
 	close(fd);
 	rig_wait(dp, &events, 1);
 	assert_int_equal(events.n, 1);

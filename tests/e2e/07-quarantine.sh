@@ -45,6 +45,7 @@ expect_eq "$(pool_stat ended)" $MANY
 expect_eq "$(pool_stat left)" 0
 expect_within "$TOOK" 0 $LIMIT_MS "ms until the last socket died"
 expect_within $((AFTER - BEFORE)) 0 2000 "ms of the command"
+measured "quarantine with $MANY live connections: the last one died after $TOOK ms (limit 100)"
 
 t "the agents see ECONNABORTED, the server a reset"
 expect_eq "$(pool_stat ECONNABORTED)" $MANY

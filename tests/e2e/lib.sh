@@ -42,6 +42,7 @@ CONFIG=$TMP/switchgear.json
 LOG=$TMP/daemon.log
 DAEMON=              # pid while it runs
 DENY=EHOSTUNREACH    # differs from what a dead server gives
+SLOW=${E2E_SLOW:-1}  # how much longer things may take here: emulated processors
 PIDS=()              # of everything started in the background
 
 # --- subtests -------------------------------------------------------------------
@@ -133,6 +134,11 @@ expect_within() { # NUMBER LOW HIGH WHAT, both ends included, decimals allowed
 		fail "${4:-number}: $1, wanted $2 to $3"
 }
 
+# A figure for people, which `make bench` prints.
+measured() { # TEXT...
+	echo "# measured: $*"
+}
+
 # Exit status of a command; its output stays in $OUT for further assertions.
 expect_status() { # STATUS COMMAND...
 	local want=$1 got=0
@@ -164,7 +170,7 @@ now_ms() {
 
 # wait_for SECONDS COMMAND...: polls until the command succeeds.
 wait_for() {
-	local until=$(($(now_ms) + $1 * 1000))
+	local until=$(($(now_ms) + $1 * SLOW * 1000))
 
 	shift
 	until "$@" >/dev/null 2>&1; do
@@ -295,7 +301,7 @@ DAEMON_ARGS=(--config "$CONFIG" --cgroup "$CG" --pin-dir "$PINS" --socket "$SOCK
 # Runs the daemon in the foreground with the given options besides the usual
 # ones: for starts that must fail. A start that succeeds is killed after 5 s.
 try_daemon() {
-	timeout -k 2 "${TRY_SECONDS:-5}" "$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${TRY_NSRUN[@]}" \
+	timeout -k 2 $((${TRY_SECONDS:-5} * SLOW)) "$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${TRY_NSRUN[@]}" \
 		-- "$BUILD/switchgeard" "${DAEMON_ARGS[@]}" --metrics off "$@"
 }
 TRY_NSRUN=()
@@ -454,7 +460,7 @@ expect_error() { # ADDR:PORT ERRNO [OPTION...]
 # The call is refused by us: the configured errno, at once.
 expect_denied() { # ADDR:PORT [OPTION...]
 	expect_error "$1" "$DENY" "${@:2}"
-	expect_within "$MS" 0 "${DENY_MS:-100}" "ms until the refusal"
+	expect_within "$MS" 0 $((${DENY_MS:-100} * SLOW)) "ms until the refusal"
 }
 
 # The results of many calls, counted: `agent_counts ADDR:PORT [OPTION...]` prints

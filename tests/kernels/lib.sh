@@ -27,3 +27,14 @@ kernels() { # [ID...]
 		echo "$id $rest"
 	done <"$here/kernels.conf"
 }
+
+# What `expected` says of a kernel, without the first two columns.
+expected() { # ID KIND
+	local kernels kind text
+
+	while IFS='|' read -r kernels kind text; do
+		[[ " $kernels " == *" $1 "* || $kernels == '* ' ]] && [ "${kind// /}" = "$2" ] &&
+			echo "${text# }"
+	done < <(grep -v '^#' "$here/expected")
+	return 0
+}

@@ -19,12 +19,12 @@ struct here {
 	uint32_t server;
 	const struct dataplane_victims *found;
 	ino_t netns;
-	uint32_t killed; /* by netlink: those that BPF kills, BPF counts */
 };
 
 /* Without bpf_sock_destroy(): one by one, by their addresses. */
 static int kill_by_netlink(struct here *h)
 {
+	uint32_t killed = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < h->found->n; i++) {
@@ -35,10 +35,12 @@ static int kill_by_netlink(struct here *h)
 			continue;
 		one = sockdiag_destroy(v);
 		if (!one)
-			h->killed++;
+			killed++;
 		else if (one != -ENOENT)
 			r = one;
 	}
+	if (killed)
+		(void)!dataplane_killed_add(h->app->dp, h->server, killed);
 	return r;
 }
 
@@ -54,8 +56,7 @@ static int kill_here(void *data)
 }
 
 /* Enters each namespace that holds a victim once. */
-static int kill_found(struct app *app, uint32_t server, const struct dataplane_victims *found,
-		      uint32_t *ret_killed)
+static int kill_found(struct app *app, uint32_t server, const struct dataplane_victims *found)
 {
 	int r = 0;
 
@@ -81,7 +82,6 @@ static int kill_found(struct app *app, uint32_t server, const struct dataplane_v
 				"cannot kill connections in the network namespace with inode "
 				"%u; their packets are dropped",
 				found->v[i].netns);
-		*ret_killed += h.killed;
 	}
 	return r;
 }
@@ -98,7 +98,7 @@ static void count_found(const struct dataplane_victims *found, struct app_kill *
 	}
 }
 
-/* Kills counted by BPF so far. */
+/* Kills counted so far. */
 static uint64_t killed_so_far(struct app *app, uint32_t server)
 {
 	struct sg_stats stats;
@@ -121,13 +121,13 @@ int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret)
 			break;
 		count_found(&found, &total);
 		if (total.survivors && total.survivors < before)
-			(void)!kill_found(app, server, &found, &total.killed);
+			(void)!kill_found(app, server, &found);
 		else
 			pass = PASSES_MAX; /* nobody left, or nobody dies any more */
 		before = total.survivors;
 		dataplane_victims_done(&found);
 	}
-	total.killed += (uint32_t)(killed_so_far(app, server) - killed_before);
+	total.killed = (uint32_t)(killed_so_far(app, server) - killed_before);
 	*ret = total;
 	return r;
 }

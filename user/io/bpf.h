@@ -115,6 +115,9 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 /* Frees the id: endpoints, quarantine, counters, breaker. */
 int dataplane_server_forget(struct dataplane *dp, uint32_t id) MUST_CHECK;
 
+/* Counts n connections that were killed without BPF, see dataplane_kill_here(). */
+int dataplane_killed_add(struct dataplane *dp, uint32_t id, uint32_t n) MUST_CHECK;
+
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns) MUST_CHECK;
 int dataplane_quarantine_get(struct dataplane *dp, uint32_t id, uint64_t *ret_until) MUST_CHECK;
 

@@ -201,6 +201,13 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 	return dataplane_command(dp, &cmd);
 }
 
+int dataplane_killed_add(struct dataplane *dp, uint32_t id, uint32_t n)
+{
+	struct sg_command cmd = { .op = SG_CMD_KILLED, .server = id, .flags = n };
+
+	return dataplane_command(dp, &cmd);
+}
+
 int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 {
 	struct sg_command cmd = { .op = SG_CMD_FORGET, .server = id };

@@ -274,6 +274,8 @@ static void test_status_lines_mutated(void **state)
 			if (h.bits & SG_HTTP_BAD)
 				continue;
 			assert_int_equal(h.bits, SG_HTTP_END);
+			if (at == 12)
+				assert_non_null(memchr(" \t\r\n", byte, 4));
 			if (at >= 9 && at < 12)
 				assert_true(byte >= '0' && byte <= '9');
 			else
