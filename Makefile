@@ -365,7 +365,6 @@ vmlinux: ## Make the reduced kernel type header again from this kernel's BTF
 MAN1 = $(wildcard man/*.1)
 MAN5 = $(wildcard man/*.5)
 MAN8 = $(wildcard man/*.8)
-UNIT = $(wildcard dist/switchgeard.service)
 COMPLETION = $(PREFIX)/share/bash-completion/completions/switchgear
 EXAMPLE = $(PREFIX)/share/doc/switchgear/switchgear.json
 install: all ## Install under $(DESTDIR)$(PREFIX)
@@ -373,15 +372,15 @@ install: all ## Install under $(DESTDIR)$(PREFIX)
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear '$(DESTDIR)$(PREFIX)/bin/switchgear'
 	$(Q)$(foreach s,1 5 8,$(foreach m,$(MAN$(s)),$(INSTALL) -D -m 0644 $(m) \
 		'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))' &&)) :
-	$(Q)$(if $(UNIT),mkdir -p '$(DESTDIR)$(UNITDIR)' && sed 's|@PREFIX@|$(PREFIX)|g' $(UNIT) \
-		>'$(DESTDIR)$(UNITDIR)/switchgeard.service',:)
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|g' dist/switchgeard.service >$(B)/switchgeard.service
+	$(Q)$(INSTALL) -D -m 0644 $(B)/switchgeard.service '$(DESTDIR)$(UNITDIR)/switchgeard.service'
 	$(Q)$(INSTALL) -D -m 0644 dist/switchgear.bash '$(DESTDIR)$(COMPLETION)'
 	$(Q)$(INSTALL) -D -m 0644 dist/switchgear.json '$(DESTDIR)$(EXAMPLE)'
 
 uninstall: ## Remove what install put there
 	$(Q)rm -f '$(DESTDIR)$(PREFIX)/sbin/switchgeard' '$(DESTDIR)$(PREFIX)/bin/switchgear' \
-		'$(DESTDIR)$(UNITDIR)/switchgeard.service' '$(DESTDIR)$(COMPLETION)' '$(DESTDIR)$(EXAMPLE)' $(foreach s,1 5 8,$(foreach m,$(MAN$(s)), \
-		'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))'))
+		'$(DESTDIR)$(UNITDIR)/switchgeard.service' '$(DESTDIR)$(COMPLETION)' '$(DESTDIR)$(EXAMPLE)' \
+		$(foreach s,1 5 8,$(foreach m,$(MAN$(s)),'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))'))
 
 clean: ## Remove build/
 	$(Q)rm -rf $(B) compile_commands.json

@@ -112,17 +112,18 @@ expect_answer "[::1]:3003" 200
 peer_start both "[::]:3004"
 expect_answer 127.0.0.1:3004 200
 
-t "an ordinary user in namespaces of his own"
+publish "$TOOLS/peer" "$TOOLS/agent"
 out=$("$TOOLS/nsrun" --cgroup "$CG" --user --addr 10.9.9.9 --addr fd09::9 -- bash -c '
 	cat /proc/self/uid_map
 	"$0/peer" --listen 10.9.9.9:3001 --seconds 5 >/dev/null &
 	sleep 0.3
 	"$0/agent" --connect 10.9.9.9:3001
 	"$0/agent" --connect "[fd09::9]:3001"
-	kill $!' "$TOOLS" 2>&1)
+	kill $!' "$PUBLIC" 2>&1)
 if [ $? -eq 77 ] || [[ $out == *"user namespaces"* ]]; then
 	t_skip "an ordinary user in namespaces of his own" "$out"
 else
+	t "an ordinary user in namespaces of his own"
 	expect_match "$out" "*0 ?????*1*1 ok - 200 *1 error ECONNREFUSED*"
 fi
 

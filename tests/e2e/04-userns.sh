@@ -11,15 +11,13 @@ config '"here": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREAC
 join_remote
 peer_start here 127.0.0.1:3001
 PEER_NS=$NS_REMOTE peer_start far "[::]:3004"
-chmod 755 "$TMP"
-mkdir -p "$TMP/tools"
-cp "$TOOLS/peer" "$TOOLS/agent" "$TMP/tools/"
+publish "$TOOLS/peer" "$TOOLS/agent"
 
 # Runs a script as nobody, in namespaces of his own where he owns the servers'
-# addresses; $0 is the directory of the tools.
+# addresses; $0 is PUBLIC.
 as_user() {
 	"$TOOLS/nsrun" --cgroup "$CG" --user --addr $REMOTE4 --addr $REMOTE6 -- \
-		bash -c "cd /tmp; $1" "$TMP/tools" 2>&1
+		bash -c "cd /tmp; $1" "$PUBLIC" 2>&1
 }
 
 out=$(as_user 'exit 0')

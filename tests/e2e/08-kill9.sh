@@ -7,9 +7,9 @@
 
 config '"good": { "url": "http://127.0.0.1:3001/mcp" },
 	"dead": { "url": "http://127.0.0.1:3002/mcp", "deny_errno": "EHOSTUNREACH",
-		  "breaker": { "open_seconds": 20 } },
+		  "breaker": { "open_seconds": '$((20 * SLOW))' } },
 	"short": { "url": "http://127.0.0.1:3003/mcp", "deny_errno": "EHOSTUNREACH",
-		   "breaker": { "open_seconds": 4 } },
+		   "breaker": { "open_seconds": '$((4 * SLOW))' } },
 	"held": { "url": "http://127.0.0.1:3004/mcp", "deny_errno": "EHOSTUNREACH" },
 	"forced": { "url": "http://127.0.0.1:3005/mcp", "deny_errno": "EHOSTUNREACH" }'
 peer_start good 127.0.0.1:3001
@@ -47,7 +47,7 @@ expect_eq "$(agent_counts 127.0.0.1:3002 --count 5)" \
 expect_ok sg quarantine held --reason "still there"
 expect_ok sg trip forced --for 1h
 expect_server dead state open
-expect_within "$(server dead breaker.open_remaining_s)" 17 20
+expect_within "$(server dead breaker.open_remaining_s)" $((17 * SLOW)) $((20 * SLOW))
 
 t "dead: every verdict holds"
 snapshot
@@ -81,7 +81,7 @@ expect_within "$(counter good responses.2xx)" "$(before good counters.responses.
 t "the next daemon continues with the same verdicts and the remaining time"
 expect_server dead state open
 expect_server dead breaker.generation "$(before dead breaker.generation)"
-expect_within "$(server dead breaker.open_remaining_s)" 10 \
+expect_within "$(server dead breaker.open_remaining_s)" $((10 * SLOW)) \
 	"$(before dead breaker.open_remaining_s)"
 expect_server held quarantine.reason "still there"
 expect_server held quarantine.since "$(before held quarantine.since)"
@@ -93,11 +93,11 @@ expect_denied 127.0.0.1:3004
 t "open since a trip without a daemon: half-open at the deadline, not later"
 kill9_daemon
 peer_ctl short answer ok
-while [ "$(now_ms)" -lt $((tripped + 3800)) ]; do
+while [ "$(now_ms)" -lt $((tripped + 3800 * SLOW)) ]; do
 	expect_denied 127.0.0.1:3003
 	sleep 0.2
 done
-while [ "$(now_ms)" -lt $((tripped + 4100)) ]; do
+while [ "$(now_ms)" -lt $((tripped + 4100 * SLOW)) ]; do
 	sleep 0.05
 done
 expect_answer 127.0.0.1:3003 200

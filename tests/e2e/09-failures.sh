@@ -109,8 +109,8 @@ done
 
 t "an ordinary user: says that root is needed"
 TRY_NSRUN=(--uid 65534)
-chmod 755 "$TMP"
-start_fails CAP_BPF
+publish "$BUILD/switchgeard"
+BUILD=$PUBLIC start_fails CAP_BPF
 TRY_NSRUN=()
 
 t "an interface that does not exist: named, in the message or as degraded"
@@ -141,8 +141,8 @@ expect_denied 127.0.0.1:3001
 expect_ok sg release a
 stop_daemon
 
-t "a pin directory of an older layout: named, with the remedy, and left alone"
 if command -v bpftool >/dev/null; then
+	t "a pin directory of an older layout: named, with the remedy, and left alone"
 	rm -rf "$PINS"
 	mkdir -p "$PINS"
 	expect_ok bpftool map create "$PINS/srv_state" type array key 4 value 24 entries 16 \
@@ -151,7 +151,7 @@ if command -v bpftool >/dev/null; then
 	expect_eq "$(test -e "$PINS/srv_state"; echo $?)" 0 "the old pin"
 	rm -rf "$PINS"
 else
-	pass
+	t_skip "a pin directory of an older layout" "bpftool is not installed"
 fi
 
 t "full maps: refused with the limit's name, or visibly degraded"
@@ -178,7 +178,7 @@ t "after all of it a good start is a good start"
 config '"a": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH" }'
 start_daemon
 expect_answer 127.0.0.1:3001 200
-expect_eq "$(status health.degraded.#)" 0
+expect_degraded
 expect_eq "$(status health.selftest)" ok
 
 finish

@@ -5,14 +5,14 @@
 # that only the agents' calls can be probes.
 . "$(dirname "$0")/lib.sh"
 
-BREAKER=${BREAKER/\"open_seconds\":60/\"open_seconds\":2,\"abandon_seconds\":1}
+BREAKER=${BREAKER/\"open_seconds\":60/\"open_seconds\":$((2 * SLOW)),\"abandon_seconds\":$SLOW}
 config '"a": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH" },
 	"three": { "url": "http://127.0.0.1:3002/mcp", "deny_errno": "EHOSTUNREACH",
 		   "breaker": { "half_open_probes": 3 } },
 	"short": { "url": "http://127.0.0.1:3003/mcp", "deny_errno": "EHOSTUNREACH",
-		   "breaker": { "half_open_max_seconds": 2 } },
+		   "breaker": { "half_open_max_seconds": '$((2 * SLOW))' } },
 	"lease": { "url": "http://127.0.0.1:3004/mcp", "deny_errno": "EHOSTUNREACH",
-		   "breaker": { "probe_lease_seconds": 1 } }'
+		   "breaker": { "probe_lease_seconds": '$SLOW' } }'
 peer_start a 127.0.0.1:3001
 peer_start three 127.0.0.1:3002
 peer_start short 127.0.0.1:3003
@@ -29,9 +29,9 @@ open_it() {
 	expect_denied 127.0.0.1:${PORT_OF[$1]}
 }
 
-# Returns when that many ms have gone by since the trip.
+# Returns when that many ms have gone by since the trip; more where all is slower.
 at() {
-	while [ "$(now_ms)" -lt $((TRIPPED + $1)) ]; do
+	while [ "$(now_ms)" -lt $((TRIPPED + $1 * SLOW)) ]; do
 		sleep 0.02
 	done
 }
@@ -48,7 +48,7 @@ t "with a daemon: it heals within seconds, probed by agents or by the daemon"
 open_it a
 expect_server a state open
 peer_ctl a answer ok
-at 1800
+at 1500
 expect_denied 127.0.0.1:3001
 expect_soon 5 eval "agent --connect 127.0.0.1:3001 | grep -q ' ok - 200 '"
 expect_server_soon a state closed 5
@@ -63,7 +63,7 @@ expect_match "$("$TOOLS/jget" --lines <(echo "$out") reason event=transition | t
 t "with a daemon: a server that stays ill stays refused"
 open_it a
 at 3500
-sleep 2
+pause 2
 expect_match "$(server a state)" "@(open|half_open)"
 sg reset a >/dev/null
 kill9_daemon
@@ -73,7 +73,7 @@ t "before the deadline every connect is refused, at the deadline one probe gets 
 open_it a
 peer_ctl a answer hang
 peer_ctl a zero
-while [ "$(now_ms)" -lt $((TRIPPED + 1850)) ]; do
+while [ "$(now_ms)" -lt $((TRIPPED + 1850 * SLOW)) ]; do
 	expect_denied 127.0.0.1:3001
 	sleep 0.1
 done
@@ -99,7 +99,7 @@ expect_answer 127.0.0.1:3001 503
 TRIPPED=$(now_ms)
 peer_ctl a answer ok
 expect_denied 127.0.0.1:3001
-at 1800
+at 1500
 expect_denied 127.0.0.1:3001
 at 2050
 expect_answer 127.0.0.1:3001 200
@@ -176,7 +176,7 @@ peer_ctl short answer 404
 steps_start 127.0.0.1:3003
 expect_step ok - 404 call 1
 expect_step ok - 404 call 1
-sleep 2.2
+pause 2.2
 expect_match "$(agent --connect 127.0.0.1:3003 --concurrent 5)" "concurrent 5 http_404=5 *"
 steps_stop
 
@@ -185,7 +185,7 @@ half_open lease
 peer_ctl lease answer hang
 steps_start 127.0.0.1:3004
 expect_step ok - - start 1
-sleep 1.4
+pause 1.4
 start_daemon
 expect_server lease state open
 steps_stop

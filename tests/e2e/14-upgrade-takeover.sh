@@ -75,7 +75,7 @@ if command -v bpftool >/dev/null; then
 fi
 expect_eq "$(pinned)" "$pins" "pins"
 expect_match "$(status "health.xdp[interface=$DEV].mode")" "@(native|generic)"
-expect_eq "$(status health.degraded.#)" 0
+expect_degraded
 expect_eq "$(status health.selftest)" ok
 
 t "events are counted once, so that one program reports, not two"

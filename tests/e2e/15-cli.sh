@@ -6,11 +6,11 @@
 config '"search": { "url": "http://127.0.0.1:3001/mcp?token=geheim" },
 	"search-backup": { "url": "http://127.0.0.1:3002/mcp", "group": "g" },
 	"files": { "command": "npx", "args": ["-y", "server-filesystem", "/srv"] }'
-chmod 755 "$TMP"
+publish "$BUILD/switchgear"
 peer_start search 127.0.0.1:3001
 
 as_nobody() {
-	"$TOOLS/nsrun" --uid 65534 -- "$BUILD/switchgear" --socket "$SOCKET" "$@"
+	"$TOOLS/nsrun" --uid 65534 -- "$PUBLIC/switchgear" --socket "$SOCKET" "$@"
 }
 
 t "no daemon: exit status 3 and what to do"

@@ -13,6 +13,14 @@
 #define SUB "http"
 #define BACKLOG 128
 
+/* A directory that every local user may enter, whatever the umask is: looking is for all. */
+static int make_public(const char *dir)
+{
+	if (!mkdir(dir, 0755))
+		return chmod(dir, 0755) < 0 ? -errno : 0;
+	return errno == EEXIST ? 0 : -errno;
+}
+
 /* Creates every missing directory above path. */
 static int make_parents(const char *path)
 {
@@ -21,9 +29,12 @@ static int make_parents(const char *path)
 	if (!dir)
 		return -ENOMEM;
 	for (char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		int r;
+
 		*slash = '\0';
-		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-			return log_failure(-errno, SUB,
+		r = make_public(dir);
+		if (r)
+			return log_failure(r, SUB,
 					   "cannot make the directory %s for the socket %s: run as "
 					   "root, or choose another place with --socket",
 					   dir, path);
