@@ -12,7 +12,8 @@
 
 #define SG_PASS 1
 #define SG_DROP 0
-#define SG_SCAN 1024 /* bytes of an answer's header that are scanned in one segment */
+#define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
+#define SG_SCAN 1024              /* bytes of an answer's header that are scanned in one segment */
 
 struct sg_scratch {
 	__u8 data[SG_SCAN];
@@ -247,10 +248,10 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	more = f->turn && f->method != SG_METHOD_UNKNOWN &&
 	       sg_http_method(head) == SG_METHOD_UNKNOWN;
 	/* more of a request that began before; an early answer changes nothing. A new request
-	 * while a body is due means that the body ended in a way that was not seen. */
+	 * behind an empty line means that a chunked body ended with trailers. */
 	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
 	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN &&
-	     (more || f->method == SG_METHOD_UNKNOWN))) {
+	     (more || f->http.framing != SG_FRAMING_CHUNKED || (__u32)f->tail != SG_EMPTY_LINE))) {
 		if (!sg_turn_handshake(f))
 			goto pass;
 	}
