@@ -44,6 +44,7 @@ LOG=$TMP/daemon.log
 DAEMON=              # pid while it runs
 DENY=EHOSTUNREACH    # differs from what a dead server gives
 SLOW=${E2E_SLOW:-1}  # how much longer waiting may take here: emulated processors
+POLL=$([ "$SLOW" -eq 1 ] && echo 0.02 || echo 0.25) # asking takes time as well
 MS_SLOW=$((SLOW > 1 ? SLOW * 5 : 1)) # and single steps, which the tests measure
 PIDS=()              # of everything started in the background
 
@@ -196,7 +197,7 @@ wait_for() {
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(now_ms)" -lt "$until" ] || return 1
-		sleep 0.02
+		sleep $POLL
 	done
 }
 
