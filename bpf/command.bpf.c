@@ -20,12 +20,10 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 	switch (cmd->op) {
 	case SG_CMD_CONFIGURE:
 		srv->flags = cmd->flags;
+		srv->group = cmd->group;
 		srv->policy = cmd->policy;
 		b->may_trip = cmd->breaker.may_trip;
 		b->next_open_ns = cmd->breaker.next_open_ns;
-		break;
-	case SG_CMD_TRIP:
-		sg_breaker_trip(b, &srv->policy, now, cmd->generation, cmd->reason, &unused);
 		break;
 	case SG_CMD_ORDER:
 		sg_breaker_order(b, &srv->policy, cmd->state, now, cmd->until_ns, &unused);
@@ -38,11 +36,12 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		break;
 	case SG_CMD_FORGET:
 		srv->flags = 0;
+		srv->group = 0;
 		__builtin_memset(b, 0, sizeof(*b));
 		b->generation = generation + 1; /* connections of the old owner are strangers */
 		__builtin_memset(&srv->policy, 0, sizeof(srv->policy));
 		break;
-	default: /* SG_CMD_READ, SG_CMD_KILLED */
+	default: /* SG_CMD_READ, and what was done before */
 		break;
 	}
 }
@@ -55,6 +54,115 @@ static __always_inline void sg_count_killed(__u32 id, __u32 n)
 		__sync_fetch_and_add(&st->killed, n);
 }
 
+/* A flow to report by, of something whose own flow user space cannot reach. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sg_flow);
+} ended SEC(".maps");
+
+/* What the sweep left to user space, or what user space itself saw end. */
+static __always_inline void sg_end(const struct sg_scope *s, const struct sg_ended *e, __u64 now)
+{
+	struct sg_result r = { .now = now };
+	struct sg_flow *f;
+	__u32 zero = 0;
+
+	if (e->outcome >= SG_CLASS_COUNT) {
+		bpf_spin_lock(&s->server->lock);
+		sg_breaker_give_back(&s->server->breaker, e->generation, false);
+		bpf_spin_unlock(&s->server->lock);
+		return;
+	}
+	f = bpf_map_lookup_elem(&ended, &zero);
+	if (!f)
+		return;
+	f->flags = e->flags & SG_OUT_PROBE ? SG_FLOW_PROBE : 0;
+	f->cookie = e->cookie;
+	f->generation = e->generation;
+	f->http.number[SG_SLOT_STATUS] = e->status;
+	f->method = e->method;
+	sg_result_is(&r, e->outcome, e->cause);
+	r.flags = e->flags & SG_OUT_COMPLETE;
+	r.latency_ns = e->latency_ns;
+	r.first_ns = e->first_ns;
+	r.retry_after_ns = e->retry_after_ns;
+	if (r.outcome == SG_SUCCESS) {
+		sg_hist_add(s->id, SG_METRIC_FIRST_BYTE, r.first_ns);
+		sg_hist_add(s->id, SG_METRIC_ANSWER, r.latency_ns);
+	}
+	sg_report(s, f, &r);
+}
+
+/* The daemon's own probe: the first token, unless an agent was quicker. */
+static __always_inline void sg_own_probe(struct sg_server *srv, struct sg_command *cmd, __u64 now)
+{
+	__u8 admit;
+
+	bpf_spin_lock(&srv->lock);
+	admit = sg_breaker_admit(&srv->breaker, &srv->policy, now, 0, true);
+	bpf_spin_unlock(&srv->lock);
+	cmd->state = admit;
+}
+
+/* Limits of a group; takes places back that do not count any more. */
+static __always_inline int sg_group_command(struct sg_command *cmd)
+{
+	__u32 index = cmd->server;
+	struct sg_group *g = bpf_map_lookup_elem(&groups, &index);
+	__u32 open;
+
+	if (!g)
+		return SG_ENOENT;
+	bpf_spin_lock(&g->lock);
+	open = g->open;
+	g->open = open > cmd->flags ? open - cmd->flags : 0;
+	open = g->open;
+	g->limit = cmd->limit;
+	g->rest_ns = cmd->until_ns;
+	bpf_spin_unlock(&g->lock);
+	cmd->flags = open;
+	return 0;
+}
+
+/* A trip that user space decided: within the limits, unless nothing is enforced anyway. */
+static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_command *cmd,
+					    __u64 now)
+{
+	struct sg_trip trip = { .generation = cmd->generation, .reason = cmd->reason };
+	struct sg_breaker *b = &s->server->breaker;
+	struct sg_move mv = {};
+
+	cmd->effect = SG_EFFECT_STALE;
+	if (trip.generation != b->generation || (b->state != SG_CLOSED && b->state != SG_RAMP))
+		return;
+	cmd->effect = SG_EFFECT_OVERFLOW;
+	if (b->may_trip)
+		cmd->effect = sg_trip(s, &trip, now, &mv);
+	if (cmd->effect == SG_EFFECT_OVERFLOW)
+		SG_COUNT(s, overflow);
+	cmd->moved = cmd->effect == SG_EFFECT_MOVED;
+	if (cmd->moved)
+		sg_event_move(s->id, &mv, now);
+}
+
+/* Which group the server counts in changes with its configuration. */
+static __always_inline void sg_regroup(struct sg_server *srv, __u32 from, int place)
+{
+	__u32 to = srv->group;
+
+	if (from == to) {
+		if (place)
+			sg_group_move(to, place);
+		return;
+	}
+	if ((int)srv->placed - place)
+		sg_group_move(from, -1);
+	if (srv->placed)
+		sg_group_move(to, 1);
+}
+
 SEC("xdp")
 int sg_command(struct xdp_md *ctx)
 {
@@ -62,14 +170,18 @@ int sg_command(struct xdp_md *ctx)
 	struct sg_server *srv;
 	struct sg_scope s;
 	struct sg_move mv;
+	__u32 group;
 	__u64 now;
 	__u32 seq;
 	__u32 id;
+	int place;
 
 	if ((void *)(cmd + 1) > (void *)(long)ctx->data_end || cmd->magic != SG_COMMAND_MAGIC)
 		return SG_EINVAL;
 	if (cmd->op < SG_CMD_READ || cmd->op >= SG_CMD_COUNT)
 		return SG_EINVAL;
+	if (cmd->op == SG_CMD_GROUP)
+		return sg_group_command(cmd);
 	id = cmd->server;
 	srv = bpf_map_lookup_elem(&srv_state, &id);
 	if (!srv)
@@ -77,15 +189,27 @@ int sg_command(struct xdp_md *ctx)
 	if (cmd->op == SG_CMD_ORDER && cmd->state != SG_FORCED_OPEN &&
 	    cmd->state != SG_FORCED_CLOSED && cmd->state != SG_DISABLED && cmd->state != SG_SHADOW)
 		return SG_EINVAL;
+	if (cmd->op == SG_CMD_CONFIGURE && cmd->group >= SG_GROUPS_MAX)
+		return SG_EINVAL;
 	if (cmd->op == SG_CMD_KILLED)
 		sg_count_killed(id, cmd->flags);
 	s.server = srv;
-	s.stats = NULL;
+	s.stats = bpf_map_lookup_elem(&stats, &id);
 	s.id = id;
 	now = cmd->now_ns ? cmd->now_ns : bpf_ktime_get_boot_ns();
+	cmd->moved = 0;
 	if (srv->flags & SG_SRV_USED)
 		sg_bring_up(&s, now);
+	else if (cmd->op == SG_CMD_OUTCOME || cmd->op == SG_CMD_PROBE || cmd->op == SG_CMD_TRIP)
+		return SG_ENOENT;
+	if (cmd->op == SG_CMD_OUTCOME)
+		sg_end(&s, &cmd->ended, now);
+	else if (cmd->op == SG_CMD_PROBE)
+		sg_own_probe(srv, cmd, now);
+	else if (cmd->op == SG_CMD_TRIP)
+		sg_trip_command(&s, cmd, now);
 
+	group = srv->group;
 	bpf_spin_lock(&srv->lock);
 	seq = srv->breaker.last.seq;
 	sg_apply(srv, cmd, now);
@@ -93,11 +217,13 @@ int sg_command(struct xdp_md *ctx)
 	cmd->policy = srv->policy;
 	cmd->flags = srv->flags;
 	mv = srv->breaker.last;
+	place = sg_place(srv);
 	bpf_spin_unlock(&srv->lock);
-
-	cmd->moved = mv.seq != seq && cmd->op != SG_CMD_RESTORE && cmd->op != SG_CMD_FORGET;
-	if (cmd->moved)
-		sg_event_move(id, &mv, now);
+	sg_regroup(srv, group, place);
+	if (mv.seq == seq || cmd->op == SG_CMD_RESTORE || cmd->op == SG_CMD_FORGET)
+		return 0;
+	cmd->moved = 1;
+	sg_event_move(id, &mv, now);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef SWITCHGEAR_COMMON_BPF_H
 #define SWITCHGEAR_COMMON_BPF_H
 
+#include "group.bpf.h"
 #include "hist.h"
 #include "maps.bpf.h"
 #include "verdict.h"
@@ -200,6 +201,7 @@ static __always_inline void sg_bring_up(const struct sg_scope *s, __u64 now)
 	struct sg_move unused;
 	struct sg_move mv;
 	__u32 seq;
+	int place;
 	__u32 i;
 
 #pragma clang loop unroll(disable)
@@ -210,10 +212,29 @@ static __always_inline void sg_bring_up(const struct sg_scope *s, __u64 now)
 		seq = srv->breaker.last.seq;
 		sg_breaker_tick(&srv->breaker, &srv->policy, now, &unused);
 		mv = srv->breaker.last;
+		place = sg_place(srv);
 		bpf_spin_unlock(&srv->lock);
+		if (place)
+			sg_group_move(srv->group, place);
 		if (mv.seq != seq)
 			sg_event_move(s->id, &mv, now);
 	}
+}
+
+/*
+ * Is the first probe the daemon's own? For a moment after the deadline, while
+ * it lives; then agents' calls are the probes.
+ */
+static __always_inline bool sg_probe_reserved(const struct sg_server *srv, __u64 now)
+{
+	const struct sg_breaker *b = &srv->breaker;
+	struct sg_cfg *c;
+
+	if (!(srv->flags & SG_SRV_PROBED) || b->state != SG_HALF_OPEN ||
+	    now >= b->since_ns + SG_OWN_PROBE_NS || b->deadline_ns)
+		return false;
+	c = sg_config();
+	return c && sg_daemon_alive(c, now);
 }
 
 /*
@@ -232,6 +253,7 @@ static __always_inline void sg_admit(const struct sg_scope *s, __u64 now, __u32 
 		return;
 	}
 	sg_bring_up(s, now);
+	may_probe &= !sg_probe_reserved(srv, now);
 	bpf_spin_lock(&srv->lock);
 	a->admit = sg_breaker_admit(&srv->breaker, &srv->policy, now, hash, may_probe);
 	a->generation = srv->breaker.generation;
@@ -266,37 +288,84 @@ static __always_inline bool sg_flow_silent(const struct sg_flow *f)
 	return f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT);
 }
 
+/* Did the sweep mark what this flow is at? Then it is the one that reports it. */
+static __always_inline bool sg_flow_marked(const struct sg_flow *f)
+{
+	return sg_rodata.two_pass && f->mark.serial && f->mark.serial == f->serial;
+}
+
+/* Takes off the probe that went with a mark: the sweep, without a lock, could not. */
+static __always_inline void sg_flow_settle(struct sg_flow *f)
+{
+	if (sg_flow_marked(f) && f->flags & SG_FLOW_PROBE)
+		sg_flags(f, SG_FLOW_PROBE, 0);
+}
+
 /* Gives back the probe that a flow holds without having decided it. */
 static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flow *f, bool complete)
 {
-	if (!(f->flags & SG_FLOW_PROBE) || !(sg_flags(f, SG_FLOW_PROBE, 0) & SG_FLOW_PROBE))
+	__u32 generation;
+	__u32 was;
+
+	sg_flow_settle(f);
+	if (!(f->flags & SG_FLOW_PROBE))
 		return;
+	bpf_spin_lock(&f->lock);
+	was = f->flags;
+	f->flags = was & ~SG_FLOW_PROBE;
+	generation = f->generation;
 	f->lease_ns = 0;
+	bpf_spin_unlock(&f->lock);
+	if (!(was & SG_FLOW_PROBE))
+		return;
 	bpf_spin_lock(&s->server->lock);
-	sg_breaker_give_back(&s->server->breaker, f->generation, complete);
+	sg_breaker_give_back(&s->server->breaker, generation, complete);
 	bpf_spin_unlock(&s->server->lock);
+}
+
+/* The flow goes on in this generation, with or without a probe of it. */
+static __always_inline void sg_flow_stamp(struct sg_flow *f, const struct sg_admission *a)
+{
+	__u32 probe = a->admit == SG_ALLOW_PROBE ? SG_FLOW_PROBE : 0;
+
+	bpf_spin_lock(&f->lock);
+	f->generation = a->generation;
+	f->flags = (f->flags & ~SG_FLOW_PROBE) | probe;
+	bpf_spin_unlock(&f->lock);
 }
 
 /* --- outcomes ------------------------------------------------------------------ */
 
+/* How a connect or a turn ended. */
 struct sg_result {
 	__u64 now;
 	__u64 latency_ns;
 	__u64 first_ns; /* from the request to the first byte, 0 if none came */
 	__u64 retry_after_ns;
+	__u32 generation; /* filled in by sg_claim() */
+	__u8 outcome;     /* enum sg_class */
+	__u8 cause;       /* enum sg_cause */
+	__u8 flags;       /* SG_OUT_* */
 };
 
-static __always_inline void sg_count_outcome(const struct sg_scope *s, const struct sg_flow *f)
+static __always_inline void sg_result_is(struct sg_result *r, __u8 outcome, __u8 cause)
 {
-	if (f->outcome == SG_SUCCESS)
+	r->outcome = outcome;
+	r->cause = cause;
+	r->flags = 0;
+}
+
+static __always_inline void sg_count_outcome(const struct sg_scope *s, const struct sg_result *r)
+{
+	if (r->outcome == SG_SUCCESS)
 		SG_COUNT(s, success);
-	else if (f->outcome == SG_HARD)
+	else if (r->outcome == SG_HARD)
 		SG_COUNT(s, hard);
-	else if (f->outcome == SG_SOFT)
+	else if (r->outcome == SG_SOFT)
 		SG_COUNT(s, soft);
 	else
 		SG_COUNT(s, ignored);
-	switch (f->cause) {
+	switch (r->cause) {
 	case SG_CAUSE_REFUSED:
 		SG_COUNT(s, refused);
 		break;
@@ -325,63 +394,137 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, const str
 }
 
 /*
- * Reports how the connect or the current turn of a tracked flow ended, which
- * f->outcome, f->cause and f->result_flags tell: counters, the breaker's
- * transition, events. Trips here, at the failing event. Nothing is learnt from
- * untrusted or exempt flows, and nothing twice. Returns true if this opened
- * the breaker.
+ * Takes the outcome of what the flow is at, and its probe, which then are the
+ * caller's alone; returns the flags before: SG_FLOW_COUNTED in them, and others
+ * were quicker. What is reported goes through the flow, so that the verifier
+ * knows nothing of its values, but inside the lock: it is what this caller put.
+ */
+static __always_inline __u32 sg_claim(struct sg_flow *f, struct sg_result *r)
+{
+	__u32 was;
+
+	bpf_spin_lock(&f->lock);
+	was = f->flags;
+	f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
+	f->lease_ns = 0;
+	f->outcome = r->outcome;
+	f->cause = r->cause;
+	f->result_flags = r->flags;
+	r->outcome = *(volatile __u8 *)&f->outcome;
+	r->cause = *(volatile __u8 *)&f->cause;
+	r->flags = *(volatile __u8 *)&f->result_flags;
+	r->generation = f->generation;
+	bpf_spin_unlock(&f->lock);
+	return was;
+}
+
+struct sg_trip {
+	__u32 generation; /* only if it is still this one */
+	__u8 reason;      /* enum sg_reason */
+};
+
+/*
+ * Opens a breaker for its performance, within the limits of its group: returns
+ * enum sg_effect, SG_EFFECT_OVERFLOW if there was no place. *mv is the latest
+ * transition in any case.
+ */
+static __always_inline __u8 sg_trip(const struct sg_scope *s, const struct sg_trip *trip, __u64 now,
+				    struct sg_move *mv)
+{
+	struct sg_server *srv = s->server;
+	struct sg_move unused;
+	__u32 seq;
+	int place;
+
+	if (!sg_group_reserve(srv->group, now))
+		return SG_EFFECT_OVERFLOW;
+	bpf_spin_lock(&srv->lock);
+	seq = srv->breaker.last.seq;
+	sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason, &unused);
+	*mv = srv->breaker.last;
+	place = sg_place(srv);
+	bpf_spin_unlock(&srv->lock);
+	if (place <= 0)
+		sg_group_give_back(srv->group, now);
+	return mv->seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_STALE;
+}
+
+/*
+ * Reports how the connect or the current turn of a tracked flow ended, which *r
+ * tells: counters, the breaker's transition, events. Trips here, at the failing
+ * event. Nothing is learnt from untrusted or exempt flows, and nothing twice.
+ * Returns true if this opened the breaker.
  */
 static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,
-				      const struct sg_result *r)
+				      struct sg_result *r)
 {
 	struct sg_server *srv = s->server;
 	struct sg_move unused;
 	struct sg_move mv;
 	struct sg_event *e;
 	__u32 streak;
+	__u8 may_trip;
 	__u32 seq;
 	__u32 was;
+	int place;
 
-	was = sg_flags(f, SG_FLOW_PROBE, SG_FLOW_COUNTED);
-	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
+	if (sg_flow_marked(f)) {
+		f->left = f->serial;
 		return false;
-	f->lease_ns = 0;
+	}
 	if (sg_quarantined(sg_quarantine_until(s->id), r->now)) {
 		/* what ends now, ends by our hand or as a consequence of it */
-		f->outcome = SG_LOCAL;
-		f->cause = SG_CAUSE_KILLED;
+		r->outcome = SG_LOCAL;
+		r->cause = SG_CAUSE_KILLED;
 	}
+	was = sg_claim(f, r);
+	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
+		return false;
 	if (was & SG_FLOW_PROBE)
-		f->result_flags |= SG_OUT_PROBE;
-	if (r->latency_ns > srv->policy.slow_ns && f->outcome <= SG_SOFT)
-		f->result_flags |= SG_OUT_SLOW;
+		r->flags |= SG_OUT_PROBE;
+	if (r->latency_ns > srv->policy.slow_ns && r->outcome <= SG_SOFT)
+		r->flags |= SG_OUT_SLOW;
 	sg_bring_up(s, r->now);
 
 	bpf_spin_lock(&srv->lock);
 	seq = srv->breaker.last.seq;
-	f->effect = sg_breaker_outcome(&srv->breaker, &srv->policy, r->now, f->generation,
-				       f->outcome, f->result_flags, r->retry_after_ns, &unused);
+	may_trip = srv->breaker.may_trip;
+	srv->breaker.may_trip = srv->breaker.shadow; /* else only with a place: see below */
+	f->effect = sg_breaker_outcome(&srv->breaker, &srv->policy, r->now, r->generation,
+				       r->outcome, r->flags, r->retry_after_ns, &unused);
+	srv->breaker.may_trip = may_trip;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
+	place = sg_place(srv);
 	bpf_spin_unlock(&srv->lock);
+	if (place)
+		sg_group_move(srv->group, place);
+	if (f->effect == SG_EFFECT_OVERFLOW && may_trip) {
+		struct sg_trip trip = { .generation = r->generation,
+					.reason = SG_REASON_CONSECUTIVE };
 
-	sg_count_outcome(s, f);
+		f->effect = sg_trip(s, &trip, r->now, &mv);
+		if (f->effect == SG_EFFECT_MOVED)
+			streak = 0;
+	}
+
+	sg_count_outcome(s, r);
 	if (f->effect == SG_EFFECT_STALE)
 		SG_COUNT(s, stale);
 	if (f->effect == SG_EFFECT_OVERFLOW)
 		SG_COUNT(s, overflow);
 	e = sg_event_new(SG_EV_OUTCOME, s->id, r->now);
 	if (e) {
-		e->generation = f->generation;
+		e->generation = r->generation;
 		e->cookie = f->cookie;
 		e->latency_ns = r->latency_ns;
 		e->first_ns = r->first_ns;
 		e->retry_after_ns = r->retry_after_ns;
 		e->streak = streak;
 		e->status = (__u16)f->http.number[SG_SLOT_STATUS];
-		e->outcome = f->outcome;
-		e->cause = f->cause;
-		e->flags = f->result_flags;
+		e->outcome = r->outcome;
+		e->cause = r->cause;
+		e->flags = r->flags;
 		e->method = f->method;
 		e->effect = f->effect;
 		bpf_ringbuf_submit(e, 0);

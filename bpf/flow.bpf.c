@@ -13,12 +13,12 @@
 #define SG_PASS 1
 #define SG_DROP 0
 #define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
-#define SG_SCAN 1024              /* bytes of an answer's header that are scanned in one segment */
+#define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */
+#define SG_HEADS 8 /* and how many times in one segment: interim answers, long headers */
 
 struct sg_scratch {
 	__u8 data[SG_SCAN];
 	__u64 len;
-	__u64 interims; /* answers of 1xx that the scan passed */
 };
 
 struct {
@@ -106,7 +106,11 @@ __noinline int sg_flow_complete(struct __sk_buff *skb, __u64 now, __u64 end)
 	return 0;
 }
 
-/* Scans header bytes at `payload`, past interim answers; returns how many of `len` it took. */
+/*
+ * Scans header bytes at `payload` up to the end of one answer's header; returns how many
+ * of `len` it took. An interim answer is counted and forgotten: what follows it is next.
+ * The loop leaves at the first end it meets: each branch in it counts a thousandfold.
+ */
 __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 {
 	__u32 zero = 0;
@@ -129,22 +133,19 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 	part = ((part - 1) & (SG_SCAN - 1)) + 1;
 	if (bpf_skb_load_bytes(skb, payload, buf->data, part))
 		return 0;
-	buf->interims = 0;
 	for (i = 0; i < SG_SCAN; i++) {
 		if (i >= part)
 			break;
 		sg_http_byte(&f->http, table, buf->data[i]);
-		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)))
-			continue;
-		if (!sg_http_interim(&f->http)) {
+		if (f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) {
 			i++;
 			break;
 		}
-		buf->interims++; /* in a register it would be one more state at each byte */
+	}
+	if (sg_http_interim(&f->http)) {
+		SG_COUNT(&s, r1xx);
 		sg_http_reset(&f->http);
 	}
-	if (s.stats)
-		__sync_fetch_and_add(&s.stats->r1xx, buf->interims);
 	return (int)i;
 }
 
@@ -172,6 +173,7 @@ static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_fl
 {
 	sg_flags(f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED, 0);
 	f->turn++;
+	f->serial++;
 	f->request_ns = now;
 	f->first_ns = 0;
 	f->last_ns = 0;
@@ -196,6 +198,7 @@ static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, str
 	struct sg_breaker *b = &s->server->breaker;
 	struct sg_admission a;
 
+	sg_flow_settle(f);
 	if (f->generation == b->generation &&
 	    (b->state == SG_CLOSED || b->state == SG_RAMP || f->flags & SG_FLOW_PROBE))
 		return SG_ALLOW;
@@ -203,8 +206,7 @@ static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, str
 		 &a);
 	if (a.admit == SG_DENY)
 		return a.admit;
-	f->generation = a.generation;
-	sg_flags(f, SG_FLOW_PROBE, a.admit == SG_ALLOW_PROBE ? SG_FLOW_PROBE : 0);
+	sg_flow_stamp(f, &a);
 	return a.admit;
 }
 
@@ -448,6 +450,7 @@ static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
 				    const struct sg_segment *seg)
 {
 	__u64 last;
+	__u32 len;
 	__u8 byte;
 	__u32 i;
 
@@ -456,8 +459,10 @@ static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
 			f->tail = bpf_be64_to_cpu(last);
 		return;
 	}
+	len = seg->len;
+	asm volatile("" : "+r"(len)); /* or the bound of the loop is dropped as implied */
 	for (i = 0; i < 7; i++) {
-		if (i >= seg->len || bpf_skb_load_bytes(skb, seg->payload + i, &byte, 1))
+		if (i >= len || bpf_skb_load_bytes(skb, seg->payload + i, &byte, 1))
 			break;
 		f->tail = f->tail << 8 | byte;
 	}
@@ -502,6 +507,22 @@ static __always_inline bool sg_body_done(struct sg_flow *f, __u32 body)
 	return sg_body_take(f, body);
 }
 
+/* Scans the header, past interim answers in front of it; returns how many bytes that took. */
+static __always_inline __u32 sg_head(struct __sk_buff *skb, const struct sg_flow *f,
+				     const struct sg_segment *seg)
+{
+	__u32 taken = 0;
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_HEADS; i++) {
+		taken += (__u32)sg_flow_scan(skb, seg->payload + taken, seg->len - taken);
+		if (taken >= seg->len || f->http.bits & (SG_HTTP_END | SG_HTTP_BAD))
+			break;
+	}
+	return taken;
+}
+
 static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_scope *s,
 				      struct sg_flow *f, const struct sg_segment *seg, __u32 gap,
 				      __u64 now)
@@ -522,7 +543,7 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 	if (gap)
 		sg_skip(f, gap);
 	if (f->phase == SG_PHASE_HEAD) {
-		__u32 taken = (__u32)sg_flow_scan(skb, seg->payload, seg->len);
+		__u32 taken = sg_head(skb, f, seg);
 
 		/* a header longer than what is scanned: what was read must do */
 		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
@@ -555,37 +576,6 @@ int sg_ingress(struct __sk_buff *skb)
 		return SG_PASS;
 	sg_answer(skb, &s, f, &seg, gap, bpf_ktime_get_boot_ns());
 	return SG_PASS;
-}
-
-/* --- the end of a tripped connection without a daemon ------------------------- */
-
-#define SG_SOL_TCP 6
-#define SG_TCP_USER_TIMEOUT 18
-#define SG_USER_TIMEOUT_MS 100 /* the kernel looks at it after 0.2, 0.6, 1.4 s */
-
-/*
- * RTT samples of tracked sockets: the one that comes with the answer that
- * tripped finds the flow armed, and lets the socket end by itself when its next
- * request is not acknowledged. That is all a kernel can do alone.
- */
-SEC("sockops")
-int sg_sockops(struct bpf_sock_ops *ops)
-{
-	int timeout = SG_USER_TIMEOUT_MS;
-	struct bpf_sock *sk = ops->sk;
-	struct sg_flow *f;
-
-	if (!sk || (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_RTT_CB))
-		return 1;
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (!f)
-		return 1;
-	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		bpf_sock_ops_cb_flags_set(ops,
-					  ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
-	else if (f->flags & SG_FLOW_ARMED)
-		bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
-	return 1;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -12,28 +12,52 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SG_REJECT 0
 #define SG_PROCEED 1
 #define SG_SOCK_STREAM 1
+#define SG_ECONNREFUSED 111
+#define SG_ERRNO_MAX 4095
 
-/* Refuses with the server's errno, or with EPERM where the kernel offers no choice. */
-static __always_inline int sg_refuse(const struct sg_server *srv)
+/*
+ * Refuses with the server's errno. Where the kernel offers no choice that is
+ * EPERM, but for ECONNREFUSED of a stream: sent to a port of the loopback at
+ * which nobody can listen, a connect gets it from TCP itself. A socket that is
+ * bound to an interface would not get there and hang.
+ */
+static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_server *srv,
+				     bool v6)
 {
-	if (sg_rodata.has_retval)
-		bpf_set_retval(-(int)srv->policy.deny_errno);
-	return SG_REJECT;
+	if (sg_rodata.has_retval) {
+		/* the verifier wants to see that it is an errno, since 7.2 */
+		bpf_set_retval(-(int)(srv->policy.deny_errno & SG_ERRNO_MAX));
+		return SG_REJECT;
+	}
+	if (ctx->type != SG_SOCK_STREAM || srv->policy.deny_errno != SG_ECONNREFUSED || !ctx->sk ||
+	    ctx->sk->bound_dev_if)
+		return SG_REJECT;
+	ctx->user_port = 0;
+	if (!v6) {
+		ctx->user_ip4 = bpf_htonl(0x7f000001);
+		return SG_PROCEED;
+	}
+	if (ctx->user_ip6[2] == bpf_htonl(0xffff)) { /* v4-mapped stays so */
+		ctx->user_ip6[3] = bpf_htonl(0x7f000001);
+		return SG_PROCEED;
+	}
+	ctx->user_ip6[0] = 0;
+	ctx->user_ip6[1] = 0;
+	ctx->user_ip6[2] = 0;
+	ctx->user_ip6[3] = bpf_htonl(1);
+	return SG_PROCEED;
 }
 
-/* Marks the flow untrusted unless its namespace belongs to the initial user namespace. */
-static __always_inline void sg_flow_origin(struct sg_flow *f, struct bpf_sock_addr *ctx)
+/* SG_FLOW_UNTRUSTED unless the socket's namespace belongs to the initial user namespace. */
+static __always_inline __u32 sg_flow_origin(struct sg_flow *f, struct bpf_sock_addr *ctx)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(ctx->sk);
 	struct sock *sk = (struct sock *)tp;
 
-	if (!tp) {
-		f->flags |= SG_FLOW_UNTRUSTED;
-		return;
-	}
+	if (!tp)
+		return SG_FLOW_UNTRUSTED;
 	f->netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (sk->__sk_common.skc_net.net->user_ns->level)
-		f->flags |= SG_FLOW_UNTRUSTED;
+	return sk->__sk_common.skc_net.net->user_ns->level ? SG_FLOW_UNTRUSTED : 0;
 }
 
 /* The socket turns elsewhere: a probe that it took and never used goes back. */
@@ -49,32 +73,34 @@ static __always_inline void sg_flow_leave(struct sg_flow *f)
 static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
 {
 	struct sg_flow *f = bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	__u32 kept;
+	__u32 flags = SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
 
 	if (!f)
 		return NULL;
 	if (f->server != id)
 		sg_flow_leave(f);
-	kept = f->flags & SG_FLOW_PROBE;
-	f->server = id;
-	f->flags = kept;
+	sg_flow_settle(f);
+	if (ctx->protocol == SG_IPPROTO_TCP)
+		flags = sg_flow_origin(f, ctx);
+	/* whoever owns a namespace may set any mark in it */
+	if (ctx->sk->mark == SG_MARK && !(flags & SG_FLOW_UNTRUSTED))
+		flags |= SG_FLOW_EXEMPT;
 	f->cookie = bpf_get_socket_cookie(ctx);
+	bpf_spin_lock(&f->lock);
+	f->server = id;
+	f->flags = (f->flags & SG_FLOW_PROBE) | flags;
 	f->connect_ns = now;
 	f->phase = SG_PHASE_IDLE;
 	f->turn = 0;
-	if (ctx->protocol == SG_IPPROTO_TCP)
-		sg_flow_origin(f, ctx);
-	else
-		f->flags |= SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
-	/* whoever owns a namespace may set any mark in it */
-	if (ctx->sk->mark == SG_MARK && !(f->flags & SG_FLOW_UNTRUSTED))
-		f->flags |= SG_FLOW_EXEMPT;
+	f->serial++;
+	bpf_spin_unlock(&f->lock);
 	return f;
 }
 
 /* A datagram, or a connect of which no record could be made: the verdict alone. */
-static __always_inline int sg_gate_plain(const struct sg_cfg *c, const struct sg_scope *s,
-					 bool quarantined, __u64 now)
+static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct sg_cfg *c,
+					 const struct sg_scope *s, bool quarantined, bool v6,
+					 __u64 now)
 {
 	struct sg_admission a;
 	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
@@ -83,7 +109,7 @@ static __always_inline int sg_gate_plain(const struct sg_cfg *c, const struct sg
 	switch (sg_verdict(quarantined, false, observe, a.admit)) {
 	case SG_VERDICT_REFUSE:
 		SG_COUNT(s, denied);
-		return sg_refuse(s->server);
+		return sg_refuse(ctx, s->server, v6);
 	case SG_VERDICT_WOULD_REFUSE:
 		SG_COUNT(s, would_deny);
 		return SG_PROCEED;
@@ -94,35 +120,30 @@ static __always_inline int sg_gate_plain(const struct sg_cfg *c, const struct sg
 
 /* A connect: the verdict, the probe, and the record that its outcome needs. */
 static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const struct sg_cfg *c,
-					   const struct sg_scope *s, bool quarantined, __u64 now)
+					   const struct sg_scope *s, bool quarantined, bool v6,
+					   __u64 now)
 {
 	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
-	bool held = false;
-	struct sg_admission a;
+	struct sg_admission a = { .admit = SG_ALLOW_PROBE };
 	struct sg_flow *f;
 
 	f = sg_flow_start(ctx, s->id, now);
 	if (!f)
-		return sg_gate_plain(c, s, quarantined, now);
-	held = f->flags & SG_FLOW_PROBE && f->generation == s->server->breaker.generation;
-	if (held)
-		a = (struct sg_admission){ .generation = f->generation, .admit = SG_ALLOW_PROBE };
-	else
+		return sg_gate_plain(ctx, c, s, quarantined, v6, now);
+	if (!(f->flags & SG_FLOW_PROBE) || f->generation != s->server->breaker.generation) {
 		sg_admit(s, now, sg_hash(f->cookie),
 			 !quarantined && !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
-	f->generation = a.generation;
-	f->flags &= ~SG_FLOW_PROBE;
-	if (a.admit == SG_ALLOW_PROBE)
-		f->flags |= SG_FLOW_PROBE;
+		sg_flow_stamp(f, &a);
+	} /* else a second try of a connect that took a probe before */
 	switch (sg_verdict(quarantined, f->flags & SG_FLOW_EXEMPT, observe, a.admit)) {
 	case SG_VERDICT_REFUSE:
 		SG_COUNT(s, denied);
 		sg_give_back(s, f, false);
 		bpf_sk_storage_delete(&sk_ctx, ctx->sk);
-		return sg_refuse(s->server);
+		return sg_refuse(ctx, s->server, v6);
 	case SG_VERDICT_WOULD_REFUSE:
 		SG_COUNT(s, would_deny);
-		f->flags |= SG_FLOW_DENY_SEEN;
+		sg_flags(f, 0, SG_FLOW_DENY_SEEN);
 		break;
 	default:
 		break;
@@ -135,7 +156,8 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const stru
 	return SG_PROCEED;
 }
 
-static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, bool connect)
+static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, bool connect,
+				   bool v6)
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s;
@@ -164,8 +186,8 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 	now = bpf_ktime_get_boot_ns();
 	quarantined = sg_quarantined(sg_quarantine_until(s.id), now);
 	if (connect && ctx->sk)
-		return sg_gate_connect(ctx, c, &s, quarantined, now);
-	return sg_gate_plain(c, &s, quarantined, now);
+		return sg_gate_connect(ctx, c, &s, quarantined, v6, now);
+	return sg_gate_plain(ctx, c, &s, quarantined, v6, now);
 }
 
 /* The family of the address given does not tell the socket's (AF_UNSPEC, v4-mapped):
@@ -175,7 +197,7 @@ static __always_inline int sg_gate4(struct bpf_sock_addr *ctx, bool connect)
 	struct sg_ep ep = {};
 
 	sg_addr_v4(ep.addr, ctx->user_ip4);
-	return sg_gate(ctx, &ep, connect);
+	return sg_gate(ctx, &ep, connect, false);
 }
 
 static __always_inline int sg_gate6(struct bpf_sock_addr *ctx, bool connect)
@@ -183,7 +205,7 @@ static __always_inline int sg_gate6(struct bpf_sock_addr *ctx, bool connect)
 	struct sg_ep ep = {};
 
 	sg_addr_v6(ep.addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
-	return sg_gate(ctx, &ep, connect);
+	return sg_gate(ctx, &ep, connect, true);
 }
 
 SEC("cgroup/connect4")
@@ -221,5 +243,17 @@ int sg_release(struct bpf_sock *ctx)
 		return 1;
 	if (sg_scope_find(&s, f->server))
 		sg_give_back(&s, f, false);
+	return 1;
+}
+
+/* Run on a socket that the daemon makes: tells it the namespace's cookie before 5.14. */
+SEC("cgroup/sock_create")
+int sg_netns(struct bpf_sock *ctx)
+{
+	__u32 zero = 0;
+	struct sg_job *j = bpf_map_lookup_elem(&job, &zero);
+
+	if (j)
+		j->netns = bpf_get_netns_cookie(ctx);
 	return 1;
 }

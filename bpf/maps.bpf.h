@@ -46,6 +46,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SG_GROUPS_MAX);
+	__type(key, __u32);
+	__type(value, struct sg_group);
+} groups SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SG_SERVERS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);

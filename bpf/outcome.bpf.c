@@ -29,47 +29,40 @@ static __always_inline bool sg_exiting(void)
 	return BPF_CORE_READ(task, flags) & SG_PF_EXITING;
 }
 
-static __always_inline void sg_verdict_of(struct sg_flow *f, __u8 outcome, __u8 cause)
-{
-	f->outcome = outcome;
-	f->cause = cause;
-}
-
 /* The agent closed while it waited: its own doing, or a sign of a hang at that age? */
-static __always_inline void sg_given_up(struct sg_flow *f, __u64 age, __u64 limit, __u8 cause)
+static __always_inline void sg_given_up(struct sg_result *r, __u64 age, __u64 limit, __u8 cause)
 {
 	if (age >= limit && !sg_exiting())
-		sg_verdict_of(f, SG_HARD, cause);
+		sg_result_is(r, SG_HARD, cause);
 	else
-		sg_verdict_of(f, SG_CALLER, SG_CAUSE_ABANDONED);
+		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 }
 
 /* What a connect that did not succeed means; `age` since the connect. */
-static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_flow *f,
+static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_result *r,
 					     const struct sock *sk, __u64 age)
 {
-	f->result_flags = 0;
 	switch (sk->sk_err) {
 	case SG_ECONNREFUSED:
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_REFUSED);
+		sg_result_is(r, SG_HARD, SG_CAUSE_REFUSED);
 		break;
 	case SG_ETIMEDOUT:
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_TIMEOUT);
+		sg_result_is(r, SG_HARD, SG_CAUSE_TIMEOUT);
 		break;
 	case SG_ECONNRESET:
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_RESET);
+		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
 		break;
 	case SG_ECONNABORTED:
-		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_KILLED);
+		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
 		break;
 	case 0:
 		if (sk->sk_shutdown || age >= s->server->policy.connect_ns)
-			sg_given_up(f, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
+			sg_given_up(r, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
 		else /* nobody closed it: no port was free, and no SYN left */
-			sg_verdict_of(f, SG_LOCAL, SG_CAUSE_NONE);
+			sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
 		break;
 	default: /* ICMP, or no neighbour */
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_UNREACHABLE);
+		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
 		break;
 	}
 }
@@ -95,7 +88,8 @@ static __always_inline bool sg_came_early(struct sg_flow *f, struct sock *sk)
 
 /* What the end of a connection means for the turn that was outstanding. */
 static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_flow *f,
-					  struct sock *sk, int newstate, __u64 now)
+					  struct sg_result *r, struct sock *sk, int newstate,
+					  __u64 now)
 {
 	int err = sk->sk_err;
 	bool body = f->phase == SG_PHASE_BODY;
@@ -103,38 +97,35 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 	bool to_end = body && f->http.framing == SG_FRAMING_CLOSE;
 	bool ended = newstate == SG_TCP_CLOSE_WAIT;
 	bool whole = ended && sg_came_early(f, sk);
-	__u8 cause = SG_CAUSE_ANSWER;
 
-	f->result_flags = 0;
 	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
 	    (err == SG_ETIMEDOUT && f->flags & SG_FLOW_ARMED)) {
-		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_KILLED);
+		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
 	} else if (sg_turn_neutral(f)) {
-		sg_verdict_of(f, SG_LOCAL, SG_CAUSE_NONE);
+		sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
 	} else if (err == SG_ECONNRESET) {
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_RESET);
+		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
 	} else if (err == SG_ETIMEDOUT) {
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_NO_ANSWER);
+		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (err) {
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_UNREACHABLE);
+		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
 	} else if (unknown && sg_turn_ambiguous(f)) {
-		sg_verdict_of(f, SG_CALLER, SG_CAUSE_NONE);
+		sg_result_is(r, SG_CALLER, SG_CAUSE_NONE);
 	} else if (unknown || whole || (to_end && ended)) {
-		f->outcome = SG_SUCCESS;
+		sg_result_is(r, SG_SUCCESS, SG_CAUSE_ANSWER);
 		if (f->method != SG_METHOD_UNKNOWN)
-			f->outcome = sg_http_class(&f->http, f->method, &cause);
-		f->cause = cause;
-		f->result_flags = SG_OUT_COMPLETE;
+			r->outcome = sg_http_class(&f->http, f->method, &r->cause);
+		r->flags = SG_OUT_COMPLETE;
 	} else if (ended) {
-		sg_verdict_of(f, SG_HARD, SG_CAUSE_TRUNCATED);
+		sg_result_is(r, SG_HARD, SG_CAUSE_TRUNCATED);
 	} else {
-		sg_given_up(f, now - f->request_ns, s->server->policy.abandon_ns,
+		sg_given_up(r, now - f->request_ns, s->server->policy.abandon_ns,
 			    SG_CAUSE_ABANDONED);
 	}
-	if (sg_turn_handshake(f) && f->outcome == SG_HARD)
-		f->cause = SG_CAUSE_TLS;
-	if (sg_turn_handshake(f) && f->outcome == SG_SUCCESS)
-		f->outcome = SG_CALLER;
+	if (sg_turn_handshake(f) && r->outcome == SG_HARD)
+		r->cause = SG_CAUSE_TLS;
+	if (sg_turn_handshake(f) && r->outcome == SG_SUCCESS)
+		r->outcome = SG_CALLER;
 }
 
 /* Round-trip time as the connection leaves ESTABLISHED. */
@@ -148,48 +139,52 @@ static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *
 	__sync_fetch_and_add(&s->stats->rtt_count, 1);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int sg_state(__u64 *ctx)
+/* A tracked socket goes from one state to another; it is in the old one still. */
+static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_flow *f,
+					    struct sock *sk, int oldstate, int newstate)
 {
-	struct sock *sk = (struct sock *)ctx[0];
-	int oldstate = (int)ctx[1];
-	int newstate = (int)ctx[2];
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_result r = {};
-	struct sg_scope s;
-	struct sg_flow *f;
-	__u64 now;
 
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (!f || f->flags & SG_FLOW_UDP || !sg_current() || !sg_scope_find(&s, f->server))
-		return 0;
-	now = bpf_ktime_get_boot_ns();
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
 		sg_flags(f, 0, SG_FLOW_OPENED);
 		if (sg_flow_silent(f))
-			return 0;
-		SG_COUNT(&s, established);
-		sg_hist_add(s.id, SG_METRIC_CONNECT, now - f->connect_ns);
-		return 0;
+			return;
+		SG_COUNT(s, established);
+		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
+		return;
 	}
 	if (newstate != SG_TCP_CLOSE && newstate != SG_TCP_CLOSE_WAIT &&
 	    newstate != SG_TCP_FIN_WAIT1)
-		return 0;
+		return;
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
-		sg_judge_connect(&s, f, sk, r.latency_ns);
+		sg_judge_connect(s, &r, sk, r.latency_ns);
 	} else {
 		if (oldstate == SG_TCP_ESTABLISHED)
-			sg_count_rtt(&s, sk);
+			sg_count_rtt(s, sk);
 		if (f->phase == SG_PHASE_IDLE) {
-			sg_give_back(&s, f, false);
-			return 0;
+			sg_give_back(s, f, false);
+			return;
 		}
-		sg_judge_turn(&s, f, sk, newstate, now);
+		sg_judge_turn(s, f, &r, sk, newstate, now);
 		f->phase = SG_PHASE_IDLE;
 		sg_turn_result(f, &r, now, f->last_ns ? f->last_ns : now);
 	}
 	r.now = now;
-	sg_report(&s, f, &r);
+	sg_report(s, f, &r);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int sg_state(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct sg_scope s;
+	struct sg_flow *f;
+
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (f && !(f->flags & SG_FLOW_UDP) && sg_current() && sg_scope_find(&s, f->server))
+		sg_state_change(&s, f, sk, (int)ctx[1], (int)ctx[2]);
 	return 0;
 }
 
@@ -202,6 +197,68 @@ int sg_retransmit(__u64 *ctx)
 	if (f && sg_current() && sg_scope_find(&s, f->server))
 		SG_COUNT(&s, retransmits);
 	return 0;
+}
+
+/* --- callbacks of tracked sockets ------------------------------------------------ */
+
+#define SG_SOL_TCP 6
+#define SG_TCP_USER_TIMEOUT 18
+#define SG_USER_TIMEOUT_MS 100 /* the kernel looks at it after 0.2, 0.6, 1.4 s */
+
+/* Which callbacks a connecting socket is to make. */
+static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
+{
+	int flags = ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG;
+
+	if (sg_rodata.by_sockops)
+		flags |= BPF_SOCK_OPS_STATE_CB_FLAG;
+	if (sg_rodata.retransmits)
+		flags |= BPF_SOCK_OPS_RETRANS_CB_FLAG;
+	return bpf_sock_ops_cb_flags_set(ops, flags);
+}
+
+/*
+ * Callbacks of tracked sockets. An RTT sample comes with each answer: with the
+ * one that tripped it finds the flow armed, and lets the socket end by itself
+ * when its next request is not acknowledged. That is all a kernel can do alone.
+ * States and retransmissions come here where tracing programs cannot see flows.
+ */
+SEC("sockops")
+int sg_sockops(struct bpf_sock_ops *ops)
+{
+	int timeout = SG_USER_TIMEOUT_MS;
+	struct bpf_sock *sk = ops->sk;
+	struct tcp_sock *tp;
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u32 op = ops->op;
+
+	if (!sk || (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_RTT_CB &&
+		    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_RETRANS_CB))
+		return 1;
+	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!f)
+		return 1;
+	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+		sg_callbacks(ops);
+		return 1;
+	}
+	if (op == BPF_SOCK_OPS_RTT_CB) {
+		if (f->flags & SG_FLOW_ARMED)
+			bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout,
+				       sizeof(timeout));
+		return 1;
+	}
+	if (!(sg_rodata.by_sockops || sg_rodata.retransmits) || !sg_scope_find(&s, f->server))
+		return 1;
+	if (op == BPF_SOCK_OPS_RETRANS_CB) {
+		SG_COUNT(&s, retransmits);
+		return 1;
+	}
+	tp = sg_rodata.by_sockops ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (tp)
+		sg_state_change(&s, f, (struct sock *)tp, (int)ops->args[0], (int)ops->args[1]);
+	return 1;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

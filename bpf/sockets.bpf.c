@@ -4,6 +4,10 @@
  * sg_find lists who must die, in every namespace, sg_kill_* end them in the
  * namespace they are run in, sg_sweep ends what only the clock can end.
  * Parameters are in the map `job`; the daemon runs one walk at a time.
+ *
+ * The variants named _plain are for kernels whose iterators have neither socket
+ * storage nor locks (before 6.1): they see a flow as the walk shows it and
+ * write only members that are theirs alone.
  */
 #include "turn.bpf.h"
 
@@ -81,30 +85,44 @@ static __always_inline void sg_write_victim(struct seq_file *seq, struct sock_co
 	bpf_seq_write(seq, &v, sizeof(v));
 }
 
-/* Lists the sockets that must die now, and marks the busy ones to die later. */
-SEC("iter/bpf_sk_storage_map")
-int sg_find(struct bpf_iter__bpf_sk_storage_map *ctx)
+/* Lists the socket if it must die now or, being busy, when its turn ends. */
+static __always_inline __u8 sg_found(struct seq_file *seq, struct sock *sk, struct sg_flow *f)
 {
 	struct sg_job *j = sg_this_job();
 	struct sg_cfg *c = sg_config();
-	struct sock *sk = ctx->sk;
 	struct sg_scope s;
-	struct sg_flow *f;
 	__u8 fate;
 
-	if (!sk || !j || !c)
-		return SG_SILENT;
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (!f || !sg_wanted(j, f) || !sg_scope_find(&s, f->server))
-		return SG_SILENT;
+	if (!j || !c || !sg_wanted(j, f) || !sg_scope_find(&s, f->server))
+		return SG_VICTIM_LIVE;
 	if (sk->__sk_common.skc_state == SG_TCP_CLOSE) /* dead, or a datagram socket cut loose */
-		return SG_SILENT;
+		return SG_VICTIM_LIVE;
 	fate = sg_fate(c, &s, f, bpf_ktime_get_boot_ns());
-	if (fate == SG_VICTIM_LIVE)
-		return SG_SILENT;
-	if (fate == SG_VICTIM_BUSY)
+	if (fate != SG_VICTIM_LIVE)
+		sg_write_victim(seq, &sk->__sk_common, f, fate, 0);
+	return fate;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int sg_find(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct sg_flow *f;
+
+	f = sk ? bpf_sk_storage_get(&sk_ctx, sk, NULL, 0) : NULL;
+	if (f && sg_found(ctx->meta->seq, sk, f) == SG_VICTIM_BUSY)
 		sg_flags(f, 0, SG_FLOW_LAST);
-	sg_write_victim(ctx->meta->seq, &sk->__sk_common, f, fate, 0);
+	return SG_SILENT;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int sg_find_plain(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sg_flow *f = ctx->value;
+	struct sock *sk = ctx->sk;
+
+	if (f && sk && sg_found(ctx->meta->seq, sk, f) == SG_VICTIM_BUSY)
+		f->last = f->serial;
 	return SG_SILENT;
 }
 
@@ -242,81 +260,80 @@ int sg_adopt_udp(struct bpf_iter__udp *ctx)
 
 /* --- the sweep ---------------------------------------------------------------------- */
 
+/* How something ended that only the clock could end. */
+struct sg_ruling {
+	__u8 outcome; /* enum sg_class */
+	__u8 cause;   /* enum sg_cause */
+	__u8 flags;   /* SG_OUT_* */
+};
+
 static __always_inline void sg_due(struct sg_sweep *w, __u64 at)
 {
+	w->pending++;
 	if (at < w->next_ns)
 		w->next_ns = at;
 }
 
-/*
- * What the clock says of one flow: f->outcome and f->cause if something is to
- * be reported (true), else the time at which to look again in *w.
- */
-static __always_inline bool sg_overdue(const struct sg_policy *p, struct sg_flow *f, __u64 now,
-				       bool connecting, struct sg_sweep *w)
+/* What the clock says of one flow: true and *ruling, else *w tells when to look again. */
+static __always_inline bool sg_overdue(const struct sg_policy *p, const struct sg_flow *f,
+				       __u64 now, bool connecting, struct sg_sweep *w,
+				       struct sg_ruling *ruling)
 {
 	__u64 since = connecting ? f->connect_ns : f->request_ns;
 	__u64 limit = connecting ? p->connect_ns : p->timeout_ns;
-	__u8 cause = connecting ? SG_CAUSE_TIMEOUT : SG_CAUSE_NO_ANSWER;
+	__u64 due;
 
 	if (f->flags & SG_FLOW_COUNTED)
 		return false;
 	/* an answer that is still coming is alive */
 	if (!connecting && f->last_ns > since)
 		since = f->last_ns;
-	w->pending++;
-	if (f->lease_ns && f->lease_ns < since + limit) {
-		if (f->lease_ns <= now) {
-			f->outcome = SG_HARD;
-			f->cause = SG_CAUSE_LEASE;
-			return true;
-		}
-		sg_due(w, f->lease_ns);
+	due = since + limit;
+	ruling->outcome = SG_HARD;
+	ruling->cause = connecting ? SG_CAUSE_TIMEOUT : SG_CAUSE_NO_ANSWER;
+	ruling->flags = 0;
+	if (f->lease_ns && f->lease_ns < due) {
+		due = f->lease_ns;
+		ruling->cause = SG_CAUSE_LEASE;
+	} else if (!connecting && sg_turn_ambiguous(f) && f->rx_bytes) {
+		ruling->outcome = SG_CALLER;
 	}
-	if (since + limit <= now) {
-		f->outcome = SG_HARD;
-		if (!connecting && sg_turn_ambiguous(f) && f->rx_bytes)
-			f->outcome = SG_CALLER;
-		f->cause = cause;
+	if (due <= now)
 		return true;
-	}
-	sg_due(w, since + limit);
+	sg_due(w, due);
 	return false;
 }
 
 /* Does silence end this answer? */
-static __always_inline bool sg_silent(struct sg_flow *f, __u64 now, struct sg_sweep *w)
+static __always_inline bool sg_silent(const struct sg_flow *f, __u64 now, struct sg_sweep *w)
 {
 	if (f->phase != SG_PHASE_BODY || f->http.framing != SG_FRAMING_UNKNOWN ||
 	    sg_turn_ambiguous(f))
 		return false;
 	if (f->last_ns + SG_SILENCE_NS <= now)
 		return true;
-	w->pending++;
 	sg_due(w, f->last_ns + SG_SILENCE_NS);
 	return false;
 }
 
-/* An idle connection that never used its probe gives it back after a lease. */
-static __always_inline void sg_unused(const struct sg_scope *s, struct sg_flow *f, __u64 now,
+/* Has this idle connection kept a probe for a lease without using it? */
+static __always_inline bool sg_unused(const struct sg_scope *s, const struct sg_flow *f, __u64 now,
 				      struct sg_sweep *w)
 {
 	__u64 end = f->connect_ns + s->server->policy.probe_lease_ns;
 
 	if (!(f->flags & SG_FLOW_PROBE))
-		return;
-	if (end <= now) {
-		sg_give_back(s, f, false);
-		return;
-	}
-	w->pending++;
-	sg_due(w, end);
+		return false;
+	if (end > now)
+		sg_due(w, end);
+	return end <= now;
 }
 
 SEC("iter/bpf_sk_storage_map")
 int sg_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk;
+	struct sg_ruling ruling;
 	struct sg_result r = {};
 	struct sg_sweep *w;
 	struct sg_scope s;
@@ -335,7 +352,8 @@ int sg_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	now = bpf_ktime_get_boot_ns();
 	connecting = sk->__sk_common.skc_state == SG_TCP_SYN_SENT;
 	if (!connecting && f->phase == SG_PHASE_IDLE) {
-		sg_unused(&s, f, now, w);
+		if (sg_unused(&s, f, now, w))
+			sg_give_back(&s, f, false);
 		return SG_SILENT;
 	}
 	if (!connecting && sg_silent(f, now, w)) {
@@ -344,12 +362,117 @@ int sg_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	}
 	if (!connecting && sg_turn_neutral(f))
 		return SG_SILENT;
-	f->result_flags = 0;
-	if (!sg_overdue(&s.server->policy, f, now, connecting, w))
+	if (!sg_overdue(&s.server->policy, f, now, connecting, w, &ruling))
 		return SG_SILENT;
+	sg_result_is(&r, ruling.outcome, ruling.cause);
 	r.now = now;
 	r.latency_ns = now - (connecting ? f->connect_ns : f->request_ns);
 	sg_report(&s, f, &r);
+	return SG_SILENT;
+}
+
+/* --- the sweep in two passes: see struct sg_ended ------------------------------------- */
+
+/* Leaves the ruling in the flow; from here on no hook reports what it is at. */
+static __always_inline void sg_mark(struct sg_flow *f, const struct sg_ruling *ruling, __u64 since,
+				    __u64 end, struct sg_sweep *w)
+{
+	struct sg_ended *m = &f->mark;
+
+	m->cookie = f->cookie;
+	m->latency_ns = end > since ? end - since : 0;
+	m->first_ns = f->first_ns > since ? f->first_ns - since : 0;
+	m->retry_after_ns = f->http.number[SG_SLOT_RETRY] * 1000000000ULL;
+	m->server = f->server;
+	m->generation = f->generation;
+	m->status = (__u16)f->http.number[SG_SLOT_STATUS];
+	m->outcome = ruling->outcome;
+	m->cause = ruling->cause;
+	m->flags = ruling->flags;
+	if (f->flags & SG_FLOW_PROBE)
+		m->flags |= SG_OUT_PROBE;
+	m->method = f->method;
+	asm volatile("" ::: "memory");
+	m->serial = f->serial;
+	w->marked++;
+}
+
+/* The flow is at rest from now on, if it is still where it was marked. */
+static __always_inline void sg_rest(struct sg_flow *f, __u64 now)
+{
+	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_UNKNOWN)
+		f->phase = SG_PHASE_IDLE;
+	if (f->phase == SG_PHASE_IDLE &&
+	    (f->flags & SG_FLOW_LAST || (f->last && f->last == f->serial)))
+		sg_ask_kill(f, now);
+}
+
+/* A pass later: whose is it? What a packet ended before it saw the mark is reported already. */
+static __always_inline void sg_hand_over(struct seq_file *seq, struct sg_flow *f, __u64 now)
+{
+	struct sg_ended m = f->mark;
+	bool here = f->serial == m.serial;
+
+	if ((here ? !(f->flags & SG_FLOW_COUNTED) : f->left == m.serial) &&
+	    !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)) && bpf_seq_write(seq, &m, sizeof(m)))
+		return; /* no room: this socket is shown again */
+	f->taken = m.serial;
+	if (!here)
+		return;
+	f->lease_ns = 0;
+	sg_rest(f, now);
+}
+
+/* What the sweep makes of an answer that silence ends. */
+static __always_inline void sg_rule_silent(const struct sg_flow *f, struct sg_ruling *ruling)
+{
+	ruling->outcome = SG_SUCCESS;
+	ruling->cause = SG_CAUSE_ANSWER;
+	ruling->flags = SG_OUT_COMPLETE;
+	if (f->method != SG_METHOD_UNKNOWN)
+		ruling->outcome = sg_http_class(&f->http, f->method, &ruling->cause);
+}
+
+static __always_inline void sg_sweep_flow(const struct sg_scope *s, struct sg_flow *f,
+					  bool connecting, __u64 now, struct sg_sweep *w)
+{
+	struct sg_ruling ruling = { .outcome = SG_CLASS_COUNT };
+
+	if (!connecting && f->phase == SG_PHASE_IDLE) {
+		if (sg_unused(s, f, now, w))
+			sg_mark(f, &ruling, now, now, w);
+	} else if (!connecting && sg_silent(f, now, w)) {
+		if (sg_turn_handshake(f) || f->flags & SG_FLOW_COUNTED) {
+			sg_rest(f, now);
+			return;
+		}
+		sg_rule_silent(f, &ruling);
+		sg_mark(f, &ruling, f->request_ns, f->last_ns, w);
+	} else if ((connecting || !sg_turn_neutral(f)) &&
+		   sg_overdue(&s->server->policy, f, now, connecting, w, &ruling)) {
+		sg_mark(f, &ruling, connecting ? f->connect_ns : f->request_ns, now, w);
+	}
+}
+
+SEC("iter/bpf_sk_storage_map")
+int sg_sweep_plain(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sg_flow *f = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct sg_sweep *w;
+	struct sg_scope s;
+	__u32 zero = 0;
+	__u64 now;
+
+	w = bpf_map_lookup_elem(&swept, &zero);
+	if (!sk || !w || !f || f->flags & SG_FLOW_UDP || !sg_scope_find(&s, f->server))
+		return SG_SILENT;
+	w->flows++;
+	now = bpf_ktime_get_boot_ns();
+	if (f->mark.serial != f->taken)
+		sg_hand_over(ctx->meta->seq, f, now);
+	else if (!f->serial || f->mark.serial != f->serial)
+		sg_sweep_flow(&s, f, sk->__sk_common.skc_state == SG_TCP_SYN_SENT, now, w);
 	return SG_SILENT;
 }
 

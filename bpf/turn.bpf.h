@@ -48,19 +48,15 @@ static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_re
 static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow *f, __u64 now,
 					__u64 end, bool whole)
 {
-	struct sg_result r = {};
-	__u8 cause = SG_CAUSE_ANSWER;
-	__u8 outcome = SG_SUCCESS;
+	struct sg_result r = { .cause = SG_CAUSE_ANSWER };
 
 	if (f->method != SG_METHOD_UNKNOWN)
-		outcome = sg_http_class(&f->http, f->method, &cause);
-	f->outcome = outcome;
-	f->cause = cause;
-	f->result_flags = SG_OUT_COMPLETE;
-	if (!whole && f->outcome != SG_HARD && f->outcome != SG_SOFT)
+		r.outcome = sg_http_class(&f->http, f->method, &r.cause);
+	r.flags = SG_OUT_COMPLETE;
+	if (!whole && r.outcome != SG_HARD && r.outcome != SG_SOFT)
 		return false;
 	sg_turn_result(f, &r, now, end);
-	if (whole && f->outcome == SG_SUCCESS && !sg_flow_silent(f)) {
+	if (whole && r.outcome == SG_SUCCESS && !sg_flow_silent(f)) {
 		sg_hist_add(s->id, SG_METRIC_FIRST_BYTE, r.first_ns);
 		sg_hist_add(s->id, SG_METRIC_ANSWER, r.latency_ns);
 	}
@@ -71,7 +67,7 @@ static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow
 static __always_inline void sg_turn_idle(struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_IDLE;
-	if (f->flags & SG_FLOW_LAST)
+	if (f->flags & SG_FLOW_LAST || (f->last && f->last == f->serial))
 		sg_ask_kill(f, now);
 }
 

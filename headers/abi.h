@@ -25,7 +25,8 @@
 #define SG_LOCALS_MAX 4096U
 #define SG_MARK 0x53474752U /* SO_MARK of the daemon's own sockets: "SGGR" */
 #define SG_LEASE_NS 1000000000ULL
-#define SG_SILENCE_NS 200000000ULL /* an answer of unknown end is over after so much silence */
+#define SG_OWN_PROBE_NS 2000000000ULL /* from the deadline on the first probe is the daemon's */
+#define SG_SILENCE_NS 200000000ULL    /* an answer of unknown end is over after so much silence */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> server id (u32) ---------------------------------- */
@@ -61,14 +62,37 @@ struct sg_local {
 
 #define SG_SRV_USED 1U    /* the id is in use */
 #define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
+#define SG_SRV_PROBED 4U  /* the daemon makes the first probe, if it comes in time */
 
 /* Changed only under `lock`: by BPF programs, and by user space through the
  * command program. The lock must stay the first member. */
 struct sg_server {
 	struct bpf_spin_lock lock;
 	__u32 flags;
+	__u32 group;  /* index in `groups`, 0: in none */
+	__u32 placed; /* 1: counts in its group's `open` */
 	struct sg_breaker breaker;
 	struct sg_policy policy;
+};
+
+/* --- groups: index -> members that may not all be open at once ------------ */
+
+#define SG_GROUPS_MAX SG_SERVERS_MAX
+#define SG_GROUP_ALL 0U /* every server: the blast limit, which acts while the daemon lives */
+#define SG_UNLIMITED (~0U)
+
+/*
+ * Who opens a breaker for its performance reserves a place first; where none is
+ * left the breaker stays closed. Members hold their places until they are closed
+ * (or in ramp) again, those of SG_GROUP_ALL until the daemon takes them back.
+ */
+struct sg_group {
+	struct bpf_spin_lock lock;
+	__u32 open;
+	__u32 limit;
+	__u32 pad;
+	__u64 rest_ns;       /* SG_GROUP_ALL: for so long no other member of the same group opens */
+	__u64 rest_until_ns; /* until then none of this group does */
 };
 
 /* --- quarantine: server id -> u64 ----------------------------------------- */
@@ -160,8 +184,11 @@ struct sg_cfg {
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
 struct sg_rodata {
-	__u32 epoch;      /* of this load; tracing programs compare it with cfg.epoch */
-	__u32 has_retval; /* bpf_set_retval() may be called from address hooks */
+	__u32 epoch;       /* of this load; tracing programs compare it with cfg.epoch */
+	__u32 has_retval;  /* bpf_set_retval() may be called from address hooks */
+	__u32 by_sockops;  /* states come from sockops: tracing programs have no socket storage */
+	__u32 retransmits; /* are counted by sockops, for the same reason */
+	__u32 two_pass;    /* iterators have no socket storage: see struct sg_ended */
 };
 
 /* --- pulse: one entry, memory-mapped; the last time a turn began ---------- */
@@ -234,6 +261,29 @@ struct sg_http {
 	__u8 pad[5];
 };
 
+/*
+ * What the clock ended: a connect, a turn, a probe that was not used. Where
+ * iterators cannot report by themselves (they have no locks before 6.1) the
+ * sweep leaves this in the flow and, one pass later, if no packet was quicker,
+ * hands it to user space, which gives it back by SG_CMD_OUTCOME. From the mark
+ * on the hooks leave that turn alone, so it is reported once.
+ */
+struct sg_ended {
+	__u64 cookie;
+	__u64 latency_ns;
+	__u64 first_ns;
+	__u64 retry_after_ns;
+	__u32 server;
+	__u32 generation;
+	__u32 serial;
+	__u16 status; /* HTTP, 0 if none */
+	__u8 outcome; /* enum sg_class; SG_CLASS_COUNT: none, only the probe goes back */
+	__u8 cause;   /* enum sg_cause */
+	__u8 flags;   /* SG_OUT_* */
+	__u8 method;  /* enum sg_method */
+	__u8 pad[6];
+};
+
 struct sg_flow {
 	struct bpf_spin_lock lock;
 	__u32 server;
@@ -259,6 +309,11 @@ struct sg_flow {
 	__u8 result_flags; /* SG_OUT_*, being reported */
 	__u8 effect;       /* enum sg_effect of the latest report */
 	__u8 pad[6];
+	__u32 serial;         /* counts connects and turns of this socket */
+	__u32 left;           /* serial of what a hook left to the sweep */
+	__u32 last;           /* written by walks alone: dies when the turn of this serial ends */
+	__u32 taken;          /* written by walks alone: serial of the latest mark handed over */
+	struct sg_ended mark; /* written by walks alone */
 };
 
 /* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
@@ -334,6 +389,10 @@ enum sg_command_op {
 	SG_CMD_RESTORE, /* breaker: replaces everything, reports nothing */
 	SG_CMD_FORGET,  /* all zero: the id is free */
 	SG_CMD_KILLED,  /* counts connections that were killed without BPF */
+	SG_CMD_OUTCOME, /* ended: reported as a hook would have done */
+	SG_CMD_PROBE,   /* takes a token for the daemon's own probe; out: state: enum sg_admit */
+	SG_CMD_GROUP,   /* server: index of a group; limit, flags: places to take back, until_ns:
+			 * rest_ns; out: flags: places taken */
 	SG_CMD_COUNT
 };
 
@@ -349,10 +408,14 @@ struct sg_command {
 	__u8 state;  /* enum sg_state, SG_CMD_ORDER */
 	__u8 reason; /* enum sg_reason, SG_CMD_TRIP */
 	__u8 moved;  /* out: 1 if this changed the state; breaker.last tells how */
-	__u8 pad[5];
+	__u8 effect; /* out: enum sg_effect, SG_CMD_TRIP */
+	__u8 pad[4];
+	__u32 group;             /* CONFIGURE */
+	__u32 limit;             /* GROUP */
 	struct sg_policy policy; /* in: CONFIGURE; out: as it is now */
 	struct sg_breaker
-		breaker; /* in: CONFIGURE (may_trip, next_open_ns), RESTORE; out: snapshot */
+		breaker;       /* in: CONFIGURE (may_trip, next_open_ns), RESTORE; out: snapshot */
+	struct sg_ended ended; /* in: OUTCOME */
 };
 
 #define SG_COMMAND_MAGIC 0x5347434d44303031ULL
@@ -393,6 +456,8 @@ struct sg_sweep {
 	__u64 next_ns; /* earliest time at which another pass can find something */
 	__u32 flows;
 	__u32 pending; /* flows with something outstanding */
+	__u32 marked;  /* things that ended and are left to another pass: see struct sg_ended */
+	__u32 pad;
 };
 
 #pragma GCC diagnostic pop
@@ -403,7 +468,7 @@ SG_ASSERT_SIZE(struct sg_net, 20);
 SG_ASSERT_SIZE(struct sg_local, 24);
 SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 128);
-SG_ASSERT_SIZE(struct sg_server, 216);
+SG_ASSERT_SIZE(struct sg_server, 224);
 SG_ASSERT_SIZE(struct sg_move, 48);
 SG_ASSERT_SIZE(struct sg_event, 120);
 

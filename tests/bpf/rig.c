@@ -154,24 +154,21 @@ static void *map_memory(const struct bpf_map *map, size_t size)
 struct dataplane *rig_bare(void)
 {
 	struct dataplane *dp = calloc(1, sizeof(*dp));
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct dataplane_options o = { .without = getenv("SWITCHGEAR_WITHOUT") };
 	struct sg_http_table table;
 	__u32 zero = 0;
 
 	assert_non_null(dp);
-	setrlimit(RLIMIT_MEMLOCK, &unlimited);
-	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	dp->quiet = true;
 	dp->dir_fd = -1;
 	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
-	dp->skel = switchgear_bpf__open();
-	assert_non_null(dp->skel);
-	assert_int_equal(switchgear_bpf__load(dp->skel), 0);
+	assert_int_equal(dataplane_load(dp, &o), 0);
 	assert_int_equal(answer_table_build(&table), 0);
 	assert_int_equal(
 		bpf_map_update_elem(bpf_map__fd(dp->skel->maps.http_dfa), &zero, &table, 0), 0);
 	dp->cfg = map_memory(dp->skel->maps.cfg, sizeof(*dp->cfg));
 	dp->pulse = map_memory(dp->skel->maps.pulse, sizeof(*dp->pulse));
-	assert_int_equal(dataplane_netns_cookie(&dp->home_netns), 0);
+	assert_int_equal(dataplane_cookie(dp, cgroup_path, &dp->home_netns), 0);
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
@@ -203,12 +200,15 @@ static void check_degraded(const struct dataplane *dp)
 
 struct dataplane *rig_open(void)
 {
-	struct dataplane_options o = { .pin_dir = pins_path, .cgroup = cgroup_path };
+	struct dataplane_options o = { .pin_dir = pins_path,
+				       .cgroup = cgroup_path,
+				       .without = getenv("SWITCHGEAR_WITHOUT") };
 	struct dataplane *dp = NULL;
 
 	log_set_level(LOG_LEVEL_WARNING);
 	assert_int_equal(dataplane_open(&o, &dp), 0);
-	check_degraded(dp);
+	if (!o.without)
+		check_degraded(dp);
 	return dp;
 }
 
@@ -264,6 +264,18 @@ struct sg_stats rig_stats(struct dataplane *dp)
 
 	assert_int_equal(dataplane_stats(dp, RIG_SERVER, &st), 0);
 	return st;
+}
+
+bool rig_has(const struct dataplane *dp, const char *program)
+{
+	return dataplane_loaded(bpf_object__find_program_by_name(dp->skel->obj, program));
+}
+
+int rig_refusal(const struct dataplane *dp, int deny_errno)
+{
+	bool said = dp->skel->rodata_sg->sg_rodata.has_retval || deny_errno == ECONNREFUSED;
+
+	return said ? deny_errno : EPERM;
 }
 
 /* Where BPF cannot, it is done by netlink: see user/daemon/kill.c. */

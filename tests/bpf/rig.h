@@ -41,6 +41,11 @@ void rig_endpoint(struct dataplane *dp, const char *addr, uint16_t port);
 struct sg_command rig_command(struct dataplane *dp, struct sg_command cmd);
 struct sg_stats rig_stats(struct dataplane *dp);
 
+/* Is this program of the skeleton loaded? */
+bool rig_has(const struct dataplane *dp, const char *program);
+/* What a connect gets that is refused with this errno: EPERM where the kernel cannot say it. */
+int rig_refusal(const struct dataplane *dp, int deny_errno);
+
 /* Kills the connections to RIG_SERVER in this namespace; returns how many there were. */
 size_t rig_kill(struct dataplane *dp);
 

@@ -44,7 +44,7 @@ reaches() {
 denied() {
 	call "$1" --mode "$2" --timeout 2000
 	[ "$CALL_STATUS" -eq 77 ] && return
-	expect_eq "$RESULT $ERR" "error $DENY" "$1 $2"
+	expect_eq "$RESULT $ERR" "error $(refusal "$DENY" "$2")" "$1 $2"
 	expect_ms "$MS" 100 "$1 $2: ms"
 }
 

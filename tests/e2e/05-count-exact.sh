@@ -45,14 +45,14 @@ done
 t "duplicates: the fifth answer trips, not an earlier one"
 wire_start --dup --forge
 peer_ctl five answer 503
-expect_eq "$(agent_counts $REMOTE4:3005 --count 6)" "5 ok - 503"$'\n'"1 error EHOSTUNREACH -"
+expect_eq "$(agent_counts $REMOTE4:3005 --count 6)" "5 ok - 503"$'\n'"1 error $DENIED -"
 expect_eq "$(peer_stat five agent)" 5
 
 t "losses: the fifth answer trips, not an earlier one"
 sg reset five >/dev/null
 wire_start --drop 2,5,7 --from b
 peer_ctl five zero
-expect_eq "$(agent_counts $REMOTE4:3005 --count 6)" "5 ok - 503"$'\n'"1 error EHOSTUNREACH -"
+expect_eq "$(agent_counts $REMOTE4:3005 --count 6)" "5 ok - 503"$'\n'"1 error $DENIED -"
 
 t "successes count exactly, too"
 wire_start --dup --forge --drop 3
@@ -80,6 +80,6 @@ t "the daemon is dead: five are five"
 wire_start --dup --forge
 sg reset five >/dev/null
 kill9_daemon
-expect_eq "$(agent_counts $REMOTE4:3005 --count 6)" "5 ok - 503"$'\n'"1 error EHOSTUNREACH -"
+expect_eq "$(agent_counts $REMOTE4:3005 --count 6)" "5 ok - 503"$'\n'"1 error $DENIED -"
 
 finish

@@ -13,7 +13,7 @@ start_daemon
 in_flight() {
 	sg reset a >/dev/null
 	expect_server_soon a state closed
-	agent --connect $AT --path "/as/$1" --concurrent 20 --timeout 8000 >"$TMP/flight" &
+	agent --connect $AT --path "/as/$1" --concurrent 20 --timeout $((8000 * SLOW)) >"$TMP/flight" &
 	PIDS+=("$!")
 	local flight=$!
 
@@ -25,19 +25,19 @@ in_flight() {
 }
 
 t "two segments with Content-Length"
-in_flight split+gap=50+delay=300
-in_flight split+gap=500
+in_flight split+gap=50+delay=$((300 * SLOW))
+in_flight split+gap=$((500 * SLOW))
 
 t "chunked, and an event stream in pieces"
-in_flight chunked+gap=200
-in_flight sse+parts=8+gap=100
-in_flight sse+parts=4+gap=300
+in_flight chunked+gap=$((200 * SLOW))
+in_flight sse+parts=8+gap=$((100 * SLOW))
+in_flight sse+parts=4+gap=$((300 * SLOW))
 
 t "an answer that ends with the connection"
-in_flight split+close+gap=400
+in_flight split+close+gap=$((400 * SLOW))
 
 trips_itself() {
-	expect_eq "$(agent_counts $AT --count 4)" "3 ok - 503"$'\n'"1 error EHOSTUNREACH -" \
+	expect_eq "$(agent_counts $AT --count 4)" "3 ok - 503"$'\n'"1 error $DENIED -" \
 		"new connections"
 }
 

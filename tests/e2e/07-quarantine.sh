@@ -118,7 +118,7 @@ other_calls() {
 		"$TOOLS/agent" --connect $REMOTE4:3004)"
 }
 other_calls
-expect_eq "$RESULT $ERR" "error EHOSTUNREACH"
+expect_eq "$RESULT $ERR" "error $DENIED"
 expect_ok sg release far
 other_calls
 expect_eq "$RESULT $STATUS" "ok 200"

@@ -5,11 +5,15 @@
 # remaining open time.
 . "$(dirname "$0")/lib.sh"
 
+# How long breakers are open: emulated, a daemon needs seconds to start.
+DEAD_S=$((SLOW > 1 ? 40 * SLOW : 20))
+SHORT_S=$((SLOW > 1 ? 10 * SLOW : 4))
+
 config '"good": { "url": "http://127.0.0.1:3001/mcp" },
 	"dead": { "url": "http://127.0.0.1:3002/mcp", "deny_errno": "EHOSTUNREACH",
-		  "breaker": { "open_seconds": '$((20 * SLOW))' } },
+		  "breaker": { "open_seconds": '$DEAD_S' } },
 	"short": { "url": "http://127.0.0.1:3003/mcp", "deny_errno": "EHOSTUNREACH",
-		   "breaker": { "open_seconds": '$((4 * SLOW))' } },
+		   "breaker": { "open_seconds": '$SHORT_S' } },
 	"held": { "url": "http://127.0.0.1:3004/mcp", "deny_errno": "EHOSTUNREACH" },
 	"forced": { "url": "http://127.0.0.1:3005/mcp", "deny_errno": "EHOSTUNREACH" }'
 peer_start good 127.0.0.1:3001
@@ -43,11 +47,11 @@ before() { # NAME PATH
 t "before: one open, one quarantined, one forced open, one closed, under load"
 load_start
 expect_eq "$(agent_counts 127.0.0.1:3002 --count 5)" \
-	"3 error ECONNREFUSED -"$'\n'"2 error EHOSTUNREACH -"
+	"3 error ECONNREFUSED -"$'\n'"2 error $DENIED -"
 expect_ok sg quarantine held --reason "still there"
 expect_ok sg trip forced --for 1h
 expect_server dead state open
-expect_within "$(server dead breaker.open_remaining_s)" $((17 * SLOW)) $((20 * SLOW))
+expect_within "$(server dead breaker.open_remaining_s)" $((DEAD_S * 17 / 20)) $DEAD_S
 
 t "dead: every verdict holds"
 snapshot
@@ -61,7 +65,7 @@ done
 t "dead: failures still trip"
 peer_ctl short answer rst
 expect_eq "$(agent_counts 127.0.0.1:3003 --count 4)" \
-	"3 error ECONNRESET -"$'\n'"1 error EHOSTUNREACH -"
+	"3 error ECONNRESET -"$'\n'"1 error $DENIED -"
 tripped=$(now_ms)
 
 t "dead: the verdicts outlive every lease"
@@ -81,7 +85,7 @@ expect_within "$(counter good responses.2xx)" "$(before good counters.responses.
 t "the next daemon continues with the same verdicts and the remaining time"
 expect_server dead state open
 expect_server dead breaker.generation "$(before dead breaker.generation)"
-expect_within "$(server dead breaker.open_remaining_s)" $((10 * SLOW)) \
+expect_within "$(server dead breaker.open_remaining_s)" $((DEAD_S / 2)) \
 	"$(before dead breaker.open_remaining_s)"
 expect_server held quarantine.reason "still there"
 expect_server held quarantine.since "$(before held quarantine.since)"
@@ -93,11 +97,11 @@ expect_denied 127.0.0.1:3004
 t "open since a trip without a daemon: half-open at the deadline, not later"
 kill9_daemon
 peer_ctl short answer ok
-while [ "$(now_ms)" -lt $((tripped + 3800 * SLOW)) ]; do
+while [ "$(now_ms)" -lt $((tripped + SHORT_S * 1000 - 200 * SLOW)) ]; do
 	expect_denied 127.0.0.1:3003
 	sleep 0.2
 done
-while [ "$(now_ms)" -lt $((tripped + 4100 * SLOW)) ]; do
+while [ "$(now_ms)" -lt $((tripped + SHORT_S * 1000 + 100 * SLOW)) ]; do
 	sleep 0.05
 done
 expect_answer 127.0.0.1:3003 200

@@ -68,7 +68,7 @@ t "bpffs is not mounted: it is mounted, or the message says how"
 TRY_NSRUN=(--umount "$(mount_of bpf || echo /sys/fs/bpf)")
 if mount_of bpf >/dev/null; then
 	status=0
-	TRY_SECONDS=3 OUT=$(TRY_SECONDS=3 try_daemon --pin-dir "$(mount_of bpf)/sg-e2e-$HASH" 2>&1) ||
+	OUT=$(try_daemon --pin-dir "$(mount_of bpf)/sg-e2e-$HASH" 2>&1) ||
 		status=$?
 	if [ $status -eq 124 ]; then
 		expect_match "${OUT,,}" "*mount*bpf*"
@@ -115,7 +115,7 @@ TRY_NSRUN=()
 
 t "an interface that does not exist: named, in the message or as degraded"
 status=0
-OUT=$(TRY_SECONDS=3 try_daemon --interface nosuchif0 2>&1) || status=$?
+OUT=$(try_daemon --interface nosuchif0 2>&1) || status=$?
 expect_match "$OUT" "*nosuchif0*"
 rm -rf "$PINS"
 
@@ -123,7 +123,7 @@ t "a metrics address that is taken: named, with the option"
 peer_start taken 127.0.0.1:9464
 METRICS_TRY=(--metrics 127.0.0.1:9464)
 status=0
-OUT=$(TRY_SECONDS=3 try_daemon "${METRICS_TRY[@]}" 2>&1) || status=$?
+OUT=$(try_daemon "${METRICS_TRY[@]}" 2>&1) || status=$?
 expect_match "$OUT" "*127.0.0.1:9464*"
 rm -rf "$PINS"
 

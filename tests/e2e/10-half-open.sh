@@ -121,7 +121,7 @@ open_it three
 peer_ctl three answer hang
 at 2050
 expect_match "$(agent --connect 127.0.0.1:3002 --concurrent 10 --timeout 500)" \
-	"*EHOSTUNREACH=7*timeout=3*"
+	"*$DENIED=7*timeout=3*"
 peer_ctl three answer ok
 for _ in 1 2 3 4; do
 	expect_answer 127.0.0.1:3002 200

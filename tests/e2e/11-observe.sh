@@ -62,7 +62,7 @@ expect_eq "$(agent_counts 127.0.0.1:3002 --count 6)" "6 ok - 503"
 expect_eq "$(($(counter b would_deny) - would))" 3
 expect_eq "$(counter b denied)" "$denied"
 expect_eq "$(agent_counts 127.0.0.1:3001 --count 4)" \
-	"3 error ECONNREFUSED -"$'\n'"1 error EHOSTUNREACH -" "the other server"
+	"3 error ECONNREFUSED -"$'\n'"1 error $DENIED -" "the other server"
 
 t "disabled: nothing is counted, nothing trips"
 expect_ok sg force b disabled

@@ -61,9 +61,9 @@ t "changed numbers hold from then on"
 config "\"a\": { \"url\": \"http://127.0.0.1:3001/mcp\", \"deny_errno\": \"EACCES\",
 	\"breaker\": { \"consecutive_failures\": 5 } }, $B"
 reload
-expect_soon 5 eval '[ "$(agent --connect 127.0.0.1:3001 | cut -d " " -f 3)" = EACCES ]'
+expect_soon 5 eval '[ "$(agent --connect 127.0.0.1:3001 | cut -d " " -f 3)" = $(refusal EACCES) ]'
 expect_ok sg reset a
-expect_eq "$(agent_counts 127.0.0.1:3001 --count 6)" "5 ok - 503"$'\n'"1 error EACCES -"
+expect_eq "$(agent_counts 127.0.0.1:3001 --count 6)" "5 ok - 503"$'\n'"1 error $(refusal EACCES) -"
 
 t "a server that is removed is untouched from then on"
 expect_ok sg quarantine b --reason test

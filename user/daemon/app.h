@@ -62,6 +62,8 @@ struct app_server {
 	char resolve_error[128]; /* "" while all is well */
 	uint64_t resolve_next_ns;
 	uint64_t question; /* to the resolver, not answered yet; 0: none */
+	uint32_t seq;      /* of the latest transition that is known */
+	uint32_t made_up;  /* of one whose record was lost; 0: none */
 	bool kill_wanted;
 	bool kill_again; /* once more after connects in flight have landed */
 };
@@ -183,6 +185,9 @@ struct app_kill {
 int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret) MUST_CHECK;
 void app_kill_wanted(struct app *app);
 int app_adopt(struct app *app) MUST_CHECK;
+/* strays.c: kills connections older than the load to a quarantined server where they could
+ * not be adopted; adds to *kill. */
+int app_kill_strays(struct app *app, uint32_t server, struct app_kill *kill) MUST_CHECK;
 
 /* orders.c: what people ask for; 0, or -errno with a sentence in why */
 int app_quarantine(struct app_server *s, const struct request *q, const char *by,

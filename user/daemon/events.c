@@ -172,6 +172,9 @@ static void on_move(struct app_server *s, const struct sg_event *k)
 	struct window_rates rates = engine_rates(&s->engine, mv->t_ns);
 	struct event e;
 
+	if (mv->seq == s->made_up)
+		return; /* see resync() */
+	s->seq = mv->seq;
 	event_from(&e, EVENT_TRANSITION, s, mv->t_ns);
 	e.from = (enum sg_state)mv->from;
 	e.to = (enum sg_state)mv->to;
@@ -225,6 +228,25 @@ static void on_event(void *data, const struct sg_event *k)
 	}
 }
 
+/*
+ * Records were lost, and a transition may have been among them: the map is the
+ * record. The latest transition of each server is made up for; one that this
+ * overtook comes by the ring all the same and is dropped there.
+ */
+static void resync(struct app *app)
+{
+	for (size_t i = 0; i < app->servers_n; i++) {
+		struct app_server *s = app->servers[i];
+		struct sg_event k = { .type = SG_EV_MOVE, .server = s->id };
+
+		if (app_server_read(s) || !s->breaker.last.moved || s->breaker.last.seq == s->seq)
+			continue;
+		k.move = s->breaker.last;
+		on_move(s, &k);
+		s->made_up = k.move.seq;
+	}
+}
+
 void app_events_read(struct app *app)
 {
 	uint64_t lost;
@@ -239,6 +261,7 @@ void app_events_read(struct app *app)
 		e.count = lost - app->lost_seen;
 		app->lost_seen = lost;
 		app_report(app, &e);
+		resync(app);
 	}
 	app_flush(app);
 	app_schedule(app);

@@ -111,6 +111,7 @@ int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret)
 	uint64_t killed_before = killed_so_far(app, server);
 	struct app_kill total = { 0 };
 	uint32_t before = UINT32_MAX;
+	struct app_server *s;
 	int r = 0;
 
 	for (int pass = 0; pass < PASSES_MAX; pass++) {
@@ -128,6 +129,9 @@ int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret)
 		dataplane_victims_done(&found);
 	}
 	total.killed = (uint32_t)(killed_so_far(app, server) - killed_before);
+	s = app_server_by_id(app, server);
+	if (!r && s && s->quarantine.active)
+		r = app_kill_strays(app, server, &total);
 	*ret = total;
 	return r;
 }
@@ -206,12 +210,13 @@ static void kill_denied(struct app *app)
 int app_adopt(struct app *app)
 {
 	struct adoption a = { .app = app };
+	bool adopts = dataplane_adopts(app->dp);
 	int r;
 
-	r = netns_scan(app->netns);
+	r = adopts ? netns_scan(app->netns) : 0;
 	if (r)
 		return r;
-	for (size_t i = 0; i < netns_count(app->netns); i++) {
+	for (size_t i = 0; adopts && i < netns_count(app->netns); i++) {
 		CLEANUP(closep) int fd = -1;
 		int one = netns_open(app->netns, netns_inode(app->netns, i), &fd);
 

@@ -97,6 +97,7 @@ void app_quarantine_expire(struct app *app, uint64_t now)
 int app_order(struct app_server *s, const struct request *q)
 {
 	struct sg_command cmd = { .server = s->id };
+	int r;
 
 	switch (q->verb) {
 	case REQUEST_RESET:
@@ -115,5 +116,12 @@ int app_order(struct app_server *s, const struct request *q)
 	default:
 		return -EINVAL;
 	}
-	return dataplane_command(s->app->dp, &cmd);
+	r = dataplane_command(s->app->dp, &cmd);
+	if (!r && cmd.op == SG_CMD_RESET && !cmd.moved) {
+		/* closed before and after: no transition tells the engine */
+		engine_reset(&s->engine, clock_boot_ns(), cmd.breaker.generation);
+		r = app_server_configure(s);
+		s->app->dirty = true;
+	}
+	return r;
 }

@@ -183,6 +183,7 @@ static int server_start(struct app_server *s, const struct state *state,
 		r = app_server_read(s);
 	if (r)
 		return r;
+	s->seq = s->breaker.last.seq;
 	engine_restore(&s->engine, &s->breaker, old ? old->trips : 0, old ? old->good_ns : 0,
 		       old ? now->boot_ns : 0);
 	quarantine_restore(s, state, old, now, pinned);

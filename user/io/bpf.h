@@ -178,6 +178,12 @@ int dataplane_kill_here(struct dataplane *dp, uint32_t server,
 /* Takes over connections older than the load in the caller's namespace, whose
  * cookie is given; *ret_n: how many. */
 int dataplane_adopt_here(struct dataplane *dp, uint64_t netns_cookie, size_t *ret_n) MUST_CHECK;
+/* Can connections older than the load be taken over here? */
+bool dataplane_adopts(const struct dataplane *dp);
+/* The id of the server at an address (IPv4 v4-mapped) as a socket sees it, in the daemon's
+ * own namespace (home) or another; SG_SERVERS_MAX if there is none. */
+uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint16_t port,
+			     bool home);
 /* Ends what only the clock can end; *ret says when another pass can find something. */
 int dataplane_sweep(struct dataplane *dp, struct sg_sweep *ret) MUST_CHECK;
 

@@ -31,6 +31,23 @@ static struct sg_ep ep_make(const struct addr *a, uint16_t port, uint8_t proto, 
 	return ep;
 }
 
+uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint16_t port, bool home)
+{
+	struct sg_net net = { .prefixlen = 128 };
+	struct sg_ep ep;
+	struct addr a;
+	uint32_t id;
+
+	memcpy(a.bytes, addr, sizeof(a.bytes));
+	ep = ep_make(&a, port, IPPROTO_TCP, home && is_own(dp, &a) ? dp->home_netns : 0);
+	if (!bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv), &ep, &id))
+		return id;
+	memcpy(net.addr, addr, sizeof(net.addr));
+	if (!ep.netns && !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.net2srv), &net, &id))
+		return id;
+	return SG_SERVERS_MAX;
+}
+
 static int full(const char *map, uint32_t max)
 {
 	log_error(

@@ -175,6 +175,17 @@ static int attach_tracing(struct dataplane *dp)
 
 /* --- iterators: the daemon's own, not pinned -------------------------------------------- */
 
+/* What is lost without a program, and not what does its work where it is refused. */
+static const char *loss_of(const struct bpf_program *prog)
+{
+	const struct dataplane_part *part = dataplane_part(bpf_program__name(prog));
+
+	for (const struct dataplane_part *p = dataplane_parts; part->spare && p->name; p++)
+		if (p->instead && !strcmp(p->instead, part->name))
+			return p->loss;
+	return part->loss;
+}
+
 static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *prog, int map_fd)
 {
 	union bpf_iter_link_info info = { .map = { .map_fd = (__u32)map_fd } };
@@ -189,8 +200,7 @@ static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *pr
 	}
 	link = bpf_program__attach_iter(prog, &opts);
 	if (!link)
-		dataplane_degrade(dp, "%s (%s cannot be attached: %s)",
-				  dataplane_part(bpf_program__name(prog))->loss,
+		dataplane_degrade(dp, "%s (%s cannot be attached: %s)", loss_of(prog),
 				  bpf_program__name(prog), strerror(errno));
 	return link;
 }
@@ -200,7 +210,11 @@ static void attach_iters(struct dataplane *dp)
 	int flows = bpf_map__fd(dp->skel->maps.sk_ctx);
 
 	dp->iter_find = attach_iter(dp, dp->skel->progs.sg_find, flows);
+	if (!dp->iter_find)
+		dp->iter_find = attach_iter(dp, dp->skel->progs.sg_find_plain, flows);
 	dp->iter_sweep = attach_iter(dp, dp->skel->progs.sg_sweep, flows);
+	if (!dp->iter_sweep)
+		dp->iter_sweep = attach_iter(dp, dp->skel->progs.sg_sweep_plain, flows);
 	dp->iter_kill_tcp = attach_iter(dp, dp->skel->progs.sg_kill_tcp, -1);
 	dp->iter_kill_udp = attach_iter(dp, dp->skel->progs.sg_kill_udp, -1);
 	dp->iter_adopt_tcp = attach_iter(dp, dp->skel->progs.sg_adopt_tcp, -1);

@@ -13,34 +13,63 @@
 
 #define SUB "bpf"
 
-/* Without a program that has a text here, Switchgear goes on and says so. */
+/* Without a program that has a text of loss here, Switchgear goes on and says so. */
+#define REQUIRED(n, v)                \
+	{                             \
+		.name = n, .since = v \
+	}
+#define OPTIONAL(n, v, l)                        \
+	{                                        \
+		.name = n, .since = v, .loss = l \
+	}
+#define TRACING(n, v, l)                                         \
+	{                                                        \
+		.name = n, .since = v, .loss = l, .recent = true \
+	}
+#define REPLACED(n, v, l, i, c)                                                             \
+	{                                                                                   \
+		.name = n, .since = v, .loss = l, .instead = i, .change = c, .recent = true \
+	}
+#define SPARE(n, v)                                                  \
+	{                                                            \
+		.name = n, .since = v, .spare = true, .recent = true \
+	}
+
 const struct dataplane_part dataplane_parts[] = {
-	{ "sg_connect4", "4.17", NULL },
-	{ "sg_connect6", "4.17", NULL },
-	{ "sg_command", "5.8", NULL },
-	{ "sg_sendmsg4", "4.18", "datagrams (QUIC) to denied IPv4 servers are not refused" },
-	{ "sg_sendmsg6", "4.18", "datagrams (QUIC) to denied IPv6 servers are not refused" },
-	{ "sg_release", "5.9",
-	  "a probe taken by a connect that fails locally is lost until the "
-	  "half-open limit" },
-	{ "sg_egress", "5.8",
-	  "requests on open connections are not measured, nor stopped when the "
-	  "breaker opens" },
-	{ "sg_ingress", "5.8", "answers are not measured: only connects can trip a breaker" },
-	{ "sg_sockops", "5.8",
-	  "without a daemon, a connection whose answer trips the breaker does not "
-	  "end by itself" },
-	{ "sg_state", "6.1", "failed connects are not seen: only answers can trip a breaker" },
-	{ "sg_retransmit", "5.11", "retransmissions are not counted" },
-	{ "sg_find", "6.1", "live connections to denied servers are not found, so not killed" },
-	{ "sg_sweep", "6.1", "answers of unknown end and timeouts are not noticed" },
-	{ "sg_kill_tcp", "6.1", "live TCP connections are killed by netlink instead of BPF" },
-	{ "sg_kill_udp", "6.1",
-	  "connected UDP sockets are not killed, their datagrams are refused" },
-	{ "sg_adopt_tcp", "5.12", "connections older than the load are not seen" },
-	{ "sg_adopt_udp", "5.12", "connected UDP sockets older than the load are not seen" },
-	{ "sg_xdp", "5.9", "packets of quarantined servers are not dropped at XDP" },
-	{ NULL, NULL, NULL },
+	REQUIRED("sg_connect4", "4.17"),
+	REQUIRED("sg_connect6", "4.17"),
+	REQUIRED("sg_command", "5.8"),
+	REQUIRED("sg_netns", "5.7"),
+	OPTIONAL("sg_sendmsg4", "4.18", "datagrams (QUIC) to denied IPv4 servers are not refused"),
+	OPTIONAL("sg_sendmsg6", "4.18", "datagrams (QUIC) to denied IPv6 servers are not refused"),
+	OPTIONAL("sg_release", "5.9",
+		 "a probe taken by a connect that fails locally is lost until the half-open limit"),
+	OPTIONAL(
+		"sg_egress", "5.8",
+		"requests on open connections are not measured, nor stopped when the breaker opens"),
+	OPTIONAL("sg_ingress", "5.8", "answers are not measured: only connects can trip a breaker"),
+	OPTIONAL(
+		"sg_sockops", "5.8",
+		"without a daemon, a connection whose answer trips the breaker does not end by itself"),
+	REPLACED("sg_state", "6.1", "failed connects are not seen: only answers can trip a breaker",
+		 "sg_sockops", "states of sockets come from sockops instead of a tracepoint"),
+	REPLACED("sg_retransmit", "5.11", "retransmissions are not counted", "sg_sockops",
+		 "retransmissions come from sockops instead of a tracepoint"),
+	REPLACED("sg_find", "6.1",
+		 "live connections to denied servers are not found, so not killed", "sg_find_plain",
+		 "walks over connections work without locks instead of with them"),
+	REPLACED("sg_sweep", "6.1", "answers of unknown end and timeouts are not noticed",
+		 "sg_sweep_plain", "what only time ends is reported in two passes instead of one"),
+	TRACING("sg_kill_tcp", "6.1", "live TCP connections are killed by netlink instead of BPF"),
+	TRACING("sg_kill_udp", "6.1",
+		"connected UDP sockets are not killed, their datagrams are refused"),
+	TRACING("sg_adopt_tcp", "5.12",
+		"connections older than the load are not measured; a quarantine kills them"),
+	TRACING("sg_adopt_udp", "5.12", "connected UDP sockets older than the load are not seen"),
+	OPTIONAL("sg_xdp", "5.9", "packets of quarantined servers are not dropped at XDP"),
+	SPARE("sg_find_plain", "5.9"),
+	SPARE("sg_sweep_plain", "5.9"),
+	{ .name = NULL },
 };
 
 const struct dataplane_part *dataplane_part(const char *name)
@@ -124,6 +153,10 @@ static bool has_destroy(void)
 	return found;
 }
 
+static const char retval_loss[] =
+	"refused connects fail with EPERM, but TCP ones with a deny_errno of ECONNREFUSED, "
+	"which end at a closed port of the loopback";
+
 bool dataplane_loaded(const struct bpf_program *prog)
 {
 	return bpf_program__fd(prog) >= 0;
@@ -147,20 +180,53 @@ static uint32_t old_epoch(const struct dataplane *dp)
 	return cfg.epoch;
 }
 
-static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
-		    const char *const *without, size_t without_n)
+/* What is left out of a load: programs that this kernel refused, or by order. */
+struct omission {
+	const char *names[DATAPLANE_PROGRAMS_MAX];
+	size_t n;
+	bool trying; /* only what older kernels refuse */
+};
+
+static bool is_left_out(const struct omission *out, const char *name)
 {
+	for (size_t i = 0; i < out->n; i++)
+		if (!strcmp(out->names[i], name))
+			return true;
+	return false;
+}
+
+/* One that only stands in for another is loaded when that one is left out. */
+static bool is_wanted(const struct omission *out, const char *name)
+{
+	const struct dataplane_part *part = dataplane_part(name);
+
+	if (is_left_out(out, name) || (out->trying && !(part && part->recent)))
+		return false;
+	for (const struct dataplane_part *p = dataplane_parts; part && part->spare && p->name; p++)
+		if (p->instead && !strcmp(p->instead, name))
+			return is_left_out(out, p->name);
+	return true;
+}
+
+static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
+		    const struct omission *out)
+{
+	struct bpf_program *prog;
+	struct sg_rodata *rodata;
 	int r;
 
 	dp->taken_over = false;
 	dp->skel = switchgear_bpf__open();
 	if (!dp->skel)
 		return log_failure(-errno, SUB, "the BPF object in this program is broken");
-	dp->skel->rodata_sg->sg_rodata.epoch = o->pin_dir ? old_epoch(dp) + 1 : 0;
-	dp->skel->rodata_sg->sg_rodata.has_retval = retval;
-	for (size_t i = 0; i < without_n; i++)
-		bpf_program__set_autoload(
-			bpf_object__find_program_by_name(dp->skel->obj, without[i]), false);
+	rodata = &dp->skel->rodata_sg->sg_rodata;
+	rodata->epoch = o->pin_dir ? old_epoch(dp) + 1 : 0;
+	rodata->has_retval = retval;
+	rodata->by_sockops = is_left_out(out, "sg_state");
+	rodata->retransmits = is_left_out(out, "sg_retransmit");
+	rodata->two_pass = is_left_out(out, "sg_sweep");
+	bpf_object__for_each_program(prog, dp->skel->obj)
+		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));
 	r = o->pin_dir ? dataplane_maps_prepare(dp, o->endpoints_max) : 0;
 	if (r)
 		return r;
@@ -168,51 +234,89 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	return switchgear_bpf__load(dp->skel);
 }
 
+/* Is `name` one of the names in `list`, which commas separate? */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, name, len) && (at[len] == ',' || !at[len]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_optional(const struct dataplane_part *part)
+{
+	return part->loss || part->spare;
+}
+
+static void leave_out(struct omission *out, const struct dataplane_part *part)
+{
+	if (out->n < ARRAY_SIZE(out->names))
+		out->names[out->n++] = part->name;
+}
+
+/* Says what is lost, or what does its work instead, of all that was left out. */
+static void omission_tell(struct dataplane *dp, const struct omission *out, const char *order)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		const struct dataplane_part *p = dataplane_part(out->names[i]);
+
+		if (p->spare) /* told with the one it stands in for */
+			continue;
+		dataplane_degrade(dp, "%s (%s was %s)",
+				  p->instead && !is_left_out(out, p->instead) ? p->change : p->loss,
+				  p->name,
+				  is_listed(order, p->name) ? "left out by order" : "refused");
+	}
+}
+
 /* Loads; leaves out one optional program after another that this kernel refuses. */
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	const char *without[DATAPLANE_PROGRAMS_MAX];
 	const struct dataplane_part *part;
-	size_t without_n = 0;
+	struct omission out = { .n = 0 };
 	bool retval;
 	int r;
 
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	libbpf_set_print(libbpf_print);
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* counts BPF memory before 5.11 */
-	retval = has_retval();
-	for (const struct dataplane_part *p = dataplane_parts; o->without && p->name; p++) {
-		if (!p->loss || !strstr(o->without, p->name))
-			continue;
-		dataplane_degrade(dp, "%s (%s was left out by order)", p->loss, p->name);
-		without[without_n++] = p->name;
-	}
+	retval = has_retval() && !is_listed(o->without, "bpf_set_retval");
+	for (const struct dataplane_part *p = dataplane_parts; p->name; p++)
+		if (is_optional(p) && is_listed(o->without, p->name))
+			leave_out(&out, p);
 	for (;;) {
-		r = skel_try(dp, o, retval, without, without_n);
-		if (!r)
+		r = skel_try(dp, o, retval, &out);
+		if (!r && !out.trying)
 			break;
 		switchgear_bpf__destroy(dp->skel);
 		dp->skel = NULL;
+		if (!r) {
+			out.trying = false;
+			continue;
+		}
 		if (r == -ESTALE)
 			return r;
 		part = failed_program[0] ? dataplane_part(failed_program) : NULL;
-		if (!part || !part->loss || without_n == ARRAY_SIZE(without))
+		if (!part || !is_optional(part) || is_left_out(&out, part->name))
 			return log_failure(
 				r, SUB,
 				"the kernel refuses the BPF program %s; without it nothing "
 				"can be enforced (SWITCHGEAR_LOG=debug shows why)",
 				failed_program[0] ? failed_program : "object");
-		dataplane_degrade(dp, "%s (%s was refused: %s)", part->loss, part->name,
-				  strerror(-r));
-		without[without_n++] = part->name;
+		leave_out(&out, part);
+		out.trying = part->recent; /* the others first: they are quick to verify */
 	}
-	if (!has_destroy())
+	omission_tell(dp, &out, o->without);
+	if (!has_destroy() && !is_left_out(&out, "sg_kill_tcp"))
 		dataplane_degrade(dp, "%s (bpf_sock_destroy needs kernel 6.5)",
 				  dataplane_part("sg_kill_tcp")->loss);
 	if (!retval)
-		dataplane_degrade(dp, "refused connects fail with EPERM whatever deny_errno says "
-				      "(bpf_set_retval needs kernel 6.1)");
+		dataplane_degrade(dp, "%s (bpf_set_retval needs kernel 6.1)", retval_loss);
 	return 0;
 }
 
@@ -223,6 +327,14 @@ static void feature(struct dataplane_feature *f, const char *name, const char *s
 	f->since = since;
 	f->there = there;
 	f->loss = loss ? loss : "nothing can be enforced";
+}
+
+static bool is_loaded(const struct dataplane *dp, const char *name)
+{
+	const struct bpf_program *prog =
+		dp->skel ? bpf_object__find_program_by_name(dp->skel->obj, name) : NULL;
+
+	return prog && dataplane_loaded(prog);
 }
 
 int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
@@ -238,14 +350,14 @@ int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
 	dp->quiet = true;
 	r = dataplane_load(dp, &none);
 	for (const struct dataplane_part *p = dataplane_parts; p->name && n < max; p++) {
-		const struct bpf_program *prog =
-			dp->skel ? bpf_object__find_program_by_name(dp->skel->obj, p->name) : NULL;
+		bool instead = p->instead && is_loaded(dp, p->instead);
 
-		feature(&ret[n++], p->name, p->since, prog && dataplane_loaded(prog), p->loss);
+		if (!p->spare)
+			feature(&ret[n++], p->name, p->since, is_loaded(dp, p->name),
+				instead ? p->change : p->loss);
 	}
 	if (n < max)
-		feature(&ret[n++], "bpf_set_retval", "6.1", has_retval(),
-			"refused connects fail with EPERM whatever deny_errno says");
+		feature(&ret[n++], "bpf_set_retval", "6.1", has_retval(), retval_loss);
 	if (n < max)
 		feature(&ret[n++], "bpf_sock_destroy", "6.5", has_destroy(),
 			dataplane_part("sg_kill_tcp")->loss);

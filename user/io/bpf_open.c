@@ -125,7 +125,7 @@ static int stale(const struct dataplane *dp, const char *what)
 
 static bool map_is_private(const char *name)
 {
-	return !strcmp(name, "scratch") || strchr(name, '.');
+	return !strcmp(name, "scratch") || !strcmp(name, "ended") || strchr(name, '.');
 }
 
 /* Takes a pinned map over, if it is there and is what we would make. */
@@ -249,18 +249,6 @@ static int tables_write(struct dataplane *dp)
 	return 0;
 }
 
-int dataplane_netns_cookie(uint64_t *ret)
-{
-	CLEANUP(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
-		return -errno;
-	*ret = cookie;
-	return 0;
-}
-
 static int config_write(struct dataplane *dp, const struct dataplane_options *o)
 {
 	void *p;
@@ -274,9 +262,9 @@ static int config_write(struct dataplane *dp, const struct dataplane_options *o)
 	if (r)
 		return r;
 	dp->pulse = p;
-	r = dataplane_netns_cookie(&dp->home_netns);
+	r = dataplane_cookie(dp, o->cgroup, &dp->home_netns);
 	if (r)
-		return log_failure(r, SUB, "cannot tell this network namespace's cookie");
+		return r;
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
 	dp->cfg->observe = o->observe;

@@ -51,6 +51,10 @@ void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2
 /* bpf_load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
+/* bpf_cookie.c: the cookie of the caller's network namespace; before 5.14 a child
+ * in a cgroup of its own, made for a moment below `cgroup`, lets the kernel tell it. */
+int dataplane_cookie(struct dataplane *dp, const char *cgroup, uint64_t *ret) MUST_CHECK;
+
 /* bpf_open.c: takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
 
@@ -62,6 +66,10 @@ struct dataplane_part {
 	const char *name;
 	const char *since; /* the first kernel that takes it, for people */
 	const char *loss;
+	const char *instead; /* the program that does its work where it is refused */
+	const char *change;  /* what is different then */
+	bool spare;          /* loaded only where what it stands in for is left out */
+	bool recent;         /* older kernels refuse it */
 };
 extern const struct dataplane_part dataplane_parts[];
 const struct dataplane_part *dataplane_part(const char *name);

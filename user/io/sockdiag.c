@@ -63,3 +63,104 @@ int sockdiag_destroy(const struct sg_victim *v)
 		return -errno;
 	return acknowledged(fd);
 }
+
+/* --- listing ----------------------------------------------------------------------- */
+
+#define SYN_SENT 2
+#define PEERED (1U << 1 | 1U << SYN_SENT | 1U << 4 | 1U << 5 | 1U << 8 | 1U << 9 | 1U << 11)
+#define ALIGN4(n) (((size_t)(n) + 3) & ~(size_t)3)
+
+static void address_read(__u8 *to, const __be32 *from, unsigned int family)
+{
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (family == AF_INET) {
+		memcpy(to, mapped, sizeof(mapped));
+		memcpy(to + 12, from, 4);
+	} else {
+		memcpy(to, from, 16);
+	}
+}
+
+static int take(const char *body, size_t len, int (*fn)(void *, const struct sg_victim *),
+		void *data)
+{
+	struct sg_victim v = { .proto = IPPROTO_TCP };
+	struct inet_diag_msg m;
+
+	if (len < sizeof(m))
+		return -EBADMSG;
+	memcpy(&m, body, sizeof(m));
+	v.cookie = (__u64)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
+	v.family = m.idiag_family;
+	v.local_port = m.id.idiag_sport;
+	v.remote_port = m.id.idiag_dport;
+	address_read(v.local, m.id.idiag_src, m.idiag_family);
+	address_read(v.remote, m.id.idiag_dst, m.idiag_family);
+	return fn(data, &v);
+}
+
+/* One datagram of the dump: 1 at its end, 0 if more is to come, else what fn or the kernel said. */
+static int take_all(const char *bytes, size_t len, int (*fn)(void *, const struct sg_victim *),
+		    void *data)
+{
+	size_t at = 0;
+
+	while (at + sizeof(struct nlmsghdr) <= len) {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		int r = 0;
+
+		memcpy(&head, bytes + at, sizeof(head));
+		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len - at)
+			return -EBADMSG;
+		if (head.nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (head.nlmsg_type == NLMSG_ERROR) {
+			if (head.nlmsg_len < sizeof(head) + sizeof(error))
+				return -EBADMSG;
+			memcpy(&error, bytes + at + sizeof(head), sizeof(error));
+			return error.error ? error.error : -EBADMSG;
+		}
+		r = take(bytes + at + sizeof(head), head.nlmsg_len - sizeof(head), fn, data);
+		if (r)
+			return r;
+		at += ALIGN4(head.nlmsg_len);
+	}
+	return 0;
+}
+
+static int list_family(int family, int (*fn)(void *, const struct sg_victim *), void *data)
+{
+	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	struct request q = {
+		.header = { .nlmsg_len = sizeof(q),
+			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.diag = { .sdiag_family = (__u8)family,
+			  .sdiag_protocol = IPPROTO_TCP,
+			  .idiag_states = PEERED },
+	};
+	char bytes[32768];
+	ssize_t n;
+	int r;
+
+	if (fd < 0 || send(fd, &q, sizeof(q), 0) != sizeof(q))
+		return -errno;
+	do {
+		n = recv(fd, bytes, sizeof(bytes), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		r = take_all(bytes, (size_t)n, fn, data);
+	} while (!r);
+	return r == 1 ? 0 : r;
+}
+
+int sockdiag_tcp(int (*fn)(void *data, const struct sg_victim *socket), void *data)
+{
+	int r = list_family(AF_INET, fn, data);
+
+	return r ? r : list_family(AF_INET6, fn, data);
+}
