@@ -15,7 +15,7 @@ die() {
 	exit 1
 }
 
-# The rows of kernels.conf: ID SUITE PACKAGE NEEDED; all, or those named.
+# The rows of kernels.conf: ID SUITE PACKAGE NEEDED PROCESSORS TESTS; all, or those named.
 kernels() { # [ID...]
 	local id rest
 
@@ -25,7 +25,7 @@ kernels() { # [ID...]
 		esac
 		[ $# -eq 0 ] || [[ " $* " == *" $id "* ]] || continue
 		echo "$id $rest"
-	done <"$here/kernels.conf"
+	done <"${KERNELS_CONF:-$here/kernels.conf}"
 }
 
 # What `expected` says of a kernel, without the first two columns.
@@ -35,6 +35,6 @@ expected() { # ID KIND
 	while IFS='|' read -r kernels kind text; do
 		[[ " $kernels " == *" $1 "* || $kernels == '* ' ]] && [ "${kind// /}" = "$2" ] &&
 			echo "${text# }"
-	done < <(grep -v '^#' "$here/expected")
+	done < <(grep -v '^#' "${KERNELS_EXPECTED:-$here/expected}")
 	return 0
 }
