@@ -10,7 +10,7 @@ _switchgear() {
 	COMPREPLY=()
 
 	case $previous in
-	--socket | --pin-dir)
+	--socket | --pin-dir | --policy)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -18,14 +18,14 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W '90s 10m 2h 1d' -- "$word")
 		return
 		;;
-	--reason)
+	--reason | --seed)
 		return
 		;;
 	esac
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --pin-dir | --for | --since | --reason | --server) ((i++)) ;;
+		--socket | --pin-dir | --for | --since | --reason | --server | --policy | --seed) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -44,13 +44,16 @@ _switchgear() {
 		quarantine) global+=' --reason --for' ;;
 		trip | force) global+=' --for' ;;
 		events) global+=' --follow --since --server --calls' ;;
+		simulate) global+=' --policy --seed --summary' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show quarantine release trip reset force
-			events selftest metrics detach help' -- "$word")
+			events simulate selftest metrics detach help' -- "$word")
 	elif [[ $operands == 0 && ' show quarantine release trip reset force ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
+	elif [[ $command == simulate && $operands == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	elif [[ $command == force && $operands == 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'closed shadow disabled' -- "$word")
 	fi

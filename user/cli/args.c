@@ -36,6 +36,12 @@ const struct option_spec args_options[OPTION_COUNT] = {
 	[OPTION_SERVER] = ROW("server", "NAME", OPTION_TEXT, server, false, "only of this server"),
 	[OPTION_CALLS] = ROW("calls", NULL, OPTION_FLAG, calls, false,
 			     "also one line per call (not for everybody)"),
+	[OPTION_POLICY] = ROW("policy", "FILE", OPTION_TEXT, policy, false,
+			      "JSON: {\"breaker\":{...}} with the configuration's keys"),
+	[OPTION_SEED] = ROW("seed", "N", OPTION_NUMBER, seed, false,
+			    "of jitter and ramp: 0 to 2^64 - 1 (default: 1)"),
+	[OPTION_SUMMARY] = ROW("summary", NULL, OPTION_FLAG, summary, false,
+			       "at the end, what differs from the recording"),
 };
 
 const struct command *args_find(const struct command *commands, size_t n_commands, const char *name)
@@ -121,6 +127,13 @@ static int set(struct args *args, size_t id, const char *value, struct buf *why)
 			return -EINVAL;
 		}
 		*(uint64_t *)target = ns;
+		break;
+	case OPTION_NUMBER:
+		if (parse_u64(value, 0, UINT64_MAX, target) < 0) {
+			buf_printf(why, "--%s: \"%s\" is no whole number that fits 64 bits",
+				   spec->name, value);
+			return -EINVAL;
+		}
 		break;
 	}
 	args->given |= BIT(id);

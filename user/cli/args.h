@@ -28,6 +28,9 @@ enum option_id {
 	OPTION_SINCE,
 	OPTION_SERVER,
 	OPTION_CALLS,
+	OPTION_POLICY,
+	OPTION_SEED,
+	OPTION_SUMMARY,
 	OPTION_COUNT
 };
 
@@ -35,6 +38,7 @@ enum option_kind {
 	OPTION_FLAG,     /* bool */
 	OPTION_TEXT,     /* const char *, borrowed from argv; never empty */
 	OPTION_DURATION, /* uint64_t, ns, > 0 */
+	OPTION_NUMBER,   /* uint64_t */
 };
 
 struct option_spec {
@@ -59,11 +63,14 @@ struct args {
 	const char *server;
 	uint64_t for_ns;   /* SG_FOREVER without */
 	uint64_t since_ns; /* SINCE_ALL without */
+	const char *policy;
+	uint64_t seed; /* valid if given */
 	bool json;
 	bool help;
 	bool version;
 	bool follow;
 	bool calls;
+	bool summary;
 };
 
 struct context;

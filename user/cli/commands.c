@@ -68,6 +68,18 @@ const struct command cli_commands[] = {
 		     BIT(OPTION_CALLS),
 	  .run = run_events,
 	  .summary = "what happened: transitions, quarantines, kills, alarms" },
+	{ .name = "simulate",
+	  .operands = "[EVENTS|-]",
+	  .most = 1,
+	  .options = BIT(OPTION_POLICY) | BIT(OPTION_SEED) | BIT(OPTION_SUMMARY),
+	  .required = BIT(OPTION_POLICY),
+	  .run = run_simulate,
+	  .summary = "replay events through a policy; needs no daemon",
+	  .help = "EVENTS holds one JSON object a line: what `switchgear events --json --calls`\n"
+		  "printed, or ops of one's own; without it, or with -, they come from the\n"
+		  "standard input. Prints one object a line for each call and each transition.\n"
+		  "With --summary the comparison goes to the standard error, with --json to the\n"
+		  "output as its last line.\n" },
 	{ .name = "selftest",
 	  .operands = "",
 	  .run = run_selftest,

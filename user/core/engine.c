@@ -126,12 +126,14 @@ enum sg_reason engine_outcome(struct engine *e, uint64_t now_ns, uint32_t genera
 	struct window_rates count, time;
 	enum sg_reason reason = SG_REASON_NONE;
 
-	if (generation != e->generation || !engine_is_good(e))
+	if (generation != e->generation || !(engine_is_good(e) || e->state == SG_FORCED_CLOSED))
 		return SG_REASON_NONE;
 	if (!failed && class != SG_SUCCESS)
 		return SG_REASON_NONE;
 	count_window_add(&e->count, now_ns, failed, slow);
 	time_window_add(&e->time, now_ns, failed, slow);
+	if (e->state == SG_FORCED_CLOSED)
+		return SG_REASON_NONE;
 	count = window_rates(e->count.sum, e->policy.min_calls);
 	time = window_rates(e->time.sum, e->policy.min_calls);
 	/* Every failure rate goes before every slow rate. */

@@ -67,7 +67,8 @@ void engine_restore(struct engine *e, const struct sg_breaker *b, uint32_t trips
  * above the slow limit. Returns the reason for which the breaker should be
  * tripped, SG_REASON_FAILURE_RATE or SG_REASON_SLOW_RATE, else SG_REASON_NONE;
  * with a reason *ret_rates, if not NULL, is the window that crossed. Ignored:
- * another generation, ignored classes, every state but closed and ramp.
+ * another generation, ignored classes, every state but closed, ramp and
+ * forced_closed; the last counts and never trips.
  */
 enum sg_reason engine_outcome(struct engine *e, uint64_t now_ns, uint32_t generation,
 			      enum sg_class class, bool slow, struct window_rates *ret_rates);

@@ -638,6 +638,23 @@ static void test_shadow_keeps_the_machine_running(void **state)
 	engine_done(&r.e);
 }
 
+static void test_forced_closed_counts_and_never_trips(void **state)
+{
+	struct breaker_policy p = policy_r();
+	struct sg_move mv;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, &p);
+	sg_breaker_order(&r.b, &r.kernel, SG_FORCED_CLOSED, r.now, SG_FOREVER, &mv);
+	rig_moved(&r, &mv);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(engine_outcome(&r.e, r.now, r.b.generation, SG_HARD, false, NULL),
+				 SG_REASON_NONE);
+	check_rates(&r, 1, 6, 6);
+	engine_done(&r.e);
+}
+
 /* Equal seeds and servers give equal openings, others do not; the spread is the promised one. */
 static void test_jitter(void **state)
 {
@@ -741,6 +758,7 @@ int main(void)
 		cmocka_unit_test(test_half_open_timeout_without_failure_keeps_n),
 		cmocka_unit_test(test_two_reports_of_one_transition),
 		cmocka_unit_test(test_shadow_keeps_the_machine_running),
+		cmocka_unit_test(test_forced_closed_counts_and_never_trips),
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_new_policy),

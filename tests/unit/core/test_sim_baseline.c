@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/sim_private.h"
+#include "unit/unit.h"
+
+static const uint64_t day = SECONDS(86400);
+
+static void add(struct sim_baseline *b, uint64_t now, double latency)
+{
+	struct breaker_policy p = breaker_policy_defaults();
+
+	sim_baseline_add(b, &p, now, SECONDS(latency));
+}
+
+/* Half of the calls at e^-1 s, half at e^1 s: mean 0, deviation 1. */
+static struct sim_baseline learnt(void)
+{
+	struct breaker_policy p = breaker_policy_defaults();
+	struct sim_baseline b;
+
+	sim_baseline_init(&b, &p);
+	for (int i = 0; i < 30; i++)
+		add(&b, 0, exp(i % 2 ? 1 : -1));
+	return b;
+}
+
+static void test_first_thirty(void **state)
+{
+	struct breaker_policy p = breaker_policy_defaults();
+	struct sim_baseline b;
+
+	(void)state;
+	sim_baseline_init(&b, &p);
+	assert_int_equal(b.slow_ns, SECONDS(10));
+	for (int i = 0; i < 29; i++)
+		add(&b, 0, 0.5);
+	assert_int_equal(b.slow_ns, SECONDS(10));
+	add(&b, 0, 0.5);
+	assert_float_equal((double)b.slow_ns, 2e9, 1e3);
+	b = learnt();
+	assert_float_equal(b.mean, 0, 1e-8);
+	assert_float_equal(b.variance, 1, 1e-8);
+	assert_float_equal((double)b.slow_ns, 4e9, 1e3);
+}
+
+static void test_falls_half_of_the_way_in_a_day(void **state)
+{
+	struct sim_baseline b = learnt();
+
+	(void)state;
+	add(&b, day, exp(-2));
+	assert_float_equal(b.mean, -1, 1e-8);
+	assert_float_equal(b.variance, 1 + (4 - 1) / 2.0, 1e-8);
+}
+
+static void test_rises_by_five_percent_a_day(void **state)
+{
+	struct sim_baseline b = learnt();
+
+	(void)state;
+	add(&b, day, exp(1.5));
+	assert_float_equal(b.mean, log(1.05), 1e-8);
+	b = learnt();
+	add(&b, day / 2, exp(1.5));
+	assert_float_equal(b.mean, log(1.05) / 2, 1e-8);
+	/* a small rise is not held back */
+	b = learnt();
+	add(&b, day, exp(0.02));
+	assert_float_equal(b.mean, 0.01, 1e-8);
+}
+
+static void test_outliers_count_as_two_deviations(void **state)
+{
+	struct sim_baseline b = learnt();
+
+	(void)state;
+	add(&b, day, exp(6));
+	assert_float_equal(b.variance, 1 + (4 - 1) / 2.0, 1e-8);
+}
+
+static void test_no_time_no_change(void **state)
+{
+	struct sim_baseline b = learnt();
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		add(&b, 0, 9);
+	assert_float_equal(b.mean, 0, 1e-8);
+	assert_float_equal(b.variance, 1, 1e-8);
+}
+
+static void test_no_latency_is_finite(void **state)
+{
+	struct breaker_policy p = breaker_policy_defaults();
+	struct sim_baseline b;
+
+	(void)state;
+	sim_baseline_init(&b, &p);
+	for (int i = 0; i < 40; i++)
+		add(&b, (uint64_t)i * day, 0);
+	assert_float_equal(b.mean, log(1e-6), 1e-8);
+	assert_int_equal(b.slow_ns, SECONDS(1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_thirty),
+		cmocka_unit_test(test_falls_half_of_the_way_in_a_day),
+		cmocka_unit_test(test_rises_by_five_percent_a_day),
+		cmocka_unit_test(test_outliers_count_as_two_deviations),
+		cmocka_unit_test(test_no_time_no_change),
+		cmocka_unit_test(test_no_latency_is_finite),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
