@@ -83,6 +83,7 @@ static __always_inline void sg_end(const struct sg_scope *s, const struct sg_end
 	f->generation = e->generation;
 	f->http.number[SG_SLOT_STATUS] = e->status;
 	f->method = e->method;
+	r.serial = f->serial;
 	sg_result_is(&r, e->outcome, e->cause);
 	r.flags = e->flags & SG_OUT_COMPLETE;
 	r.latency_ns = e->latency_ns;
@@ -139,7 +140,7 @@ static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_
 		return;
 	cmd->effect = SG_EFFECT_OVERFLOW;
 	if (b->may_trip)
-		cmd->effect = sg_trip(s, &trip, now, &mv);
+		cmd->effect = sg_trip(s->server, &trip, now, &mv);
 	if (cmd->effect == SG_EFFECT_OVERFLOW)
 		SG_COUNT(s, overflow);
 	cmd->moved = cmd->effect == SG_EFFECT_MOVED;
@@ -209,8 +210,8 @@ int sg_command(struct xdp_md *ctx)
 	else if (cmd->op == SG_CMD_TRIP)
 		sg_trip_command(&s, cmd, now);
 
-	group = srv->group;
 	bpf_spin_lock(&srv->lock);
+	group = srv->group;
 	seq = srv->breaker.last.seq;
 	sg_apply(srv, cmd, now);
 	cmd->breaker = srv->breaker;

@@ -125,11 +125,12 @@ static __always_inline void sg_ep_normalise(struct sg_ep *ep, __u64 netns)
 /* The server at an endpoint, or NULL. */
 static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct sg_cfg *c)
 {
-	struct sg_net net = { .prefixlen = 128 };
+	struct sg_net net;
 	__u32 *id = bpf_map_lookup_elem(&ep2srv, ep);
 
 	if (id || !c->networks || ep->netns)
 		return id;
+	net.prefixlen = 128; /* not by an initialiser: a copy of it in .rodata is no variable */
 	__builtin_memcpy(net.addr, ep->addr, sizeof(net.addr));
 	return bpf_map_lookup_elem(&net2srv, &net);
 }
@@ -194,31 +195,42 @@ struct sg_admission {
  * and the paths meet again, and never from the transition's return value.
  */
 
-/* Carries out what is due by time, and tells the daemon. */
-static __always_inline void sg_bring_up(const struct sg_scope *s, __u64 now)
+/* Carries out what is due by time, and tells the daemon; in a function of its own, see below. */
+__weak __noinline int sg_bring_up_slow(__u32 id, __u64 now)
 {
-	struct sg_server *srv = s->server;
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
 	struct sg_move unused;
 	struct sg_move mv;
+	__u32 group;
 	__u32 seq;
 	int place;
 	__u32 i;
 
+	if (!srv)
+		return 0;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < 3; i++) {
 		if (sg_breaker_due(&srv->breaker) > now)
-			return;
+			return 0;
 		bpf_spin_lock(&srv->lock);
 		seq = srv->breaker.last.seq;
 		sg_breaker_tick(&srv->breaker, &srv->policy, now, &unused);
 		mv = srv->breaker.last;
 		place = sg_place(srv);
+		group = srv->group;
 		bpf_spin_unlock(&srv->lock);
 		if (place)
-			sg_group_move(srv->group, place);
+			sg_group_move(group, place);
 		if (mv.seq != seq)
-			sg_event_move(s->id, &mv, now);
+			sg_event_move(id, &mv, now);
 	}
+	return 0;
+}
+
+static __always_inline void sg_bring_up(const struct sg_scope *s, __u64 now)
+{
+	if (sg_breaker_due(&s->server->breaker) <= now)
+		sg_bring_up_slow(s->id, now);
 }
 
 /*
@@ -342,6 +354,7 @@ struct sg_result {
 	__u64 latency_ns;
 	__u64 first_ns; /* from the request to the first byte, 0 if none came */
 	__u64 retry_after_ns;
+	__u32 serial;     /* of what ended: by now the flow may be at something else */
 	__u32 generation; /* filled in by sg_claim() */
 	__u8 outcome;     /* enum sg_class */
 	__u8 cause;       /* enum sg_cause */
@@ -394,9 +407,9 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, const str
 }
 
 /*
- * Takes the outcome of what the flow is at, and its probe, which then are the
- * caller's alone; returns the flags before: SG_FLOW_COUNTED in them, and others
- * were quicker. What is reported goes through the flow, so that the verifier
+ * Takes the outcome of what ended, and its probe, which then are the caller's
+ * alone; returns the flags before: SG_FLOW_COUNTED in them, and others were
+ * quicker, or the flow is at something else by now. What is reported goes through the flow, so that the verifier
  * knows nothing of its values, but inside the lock: it is what this caller put.
  */
 static __always_inline __u32 sg_claim(struct sg_flow *f, struct sg_result *r)
@@ -405,8 +418,12 @@ static __always_inline __u32 sg_claim(struct sg_flow *f, struct sg_result *r)
 
 	bpf_spin_lock(&f->lock);
 	was = f->flags;
-	f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
-	f->lease_ns = 0;
+	if (f->serial != r->serial) {
+		was |= SG_FLOW_COUNTED;
+	} else {
+		f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
+		f->lease_ns = 0;
+	}
 	f->outcome = r->outcome;
 	f->cause = r->cause;
 	f->result_flags = r->flags;
@@ -428,25 +445,104 @@ struct sg_trip {
  * enum sg_effect, SG_EFFECT_OVERFLOW if there was no place. *mv is the latest
  * transition in any case.
  */
-static __always_inline __u8 sg_trip(const struct sg_scope *s, const struct sg_trip *trip, __u64 now,
+static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip *trip, __u64 now,
 				    struct sg_move *mv)
 {
-	struct sg_server *srv = s->server;
+	__u32 group = srv->group;
 	struct sg_move unused;
 	__u32 seq;
-	int place;
+	int place = 0;
 
-	if (!sg_group_reserve(srv->group, now))
+	if (!sg_group_reserve(group, now))
 		return SG_EFFECT_OVERFLOW;
 	bpf_spin_lock(&srv->lock);
 	seq = srv->breaker.last.seq;
-	sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason, &unused);
+	if (srv->group == group) { /* else it changed its group just now: not this time */
+		sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason,
+				&unused);
+		place = sg_place(srv);
+	}
 	*mv = srv->breaker.last;
-	place = sg_place(srv);
 	bpf_spin_unlock(&srv->lock);
 	if (place <= 0)
-		sg_group_give_back(srv->group, now);
+		sg_group_give_back(group, now);
 	return mv->seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_STALE;
+}
+
+/* Of a result: what sg_settle() returns. */
+#define SG_SETTLED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
+
+/* Two times in one number, of 1024 ns each, up to 73 minutes. */
+static __always_inline __u64 sg_times(__u64 latency_ns, __u64 first_ns)
+{
+	__u64 latency = latency_ns >> 10 < ~0U ? latency_ns >> 10 : ~0U;
+	__u64 first = first_ns >> 10 < ~0U ? first_ns >> 10 : ~0U;
+
+	return first << 32 | latency;
+}
+
+/*
+ * Takes an outcome to the breaker, which trips here, and reports both. A function
+ * of its own, of numbers only (and with no record of the ring held over the call,
+ * before 6.2), so that the verifier walks it once and not for every way to an
+ * outcome. `who`: generation << 32 | id; `what`: Retry-After in seconds << 48 |
+ * status << 32 | method << 24 | cause << 16 | outcome << 8 | flags.
+ */
+__weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
+{
+	__u32 id = (__u32)who;
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_trip trip = { .generation = who >> 32, .reason = SG_REASON_CONSECUTIVE };
+	struct sg_move unused;
+	struct sg_event *e;
+	struct sg_move mv;
+	__u8 may_trip;
+	__u32 streak;
+	__u32 group;
+	__u8 effect;
+	int place;
+
+	if (!srv)
+		return SG_EFFECT_STALE;
+	bpf_spin_lock(&srv->lock);
+	may_trip = srv->breaker.may_trip;
+	srv->breaker.may_trip = srv->breaker.shadow; /* else only with a place: see below */
+	effect = sg_breaker_outcome(&srv->breaker, &srv->policy, now, trip.generation,
+				    what >> 8 & 0xff, what & 0xff, (what >> 48) * 1000000000ULL,
+				    &unused);
+	srv->breaker.may_trip = may_trip;
+	mv = srv->breaker.last;
+	streak = srv->breaker.streak;
+	place = sg_place(srv);
+	group = srv->group;
+	bpf_spin_unlock(&srv->lock);
+	if (place)
+		sg_group_move(group, place);
+	if (effect == SG_EFFECT_OVERFLOW && may_trip) {
+		effect = sg_trip(srv, &trip, now, &mv);
+		if (effect == SG_EFFECT_MOVED)
+			streak = 0;
+	}
+	e = sg_event_new(SG_EV_OUTCOME, id, now);
+	if (e) {
+		e->generation = who >> 32;
+		e->cookie = cookie;
+		e->latency_ns = (times & ~0U) << 10;
+		e->first_ns = times >> 32 << 10;
+		e->retry_after_ns = (what >> 48) * 1000000000ULL;
+		e->streak = streak;
+		e->status = what >> 32 & 0xffff;
+		e->method = what >> 24 & 0xff;
+		e->cause = what >> 16 & 0xff;
+		e->outcome = what >> 8 & 0xff;
+		e->flags = what & 0xff;
+		e->effect = effect;
+		bpf_ringbuf_submit(e, 0);
+	}
+	if (effect != SG_EFFECT_MOVED)
+		return effect;
+	sg_event_move(id, &mv, now);
+	return mv.to == SG_OPEN ? effect | SG_SETTLED_OPENED : effect;
 }
 
 /*
@@ -458,15 +554,10 @@ static __always_inline __u8 sg_trip(const struct sg_scope *s, const struct sg_tr
 static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,
 				      struct sg_result *r)
 {
-	struct sg_server *srv = s->server;
-	struct sg_move unused;
-	struct sg_move mv;
-	struct sg_event *e;
-	__u32 streak;
-	__u8 may_trip;
-	__u32 seq;
+	__u64 retry_s = r->retry_after_ns / 1000000000ULL;
+	__u64 what;
+	int settled;
 	__u32 was;
-	int place;
 
 	if (sg_flow_marked(f)) {
 		f->left = f->serial;
@@ -482,57 +573,20 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		return false;
 	if (was & SG_FLOW_PROBE)
 		r->flags |= SG_OUT_PROBE;
-	if (r->latency_ns > srv->policy.slow_ns && r->outcome <= SG_SOFT)
+	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
 		r->flags |= SG_OUT_SLOW;
-	sg_bring_up(s, r->now);
-
-	bpf_spin_lock(&srv->lock);
-	seq = srv->breaker.last.seq;
-	may_trip = srv->breaker.may_trip;
-	srv->breaker.may_trip = srv->breaker.shadow; /* else only with a place: see below */
-	f->effect = sg_breaker_outcome(&srv->breaker, &srv->policy, r->now, r->generation,
-				       r->outcome, r->flags, r->retry_after_ns, &unused);
-	srv->breaker.may_trip = may_trip;
-	mv = srv->breaker.last;
-	streak = srv->breaker.streak;
-	place = sg_place(srv);
-	bpf_spin_unlock(&srv->lock);
-	if (place)
-		sg_group_move(srv->group, place);
-	if (f->effect == SG_EFFECT_OVERFLOW && may_trip) {
-		struct sg_trip trip = { .generation = r->generation,
-					.reason = SG_REASON_CONSECUTIVE };
-
-		f->effect = sg_trip(s, &trip, r->now, &mv);
-		if (f->effect == SG_EFFECT_MOVED)
-			streak = 0;
-	}
-
 	sg_count_outcome(s, r);
-	if (f->effect == SG_EFFECT_STALE)
+	sg_bring_up(s, r->now);
+	what = (retry_s < 0xffff ? retry_s : 0xffff) << 48 |
+	       (f->http.number[SG_SLOT_STATUS] & 0xffff) << 32 | (__u32)f->method << 24 |
+	       (__u32)r->cause << 16 | (__u32)r->outcome << 8 | r->flags;
+	settled = sg_settle((__u64)r->generation << 32 | s->id, what, r->now,
+			    sg_times(r->latency_ns, r->first_ns), f->cookie);
+	if (settled == SG_EFFECT_STALE)
 		SG_COUNT(s, stale);
-	if (f->effect == SG_EFFECT_OVERFLOW)
+	if (settled == SG_EFFECT_OVERFLOW)
 		SG_COUNT(s, overflow);
-	e = sg_event_new(SG_EV_OUTCOME, s->id, r->now);
-	if (e) {
-		e->generation = r->generation;
-		e->cookie = f->cookie;
-		e->latency_ns = r->latency_ns;
-		e->first_ns = r->first_ns;
-		e->retry_after_ns = r->retry_after_ns;
-		e->streak = streak;
-		e->status = (__u16)f->http.number[SG_SLOT_STATUS];
-		e->outcome = r->outcome;
-		e->cause = r->cause;
-		e->flags = r->flags;
-		e->method = f->method;
-		e->effect = f->effect;
-		bpf_ringbuf_submit(e, 0);
-	}
-	if (mv.seq == seq)
-		return false;
-	sg_event_move(s->id, &mv, r->now);
-	return mv.to == SG_OPEN;
+	return settled & SG_SETTLED_OPENED;
 }
 
 /* Asks the daemon to kill a flow's socket now. */

@@ -144,7 +144,7 @@ static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_
 					    struct sock *sk, int oldstate, int newstate)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct sg_result r = {};
+	struct sg_result r = { .serial = f->serial };
 
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
 		sg_flags(f, 0, SG_FLOW_OPENED);

@@ -349,6 +349,7 @@ int sg_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!f || f->flags & SG_FLOW_UDP || !sg_scope_find(&s, f->server))
 		return SG_SILENT;
 	w->flows++;
+	r.serial = f->serial; /* what is judged here, and nothing that begins meanwhile */
 	now = bpf_ktime_get_boot_ns();
 	connecting = sk->__sk_common.skc_state == SG_TCP_SYN_SENT;
 	if (!connecting && f->phase == SG_PHASE_IDLE) {

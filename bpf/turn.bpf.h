@@ -48,7 +48,7 @@ static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_re
 static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow *f, __u64 now,
 					__u64 end, bool whole)
 {
-	struct sg_result r = { .cause = SG_CAUSE_ANSWER };
+	struct sg_result r = { .serial = f->serial, .cause = SG_CAUSE_ANSWER };
 
 	if (f->method != SG_METHOD_UNKNOWN)
 		r.outcome = sg_http_class(&f->http, f->method, &r.cause);

@@ -44,7 +44,7 @@ _switchgear() {
 		quarantine) global+=' --reason --for' ;;
 		trip | force) global+=' --for' ;;
 		events) global+=' --follow --since --server --calls' ;;
-		simulate) global+=' --policy --seed --summary' ;;
+		simulate) global+=' --policy --seed --summary --blast' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then

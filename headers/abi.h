@@ -307,8 +307,7 @@ struct sg_flow {
 	__u8 outcome;      /* enum sg_class, being reported */
 	__u8 cause;        /* enum sg_cause, being reported */
 	__u8 result_flags; /* SG_OUT_*, being reported */
-	__u8 effect;       /* enum sg_effect of the latest report */
-	__u8 pad[6];
+	__u8 pad[7];
 	__u32 serial;         /* counts connects and turns of this socket */
 	__u32 left;           /* serial of what a hook left to the sweep */
 	__u32 last;           /* written by walks alone: dies when the turn of this serial ends */

@@ -125,7 +125,7 @@ struct sg_breaker {
 	__u64 deadline_ns;    /* open: end; half-open: limit, 0 before the first probe; ramp: end */
 	__u64 order_until_ns; /* end of an order (forced, disabled, shadow); SG_FOREVER */
 	__u64 next_open_ns;   /* length of the next opening, backoff and jitter applied (daemon) */
-	__u64 this_open_ns;   /* length of the last opening */
+	__u64 this_open_ns;   /* length of the last opening, 0 if there was none since a reset */
 	__u64 retry_after_ns; /* largest Retry-After of this generation */
 	__u32 generation;
 	__u32 streak;     /* hard failures in a row */
@@ -240,7 +240,7 @@ static __always_inline bool sg_breaker_tick(struct sg_breaker *b, const struct s
 		reason = SG_REASON_DEADLINE;
 	} else if (b->state == SG_HALF_OPEN) {
 		reason = SG_REASON_HALF_OPEN_TIMEOUT;
-		length = b->probes_failed ? b->next_open_ns : b->this_open_ns;
+		length = b->probes_failed || !b->this_open_ns ? b->next_open_ns : b->this_open_ns;
 		to = SG_OPEN;
 		if (!b->probes_failed && b->probes_neutral) {
 			reason = SG_REASON_REACHABLE;
@@ -439,6 +439,7 @@ static __always_inline void sg_breaker_reset(struct sg_breaker *b, const struct 
 	sg_breaker_enter(b, p, SG_CLOSED, SG_REASON_RESET, 0, now, mv);
 	b->shadow = 0;
 	b->order_until_ns = 0;
+	b->this_open_ns = 0;
 	if (was_closed) {
 		b->last.seq--;
 		mv->moved = 0;

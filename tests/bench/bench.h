@@ -225,7 +225,7 @@ static inline struct dataplane *bench_dataplane(const char *cgroup)
 	struct dataplane *dp = NULL;
 
 	if (dataplane_open(&o, &dp) ||
-	    dataplane_server_set(dp, BENCH_SERVER, "bench", 0, &policy, NS_PER_SEC, true))
+	    dataplane_server_set(dp, BENCH_SERVER, "bench", 0, 0, &policy, NS_PER_SEC, true))
 		bench_die("the data plane cannot be opened");
 	dataplane_lease(dp, SG_FOREVER);
 	return dp;

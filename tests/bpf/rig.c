@@ -245,7 +245,7 @@ void rig_server(struct dataplane *dp, const struct sg_policy *policy, uint64_t n
 	assert_non_null(zeros);
 	rig_command(dp, (struct sg_command){ .op = SG_CMD_FORGET });
 	assert_int_equal(dataplane_quarantine_set(dp, id, 0), 0);
-	assert_int_equal(dataplane_server_set(dp, id, "rig", 0, policy, next_open_ns, true), 0);
+	assert_int_equal(dataplane_server_set(dp, id, "rig", 0, 0, policy, next_open_ns, true), 0);
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(dp->skel->maps.stats), &id, zeros, 0), 0);
 	rig_drain(dp);
 }

@@ -135,11 +135,13 @@ static void test_trips_at_the_failing_connect(void **state)
 	fresh(3, OPEN_NS);
 	policy.consecutive = 3;
 	policy.deny_errno = EHOSTUNREACH;
-	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, true), 0);
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, OPEN_NS, true),
+			 0);
 	rig_endpoint(dp, "127.0.0.1", 9); /* nobody listens */
 	other.port = 9;
 	for (size_t i = 0; i < 6; i++)
-		assert_int_equal(talk_dial(&other), i < 3 ? -ECONNREFUSED : -rig_refusal(dp, EHOSTUNREACH));
+		assert_int_equal(talk_dial(&other),
+				 i < 3 ? -ECONNREFUSED : -rig_refusal(dp, EHOSTUNREACH));
 	other.port = talk.port;
 	rig_endpoint(dp, "127.0.0.1", talk.port);
 	assert_int_equal(count(SG_EV_OUTCOME, 4), 3);
@@ -155,7 +157,7 @@ static void test_may_not_trip(void **state)
 	(void)state;
 	fresh(2, OPEN_NS);
 	policy.consecutive = 2;
-	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, false),
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, OPEN_NS, false),
 			 0);
 	assert_int_equal(talk_dial(&talk), 0);
 	for (size_t i = 0; i < 4; i++)
@@ -430,7 +432,8 @@ static void test_leases_run_out(void **state)
 	(void)state;
 	half_open();
 	policy.probe_lease_ns = 40 * NS_PER_MS;
-	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, true), 0);
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, OPEN_NS, true),
+			 0);
 	assert_int_equal(talk_dial(&talk), 0);
 	talk_ask(&talk, POST);
 	assert_int_equal(dataplane_sweep(dp, &sweep), 0);
@@ -450,7 +453,8 @@ static void test_leases_run_out(void **state)
 	talk_end(&talk);
 
 	half_open(); /* a connection that asks nothing gives it back after a lease */
-	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, true), 0);
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, OPEN_NS, true),
+			 0);
 	assert_int_equal(talk_dial(&talk), 0);
 	expect_probes(1, 0, 0);
 	usleep(45000);

@@ -228,7 +228,7 @@ static void test_trip_needs_permission(void **state)
 
 	(void)state;
 	fresh();
-	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, &policy, OPEN_NS, false),
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, OPEN_NS, false),
 			 0);
 	assert_int_equal(trip(1000, born).moved, 0);
 	assert_int_equal(command(SG_CMD_READ, 1000).breaker.state, SG_CLOSED);

@@ -376,8 +376,9 @@ static void test_observe_drops_nothing(void **state)
 	assert_int_equal(verdict_of("4t"), XDP_PASS);
 	dataplane_observe(dp, false);
 	assert_int_equal(verdict_of("4t"), XDP_DROP);
-	assert_int_equal(
-		dataplane_server_set(dp, RIG_SERVER, "rig", SG_SRV_OBSERVE, &policy, 1, true), 0);
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", SG_SRV_OBSERVE, 0, &policy, 1,
+					      true),
+			 0);
 	assert_int_equal(verdict_of("4t"), XDP_PASS);
 	assert_int_equal(dropped(), 1);
 }

@@ -42,6 +42,8 @@ const struct option_spec args_options[OPTION_COUNT] = {
 			    "of jitter and ramp: 0 to 2^64 - 1 (default: 1)"),
 	[OPTION_SUMMARY] = ROW("summary", NULL, OPTION_FLAG, summary, false,
 			       "at the end, what differs from the recording"),
+	[OPTION_BLAST] = ROW("blast", NULL, OPTION_FLAG, blast, false,
+			     "with the blast limit over all servers of the input"),
 };
 
 const struct command *args_find(const struct command *commands, size_t n_commands, const char *name)

@@ -31,6 +31,7 @@ enum option_id {
 	OPTION_POLICY,
 	OPTION_SEED,
 	OPTION_SUMMARY,
+	OPTION_BLAST,
 	OPTION_COUNT
 };
 
@@ -71,6 +72,7 @@ struct args {
 	bool follow;
 	bool calls;
 	bool summary;
+	bool blast;
 };
 
 struct context;

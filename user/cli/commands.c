@@ -71,7 +71,8 @@ const struct command cli_commands[] = {
 	{ .name = "simulate",
 	  .operands = "[EVENTS|-]",
 	  .most = 1,
-	  .options = BIT(OPTION_POLICY) | BIT(OPTION_SEED) | BIT(OPTION_SUMMARY),
+	  .options = BIT(OPTION_POLICY) | BIT(OPTION_SEED) | BIT(OPTION_SUMMARY) |
+		     BIT(OPTION_BLAST),
 	  .required = BIT(OPTION_POLICY),
 	  .run = run_simulate,
 	  .summary = "replay events through a policy; needs no daemon",

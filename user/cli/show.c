@@ -42,8 +42,13 @@ static void add_identity(struct table *t, const struct status_server *s, struct 
 		row(t, COLOUR_NONE, "url", s->url);
 	if (s->command)
 		row(t, COLOUR_NONE, "command", s->command);
-	if (s->group)
-		row(t, COLOUR_NONE, "group", s->group);
+	if (s->group || s->places.members) {
+		buf_puts(b, s->group ? s->group : "(by fallback)");
+		if (s->places.members)
+			buf_printf(b, ": %" PRIu32 " servers, %" PRIu32 " open, %" PRIu32 " may be",
+				   s->places.members, s->places.open, s->places.limit);
+		flush_row(t, COLOUR_NONE, "group", b);
+	}
 	view_endpoints(s, SIZE_MAX, b);
 	flush_row(t, COLOUR_NONE, "endpoints", b);
 	row(t, COLOUR_NONE, "visibility", visibility_name(s->visibility));
@@ -55,6 +60,10 @@ static void add_breaker(struct table *t, const struct status_server *s, struct b
 	flush_row(t, view_state_colour(s), "state", b);
 	row(t, s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "verdict",
 	    status_verdict_name(s->verdict));
+	if (s->panic)
+		row(t, COLOUR_BAD, "held", "panic: failing, but the last usable of its group");
+	else if (s->held)
+		row(t, COLOUR_BAD, "held", "failing, but a limit across servers forbids to open");
 	add_rate(t, "failure rate", s->breaker.failure_rate);
 	add_rate(t, "slow rate", s->breaker.slow_rate);
 	buf_printf(b, "%" PRIu32, s->breaker.consecutive_failures);

@@ -15,6 +15,7 @@
 #include "codec/sim_line.h"
 #include "codec/sim_policy.h"
 #include "codec/sim_write.h"
+#include "core/sim_blast.h"
 
 #define INPUT_SIZE (4 * SIM_LINE_MAX)
 #define OUTPUT_FLUSH (64U << 10)
@@ -26,6 +27,7 @@
 struct run {
 	struct context *context;
 	struct sim *sim;
+	struct sim_blast blast;
 	const char *name; /* of the input, in messages */
 	int fd;
 	uint64_t line;
@@ -42,6 +44,7 @@ static void run_free(struct run *run)
 	if (!run)
 		return;
 	sim_free(run->sim);
+	sim_blast_done(&run->blast);
 	buf_done(&run->out);
 	if (run->fd > STDIN_FILENO)
 		close(run->fd);
@@ -280,6 +283,9 @@ static int finish(struct run *run, int status)
 	struct buf text CLEANUP(buf_done) = { 0 };
 	char message[128];
 
+	if (run->blast.failed && status == EXIT_DONE)
+		status = command_fail(run->context, EXIT_FAILED, "no_memory",
+				      "out of memory: the blast limit may have missed servers", "");
 	run->summary.overflow = sim_overflow(run->sim);
 	buf_init(&text, 4096);
 	if (status == EXIT_DONE && run->context->args.summary) {
@@ -320,6 +326,8 @@ int run_simulate(struct context *context)
 	status = open_input(run);
 	if (status != EXIT_DONE)
 		return status;
+	if (context->args.blast)
+		setup.limits = sim_blast_init(&run->blast, &setup.policy);
 	if (sim_new(&setup, &run->sim) < 0)
 		return command_fail(context, EXIT_FAILED, "no_memory", "out of memory", "");
 	return finish(run, take_input(run));

@@ -37,6 +37,8 @@ void view_state(const struct status_server *s, struct buf *out)
 	}
 	if (s->panic)
 		buf_puts(out, ", panic");
+	else if (s->held)
+		buf_puts(out, ", held");
 }
 
 void view_quarantine(const struct status_server *s, struct buf *out)

@@ -134,6 +134,7 @@ static void read_counters(const struct json_object *obj, struct status_counters 
 static int read_server(const struct json_object *obj, struct status_server *s)
 {
 	const struct json_object *latency = jget_object(obj, "latency_ms");
+	const struct json_object *places = jget_object(obj, "places");
 	int r;
 
 	status_server_init(s);
@@ -148,6 +149,10 @@ static int read_server(const struct json_object *obj, struct status_server *s)
 	if (r < 0)
 		return r;
 	s->panic = jget_bool(obj, "panic", false);
+	s->held = jget_bool(obj, "held", false);
+	s->places.members = (uint32_t)jget_uint(places, "members", 0);
+	s->places.open = (uint32_t)jget_uint(places, "open", 0);
+	s->places.limit = (uint32_t)jget_uint(places, "limit", 0);
 	s->state = (enum sg_state)get_word(obj, "state", state_from_name, SG_CLOSED);
 	s->verdict = (enum status_verdict)get_word(obj, "verdict", status_verdict_from_name,
 						   VERDICT_ALLOW);

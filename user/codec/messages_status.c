@@ -55,6 +55,19 @@ static void write_breaker(struct jsonw *w, const struct status_breaker *b)
 	jsonw_object_end(w);
 }
 
+static void write_places(struct jsonw *w, const struct status_places *p)
+{
+	if (!p->members) {
+		jsonw_null(w, "places");
+		return;
+	}
+	jsonw_object(w, "places");
+	jsonw_uint(w, "members", p->members);
+	jsonw_uint(w, "open", p->open);
+	jsonw_uint(w, "limit", p->limit);
+	jsonw_object_end(w);
+}
+
 static void write_endpoints(struct jsonw *w, const struct status_server *s)
 {
 	jsonw_list(w, "endpoints");
@@ -124,6 +137,8 @@ static void write_server(struct jsonw *w, const struct status_server *s)
 	jsonw_double(w, "p95", s->latency.p95);
 	jsonw_double(w, "p99", s->latency.p99);
 	jsonw_object_end(w);
+	jsonw_bool(w, "held", s->held);
+	write_places(w, &s->places);
 	if (s->command)
 		jsonw_text(w, "command", s->command);
 	jsonw_object_end(w);

@@ -230,12 +230,12 @@ static bool judge_latency(struct sim *sim, struct sim_breaker *server, struct si
 			  const struct sim_outcome *o)
 {
 	const struct breaker_policy *p = &sim->setup.policy;
-	struct sim_baseline *baseline = tool ? &tool->baseline : &server->baseline;
+	struct baseline *baseline = tool ? &tool->baseline : &server->baseline;
 	bool slow = o->latency_ns != SG_FOREVER && o->latency_ns > baseline->slow_ns;
 
 	if (p->slow_factor > 0 && o->class == SG_SUCCESS && o->latency_ns != SG_FOREVER &&
 	    o->generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
-		sim_baseline_add(baseline, p, sim->now_ns, o->latency_ns);
+		baseline_add(baseline, p, sim->now_ns, o->latency_ns);
 	return slow;
 }
 

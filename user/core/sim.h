@@ -36,7 +36,6 @@
 #define SIM_BREAKERS_MAX 1000000U           /* servers and tools together */
 #define SIM_CALLS_MAX 1000000U              /* started and not yet ended */
 #define SIM_MEMORY_MAX (1ULL << 31)         /* bytes of all breakers; windows weigh most */
-#define SIM_BASELINE_FLOOR 1e-6             /* seconds; a shorter latency counts as this */
 
 enum sim_op {
 	SIM_CALL,
@@ -123,7 +122,8 @@ struct sim_breaker; /* one server's */
  */
 struct sim_limits {
 	void *arg;
-	/* May this server open now? Asked before each outcome; becomes sg_breaker.may_trip. */
+	/* May this server open now? Asked before each outcome; becomes sg_breaker.may_trip,
+	 * but in a shadow, which may always decide. */
 	bool (*may_trip)(void *arg, const struct sim_breaker *server, uint64_t now_ns);
 	/* It has moved; every transition of a server is told once, in order. */
 	void (*moved)(void *arg, const struct sim_breaker *server, const struct sg_move *move);
@@ -133,6 +133,7 @@ struct sim_text sim_breaker_name(const struct sim_breaker *b);
 /* In the order in which they were first seen, tools counted too, from 0. */
 uint32_t sim_breaker_index(const struct sim_breaker *b);
 enum sg_state sim_breaker_state(const struct sim_breaker *b); /* the machine's */
+bool sim_breaker_shadow(const struct sim_breaker *b);         /* decides, enforces nothing */
 
 /* What a simulation may grow to; 0: the limits above. */
 struct sim_bounds {

@@ -26,6 +26,11 @@ enum sg_state sim_breaker_state(const struct sim_breaker *b)
 	return (enum sg_state)b->b.state;
 }
 
+bool sim_breaker_shadow(const struct sim_breaker *b)
+{
+	return b->b.shadow;
+}
+
 size_t sim_breaker_size(const struct breaker_policy *policy)
 {
 	return sizeof(struct sim_breaker) + policy->window_calls * sizeof(uint64_t) +
@@ -57,7 +62,7 @@ int sim_breaker_new(struct sim *sim, struct sim_breaker *server, struct sim_text
 	k->index = sim->n_breakers;
 	k->name_len = (uint8_t)name.len;
 	memcpy(k->name, name.s, name.len);
-	sim_baseline_init(&k->baseline, &sim->setup.policy);
+	baseline_init(&k->baseline, &sim->setup.policy);
 	backoff_update(k, sim->now_ns);
 	*ret = TAKE_PTR(k);
 	return 0;
@@ -207,7 +212,7 @@ void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct si
 	if (sim->now_ns >= k->change_ns)
 		backoff_update(k, sim->now_ns);
 	if (!k->server && limits->may_trip)
-		k->b.may_trip = limits->may_trip(limits->arg, k, sim->now_ns);
+		k->b.may_trip = limits->may_trip(limits->arg, k, sim->now_ns) || k->b.shadow;
 	reason = engine_outcome(&k->engine, sim->now_ns, o->generation, o->class, slow, &crossed);
 	effect = sg_breaker_outcome(&k->b, &sim->kernel, sim->now_ns, o->generation, o->class,
 				    flags, o->retry_after_ns, &mv);

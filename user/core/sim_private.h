@@ -3,26 +3,10 @@
 #ifndef SWITCHGEAR_CORE_SIM_PRIVATE_H
 #define SWITCHGEAR_CORE_SIM_PRIVATE_H
 
+#include "core/baseline.h"
 #include "core/engine.h"
 #include "core/sim.h"
 #include "core/sim_table.h"
-
-/*
- * The usual latency of one tool (calls without a readable tool share one): mean
- * and variance of ln x, x in seconds; trust.md calls it the baseline.
- */
-struct sim_baseline {
-	uint64_t successes;
-	uint64_t last_ns;
-	double mean;
-	double variance;  /* sum of squares while successes < 30 */
-	uint64_t slow_ns; /* follows from it */
-};
-
-void sim_baseline_init(struct sim_baseline *b, const struct breaker_policy *p);
-/* A success after latency_ns; brings slow_ns up to date. */
-void sim_baseline_add(struct sim_baseline *b, const struct breaker_policy *p, uint64_t now_ns,
-		      uint64_t latency_ns);
 
 /* A probe that was handed out. In its breaker's list while it is undecided. */
 struct sim_probe {
@@ -39,7 +23,7 @@ struct sim_breaker {
 	struct sg_breaker b;
 	struct engine engine;
 	uint64_t change_ns; /* when the next opening's length changes */
-	struct sim_baseline baseline;
+	struct baseline baseline;
 	uint64_t not_permitted;
 	uint64_t would_denies;
 	uint64_t overflow;

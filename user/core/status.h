@@ -65,6 +65,12 @@ struct status_breaker {
 	uint32_t generation;
 };
 
+struct status_places { /* in the group; members 0: in none */
+	uint32_t members;
+	uint32_t open;
+	uint32_t limit; /* so many may be open at once */
+};
+
 struct status_endpoint {
 	char address[64]; /* "127.0.0.1", "fd00::1"; a network as "10.0.0.0/8" */
 	uint16_t port;    /* 0: any */
@@ -106,7 +112,9 @@ struct status_server {
 	char *url;     /* redacted; NULL: none */
 	char *command; /* redacted; NULL: not a stdio server */
 	char *group;   /* NULL: none */
-	bool panic;
+	bool panic;    /* held as the last usable server of its group */
+	bool held;     /* would have opened; a limit across servers forbade it */
+	struct status_places places;
 	enum sg_state state;
 	enum status_verdict verdict;
 	bool quarantined; /* quarantine is valid */

@@ -134,6 +134,7 @@ static void on_tick(void *data)
 	uint64_t now = clock_boot_ns();
 
 	lease_renew(app, now);
+	app_groups_tick(app, now);
 	sweep(app, now);
 	loop_timer_set(app->tick, now + APP_TICK_NS);
 }
@@ -474,6 +475,7 @@ void app_free(struct app *app)
 	store_close(app->store);
 	closep(&app->canary_fd);
 	closep(&app->control_fd);
+	blast_done(&app->groups.blast);
 	free(app->events.ring);
 	free(app->calls.ring);
 	free(app->pending);

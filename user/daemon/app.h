@@ -17,7 +17,10 @@
 #include "codec/config.h"
 #include "codec/messages.h"
 #include "codec/state.h"
+#include "core/baseline.h"
+#include "core/blast.h"
 #include "core/engine.h"
+#include "core/group.h"
 #include "core/names.h"
 #include "core/status.h"
 #include "daemon/options.h"
@@ -62,10 +65,17 @@ struct app_server {
 	char resolve_error[128]; /* "" while all is well */
 	uint64_t resolve_next_ns;
 	uint64_t question; /* to the resolver, not answered yet; 0: none */
-	uint32_t seq;      /* of the latest transition that is known */
-	uint32_t made_up;  /* of one whose record was lost; 0: none */
+	struct baseline baseline;
+	uint64_t slow_ns;        /* the slow limit, as written into the kernel */
+	uint32_t seq;            /* of the latest transition that is known */
+	uint32_t made_up;        /* of one whose record was lost; 0: none */
+	struct app_probe *probe; /* our own, see probe.c; NULL: there was none yet */
 	bool kill_wanted;
-	bool kill_again; /* once more after connects in flight have landed */
+	bool kill_again;    /* once more after connects in flight have landed */
+	uint32_t group;     /* see struct sg_server */
+	bool held;          /* it would have opened, a limit forbade it */
+	bool held_by_group; /* else by the blast limit */
+	uint64_t held_ns;   /* the latest time; 0: never */
 };
 
 struct app_history {
@@ -79,6 +89,15 @@ struct app_follower {
 	struct http_stream *stream; /* NULL: free */
 	char server[SG_NAME_LEN];
 	bool calls;
+};
+
+/* Limits across servers, see groups.c. */
+struct app_groups {
+	struct blast blast;
+	uint32_t blast_limit; /* of SG_GROUP_ALL, as written; 0: not yet */
+	uint64_t rest_ns;
+	uint32_t written[SG_GROUPS_MAX]; /* limit + 1; 0: not yet */
+	bool look;                       /* places of SG_GROUP_ALL may have been taken */
 };
 
 struct app {
@@ -96,6 +115,7 @@ struct app {
 	struct app_server **servers;
 	size_t servers_n;
 	uint64_t questions; /* ever asked: their ids */
+	struct app_groups groups;
 
 	struct loop *loop;
 	struct dataplane *dp;
@@ -189,6 +209,15 @@ int app_adopt(struct app *app) MUST_CHECK;
  * not be adopted; adds to *kill. */
 int app_kill_strays(struct app *app, uint32_t server, struct app_kill *kill) MUST_CHECK;
 
+/* probe.c: the first probe of a half-open server is our own, where its URL allows it */
+bool app_probe_possible(const struct app_server *s); /* by its configuration: SG_SRV_PROBED */
+/* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
+ * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
+int app_probe_start(struct app_server *s) MUST_CHECK;
+/* The breaker's state changed: begins a probe, or gives up one without verdict. */
+void app_probe_moved(struct app_server *s, enum sg_state to);
+void app_probe_free(struct app_server *s); /* gives its token back; NULL in it is fine */
+
 /* orders.c: what people ask for; 0, or -errno with a sentence in why */
 int app_quarantine(struct app_server *s, const struct request *q, const char *by,
 		   struct reply_kill *ret, char *why, size_t why_size) MUST_CHECK;
@@ -196,6 +225,24 @@ int app_release(struct app_server *s, const char *by) MUST_CHECK;
 int app_order(struct app_server *s, const struct request *q) MUST_CHECK;
 /* A quarantine whose time is over ends here. */
 void app_quarantine_expire(struct app *app, uint64_t now);
+
+/* groups.c: the floor of groups, the blast limit, and whom they hold */
+/* After app_servers_apply() made the servers: who forms a group, and its limit. */
+int app_groups_apply(struct app *app) MUST_CHECK;
+/* A server that is in the kernel already: its group there, and that it had traffic. */
+int app_group_adopt(struct app_server *s) MUST_CHECK;
+void app_group_forget(struct app *app, uint32_t id);
+/* Writes the limit of a group (0: nothing) whose members or their quarantine changed. */
+void app_group_refresh(struct app *app, uint32_t group);
+void app_groups_tick(struct app *app, uint64_t now);
+void app_group_outcome(struct app_server *s, const struct sg_event *k);
+void app_group_moved(struct app_server *s);
+/* A limit forbade its opening. One alarm for each burst. */
+void app_group_held(struct app_server *s, uint64_t now);
+bool app_group_panic(const struct app_server *s); /* held, as the last usable of its group */
+struct group_count app_group_count(const struct app *app, uint32_t group);
+/* How many of a group may be open; SG_UNLIMITED for 0. */
+uint32_t app_group_limit(const struct app *app, uint32_t group);
 
 /* state.c */
 void app_state_load(struct app *app, struct state *ret);

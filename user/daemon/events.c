@@ -139,6 +139,21 @@ static void event_from(struct event *e, enum event_type type, const struct app_s
 	e->wall_ns = clock_boot_to_wall_ns(t_ns);
 }
 
+/* Learns the usual latency; the kernel is told of a slow limit that moved by a tenth. */
+static void learn_latency(struct app_server *s, const struct sg_event *k)
+{
+	uint64_t old = s->slow_ns;
+	uint64_t slow;
+
+	if (k->outcome != SG_SUCCESS ||
+	    (s->engine.state != SG_CLOSED && s->engine.state != SG_RAMP))
+		return;
+	baseline_add(&s->baseline, &s->config->policy, k->t_ns, k->latency_ns);
+	slow = s->baseline.slow_ns;
+	if (slow > old ? slow - old > old / 10 : old - slow > old / 10)
+		(void)!app_server_configure(s);
+}
+
 static void on_outcome(struct app_server *s, const struct sg_event *k)
 {
 	struct window_rates rates;
@@ -152,8 +167,10 @@ static void on_outcome(struct app_server *s, const struct sg_event *k)
 	e.retry_after_ns = k->retry_after_ns;
 	e.status = k->status;
 	app_report(s->app, &e);
+	learn_latency(s, k);
+	app_group_outcome(s, k);
 	if (k->effect == SG_EFFECT_OVERFLOW)
-		app_alarm(s->app, s->config->name, "failing, but held: a limit forbids to open");
+		app_group_held(s, clock_boot_ns());
 	reason = engine_outcome(&s->engine, k->t_ns, k->generation, (enum sg_class)k->outcome,
 				k->flags & SG_OUT_SLOW, &rates);
 	if (reason != SG_REASON_NONE) {
@@ -162,7 +179,9 @@ static void on_outcome(struct app_server *s, const struct sg_event *k)
 					  .generation = k->generation,
 					  .reason = (__u8)reason };
 
-		(void)!dataplane_command(s->app->dp, &cmd); /* its move comes by the ring */
+		/* its move comes by the ring */
+		if (!dataplane_command(s->app->dp, &cmd) && cmd.effect == SG_EFFECT_OVERFLOW)
+			app_group_held(s, clock_boot_ns());
 	}
 }
 
@@ -198,6 +217,8 @@ static void on_move(struct app_server *s, const struct sg_event *k)
 		engine_move(&s->engine, mv);
 	(void)!app_server_configure(s); /* the next opening's length */
 	(void)!app_server_read(s);
+	app_group_moved(s);
+	app_probe_moved(s, (enum sg_state)mv->to);
 	s->app->dirty = true;
 	app_report(s->app, &e);
 	if (mv->to == SG_OPEN || mv->to == SG_FORCED_OPEN) {
@@ -254,6 +275,7 @@ void app_events_read(struct app *app)
 
 	if (dataplane_ring_read(app->dp, on_event, app) < 0)
 		log_error(SUB, "the event ring cannot be read");
+	app_groups_tick(app, clock_boot_ns());
 	app_kill_wanted(app);
 	lost = dataplane_lost(app->dp);
 	if (lost > app->lost_seen) {

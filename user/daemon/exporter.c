@@ -196,6 +196,56 @@ static void states(struct app *app, struct metrics *m)
 	}
 }
 
+/* One sample for each group, named by its first server. */
+static void group_gauge(struct app *app, struct metrics *m, const char *name, const char *help,
+			bool limit)
+{
+	metrics_family(m, name, METRICS_GAUGE, help);
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct app_server *s = app->servers[i];
+		const struct metrics_label labels[] = {
+			{ "group", s->config->group ? s->config->group : "" },
+			{ "first", s->config->name }
+		};
+
+		if (watched(s) && s->group == s->id)
+			metrics_u64(m, labels, 2,
+				    limit ? app_group_limit(app, s->group)
+					  : app_group_count(app, s->group).open);
+	}
+}
+
+static void limits(struct app *app, struct metrics *m)
+{
+	uint32_t limit = blast_limit(&app->groups.blast, clock_boot_ns());
+
+	metrics_family(m, "switchgear_held", METRICS_GAUGE,
+		       "1 while a limit across servers keeps a failing server closed.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct metrics_label label = { "server", app->servers[i]->config->name };
+
+		if (watched(app->servers[i]))
+			metrics_u64(m, &label, 1, app->servers[i]->held);
+	}
+	metrics_family(m, "switchgear_panic", METRICS_GAUGE,
+		       "1 while it is held as the last usable server of its group.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct metrics_label label = { "server", app->servers[i]->config->name };
+
+		if (watched(app->servers[i]))
+			metrics_u64(m, &label, 1, app_group_panic(app->servers[i]));
+	}
+	group_gauge(app, m, "switchgear_group_open", "Servers of a group that are open.", false);
+	group_gauge(app, m, "switchgear_group_limit", "Servers of a group that may be open.", true);
+	metrics_family(m, "switchgear_blast_places", METRICS_GAUGE,
+		       "Servers that opened lately and count in the blast limit.");
+	metrics_u64(m, NULL, 0, app->groups.blast.places_n);
+	metrics_family(m, "switchgear_blast_limit", METRICS_GAUGE,
+		       "Servers that may newly open within blast_seconds; absent while off.");
+	if (limit != SG_UNLIMITED)
+		metrics_u64(m, NULL, 0, limit);
+}
+
 static void host(struct app *app, struct metrics *m)
 {
 	struct dataplane_program programs[DATAPLANE_PROGRAMS_MAX];
@@ -248,6 +298,7 @@ int app_metrics(struct app *app, struct buf *out)
 	metrics_init(&m, out);
 	host(app, &m);
 	states(app, &m);
+	limits(app, &m);
 	counters(app, &m, stats);
 	rtt(app, &m, stats);
 	latencies(app, &m);

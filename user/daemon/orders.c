@@ -34,6 +34,7 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 	snprintf(to->reason, sizeof(to->reason), "%s", q->reason);
 	snprintf(to->by, sizeof(to->by), "%s", by);
 	s->app->dirty = true;
+	app_group_refresh(s->app, s->group);
 	r = app_kill_pass(s->app, s->id, &kill);
 	if (r) {
 		snprintf(why, why_size,
@@ -72,6 +73,7 @@ static int release(struct app_server *s, const char *by, const char *text)
 		return r;
 	memset(&s->quarantine, 0, sizeof(s->quarantine));
 	s->app->dirty = true;
+	app_group_refresh(s->app, s->group);
 	app_event_init(&e, EVENT_RELEASE, s->config->name);
 	snprintf(e.by, sizeof(e.by), "%s", by);
 	snprintf(e.text, sizeof(e.text), "%s", text);
@@ -120,6 +122,7 @@ int app_order(struct app_server *s, const struct request *q)
 	if (!r && cmd.op == SG_CMD_RESET && !cmd.moved) {
 		/* closed before and after: no transition tells the engine */
 		engine_reset(&s->engine, clock_boot_ns(), cmd.breaker.generation);
+		s->held = false;
 		r = app_server_configure(s);
 		s->app->dirty = true;
 	}

@@ -68,6 +68,19 @@ static void breaker_fill(struct app_server *s, struct status_server *to, uint64_
 		to->breaker.open_remaining_ns = due > now ? due - now : 0;
 }
 
+static void group_fill(struct app_server *s, struct status_server *to)
+{
+	struct group_count count = app_group_count(s->app, s->group);
+
+	to->held = s->held;
+	to->panic = app_group_panic(s);
+	if (!s->group)
+		return;
+	to->places.members = count.members;
+	to->places.open = count.open;
+	to->places.limit = app_group_limit(s->app, s->group);
+}
+
 static void quarantine_fill(const struct app_server *s, struct status_server *to)
 {
 	const struct app_quarantine *q = &s->quarantine;
@@ -135,6 +148,7 @@ int app_status_server(struct app *app, const struct app_server *s, struct status
 	ret->verdict = !app->observe && (denied || from->quarantine.active) ? VERDICT_REFUSE
 									    : VERDICT_ALLOW;
 	breaker_fill(from, ret, now);
+	group_fill(from, ret);
 	quarantine_fill(from, ret);
 	if (!dataplane_stats(app->dp, from->id, &stats))
 		counters_fill(&ret->counters, &stats);

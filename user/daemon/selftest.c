@@ -86,7 +86,7 @@ int app_canary(struct app *app)
 		return log_failure(app->canary_fd < 0 ? app->canary_fd : app->control_fd, SUB,
 				   "cannot listen on loopback for the self-test");
 	policy_to_kernel(&defaults, CANARY_ERRNO, &policy);
-	r = dataplane_server_set(app->dp, SG_CANARY, "(canary)", 0, &policy, 0, true);
+	r = dataplane_server_set(app->dp, SG_CANARY, "(canary)", 0, 0, &policy, 0, true);
 	if (!r)
 		r = dataplane_command(app->dp, &order);
 	if (!r)

@@ -34,6 +34,7 @@ static void server_free(struct app_server *s)
 {
 	if (!s)
 		return;
+	app_probe_free(s);
 	if (s->engine_ready)
 		engine_done(&s->engine);
 	free(s);
@@ -63,7 +64,9 @@ int app_server_configure(struct app_server *s)
 	struct sg_policy policy;
 
 	policy_to_kernel(&s->config->policy, s->config->deny_errno, &policy);
-	return dataplane_server_set(s->app->dp, s->id, s->config->name, 0, &policy,
+	policy.slow_ns = s->slow_ns = s->baseline.slow_ns;
+	return dataplane_server_set(s->app->dp, s->id, s->config->name,
+				    app_probe_possible(s) ? SG_SRV_PROBED : 0, s->group, &policy,
 				    engine_next_open_ns(&s->engine, clock_boot_ns()), true);
 }
 
@@ -176,7 +179,11 @@ static int server_start(struct app_server *s, const struct state *state,
 		return r;
 	}
 	s->engine_ready = true;
-	r = app_server_configure(s);
+	baseline_init(&s->baseline, &s->config->policy);
+	if (pinned)
+		r = app_group_adopt(s);
+	if (!r)
+		r = app_server_configure(s);
 	if (!r && !pinned && old)
 		r = restore(s, state, old, now);
 	if (!r)
@@ -221,9 +228,12 @@ static int server_change(struct app_server *s, const struct config_server *now, 
 	if (diff & CONFIG_DIFF_POLICY) {
 		r = engine_set_policy(&s->engine, &now->policy);
 		if (!r)
+			baseline_set_policy(&s->baseline, &now->policy);
+		if (!r)
 			r = app_server_configure(s);
 	}
 	if (!r && diff & CONFIG_DIFF_ENDPOINTS) {
+		app_probe_free(s);
 		s->addrs_n = 0;
 		s->resolved = false;
 		s->question = 0; /* an answer to it is for the old name */
@@ -247,6 +257,7 @@ static void forget_others(struct app *app)
 		if (dataplane_server_name(app->dp, id, name) || !name[0] ||
 		    app_server_by_id(app, id))
 			continue;
+		app_group_forget(app, id);
 		if (!dataplane_server_forget(app->dp, id))
 			log_notice(SUB, "server \"%s\" is no longer configured: released", name);
 	}
@@ -328,6 +339,8 @@ int app_servers_apply(struct app *app, struct config *config)
 	for (size_t i = 0; i < old_n; i++)
 		server_free(old[i]);
 	free(old);
+	if (app_groups_apply(app)) /* limits first: who goes leaves its place behind */
+		log_error(SUB, "no memory to form groups; the limits stay as they were");
 	forget_others(app);
 	if (app->netns && app_adopt(app))
 		log_warning(SUB, "connections that are open already may not be watched");

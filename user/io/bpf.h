@@ -110,13 +110,27 @@ int dataplane_command(struct dataplane *dp, struct sg_command *cmd) MUST_CHECK;
 
 /* Puts a server into use, or changes its policy; counters are made if missing. */
 int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, uint32_t flags,
-			 const struct sg_policy *policy, uint64_t next_open_ns,
+			 uint32_t group, const struct sg_policy *policy, uint64_t next_open_ns,
 			 bool may_trip) MUST_CHECK;
+/* The group that an id is in, as pinned: for taking over. */
+int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_group) MUST_CHECK;
 /* Frees the id: endpoints, quarantine, counters, breaker. */
 int dataplane_server_forget(struct dataplane *dp, uint32_t id) MUST_CHECK;
 
 /* Counts n connections that were killed without BPF, see dataplane_kill_here(). */
 int dataplane_killed_add(struct dataplane *dp, uint32_t id, uint32_t n) MUST_CHECK;
+
+/* What of a group user space decides; see struct sg_group. */
+struct dataplane_group {
+	uint32_t limit;     /* SG_UNLIMITED: none */
+	uint32_t take_back; /* places that count no more */
+	uint64_t rest_ns;   /* SG_GROUP_ALL */
+};
+/* *ret_open, if not NULL: places that are taken after that. */
+int dataplane_group_set(struct dataplane *dp, uint32_t group, const struct dataplane_group *to,
+			uint32_t *ret_open) MUST_CHECK;
+/* The same without a change. */
+int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_open) MUST_CHECK;
 
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns) MUST_CHECK;
 int dataplane_quarantine_get(struct dataplane *dp, uint32_t id, uint64_t *ret_until) MUST_CHECK;

@@ -60,9 +60,9 @@ const struct dataplane_part dataplane_parts[] = {
 		 "walks over connections work without locks instead of with them"),
 	REPLACED("sg_sweep", "6.1", "answers of unknown end and timeouts are not noticed",
 		 "sg_sweep_plain", "what only time ends is reported in two passes instead of one"),
-	TRACING("sg_kill_tcp", "6.1", "live TCP connections are killed by netlink instead of BPF"),
+	TRACING("sg_kill_tcp", "6.1", "live connections are killed by netlink instead of BPF"),
 	TRACING("sg_kill_udp", "6.1",
-		"connected UDP sockets are not killed, their datagrams are refused"),
+		"connected UDP sockets, and all others, are killed by netlink instead of BPF"),
 	TRACING("sg_adopt_tcp", "5.12",
 		"connections older than the load are not measured; a quarantine kills them"),
 	TRACING("sg_adopt_udp", "5.12", "connected UDP sockets older than the load are not seen"),
@@ -226,7 +226,9 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->two_pass = is_left_out(out, "sg_sweep");
 	bpf_object__for_each_program(prog, dp->skel->obj)
+	{
 		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));
+	}
 	r = o->pin_dir ? dataplane_maps_prepare(dp, o->endpoints_max) : 0;
 	if (r)
 		return r;

@@ -182,9 +182,10 @@ static int counters_ensure(struct dataplane *dp, uint32_t id)
 }
 
 int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, uint32_t flags,
-			 const struct sg_policy *policy, uint64_t next_open_ns, bool may_trip)
+			 uint32_t group, const struct sg_policy *policy, uint64_t next_open_ns,
+			 bool may_trip)
 {
-	struct sg_command cmd = { .op = SG_CMD_CONFIGURE, .server = id };
+	struct sg_command cmd = { .op = SG_CMD_CONFIGURE, .server = id, .group = group };
 	struct sg_name entry = { { 0 } };
 	int r;
 
@@ -199,6 +200,41 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 	cmd.breaker.next_open_ns = next_open_ns;
 	cmd.breaker.may_trip = may_trip;
 	return dataplane_command(dp, &cmd);
+}
+
+int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_group)
+{
+	struct sg_server entry;
+
+	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.srv_state), &id, &entry))
+		return -errno;
+	*ret_group = entry.group;
+	return 0;
+}
+
+int dataplane_group_set(struct dataplane *dp, uint32_t group, const struct dataplane_group *to,
+			uint32_t *ret_open)
+{
+	struct sg_command cmd = { .op = SG_CMD_GROUP,
+				  .server = group,
+				  .limit = to->limit,
+				  .flags = to->take_back,
+				  .until_ns = to->rest_ns };
+	int r = dataplane_command(dp, &cmd);
+
+	if (!r && ret_open)
+		*ret_open = cmd.flags;
+	return r;
+}
+
+int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_open)
+{
+	struct sg_group entry;
+
+	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.groups), &group, &entry))
+		return -errno;
+	*ret_open = entry.open;
+	return 0;
 }
 
 int dataplane_killed_add(struct dataplane *dp, uint32_t id, uint32_t n)

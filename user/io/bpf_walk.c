@@ -110,10 +110,10 @@ int dataplane_kill_here(struct dataplane *dp, uint32_t server, struct dataplane_
 	struct dataplane_victims out = { 0 };
 	int r = 0;
 
-	if (!dp->iter_kill_tcp)
+	if (!dp->iter_kill_tcp || !dp->iter_kill_udp)
 		return -ENOTSUP;
 	r = walk_victims(dp, dp->iter_kill_tcp, &job, &out);
-	if (!r && dp->iter_kill_udp)
+	if (!r)
 		r = walk_victims(dp, dp->iter_kill_udp, &job, &out);
 	for (size_t i = 0; i < out.n && !r; i++)
 		if (out.v[i].error == -ENOSYS) /* sg_kill_tcp without bpf_sock_destroy() */

@@ -20,7 +20,7 @@ static const char idle_server[] =
 	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
 	"\"dropped_packets\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
-	"\"command\":\"npx x\"}";
+	"\"held\":false,\"places\":null,\"command\":\"npx x\"}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -36,7 +36,8 @@ static const char busy_server[] =
 	"\"unreachable\":5},\"requests\":6,\"responses\":{\"2xx\":7,\"3xx\":8,\"4xx\":9,\"5xx\":10},"
 	"\"bad_responses\":11,\"rpc_errors\":12,\"timeouts\":13,\"denied\":14,\"would_deny\":15,"
 	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
-	"\"dropped_packets\":21},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9}}";
+	"\"dropped_packets\":21},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
+	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2}}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -48,6 +49,8 @@ static void fill_busy(struct status_server *s)
 	s->url = strdup("http://h/mcp");
 	s->group = strdup("g");
 	s->panic = true;
+	s->held = true;
+	s->places = (struct status_places){ 3, 1, 2 };
 	s->state = SG_OPEN;
 	s->verdict = VERDICT_REFUSE;
 	s->quarantined = true;

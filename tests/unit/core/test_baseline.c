@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "core/sim_private.h"
+#include "core/baseline.h"
+
+#include <math.h>
+
 #include "unit/unit.h"
 
 static const uint64_t day = SECONDS(86400);
 
-static void add(struct sim_baseline *b, uint64_t now, double latency)
+static void add(struct baseline *b, uint64_t now, double latency)
 {
 	struct breaker_policy p = breaker_policy_defaults();
 
-	sim_baseline_add(b, &p, now, SECONDS(latency));
+	baseline_add(b, &p, now, SECONDS(latency));
 }
 
 /* Half of the calls at e^-1 s, half at e^1 s: mean 0, deviation 1. */
-static struct sim_baseline learnt(void)
+static struct baseline learnt(void)
 {
 	struct breaker_policy p = breaker_policy_defaults();
-	struct sim_baseline b;
+	struct baseline b;
 
-	sim_baseline_init(&b, &p);
+	baseline_init(&b, &p);
 	for (int i = 0; i < 30; i++)
 		add(&b, 0, exp(i % 2 ? 1 : -1));
 	return b;
@@ -26,10 +29,10 @@ static struct sim_baseline learnt(void)
 static void test_first_thirty(void **state)
 {
 	struct breaker_policy p = breaker_policy_defaults();
-	struct sim_baseline b;
+	struct baseline b;
 
 	(void)state;
-	sim_baseline_init(&b, &p);
+	baseline_init(&b, &p);
 	assert_int_equal(b.slow_ns, SECONDS(10));
 	for (int i = 0; i < 29; i++)
 		add(&b, 0, 0.5);
@@ -44,7 +47,7 @@ static void test_first_thirty(void **state)
 
 static void test_falls_half_of_the_way_in_a_day(void **state)
 {
-	struct sim_baseline b = learnt();
+	struct baseline b = learnt();
 
 	(void)state;
 	add(&b, day, exp(-2));
@@ -54,7 +57,7 @@ static void test_falls_half_of_the_way_in_a_day(void **state)
 
 static void test_rises_by_five_percent_a_day(void **state)
 {
-	struct sim_baseline b = learnt();
+	struct baseline b = learnt();
 
 	(void)state;
 	add(&b, day, exp(1.5));
@@ -70,7 +73,7 @@ static void test_rises_by_five_percent_a_day(void **state)
 
 static void test_outliers_count_as_two_deviations(void **state)
 {
-	struct sim_baseline b = learnt();
+	struct baseline b = learnt();
 
 	(void)state;
 	add(&b, day, exp(6));
@@ -79,7 +82,7 @@ static void test_outliers_count_as_two_deviations(void **state)
 
 static void test_no_time_no_change(void **state)
 {
-	struct sim_baseline b = learnt();
+	struct baseline b = learnt();
 
 	(void)state;
 	for (int i = 0; i < 1000; i++)
@@ -91,10 +94,10 @@ static void test_no_time_no_change(void **state)
 static void test_no_latency_is_finite(void **state)
 {
 	struct breaker_policy p = breaker_policy_defaults();
-	struct sim_baseline b;
+	struct baseline b;
 
 	(void)state;
-	sim_baseline_init(&b, &p);
+	baseline_init(&b, &p);
 	for (int i = 0; i < 40; i++)
 		add(&b, (uint64_t)i * day, 0);
 	assert_float_equal(b.mean, log(1e-6), 1e-8);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Latencies are judged by their logarithm: ten times as long is the same step anywhere. */
+#include "core/baseline.h"
+
 #include <math.h>
 
 #include "base/clock.h"
-#include "core/sim_private.h"
 
 #define LEARN_SUCCESSES 30
 #define DAY_SECONDS 86400.0
 #define RISE_PER_DAY 1.05 /* the mean grows by this factor a day at most */
 
-void sim_baseline_init(struct sim_baseline *b, const struct breaker_policy *p)
+void baseline_init(struct baseline *b, const struct breaker_policy *p)
 {
-	*b = (struct sim_baseline){ .slow_ns = policy_slow_ns(p, 0, 0) };
+	*b = (struct baseline){ .slow_ns = policy_slow_ns(p, 0, 0) };
 }
 
 /* Welford's update; the variance holds the sum of squares until all are in. */
-static void learn(struct sim_baseline *b, double x)
+static void learn(struct baseline *b, double x)
 {
 	double before = x - b->mean;
 
@@ -26,7 +27,7 @@ static void learn(struct sim_baseline *b, double x)
 }
 
 /* Half of the way in a day; outliers count as two deviations. */
-static void follow(struct sim_baseline *b, double x, double days)
+static void follow(struct baseline *b, double x, double days)
 {
 	double weight = 1 - exp2(-days);
 	double y = fmin(x, b->mean + 2 * sqrt(b->variance));
@@ -36,16 +37,22 @@ static void follow(struct sim_baseline *b, double x, double days)
 	b->variance += weight * (off * off - b->variance);
 }
 
-void sim_baseline_add(struct sim_baseline *b, const struct breaker_policy *p, uint64_t now_ns,
-		      uint64_t latency_ns)
+void baseline_add(struct baseline *b, const struct breaker_policy *p, uint64_t now_ns,
+		  uint64_t latency_ns)
 {
-	double x = log(fmax((double)latency_ns / (double)NS_PER_SEC, SIM_BASELINE_FLOOR));
-	double days = (double)(now_ns - b->last_ns) / (double)NS_PER_SEC / DAY_SECONDS;
+	double x = log(fmax((double)latency_ns / (double)NS_PER_SEC, BASELINE_FLOOR));
+	uint64_t now = now_ns > b->last_ns ? now_ns : b->last_ns;
+	double days = (double)(now - b->last_ns) / (double)NS_PER_SEC / DAY_SECONDS;
 
-	b->last_ns = now_ns;
+	b->last_ns = now;
 	if (++b->successes <= LEARN_SUCCESSES)
 		learn(b, x);
 	else
 		follow(b, x, days);
+	b->slow_ns = policy_slow_ns(p, b->successes, b->mean);
+}
+
+void baseline_set_policy(struct baseline *b, const struct breaker_policy *p)
+{
 	b->slow_ns = policy_slow_ns(p, b->successes, b->mean);
 }

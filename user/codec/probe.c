@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "codec/probe.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/answer.h"
+
+#define CODE_NO_METHOD (-32601)
+#define SESSION_VERSION "2025-11-25" /* offered; the server's own choice is used from then on */
+#define MODERN_VERSION "2026-07-28"
+#define META "io.modelcontextprotocol/"
+
+static const struct {
+	const char *method; /* of JSON-RPC */
+	bool message;       /* it is answered by one */
+} steps[] = {
+	[PROBE_INITIALIZE] = { "initialize", true },
+	[PROBE_INITIALIZED] = { "notifications/initialized", false },
+	[PROBE_PING] = { "ping", true },
+	[PROBE_TOOLS] = { "tools/list", true },
+	[PROBE_DISCOVER] = { "server/discover", true },
+	[PROBE_DELETE] = { NULL, false },
+	[PROBE_OVER] = { NULL, false },
+};
+_Static_assert(ARRAY_SIZE(steps) == PROBE_STEP_COUNT, "a step has no row");
+
+const char *probe_path(const char *url_shown)
+{
+	const char *origin = strstr(url_shown, "://");
+
+	if (!origin || strstr(url_shown, "***"))
+		return NULL;
+	return origin + 3 + strcspn(origin + 3, "/");
+}
+
+int probe_host(const char *host, uint16_t port, char *out, size_t size)
+{
+	bool v6 = strchr(host, ':') != NULL;
+	char number[8] = "";
+	int n;
+
+	if (port != 80)
+		snprintf(number, sizeof(number), ":%u", port);
+	n = snprintf(out, size, "%s%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "", number);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Nothing in it ends the line, or the word, that it is put into. */
+static bool is_word(const char *text, size_t max)
+{
+	for (const char *p = text; *p; p++)
+		if (!isgraph((unsigned char)*p))
+			return false;
+	return strlen(text) <= max;
+}
+
+int probe_talk_init(struct probe_talk *t, const struct probe_target *target, enum probe_era era)
+{
+	int r;
+
+	memset(t, 0, sizeof(*t));
+	if (!*target->host || !is_word(target->host, PROBE_PATH_MAX) ||
+	    !is_word(target->path, PROBE_PATH_MAX) || (*target->path && *target->path != '/') ||
+	    !is_word(target->version, PROBE_VERSION_MAX) || strpbrk(target->version, "\"\\"))
+		return -EINVAL;
+	r = answer_table_build(&t->table);
+	if (r)
+		return r;
+	t->target = *target;
+	t->era = era;
+	t->step = era == PROBE_ERA_MODERN ? PROBE_DISCOVER : PROBE_INITIALIZE;
+	probe_answer_init(&t->answer, &t->table);
+	return 0;
+}
+
+void probe_talk_done(struct probe_talk *t)
+{
+	if (t->answer.table)
+		probe_answer_done(&t->answer);
+	t->answer.table = NULL;
+}
+
+/* --- requests --------------------------------------------------------------------------- */
+
+static int step_id(const struct probe_talk *t)
+{
+	return (int)t->step + 1;
+}
+
+static void body_print(const struct probe_talk *t, struct buf *out)
+{
+	const char *method = steps[t->step].method;
+	const char *version = t->target.version;
+
+	if (!method)
+		return;
+	buf_puts(out, "{\"jsonrpc\":\"2.0\",");
+	if (steps[t->step].message)
+		buf_printf(out, "\"id\":%d,", step_id(t));
+	buf_printf(out, "\"method\":\"%s\"", method);
+	if (t->step == PROBE_INITIALIZE)
+		buf_printf(out,
+			   ",\"params\":{\"protocolVersion\":\"" SESSION_VERSION
+			   "\",\"capabilities\":{},\"clientInfo\":{\"name\":\"switchgear\","
+			   "\"version\":\"%s\"}}",
+			   version);
+	else if (t->step == PROBE_DISCOVER)
+		buf_printf(out,
+			   ",\"params\":{\"_meta\":{\"" META "protocolVersion\":\"" MODERN_VERSION
+			   "\",\"" META "clientInfo\":{\"name\":\"switchgear\",\"version\":\"%s\"},"
+			   "\"" META "clientCapabilities\":{}}}",
+			   version);
+	buf_putc(out, '}');
+}
+
+static void fields_print(const struct probe_talk *t, size_t body_len, struct buf *out)
+{
+	if (t->step == PROBE_DISCOVER)
+		buf_printf(out, "MCP-Protocol-Version: " MODERN_VERSION "\r\nMcp-Method: %s\r\n",
+			   steps[t->step].method);
+	else if (t->step != PROBE_INITIALIZE && t->protocol[0])
+		buf_printf(out, "MCP-Protocol-Version: %s\r\n", t->protocol);
+	if (t->session[0])
+		buf_printf(out, "Mcp-Session-Id: %s\r\n", t->session);
+	if (body_len)
+		buf_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			   body_len);
+}
+
+int probe_talk_request(struct probe_talk *t, struct buf *out)
+{
+	struct buf body CLEANUP(buf_done) = {};
+
+	buf_init(&body, PROBE_REQUEST_MAX);
+	body_print(t, &body);
+	buf_printf(out,
+		   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: switchgear/%s\r\n"
+		   "Accept: application/json, text/event-stream\r\nConnection: close\r\n",
+		   t->step == PROBE_DELETE ? "DELETE" : "POST",
+		   t->target.path[0] ? t->target.path : "/", t->target.host, t->target.version);
+	fields_print(t, body.len, out);
+	buf_puts(out, "\r\n");
+	buf_puts(out, buf_str(&body));
+	probe_answer_reset(&t->answer, step_id(t), steps[t->step].message,
+			   t->step == PROBE_DISCOVER);
+	return buf_error(&body) ? buf_error(&body) : buf_error(out);
+}
+
+/* --- what an answer leads to ------------------------------------------------------------------ */
+
+static void judge(struct probe_talk *t, const struct probe_result *result)
+{
+	t->result = *result;
+	t->judged = true;
+	t->step = t->session[0] && result->class != SG_HARD ? PROBE_DELETE : PROBE_OVER;
+}
+
+/* Might the server mean: not this era? */
+static bool negotiates(const struct probe_result *r)
+{
+	static const uint16_t statuses[] = { 200, 400, 404, 405, 406, 415, 501 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (r->status == statuses[i])
+			return r->class == SG_CALLER && r->complete;
+	return false;
+}
+
+/* The first request of an era was answered by something else than a result. */
+static void refused(struct probe_talk *t, enum probe_step other)
+{
+	if (!negotiates(&t->answer.result) || t->tried_other) {
+		judge(t, &t->answer.result);
+		return;
+	}
+	t->tried_other = true;
+	t->step = other;
+}
+
+static void initialized(struct probe_talk *t)
+{
+	t->era = PROBE_ERA_SESSION;
+	probe_answer_session(&t->answer, t->session);
+	memcpy(t->protocol, t->answer.protocol, sizeof(t->protocol));
+	if (!is_word(t->protocol, PROBE_VERSION_MAX))
+		t->protocol[0] = '\0';
+	t->result = t->answer.result; /* judged later */
+	t->step = PROBE_INITIALIZED;
+}
+
+/* A ping that is not known is no failure: servers without it are asked for their tools. */
+static bool unknown_method(const struct probe_answer *a)
+{
+	return a->code == CODE_NO_METHOD ||
+	       (a->result.class == SG_CALLER &&
+		(a->result.status == 404 || a->result.status == 405 || a->result.status == 501));
+}
+
+static void turn_over(struct probe_talk *t)
+{
+	const struct probe_result *r = &t->answer.result;
+
+	switch (t->step) {
+	case PROBE_INITIALIZE:
+		if (r->class == SG_SUCCESS)
+			initialized(t);
+		else
+			refused(t, PROBE_DISCOVER);
+		break;
+	case PROBE_DISCOVER:
+		if (r->class != SG_SUCCESS) {
+			refused(t, PROBE_INITIALIZE);
+			break;
+		}
+		t->era = PROBE_ERA_MODERN;
+		judge(t, r);
+		break;
+	case PROBE_INITIALIZED:
+		if (r->class == SG_HARD || r->class == SG_SOFT)
+			judge(t, r);
+		else
+			t->step = PROBE_PING;
+		break;
+	case PROBE_PING:
+		if (unknown_method(&t->answer))
+			t->step = PROBE_TOOLS;
+		else
+			judge(t, r);
+		break;
+	case PROBE_TOOLS:
+		judge(t, t->answer.code == CODE_NO_METHOD ? &t->result : r);
+		break;
+	default: /* DELETE: whatever it said */
+		t->step = PROBE_OVER;
+		break;
+	}
+}
+
+bool probe_talk_feed(struct probe_talk *t, const char *data, size_t len)
+{
+	if (!probe_answer_feed(&t->answer, data, len))
+		return false;
+	turn_over(t);
+	return true;
+}
+
+bool probe_talk_eof(struct probe_talk *t)
+{
+	(void)probe_answer_eof(&t->answer);
+	turn_over(t);
+	return true;
+}
+
+void probe_talk_fail(struct probe_talk *t, enum sg_class class, enum sg_cause cause)
+{
+	struct probe_result failed = { .class = class,
+				       .cause = cause,
+				       .status = t->answer.result.status };
+
+	if (!t->judged)
+		judge(t, &failed);
+	t->step = PROBE_OVER;
+}

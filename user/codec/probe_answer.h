@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One HTTP answer to one request of a probe, fed in pieces of any size, and what
+ * it means. The header is scanned by the very automaton that the kernel uses
+ * (headers/http1.h), so that a status means the same in both places; the body
+ * (by length, chunked, or up to the end of the connection) is JSON or an event
+ * stream, in which the first message with the request's id counts. The classes
+ * are those of docs/protocol.md, "outcomes": transport, then the status, then the
+ * JSON-RPC code, then isError.
+ *
+ * Invariants:
+ *  P1  How the bytes were cut into pieces changes nothing.
+ *  P2  At most PROBE_ANSWER_MAX bytes are taken, at most PROBE_HEAD_MAX of them in
+ *      headers; memory and time are linear in that.
+ *  P3  Success needs a complete answer with status 200 and a result of our id.
+ */
+#ifndef SWITCHGEAR_CODEC_PROBE_ANSWER_H
+#define SWITCHGEAR_CODEC_PROBE_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "http1.h"
+
+#define PROBE_ANSWER_MAX 65536U /* bytes read of one answer, framing included */
+#define PROBE_HEAD_MAX 16384U   /* of them before the body; more is malformed, as for agents */
+#define PROBE_INTERIM_MAX 8U    /* 1xx answers before the real one; more are malformed */
+#define PROBE_DEPTH_MAX 64U     /* nesting of JSON */
+#define PROBE_SESSION_MAX 1024U
+#define PROBE_VERSION_MAX 32U
+
+/* What an answer, or a probe, came to: what struct sg_ended wants to know. */
+struct probe_result {
+	enum sg_class class;
+	enum sg_cause cause;
+	uint16_t status;         /* HTTP, 0 if none */
+	bool complete;           /* a complete answer came, whatever it said */
+	uint64_t retry_after_ns; /* 0: none; at most SG_RETRY_AFTER_MAX_NS */
+	/* Left alone here, the adapter knows the time: */
+	uint64_t latency_ns;
+	uint64_t first_ns; /* to the first byte of that answer; 0: none came */
+};
+
+struct probe_answer {
+	const struct sg_http_table *table; /* borrowed */
+	struct sg_http http;
+	bool modern;  /* codes are read by the rules of the sessionless era */
+	bool message; /* a JSON-RPC message is wanted, else the header is enough */
+	bool stream;  /* the body is an event stream */
+	bool over;    /* result holds */
+	bool polls;   /* an event had an id: the server may have us come back */
+	bool skip_lf; /* the last line of the stream ended in CR */
+	bool other;   /* the event is not a message */
+	uint8_t chunk_state;
+	uint64_t left; /* bytes of the body, or of the chunk */
+	size_t taken;
+	size_t head_taken;
+	unsigned int interims;
+	int id;
+	int64_t code;                         /* of a JSON-RPC error, 0 if none */
+	struct buf head;                      /* of the real answer */
+	struct buf text;                      /* the JSON body, or the line of the stream */
+	struct buf event;                     /* data of the event */
+	char protocol[PROBE_VERSION_MAX + 1]; /* result.protocolVersion, "" without */
+	struct probe_result result;
+};
+
+void probe_answer_init(struct probe_answer *a, const struct sg_http_table *table);
+void probe_answer_done(struct probe_answer *a);
+
+/* Forgets everything for the answer to the next request. */
+void probe_answer_reset(struct probe_answer *a, int id, bool message, bool modern);
+
+/* Both return whether a->result holds now; what follows is then ignored. */
+bool probe_answer_feed(struct probe_answer *a, const char *data, size_t len);
+bool probe_answer_eof(struct probe_answer *a); /* the peer closed */
+
+/* The session id of the header if there is a valid one; else "". */
+void probe_answer_session(const struct probe_answer *a, char out[PROBE_SESSION_MAX + 1]);
+
+/* What a JSON-RPC error at HTTP 200 means. Codes that nobody has defined are neutral. */
+enum sg_class probe_code_class(int64_t code, bool modern);
+
+#endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "io/probe.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "codec/url.h"
+
+#define NEVER UINT64_MAX
+#define READS_MAX 8 /* in one probe_run(): others want to run too */
+
+enum phase {
+	PHASE_START, /* the next turn's connection is to be made */
+	PHASE_CONNECT,
+	PHASE_SEND,
+	PHASE_READ,
+	PHASE_OVER,
+};
+
+struct probe {
+	int epoll_fd; /* holds fd while there is one */
+	int fd;
+	enum phase phase;
+	struct addr addrs[PROBE_ADDRS_MAX];
+	size_t addrs_n;
+	size_t at;    /* the address in use */
+	bool reached; /* that one took a connection: the others are not tried any more */
+	bool failed;  /* an address was tried in vain: */
+	enum sg_class class;
+	enum sg_cause cause;
+	uint16_t port;
+	uint32_t mark;
+	uint64_t connect_ns;
+	uint64_t connect_due_ns;
+	uint64_t due_ns;
+	uint64_t turn_ns;  /* when it began: the connect, then the first byte sent */
+	uint64_t first_ns; /* how long its first byte took; 0: none yet */
+	uint64_t slowest_ns;
+	uint64_t slowest_first_ns;
+	struct buf request;
+	size_t sent;
+	char host[URL_HOST_MAX + 16]; /* with brackets and port */
+	char *path;
+	char version[PROBE_VERSION_MAX + 1];
+	struct probe_talk talk;
+};
+
+/* --- what errors mean ----------------------------------------------------------------------- */
+
+struct meaning {
+	int error;
+	enum sg_class class;
+	enum sg_cause cause;
+};
+
+static const struct meaning connecting[] = {
+	{ ECONNREFUSED, SG_HARD, SG_CAUSE_REFUSED },
+	{ ECONNRESET, SG_HARD, SG_CAUSE_RESET },
+	{ ETIMEDOUT, SG_HARD, SG_CAUSE_TIMEOUT },
+	{ EHOSTUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
+	{ ENETUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
+	{ EHOSTDOWN, SG_HARD, SG_CAUSE_UNREACHABLE },
+	{ ECONNABORTED, SG_LOCAL, SG_CAUSE_KILLED },
+};
+
+static const struct meaning connected[] = {
+	{ ECONNRESET, SG_HARD, SG_CAUSE_RESET },
+	{ EPIPE, SG_HARD, SG_CAUSE_RESET },
+	{ ETIMEDOUT, SG_HARD, SG_CAUSE_NO_ANSWER },
+	{ EHOSTUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
+	{ ENETUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
+	{ ECONNABORTED, SG_LOCAL, SG_CAUSE_KILLED },
+};
+
+/* What is not in the list is this host's own trouble. */
+static struct meaning meaning_of(int error, const struct meaning *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].error == error)
+			return list[i];
+	return (struct meaning){ error, SG_LOCAL, SG_CAUSE_NONE };
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
+static void hang_up(struct probe *p)
+{
+	closep(&p->fd); /* its last: it leaves the epoll set too */
+	p->fd = -1;
+}
+
+static void clock_turn(struct probe *p)
+{
+	uint64_t took = clock_boot_ns() - p->turn_ns;
+
+	if (p->talk.judged || took <= p->slowest_ns)
+		return;
+	p->slowest_ns = took;
+	p->slowest_first_ns = p->first_ns;
+}
+
+/* The talk has moved on: to its end, to the farewell, or to the next turn. */
+static void turn_over(struct probe *p, bool was_judged)
+{
+	hang_up(p);
+	if (p->talk.judged && !was_judged) {
+		p->talk.result.latency_ns = p->slowest_ns;
+		p->talk.result.first_ns = p->slowest_first_ns;
+		p->due_ns = clock_boot_ns() + PROBE_FAREWELL_NS;
+	}
+	p->phase = p->talk.step == PROBE_OVER ? PHASE_OVER : PHASE_START;
+}
+
+static void fail(struct probe *p, enum sg_class class, enum sg_cause cause)
+{
+	bool was_judged = p->talk.judged;
+
+	clock_turn(p);
+	probe_talk_fail(&p->talk, class, cause);
+	turn_over(p, was_judged);
+}
+
+/* A hard failure of one address outweighs that another could not be tried. */
+static void connect_failed(struct probe *p, struct meaning m)
+{
+	hang_up(p);
+	if (!p->failed || m.class == SG_HARD) {
+		p->failed = true;
+		p->class = m.class;
+		p->cause = m.cause;
+	}
+	if (!p->reached && ++p->at < p->addrs_n)
+		p->phase = PHASE_START;
+	else
+		fail(p, p->class, p->cause);
+}
+
+static int socket_open(struct probe *p, int family)
+{
+	struct epoll_event ev = { .events = EPOLLOUT };
+	int one = 1;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	if (fd < 0)
+		return -errno;
+	p->fd = fd;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+	    (p->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark))) ||
+	    epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return -errno;
+	return 0;
+}
+
+static int socket_connect(struct probe *p)
+{
+	const struct addr *addr = &p->addrs[p->at];
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->port) };
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(p->port) };
+	bool v4 = addr_is_v4(addr);
+	int r = socket_open(p, v4 ? AF_INET : AF_INET6);
+
+	if (r)
+		return r;
+	memcpy(&sin6.sin6_addr, addr->bytes, 16);
+	memcpy(&sin.sin_addr, addr->bytes + 12, 4);
+	r = connect(p->fd, v4 ? (const void *)&sin : (const void *)&sin6,
+		    v4 ? sizeof(sin) : sizeof(sin6));
+	return r && errno != EINPROGRESS ? -errno : 0;
+}
+
+static void start(struct probe *p)
+{
+	struct meaning m;
+	int r;
+
+	p->turn_ns = clock_boot_ns();
+	p->connect_due_ns = p->turn_ns + p->connect_ns;
+	p->phase = PHASE_CONNECT;
+	p->failed = p->failed && !p->reached;
+	p->first_ns = 0;
+	buf_clear(&p->request);
+	p->sent = 0;
+	r = probe_talk_request(&p->talk, &p->request);
+	if (r) {
+		fail(p, SG_LOCAL, SG_CAUSE_NONE);
+		return;
+	}
+	r = socket_connect(p);
+	if (!r)
+		return;
+	m = meaning_of(-r, connecting, ARRAY_SIZE(connecting));
+	if (m.cause == SG_CAUSE_UNREACHABLE) /* no route here: not a SYN has left */
+		m = (struct meaning){ -r, SG_LOCAL, SG_CAUSE_NONE };
+	connect_failed(p, m);
+}
+
+/* All three return whether there may be more to do at once. */
+static bool finish_connect(struct probe *p)
+{
+	struct sockaddr_storage peer;
+	socklen_t peer_len = sizeof(peer);
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		error = errno;
+	if (error) {
+		connect_failed(p, meaning_of(error, connecting, ARRAY_SIZE(connecting)));
+		return true;
+	}
+	if (getpeername(p->fd, (struct sockaddr *)&peer, &peer_len))
+		return false; /* still connecting */
+	p->reached = true;
+	p->phase = PHASE_SEND;
+	p->turn_ns = clock_boot_ns();
+	return true;
+}
+
+static void await_answer(struct probe *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	p->phase = PHASE_READ;
+	if (epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, p->fd, &ev))
+		fail(p, SG_LOCAL, SG_CAUSE_NONE);
+}
+
+static void broken(struct probe *p, int error)
+{
+	struct meaning m = meaning_of(error, connected, ARRAY_SIZE(connected));
+
+	fail(p, m.class, m.cause);
+}
+
+static bool send_request(struct probe *p)
+{
+	ssize_t n =
+		send(p->fd, buf_str(&p->request) + p->sent, p->request.len - p->sent, MSG_NOSIGNAL);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0 && errno != EPIPE) { /* EPIPE: it may have answered before it hung up */
+		broken(p, errno);
+		return true;
+	}
+	p->sent += n > 0 ? (size_t)n : 0;
+	if (n < 0 || p->sent == p->request.len)
+		await_answer(p);
+	return true;
+}
+
+static bool read_answer(struct probe *p)
+{
+	char piece[4096];
+	bool was_judged = p->talk.judged;
+	ssize_t n = recv(p->fd, piece, sizeof(piece), 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0) {
+		broken(p, errno);
+		return true;
+	}
+	if (n && !p->first_ns)
+		p->first_ns = clock_boot_ns() - p->turn_ns;
+	if (p->talk.step != PROBE_INITIALIZED)
+		clock_turn(p);
+	if (n ? probe_talk_feed(&p->talk, piece, (size_t)n) : probe_talk_eof(&p->talk))
+		turn_over(p, was_judged);
+	return true;
+}
+
+static bool go_on(struct probe *p)
+{
+	switch (p->phase) {
+	case PHASE_START:
+		start(p);
+		return true;
+	case PHASE_CONNECT:
+		return finish_connect(p);
+	case PHASE_SEND:
+		return send_request(p);
+	case PHASE_READ:
+		return read_answer(p);
+	default:
+		return false;
+	}
+}
+
+static void check_time(struct probe *p)
+{
+	uint64_t now = clock_boot_ns();
+	uint64_t due = probe_due_ns(p);
+
+	if (p->phase == PHASE_OVER || now < due)
+		return;
+	if (p->phase != PHASE_START && now - due > PROBE_LATE_NS)
+		fail(p, SG_LOCAL, SG_CAUSE_NONE);
+	else if (now >= p->due_ns)
+		fail(p, SG_HARD, SG_CAUSE_NO_ANSWER);
+	else if (p->phase == PHASE_CONNECT)
+		connect_failed(p, (struct meaning){ ETIMEDOUT, SG_HARD, SG_CAUSE_TIMEOUT });
+}
+
+/* --- interface ---------------------------------------------------------------------------------- */
+
+int probe_new(const struct probe_spec *spec, struct probe **ret)
+{
+	CLEANUP(probe_freep) struct probe *p = calloc(1, sizeof(*p));
+	struct probe_target target;
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->fd = -1;
+	p->epoll_fd = -1;
+	buf_init(&p->request, PROBE_REQUEST_MAX);
+	if (!spec->addrs_n)
+		return -EINVAL;
+	p->addrs_n = spec->addrs_n < PROBE_ADDRS_MAX ? spec->addrs_n : PROBE_ADDRS_MAX;
+	memcpy(p->addrs, spec->addrs, p->addrs_n * sizeof(*p->addrs));
+	p->port = spec->port;
+	p->mark = spec->mark;
+	p->connect_ns = spec->connect_ns;
+	p->turn_ns = clock_boot_ns();
+	p->due_ns = spec->limit_ns < NEVER - p->turn_ns ? p->turn_ns + spec->limit_ns : NEVER;
+	r = probe_host(spec->host, spec->port, p->host, sizeof(p->host));
+	if (r)
+		return r;
+	p->path = strdup(spec->path);
+	if (!p->path)
+		return -ENOMEM;
+	snprintf(p->version, sizeof(p->version), "%s", spec->version);
+	target = (struct probe_target){ p->host, p->path, p->version };
+	r = probe_talk_init(&p->talk, &target, spec->era);
+	if (r)
+		return r;
+	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll_fd < 0)
+		return -errno;
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+void probe_free(struct probe *p)
+{
+	if (!p)
+		return;
+	closep(&p->fd);
+	closep(&p->epoll_fd);
+	probe_talk_done(&p->talk);
+	buf_done(&p->request);
+	free(p->path);
+	free(p);
+}
+
+int probe_fd(const struct probe *p)
+{
+	return p->epoll_fd;
+}
+
+uint64_t probe_due_ns(const struct probe *p)
+{
+	if (p->phase == PHASE_OVER)
+		return NEVER;
+	if (p->phase == PHASE_START)
+		return 0;
+	if (p->phase == PHASE_CONNECT && p->connect_due_ns < p->due_ns)
+		return p->connect_due_ns;
+	return p->due_ns;
+}
+
+void probe_run(struct probe *p)
+{
+	for (int i = 0; i < READS_MAX && go_on(p); i++)
+		;
+	check_time(p);
+}
+
+const struct probe_result *probe_result(const struct probe *p)
+{
+	return p->talk.judged ? &p->talk.result : NULL;
+}
+
+enum probe_era probe_era(const struct probe *p)
+{
+	return p->talk.era;
+}
+
+bool probe_over(const struct probe *p)
+{
+	return p->phase == PHASE_OVER;
+}
