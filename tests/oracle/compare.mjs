@@ -143,5 +143,5 @@ for (const { name, ok, text } of wanted("differences") ? await demonstrate() : [
 	if (!ok)
 		console.log(`     ${text}`);
 }
-console.log(`oracle: ${result.passed} passed, ${result.failed} failed`);
+console.log(`${result.passed} passed, ${result.failed} failed`);
 process.exitCode = result.failed ? 1 : 0;
