@@ -128,8 +128,10 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const stru
 	struct sg_flow *f;
 
 	f = sg_flow_start(ctx, s->id, now);
-	if (!f)
+	if (!f) {
+		SG_COUNT(s, unrecorded);
 		return sg_gate_plain(ctx, c, s, quarantined, v6, now);
+	}
 	if (!(f->flags & SG_FLOW_PROBE) || f->generation != s->server->breaker.generation) {
 		sg_admit(s, now, sg_hash(f->cookie),
 			 !quarantined && !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);

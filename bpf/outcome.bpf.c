@@ -175,6 +175,11 @@ static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_
 	sg_report(s, f, &r);
 }
 
+/*
+ * A tracing program is left out where it would interrupt itself on a processor, which
+ * preemption makes common from 7.x on. So states come from sockops, and from here only
+ * for connections that no callback was asked of: those older than the load.
+ */
 SEC("tp_btf/inet_sock_set_state")
 int sg_state(__u64 *ctx)
 {
@@ -183,7 +188,9 @@ int sg_state(__u64 *ctx)
 	struct sg_flow *f;
 
 	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (f && !(f->flags & SG_FLOW_UDP) && sg_current() && sg_scope_find(&s, f->server))
+	if (!f || f->flags & SG_FLOW_UDP || (sg_rodata.by_sockops && !(f->flags & SG_FLOW_ADOPTED)))
+		return 0;
+	if (sg_current() && sg_scope_find(&s, f->server))
 		sg_state_change(&s, f, sk, (int)ctx[1], (int)ctx[2]);
 	return 0;
 }

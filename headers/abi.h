@@ -138,7 +138,8 @@ struct sg_stats {
 	__u64 retransmits;
 	__u64 rtt_us_sum;
 	__u64 rtt_count;
-	__u64 untrusted; /* connects from namespaces that nothing is learnt from */
+	__u64 untrusted;  /* connects from namespaces that nothing is learnt from */
+	__u64 unrecorded; /* connects without a record, for want of memory: judged, not measured */
 };
 
 /* --- hist: per CPU, (server id, metric) -> buckets ------------------------ */
@@ -186,7 +187,7 @@ struct sg_cfg {
 struct sg_rodata {
 	__u32 epoch;       /* of this load; tracing programs compare it with cfg.epoch */
 	__u32 has_retval;  /* bpf_set_retval() may be called from address hooks */
-	__u32 by_sockops;  /* states come from sockops: tracing programs have no socket storage */
+	__u32 by_sockops;  /* states come from sockops, but for adopted connections */
 	__u32 retransmits; /* are counted by sockops, for the same reason */
 	__u32 two_pass;    /* iterators have no socket storage: see struct sg_ended */
 };

@@ -535,7 +535,7 @@ static void test_the_nth_failure_trips(void **state)
 	const uint16_t port = 9;
 
 	(void)state;
-	for (int round = 0, unseen = 0; round < 60; round++) {
+	for (int round = 0; round < 60; round++) {
 		struct rig_events events = { .n = 0 };
 		bool trips = round % 2;
 		size_t moves = 0;
@@ -550,11 +550,6 @@ static void test_the_nth_failure_trips(void **state)
 		race_two(act_dial, A, A, trips ? 14 : 9);
 		rig_wait(dp, &events, trips ? 21 : 19);
 		assert_int_equal(dataplane_stats(dp, A, &st), 0);
-		if (st.refused + st.denied < (trips ? 29 : 19)) {
-			/* no record was to be had for some: they go unseen, which is rare */
-			assert_in_range(++unseen, 1, 3);
-			continue;
-		}
 		for (size_t i = 0; i < events.n; i++)
 			moves += events.e[i].type == SG_EV_MOVE;
 		assert_int_equal(moves, trips);

@@ -42,7 +42,7 @@ if command -v promtool >/dev/null; then
 	sg metrics >"$TMP/from-cli"
 	expect_within "$(grep -c '^switchgear_' "$TMP/from-cli")" 20 10000 "samples"
 	expect_status 0 promtool check metrics <"$TMP/from-cli"
-else
+elif [ -z "${E2E_GUEST:-}" ]; then # a guest has no promtool, and text is no kernel's matter
 	t_skip "promtool accepts it, from both sources" "promtool is not installed"
 fi
 

@@ -45,7 +45,7 @@ stop_daemon
 t "without storage in tracing programs and iterators, states, ends and kills work all the same"
 export SWITCHGEAR_WITHOUT=sg_state,sg_retransmit,sg_find,sg_sweep
 start_daemon
-expect_match "$(status health.degraded)" "*sockops*"
+expect_match "$(status health.degraded)" "*two passes*"
 expect_answer $AT 200
 pool_start $AT 20
 expect_ok sg quarantine a --reason test

@@ -349,6 +349,7 @@ DAEMON_ARGS=(--config "$CONFIG" --cgroup "$CG" --pin-dir "$PINS" --socket "$SOCK
 try_daemon() {
 	local out=$TMP/try.out pid status
 
+	: >"$out" # or the last one's "ready" would be taken for this one's
 	"$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${TRY_NSRUN[@]}" -- "$BUILD/switchgeard" \
 		"${DAEMON_ARGS[@]}" --metrics off "$@" >"$out" 2>&1 &
 	pid=$!

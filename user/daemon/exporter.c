@@ -90,6 +90,10 @@ static const struct family families[] = {
 	  "Connects from users' own namespaces, from which nothing is learnt.",
 	  NULL,
 	  { { "", STAT(untrusted) } } },
+	{ "switchgear_unrecorded_connects_total",
+	  "Connects of which no record could be made: judged, but not measured.",
+	  NULL,
+	  { { "", STAT(unrecorded) } } },
 };
 
 static bool watched(const struct app_server *s)

@@ -52,7 +52,7 @@ const struct dataplane_part dataplane_parts[] = {
 		"sg_sockops", "5.8",
 		"without a daemon, a connection whose answer trips the breaker does not end by itself"),
 	REPLACED("sg_state", "6.1", "failed connects are not seen: only answers can trip a breaker",
-		 "sg_sockops", "states of sockets come from sockops instead of a tracepoint"),
+		 "sg_sockops", "the end of connections older than the load is not seen"),
 	REPLACED("sg_retransmit", "5.11", "retransmissions are not counted", "sg_sockops",
 		 "retransmissions come from sockops instead of a tracepoint"),
 	REPLACED("sg_find", "6.1",
@@ -222,7 +222,7 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata = &dp->skel->rodata_sg->sg_rodata;
 	rodata->epoch = o->pin_dir ? old_epoch(dp) + 1 : 0;
 	rodata->has_retval = retval;
-	rodata->by_sockops = is_left_out(out, "sg_state");
+	rodata->by_sockops = !is_left_out(out, "sg_sockops");
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->two_pass = is_left_out(out, "sg_sweep");
 	bpf_object__for_each_program(prog, dp->skel->obj)
