@@ -82,7 +82,8 @@ static void check_replies(const char *text, size_t len)
 	if (reply_error_decode(text, len, &error) == 0)
 		must(strlen(error.message) < sizeof(error.message));
 	if (reply_kill_decode(text, len, &kill) == 0)
-		must(strlen(kill.server) < sizeof(kill.server));
+		must(strlen(kill.server) < sizeof(kill.server) &&
+		     strlen(kill.error) < sizeof(kill.error));
 	if (reply_selftest_decode(text, len, &test) == 0)
 		must(strlen(test.detail) < sizeof(test.detail));
 	if (reply_state_decode(text, len, &force) == 0)

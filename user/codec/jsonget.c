@@ -136,6 +136,14 @@ uint32_t jget_u32(const struct json_object *obj, const char *key)
 	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
+uint32_t jget_count(const struct json_object *obj, const char *key)
+{
+	struct json_object *value = typed(obj, key, json_type_int);
+	int64_t n = value ? json_object_get_int64(value) : -1;
+
+	return n >= 0 && n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 double jget_double(const struct json_object *obj, const char *key, double fallback)
 {
 	struct json_object *value = jget(obj, key);

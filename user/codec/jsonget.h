@@ -37,6 +37,8 @@ const char *jget_text(const struct json_object *obj, const char *key, const char
 uint64_t jget_uint(const struct json_object *obj, const char *key, uint64_t fallback);
 /* 0 without; more than fits reads as the most that fits. */
 uint32_t jget_u32(const struct json_object *obj, const char *key);
+/* What jsonw_count() writes: UINT32_MAX without, or if it is negative or does not fit. */
+uint32_t jget_count(const struct json_object *obj, const char *key);
 double jget_double(const struct json_object *obj, const char *key, double fallback);
 bool jget_bool(const struct json_object *obj, const char *key, bool fallback);
 /* Seconds -> ns, rounded; negative reads as 0. */

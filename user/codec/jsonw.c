@@ -119,6 +119,14 @@ void jsonw_uint(struct jsonw *w, const char *key, uint64_t value)
 	buf_printf(w->out, "%" PRIu64, value);
 }
 
+void jsonw_count(struct jsonw *w, const char *key, uint32_t value)
+{
+	if (value == UINT32_MAX)
+		jsonw_null(w, key);
+	else
+		jsonw_uint(w, key, value);
+}
+
 void jsonw_text(struct jsonw *w, const char *key, const char *value)
 {
 	if (!value) {

@@ -29,6 +29,8 @@ void jsonw_list_end(struct jsonw *w);
 void jsonw_null(struct jsonw *w, const char *key);
 void jsonw_bool(struct jsonw *w, const char *key, bool value);
 void jsonw_uint(struct jsonw *w, const char *key, uint64_t value);
+/* What may not have been counted: UINT32_MAX is null. */
+void jsonw_count(struct jsonw *w, const char *key, uint32_t value);
 void jsonw_text(struct jsonw *w, const char *key, const char *value); /* NULL: null */
 /* The shortest decimal that reads back as the same double; null if not finite. */
 void jsonw_double(struct jsonw *w, const char *key, double value);

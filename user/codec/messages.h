@@ -87,9 +87,10 @@ int reply_error_decode(const char *text, size_t len, struct reply_error *ret) MU
 struct reply_kill {
 	char server[SG_NAME_LEN];
 	uint32_t killed;
-	uint32_t survivors;
-	uint32_t busy;
-	uint64_t elapsed_ns; /* elapsed_ms */
+	uint32_t survivors;           /* STATUS_UNKNOWN (null): nobody could count them */
+	uint32_t busy;                /* the same */
+	uint64_t elapsed_ns;          /* elapsed_ms */
+	char error[STATUS_ERROR_LEN]; /* why not; "" and no member if they were counted */
 };
 
 int reply_kill_encode(const struct reply_kill *k, struct buf *out) MUST_CHECK;

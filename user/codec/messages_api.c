@@ -268,9 +268,11 @@ int reply_kill_encode(const struct reply_kill *k, struct buf *out)
 	jsonw_object(&w, NULL);
 	jsonw_text(&w, "server", k->server);
 	jsonw_uint(&w, "killed", k->killed);
-	jsonw_uint(&w, "survivors", k->survivors);
-	jsonw_uint(&w, "busy", k->busy);
+	jsonw_count(&w, "survivors", k->survivors);
+	jsonw_count(&w, "busy", k->busy);
 	jsonw_double(&w, "elapsed_ms", to_ms(k->elapsed_ns));
+	if (*k->error)
+		jsonw_text(&w, "error", k->error);
 	jsonw_object_end(&w);
 	return buf_error(out);
 }
@@ -287,9 +289,10 @@ int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 		return -EBADMSG;
 	jget_copy(root, "server", k.server, sizeof(k.server));
 	k.killed = jget_u32(root, "killed");
-	k.survivors = jget_u32(root, "survivors");
-	k.busy = jget_u32(root, "busy");
+	k.survivors = jget_count(root, "survivors");
+	k.busy = jget_count(root, "busy");
 	k.elapsed_ns = get_ms(root, "elapsed_ms");
+	jget_copy(root, "error", k.error, sizeof(k.error));
 	*ret = k;
 	return 0;
 }

@@ -44,8 +44,10 @@ static void write_transition(struct jsonw *w, const struct event *e)
 static void write_killed(struct jsonw *w, const struct event *e)
 {
 	jsonw_uint(w, "killed", e->killed);
-	jsonw_uint(w, "survivors", e->survivors);
-	jsonw_uint(w, "busy", e->busy);
+	jsonw_count(w, "survivors", e->survivors);
+	jsonw_count(w, "busy", e->busy);
+	if (*e->error)
+		jsonw_text(w, "error", e->error);
 }
 
 static void write_quarantine(struct jsonw *w, const struct event *e)
@@ -144,6 +146,14 @@ static void read_words(const struct json_object *obj, struct event *e)
 	e->reason = reason < 0 ? SG_REASON_NONE : (enum sg_reason)reason;
 }
 
+static void read_killed(const struct json_object *obj, struct event *e)
+{
+	e->killed = jget_u32(obj, "killed");
+	e->survivors = jget_count(obj, "survivors");
+	e->busy = jget_count(obj, "busy");
+	jget_copy(obj, "error", e->error, sizeof(e->error));
+}
+
 static void read_event(const struct json_object *obj, struct event *e)
 {
 	const char *text = e->type == EVENT_QUARANTINE ? "reason" : "detail";
@@ -164,9 +174,8 @@ static void read_event(const struct json_object *obj, struct event *e)
 	e->open_ns =
 		jget_seconds(obj, "open_seconds", e->type == EVENT_TRANSITION ? STATUS_NEVER : 0);
 	e->until_wall_ns = jget_time(obj, "until", STATUS_NEVER);
-	e->killed = jget_u32(obj, "killed");
-	e->survivors = jget_u32(obj, "survivors");
-	e->busy = jget_u32(obj, "busy");
+	if (e->type == EVENT_QUARANTINE || e->type == EVENT_KILL)
+		read_killed(obj, e);
 	e->count = jget_uint(obj, "count", 0);
 	e->ok = jget_bool(obj, "ok", false);
 }

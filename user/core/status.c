@@ -2,7 +2,9 @@
 #include "core/status.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +79,15 @@ const char *event_type_name(enum event_type type)
 int event_type_from_name(const char *name)
 {
 	return reverse(event_types, ARRAY_SIZE(event_types), name);
+}
+
+const char *status_survivors(char *out, size_t size, uint32_t survivors, const char *why)
+{
+	if (survivors == STATUS_UNKNOWN)
+		snprintf(out, size, "survivors unknown%s%s", *why ? ": " : "", why);
+	else
+		snprintf(out, size, "%" PRIu32 " survivor%s", survivors, survivors == 1 ? "" : "s");
+	return out;
 }
 
 void status_server_init(struct status_server *s)

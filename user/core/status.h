@@ -7,6 +7,8 @@
  * Conventions: NAN is a number without a value (null); wall times are ns since
  * the epoch, STATUS_NEVER is null; other durations are ns; fixed arrays are
  * NUL-terminated; pointers are owned and freed by the X_done() functions.
+ * A number of connections that nobody could count is STATUS_UNKNOWN (null), never 0:
+ * 0 survivors is a promise.
  */
 #ifndef SWITCHGEAR_CORE_STATUS_H
 #define SWITCHGEAR_CORE_STATUS_H
@@ -19,9 +21,11 @@
 #include "base/cleanup.h"
 
 #define STATUS_NEVER UINT64_MAX
+#define STATUS_UNKNOWN UINT32_MAX
 #define STATUS_REASON_LEN 256
 #define STATUS_BY_LEN 64
 #define STATUS_TOOL_LEN 64
+#define STATUS_ERROR_LEN 96
 
 /* How much of a server's traffic can be read. */
 enum visibility {
@@ -199,8 +203,9 @@ struct event {
 	uint64_t until_wall_ns;
 	/* KILL, QUARANTINE */
 	uint32_t killed;
-	uint32_t survivors;
-	uint32_t busy;
+	uint32_t survivors;           /* STATUS_UNKNOWN: nobody could count them */
+	uint32_t busy;                /* the same */
+	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
 	/* LOSS */
 	uint64_t count;
 	/* SELFTEST */
@@ -213,5 +218,9 @@ struct event {
 
 const char *event_type_name(enum event_type type);
 int event_type_from_name(const char *name) MUST_CHECK;
+
+/* "1 survivor", or for STATUS_UNKNOWN "survivors unknown: WHY", why being "" or the reason.
+ * Returns out. */
+const char *status_survivors(char *out, size_t size, uint32_t survivors, const char *why);
 
 #endif

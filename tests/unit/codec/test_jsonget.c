@@ -58,6 +58,12 @@ static void test_members(void **state)
 	assert_int_equal(jget_uint(obj, "neg", 1), 0);
 	assert_int_equal(jget_uint(obj, "d", 1), 1);
 	assert_int_equal(jget_u32(obj, "big"), UINT32_MAX);
+	assert_int_equal(jget_count(obj, "n"), 7);
+	assert_int_equal(jget_count(obj, "big"), UINT32_MAX);
+	assert_int_equal(jget_count(obj, "neg"), UINT32_MAX);
+	assert_int_equal(jget_count(obj, "s"), UINT32_MAX);
+	assert_int_equal(jget_count(obj, "z"), UINT32_MAX);
+	assert_int_equal(jget_count(obj, "missing"), UINT32_MAX);
 	assert_double(jget_double(obj, "d", 9), 1.5);
 	assert_double(jget_double(obj, "n", 9), 7);
 	assert_double(jget_double(obj, "s", 9), 9);

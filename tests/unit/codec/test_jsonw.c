@@ -24,12 +24,14 @@ static void test_structure(void **state)
 	jsonw_null(&w, "n");
 	jsonw_object_end(&w);
 	jsonw_list_end(&w);
+	jsonw_count(&w, "c", 0);
+	jsonw_count(&w, "u", UINT32_MAX);
 	jsonw_text(&w, "t", NULL);
 	jsonw_time(&w, "at", 1000000000ULL * 1700000000 + 123000000);
 	jsonw_object_end(&w);
 	assert_string_equal(buf_str(&out),
 			    "{\"empty\":[],\"l\":[18446744073709551615,true,{\"n\":null}],"
-			    "\"t\":null,\"at\":\"2023-11-14T22:13:20.123Z\"}");
+			    "\"c\":0,\"u\":null,\"t\":null,\"at\":\"2023-11-14T22:13:20.123Z\"}");
 	buf_done(&out);
 }
 

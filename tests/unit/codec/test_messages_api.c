@@ -115,7 +115,9 @@ static void test_verbs(void **state)
 
 static void test_replies(void **state)
 {
-	const struct reply_kill kill = { "a", 3, 0, 1, 1234567 };
+	const struct reply_kill kill = {
+		.server = "a", .killed = 3, .busy = 1, .elapsed_ns = 1234567
+	};
 	const struct reply_selftest test = { true, "fine", 2000000 };
 	const struct reply_state force = { "a", SG_SHADOW };
 	struct reply_error error;
@@ -141,8 +143,10 @@ static void test_replies(void **state)
 	assert_int_equal(reply_kill_decode(buf_str(&out), out.len, &kill_back), 0);
 	assert_string_equal(kill_back.server, "a");
 	assert_int_equal(kill_back.killed, 3);
+	assert_int_equal(kill_back.survivors, 0);
 	assert_int_equal(kill_back.busy, 1);
 	assert_int_equal(kill_back.elapsed_ns, 1234000);
+	assert_string_equal(kill_back.error, "");
 	buf_clear(&out);
 	assert_int_equal(reply_selftest_encode(&test, &out), 0);
 	assert_string_equal(buf_str(&out), "{\"ok\":true,\"detail\":\"fine\",\"elapsed_ms\":2}");
@@ -155,6 +159,42 @@ static void test_replies(void **state)
 	assert_string_equal(buf_str(&out), "{\"server\":\"a\",\"state\":\"shadow\"}");
 	assert_int_equal(reply_state_decode(buf_str(&out), out.len, &force_back), 0);
 	assert_int_equal(force_back.state, SG_SHADOW);
+	buf_done(&out);
+}
+
+/* Nobody counted the survivors: null, and why; missing is no promise either. */
+static void test_unknown_survivors(void **state)
+{
+	static const char text[] =
+		"{\"server\":\"a\",\"killed\":3,\"survivors\":null,\"busy\":null,"
+		"\"elapsed_ms\":2,\"error\":\"Cannot allocate memory\"}";
+	static const char *const untold[] = {
+		"{\"server\":\"a\",\"killed\":3}",
+		"{\"server\":\"a\",\"killed\":3,\"survivors\":\"0\"}",
+		"{\"server\":\"a\",\"killed\":3,\"survivors\":-1}",
+	};
+	const struct reply_kill kill = { .server = "a",
+					 .killed = 3,
+					 .survivors = STATUS_UNKNOWN,
+					 .busy = STATUS_UNKNOWN,
+					 .elapsed_ns = 2000000,
+					 .error = "Cannot allocate memory" };
+	struct reply_kill back;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1000);
+	assert_int_equal(reply_kill_encode(&kill, &out), 0);
+	assert_string_equal(buf_str(&out), text);
+	assert_int_equal(reply_kill_decode(text, sizeof(text) - 1, &back), 0);
+	assert_int_equal(back.killed, 3);
+	assert_int_equal(back.survivors, STATUS_UNKNOWN);
+	assert_int_equal(back.busy, STATUS_UNKNOWN);
+	assert_string_equal(back.error, "Cannot allocate memory");
+	for (size_t i = 0; i < ARRAY_SIZE(untold); i++) {
+		assert_int_equal(reply_kill_decode(untold[i], strlen(untold[i]), &back), 0);
+		assert_int_equal(back.survivors, STATUS_UNKNOWN);
+	}
 	buf_done(&out);
 }
 
@@ -192,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_verbs),
 		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_unknown_survivors),
 		cmocka_unit_test(test_garbage_replies),
 	};
 

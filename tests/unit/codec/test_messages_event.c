@@ -104,6 +104,11 @@ static void test_others(void **state)
 	e = event_of(EVENT_KILL);
 	e.killed = 9;
 	check(&e, HEAD "\"event\":\"kill\",\"killed\":9,\"survivors\":0,\"busy\":0}");
+	e.survivors = STATUS_UNKNOWN;
+	e.busy = STATUS_UNKNOWN;
+	snprintf(e.error, sizeof(e.error), "%s", "no \"memory\"");
+	check(&e, HEAD "\"event\":\"kill\",\"killed\":9,\"survivors\":null,\"busy\":null,"
+		       "\"error\":\"no \\\"memory\\\"\"}");
 	e = event_of(EVENT_ALARM);
 	snprintf(e.text, sizeof(e.text), "%s", "held");
 	check(&e, HEAD "\"event\":\"alarm\",\"detail\":\"held\"}");
@@ -119,6 +124,37 @@ static void test_others(void **state)
 	e = event_of(EVENT_RELOAD);
 	snprintf(e.text, sizeof(e.text), "%s", "1 added");
 	check(&e, HEAD "\"event\":\"reload\",\"detail\":\"1 added\"}");
+}
+
+/* Survivors that a line does not tell of are unknown, not 0; other lines have none. */
+static void test_unknown(void **state)
+{
+	static const char *const killed[] = {
+		"{\"event\":\"kill\",\"killed\":1,\"survivors\":null,\"busy\":0}",
+		"{\"event\":\"kill\",\"killed\":1}",
+		"{\"event\":\"quarantine\",\"survivors\":\"2\"}",
+		"{\"event\":\"quarantine\",\"survivors\":-1}",
+	};
+	static const char quarantine[] =
+		"{\"event\":\"quarantine\",\"reason\":\"why\",\"until\":null,\"by\":\"root\","
+		"\"killed\":3,\"survivors\":null,\"busy\":null,\"error\":\"Out of memory\"}";
+	static const char alarm[] = "{\"event\":\"alarm\",\"detail\":\"x\",\"error\":\"y\"}";
+	struct event e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(killed); i++) {
+		assert_int_equal(event_decode(killed[i], strlen(killed[i]), &e), 0);
+		assert_int_equal(e.survivors, STATUS_UNKNOWN);
+		assert_string_equal(e.error, "");
+	}
+	assert_int_equal(event_decode(quarantine, sizeof(quarantine) - 1, &e), 0);
+	assert_int_equal(e.killed, 3);
+	assert_int_equal(e.survivors, STATUS_UNKNOWN);
+	assert_int_equal(e.busy, STATUS_UNKNOWN);
+	assert_string_equal(e.error, "Out of memory");
+	assert_int_equal(event_decode(alarm, sizeof(alarm) - 1, &e), 0);
+	assert_int_equal(e.survivors, 0);
+	assert_string_equal(e.error, "");
 }
 
 static void test_garbage(void **state)
@@ -150,9 +186,8 @@ static void test_garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_call),
-		cmocka_unit_test(test_transition),
-		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_call),    cmocka_unit_test(test_transition),
+		cmocka_unit_test(test_others),  cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_garbage),
 	};
 

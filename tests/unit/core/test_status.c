@@ -60,11 +60,36 @@ static void test_init_and_done(void **state)
 	status_done(&s);
 }
 
+/* What nobody counted is never a number. */
+static void test_survivors(void **state)
+{
+	static const struct {
+		uint32_t survivors;
+		const char *why;
+		const char *text;
+	} rows[] = {
+		{ 0, "", "0 survivors" },
+		{ 1, "", "1 survivor" },
+		{ UINT32_MAX - 1, "", "4294967294 survivors" },
+		{ STATUS_UNKNOWN, "", "survivors unknown" },
+		{ STATUS_UNKNOWN, "no memory", "survivors unknown: no memory" },
+	};
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(status_survivors(out, sizeof(out), rows[i].survivors,
+						     rows[i].why),
+				    rows[i].text);
+	assert_string_equal(status_survivors(out, 10, STATUS_UNKNOWN, "x"), "survivors");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_init_and_done),
+		cmocka_unit_test(test_survivors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
