@@ -28,8 +28,8 @@ const struct command cli_commands[] = {
 	  .run = run_quarantine,
 	  .summary = "cut a server off: refuse connects, kill connections, drop packets",
 	  .help = "Reports how many connections were killed and how many are left. Fails (1) when\n"
-		  "any is left. Without --for it holds until `switchgear release NAME`, with or\n"
-		  "without the daemon.\n" },
+		  "any is left, or when nobody could count them. Without --for it holds until\n"
+		  "`switchgear release NAME`, with or without the daemon.\n" },
 	{ .name = "release",
 	  .operands = "NAME",
 	  .least = 1,

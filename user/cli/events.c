@@ -24,6 +24,8 @@ static enum colour event_colour(const struct event *e)
 	case EVENT_QUARANTINE:
 	case EVENT_ALARM:
 		return COLOUR_BAD;
+	case EVENT_KILL:
+		return e->survivors ? COLOUR_BAD : COLOUR_NONE;
 	case EVENT_LOSS:
 		return COLOUR_WARN;
 	case EVENT_SELFTEST:
@@ -65,12 +67,23 @@ static void describe_transition(const struct event *e, struct buf *out)
 
 static void describe_quarantine(const struct event *e, struct buf *out)
 {
+	char survivors[160];
 	char text[32];
 
-	buf_printf(out, "quarantined: %s, %" PRIu32 " killed, %" PRIu32 " survivors", e->text,
-		   e->killed, e->survivors);
+	buf_printf(out, "quarantined: %s, %" PRIu32 " killed, %s", e->text, e->killed,
+		   status_survivors(survivors, sizeof(survivors), e->survivors, e->error));
 	if (e->until_wall_ns && e->until_wall_ns != STATUS_NEVER)
 		buf_printf(out, ", until %s", clock_format(text, sizeof(text), e->until_wall_ns));
+}
+
+static void describe_kill(const struct event *e, struct buf *out)
+{
+	char survivors[160];
+
+	buf_printf(out, "%" PRIu32 " killed, ", e->killed);
+	if (e->busy != STATUS_UNKNOWN)
+		buf_printf(out, "%" PRIu32 " busy, ", e->busy);
+	buf_puts(out, status_survivors(survivors, sizeof(survivors), e->survivors, e->error));
 }
 
 static void describe(const struct event *e, struct buf *out)
@@ -86,8 +99,7 @@ static void describe(const struct event *e, struct buf *out)
 		describe_quarantine(e, out);
 		break;
 	case EVENT_KILL:
-		buf_printf(out, "%" PRIu32 " killed, %" PRIu32 " busy, %" PRIu32 " survivors",
-			   e->killed, e->busy, e->survivors);
+		describe_kill(e, out);
 		break;
 	case EVENT_LOSS:
 		buf_printf(out, "%" PRIu64 " events are missing here", e->count);

@@ -40,24 +40,42 @@ static void print_name(const char *name)
 
 /* --- quarantine -------------------------------------------------------------- */
 
+static void print_kill(const char *name, const struct reply_kill *kill)
+{
+	struct buf safe CLEANUP(buf_done) = { 0 };
+	char survivors[160];
+	char elapsed[64];
+
+	buf_init(&safe, 4096);
+	text_escape(&safe,
+		    status_survivors(survivors, sizeof(survivors), kill->survivors, kill->error));
+	print_name(name);
+	printf("quarantined, %" PRIu32 " connection%s killed, %s (%s)\n", kill->killed,
+	       kill->killed == 1 ? "" : "s", buf_str(&safe),
+	       format_duration(elapsed, sizeof(elapsed), kill->elapsed_ns));
+}
+
+/* Only 0 survivors that somebody counted is success. */
 static int report_kill(const struct context *context, const struct reply_kill *kill)
 {
-	char elapsed[64];
 	char message[256];
 
-	if (!context->args.json) {
-		print_name(context->args.operand[0]);
-		printf("quarantined, %" PRIu32 " connection%s killed, %" PRIu32
-		       " survivor%s (%s)\n",
-		       kill->killed, kill->killed == 1 ? "" : "s", kill->survivors,
-		       kill->survivors == 1 ? "" : "s",
-		       format_duration(elapsed, sizeof(elapsed), kill->elapsed_ns));
-	}
+	if (!context->args.json)
+		print_kill(context->args.operand[0], kill);
 	if (!kill->survivors)
 		return EXIT_DONE;
-	snprintf(message, sizeof(message), "%" PRIu32 " connections could not be killed",
-		 kill->survivors);
-	command_complain(message, "their packets are dropped; see the daemon's log");
+	if (kill->survivors == STATUS_UNKNOWN)
+		snprintf(message, sizeof(message),
+			 "the quarantine is set, but connections may live on: they could not be "
+			 "counted (%s)",
+			 *kill->error ? kill->error : "the daemon does not say why");
+	else
+		snprintf(message, sizeof(message),
+			 "the quarantine is set, but %" PRIu32 " connection%s could not be killed",
+			 kill->survivors, kill->survivors == 1 ? "" : "s");
+	command_complain(message,
+			 "quarantine it again, which kills again, or end what is left with "
+			 "\"ss -K dst ADDRESS\" or by restarting its agents; see the daemon's log");
 	return EXIT_FAILED;
 }
 

@@ -332,8 +332,32 @@ static void quarantine_reports_survivors(void **state)
 	assert_int_equal(ASK(f, one, "quarantine", "a", "--reason", "x"), EXIT_FAILED);
 	HAS(f->out, "1 connection killed, 1 survivor ");
 	HAS(f->err, "could not be killed");
+	HAS(f->err, "the quarantine is set, but 1 connection could not be killed: quarantine it");
+	HAS(f->err, "ss -K dst");
 	assert_int_equal(ASK(f, one, "quarantine", "a", "--reason", "x", "--json"), EXIT_FAILED);
 	HAS(f->out, "\"survivors\":1");
+}
+
+/* What nobody counted is not 0, and a success only with a number. */
+static void quarantine_reports_unknown_survivors(void **state)
+{
+	static const char unknown[] = HEAD_OK
+		"{\"server\":\"a\",\"killed\":3,\"survivors\":null,\"busy\":null,"
+		"\"elapsed_ms\":3.5,\"error\":\"no\\u001bmemory\"}";
+	static const char silent[] = HEAD_OK "{\"server\":\"a\",\"killed\":0}";
+	struct fixture *f = *state;
+
+	assert_int_equal(ASK(f, unknown, "quarantine", "a", "--reason", "x"), EXIT_FAILED);
+	HAS(f->out, "a: quarantined, 3 connections killed, survivors unknown: no\\x1bmemory (");
+	HAS_NOT(f->out, "0 survivors");
+	HAS(f->err, "the quarantine is set, but connections may live on: they could not be "
+		    "counted (no\\x1bmemory): quarantine it again");
+	assert_int_equal(ASK(f, unknown, "quarantine", "a", "--reason", "x", "--json"),
+			 EXIT_FAILED);
+	HAS(f->out, "\"survivors\":null");
+	HAS(f->err, "could not be counted");
+	assert_int_equal(ASK(f, silent, "quarantine", "a", "--reason", "x"), EXIT_FAILED);
+	HAS(f->out, "a: quarantined, 0 connections killed, survivors unknown (");
 }
 
 static void orders_say_what_they_did(void **state)
@@ -377,6 +401,24 @@ static void events_are_lines(void **state)
 	HAS(f->request, "follow=1&calls=1 ");
 	HAS(f->out, "\"reason\":\"consecutive\"");
 	HAS(f->out, "}\n{\"event\":\"newer\"}\n");
+}
+
+static void events_tell_of_survivors(void **state)
+{
+	static const char lines[] = HEAD_OK
+		"{\"time\":\"2026-01-02T03:04:05Z\",\"server\":\"a\",\"event\":\"kill\","
+		"\"killed\":9,\"survivors\":1,\"busy\":2}\n"
+		"{\"time\":\"2026-01-02T03:04:05Z\",\"server\":\"a\",\"event\":\"kill\","
+		"\"killed\":9,\"survivors\":null,\"busy\":null,\"error\":\"x\"}\n"
+		"{\"time\":\"2026-01-02T03:04:05Z\",\"server\":\"a\",\"event\":\"quarantine\","
+		"\"reason\":\"why\",\"until\":null,\"by\":\"root\",\"killed\":9,"
+		"\"survivors\":null,\"busy\":null,\"error\":\"x\"}\n";
+	struct fixture *f = *state;
+
+	assert_int_equal(ASK(f, lines, "events"), EXIT_DONE);
+	HAS(f->out, "kill        a  9 killed, 2 busy, 1 survivor\n");
+	HAS(f->out, "kill        a  9 killed, survivors unknown: x\n");
+	HAS(f->out, "quarantine  a  quarantined: why, 9 killed, survivors unknown: x (by root)\n");
 }
 
 static void selftest_and_metrics(void **state)
@@ -514,8 +556,10 @@ int main(void)
 		TEST(show_has_all_counters),
 		TEST(errors_become_exit_statuses),
 		TEST(quarantine_reports_survivors),
+		TEST(quarantine_reports_unknown_survivors),
 		TEST(orders_say_what_they_did),
 		TEST(events_are_lines),
+		TEST(events_tell_of_survivors),
 		TEST(selftest_and_metrics),
 		TEST(detach_asks_the_daemon),
 		TEST(detach_alone_touches_only_bpffs),
