@@ -40,6 +40,7 @@
 #define APP_SELFTEST_NS (60 * NS_PER_SEC)
 
 struct app;
+struct app_kill;
 
 struct app_quarantine {
 	bool active;
@@ -76,6 +77,10 @@ struct app_server {
 	bool held;          /* it would have opened, a limit forbade it */
 	bool held_by_group; /* else by the blast limit */
 	uint64_t held_ns;   /* the latest time; 0: never */
+	/* What came of the latest kill, see app_kill_note(). */
+	bool kill_counted;       /* kill_survivors is a number that somebody counted */
+	uint32_t kill_survivors; /* valid if kill_counted */
+	uint64_t kills_unproved; /* kills whose survivors nobody could count */
 };
 
 struct app_history {
@@ -193,13 +198,15 @@ void app_events_read(struct app *app);
 void app_report(struct app *app, const struct event *e); /* A2: after the next save */
 void app_flush(struct app *app);                         /* saves, then reports */
 void app_event_init(struct event *e, enum event_type type, const char *server);
+/* What app_kill_pass() did and returned, in an event: with an error the survivors are unknown. */
+void app_event_killed(struct event *e, const struct app_kill *kill, int error);
 void app_alarm(struct app *app, const char *server, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* kill.c */
 struct app_kill {
 	uint32_t killed;
-	uint32_t survivors;
-	uint32_t busy;
+	uint32_t survivors; /* STATUS_UNKNOWN: nobody could count them */
+	uint32_t busy;      /* the same */
 };
 /* Kills what must die of a server, in all namespaces, until nothing is found. */
 int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret) MUST_CHECK;
@@ -219,10 +226,15 @@ void app_probe_moved(struct app_server *s, enum sg_state to);
 void app_probe_free(struct app_server *s); /* gives its token back; NULL in it is fine */
 
 /* orders.c: what people ask for; 0, or -errno with a sentence in why */
+/* With 0 the quarantine is set, and why is "" or a warning; whether all connections were
+ * killed is in *ret. */
 int app_quarantine(struct app_server *s, const struct request *q, const char *by,
 		   struct reply_kill *ret, char *why, size_t why_size) MUST_CHECK;
 int app_release(struct app_server *s, const char *by) MUST_CHECK;
 int app_order(struct app_server *s, const struct request *q) MUST_CHECK;
+/* What a kill came to, for the metrics: once by whoever called app_kill_pass(), with what
+ * that returned. With an error, whatever *kill says, nobody knows who survived. */
+void app_kill_note(struct app_server *s, const struct app_kill *kill, int error);
 /* A quarantine whose time is over ends here. */
 void app_quarantine_expire(struct app *app, uint64_t now);
 

@@ -24,6 +24,15 @@ void app_event_init(struct event *e, enum event_type type, const char *server)
 	snprintf(e->server, sizeof(e->server), "%s", server);
 }
 
+void app_event_killed(struct event *e, const struct app_kill *kill, int error)
+{
+	e->killed = kill->killed;
+	e->survivors = error ? STATUS_UNKNOWN : kill->survivors;
+	e->busy = error ? STATUS_UNKNOWN : kill->busy;
+	if (error)
+		snprintf(e->error, sizeof(e->error), "%s", strerror(-error));
+}
+
 /* --- reporting ------------------------------------------------------------------------- */
 
 static void history_add(struct app_history *h, const struct event *e)
@@ -70,6 +79,30 @@ static void log_transition(const struct event *e)
 		   reason_name(e->reason), length);
 }
 
+/* Survivors are somebody's business now, and so are those that nobody could count. */
+static void log_quarantine(const struct event *e)
+{
+	char survivors[160];
+
+	log_line(e->survivors ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "quarantine",
+		 "%s: quarantined by %s: %s (%u connections killed, %s)%s", e->server, e->by,
+		 e->text, e->killed,
+		 status_survivors(survivors, sizeof(survivors), e->survivors, e->error),
+		 e->survivors ? "; quarantine it again, or restart its agents" : "");
+}
+
+static void log_kill(const struct event *e)
+{
+	char survivors[160];
+
+	if (e->survivors) /* an alarm follows */
+		log_warning(SUB, "%s: %u connections killed, %s", e->server, e->killed,
+			    status_survivors(survivors, sizeof(survivors), e->survivors, e->error));
+	else
+		log_info(SUB, "%s: %u connections killed, %u busy ones follow", e->server,
+			 e->killed, e->busy);
+}
+
 static void log_event(const struct event *e)
 {
 	switch (e->type) {
@@ -77,17 +110,14 @@ static void log_event(const struct event *e)
 		log_transition(e);
 		break;
 	case EVENT_QUARANTINE:
-		log_notice("quarantine",
-			   "%s: quarantined by %s: %s (%u connections killed, %u survivors)",
-			   e->server, e->by, e->text, e->killed, e->survivors);
+		log_quarantine(e);
 		break;
 	case EVENT_RELEASE:
 		log_notice("quarantine", "%s: released by %s%s%s", e->server, e->by,
 			   e->text[0] ? ": " : "", e->text);
 		break;
 	case EVENT_KILL:
-		log_info(SUB, "%s: %u connections killed, %u busy ones follow", e->server,
-			 e->killed, e->busy);
+		log_kill(e);
 		break;
 	case EVENT_ALARM:
 		log_error(SUB, "%s%s%s", e->server, e->server[0] ? ": " : "", e->text);

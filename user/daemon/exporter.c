@@ -200,6 +200,29 @@ static void states(struct app *app, struct metrics *m)
 	}
 }
 
+/* A gauge that is absent is unknown: 0 would promise that nobody survived. */
+static void kills(struct app *app, struct metrics *m)
+{
+	metrics_family(m, "switchgear_kill_survivors", METRICS_GAUGE,
+		       "Connections that survived the latest kill; absent before the first one, "
+		       "and while they could not be counted.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct app_server *s = app->servers[i];
+		const struct metrics_label label = { "server", s->config->name };
+
+		if (watched(s) && s->kill_counted)
+			metrics_u64(m, &label, 1, s->kill_survivors);
+	}
+	metrics_family(m, "switchgear_kills_unproved_total", METRICS_COUNTER,
+		       "Kills after which it could not be counted who survived.");
+	for (size_t i = 0; i < app->servers_n; i++) {
+		const struct metrics_label label = { "server", app->servers[i]->config->name };
+
+		if (watched(app->servers[i]))
+			metrics_u64(m, &label, 1, app->servers[i]->kills_unproved);
+	}
+}
+
 /* One sample for each group, named by its first server. */
 static void group_gauge(struct app *app, struct metrics *m, const char *name, const char *help,
 			bool limit)
@@ -302,6 +325,7 @@ int app_metrics(struct app *app, struct buf *out)
 	metrics_init(&m, out);
 	host(app, &m);
 	states(app, &m);
+	kills(app, &m);
 	limits(app, &m);
 	counters(app, &m, stats);
 	rtt(app, &m, stats);

@@ -10,24 +10,58 @@ static uint64_t order_end(uint64_t for_ns)
 	return for_ns == SG_FOREVER ? SG_FOREVER : clock_boot_ns() + for_ns;
 }
 
+void app_kill_note(struct app_server *s, const struct app_kill *kill, int error)
+{
+	s->kill_counted = !error && kill->survivors != STATUS_UNKNOWN;
+	s->kill_survivors = s->kill_counted ? kill->survivors : 0;
+	s->kills_unproved += !s->kill_counted;
+}
+
+/* Kills what is open, and tells of the quarantine and of what the kill came to. One that
+ * failed changes nothing of the quarantine: it is an answer, not an error. */
+static void quarantine_kill(struct app_server *s, struct reply_kill *ret)
+{
+	const struct app_quarantine *q = &s->quarantine;
+	struct app_kill kill = { 0 };
+	struct event e;
+	int r;
+
+	r = app_kill_pass(s->app, s->id, &kill);
+	app_kill_note(s, &kill, r);
+	s->kill_wanted = true; /* connects in flight become sockets a moment later */
+	s->kill_again = true;
+	loop_timer_set(s->app->again, clock_boot_ns() + 60 * NS_PER_MS);
+	app_event_init(&e, EVENT_QUARANTINE, s->config->name);
+	app_event_killed(&e, &kill, r);
+	if (q->until_ns != SG_FOREVER)
+		e.until_wall_ns = clock_boot_to_wall_ns(q->until_ns);
+	snprintf(e.by, sizeof(e.by), "%s", q->by);
+	snprintf(e.text, sizeof(e.text), "%s", q->reason);
+	app_report(s->app, &e);
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->server, sizeof(ret->server), "%s", s->config->name);
+	ret->killed = e.killed;
+	ret->survivors = e.survivors;
+	ret->busy = e.busy;
+	memcpy(ret->error, e.error, sizeof(ret->error));
+}
+
 int app_quarantine(struct app_server *s, const struct request *q, const char *by,
 		   struct reply_kill *ret, char *why, size_t why_size)
 {
 	struct app_quarantine *to = &s->quarantine;
 	uint64_t start = clock_boot_ns();
-	struct app_kill kill = { 0 };
-	struct event e;
 	int r;
 
+	r = dataplane_quarantine_set(s->app->dp, s->id, order_end(q->for_ns));
+	if (r)
+		return r;
 	if (s->config->has_url && !s->config->n_networks && !s->addrs_n)
 		snprintf(
 			why, why_size,
 			"no address of \"%s\" is known (%s); the quarantine holds as soon as one is",
 			s->config->name,
 			s->resolve_error[0] ? s->resolve_error : "not resolved yet");
-	r = dataplane_quarantine_set(s->app->dp, s->id, order_end(q->for_ns));
-	if (r)
-		return r;
 	to->active = true;
 	to->until_ns = order_end(q->for_ns);
 	to->since_wall_ns = clock_wall_ns();
@@ -35,32 +69,9 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 	snprintf(to->by, sizeof(to->by), "%s", by);
 	s->app->dirty = true;
 	app_group_refresh(s->app, s->group);
-	r = app_kill_pass(s->app, s->id, &kill);
-	if (r) {
-		snprintf(why, why_size,
-			 "new connects are refused, but open connections cannot be "
-			 "killed: %s",
-			 strerror(-r));
-	}
-	s->kill_wanted = true; /* connects in flight become sockets a moment later */
-	s->kill_again = true;
-	loop_timer_set(s->app->again, clock_boot_ns() + 60 * NS_PER_MS);
-	app_event_init(&e, EVENT_QUARANTINE, s->config->name);
-	e.killed = kill.killed;
-	e.survivors = kill.survivors;
-	e.busy = kill.busy;
-	if (to->until_ns != SG_FOREVER)
-		e.until_wall_ns = clock_boot_to_wall_ns(to->until_ns);
-	snprintf(e.by, sizeof(e.by), "%s", by);
-	snprintf(e.text, sizeof(e.text), "%s", q->reason);
-	app_report(s->app, &e);
-	memset(ret, 0, sizeof(*ret));
-	snprintf(ret->server, sizeof(ret->server), "%s", s->config->name);
-	ret->killed = kill.killed;
-	ret->survivors = kill.survivors;
-	ret->busy = kill.busy;
+	quarantine_kill(s, ret);
 	ret->elapsed_ns = clock_boot_ns() - start;
-	return r;
+	return 0;
 }
 
 static int release(struct app_server *s, const char *by, const char *text)
