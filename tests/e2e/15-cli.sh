@@ -101,8 +101,8 @@ for path in name url group panic state verdict quarantine trust breaker.failure_
 	counters.responses.3xx counters.responses.4xx counters.responses.5xx \
 	counters.bad_responses counters.rpc_errors counters.timeouts counters.denied \
 	counters.would_deny counters.passed_open counters.overflow counters.redirected \
-	counters.stand_in counters.killed counters.dropped_packets latency_ms.p50 \
-	latency_ms.p95 latency_ms.p99; do
+	counters.stand_in counters.killed counters.dropped_packets counters.untrusted \
+	counters.unrecorded latency_ms.p50 latency_ms.p95 latency_ms.p99; do
 	expect_ok "$TOOLS/jget" "$TMP/out" "servers[name=search].$path"
 done
 expect_server search-backup group g

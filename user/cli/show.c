@@ -139,6 +139,8 @@ static void add_counters(struct table *t, const struct status_counters *c, struc
 		{ "stand-in", c->stand_in },
 		{ "killed", c->killed },
 		{ "dropped packets", c->dropped_packets },
+		{ "untrusted", c->untrusted },
+		{ "unrecorded", c->unrecorded },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -127,6 +127,8 @@ static void read_counters(const struct json_object *obj, struct status_counters 
 		.stand_in = jget_uint(c, "stand_in", 0),
 		.killed = jget_uint(c, "killed", 0),
 		.dropped_packets = jget_uint(c, "dropped_packets", 0),
+		.untrusted = jget_uint(c, "untrusted", 0),
+		.unrecorded = jget_uint(c, "unrecorded", 0),
 	};
 }
 

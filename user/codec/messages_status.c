@@ -114,6 +114,8 @@ static void write_counters(struct jsonw *w, const struct status_counters *c)
 	jsonw_uint(w, "stand_in", c->stand_in);
 	jsonw_uint(w, "killed", c->killed);
 	jsonw_uint(w, "dropped_packets", c->dropped_packets);
+	jsonw_uint(w, "untrusted", c->untrusted);
+	jsonw_uint(w, "unrecorded", c->unrecorded);
 	jsonw_object_end(w);
 }
 

@@ -103,6 +103,8 @@ struct status_counters {
 	uint64_t stand_in;
 	uint64_t killed;
 	uint64_t dropped_packets;
+	uint64_t untrusted;  /* connects from namespaces that nothing is learnt from */
+	uint64_t unrecorded; /* connects that were judged and could not be measured */
 };
 
 struct status_latency { /* milliseconds, NAN without samples */

@@ -38,6 +38,8 @@ static void counters_fill(struct status_counters *to, const struct sg_stats *fro
 	to->stand_in = from->stand_in;
 	to->killed = from->killed;
 	to->dropped_packets = from->dropped_packets;
+	to->untrusted = from->untrusted;
+	to->unrecorded = from->unrecorded;
 }
 
 static void latency_fill(struct app *app, uint32_t id, struct status_latency *to)

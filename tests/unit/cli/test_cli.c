@@ -269,6 +269,8 @@ static void show_has_all_counters(void **state)
 	snprintf(s.name, sizeof(s.name), "%s", "a/b c");
 	s.counters.bad_responses = 4711;
 	s.counters.dropped_packets = 815;
+	s.counters.untrusted = 1234;
+	s.counters.unrecorded = 5678;
 	s.breaker.failure_rate = 0.25;
 	buf_init(&answer, 65536);
 	buf_puts(&answer, HEAD_OK);
@@ -277,6 +279,8 @@ static void show_has_all_counters(void **state)
 	HAS(f->request, "GET /v1/servers/a%2Fb%20c HTTP/1.1\r\n");
 	HAS(f->out, "4711\n");
 	HAS(f->out, "815\n");
+	HAS(f->out, "untrusted          1234\n");
+	HAS(f->out, "unrecorded         5678\n");
 	HAS(f->out, "25.0 %\n");
 	HAS(f->out, "- (too few calls)");
 }

@@ -19,7 +19,7 @@ static const char idle_server[] =
 	"\"unreachable\":0},\"requests\":0,\"responses\":{\"2xx\":0,\"3xx\":0,\"4xx\":0,\"5xx\":0},"
 	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
-	"\"dropped_packets\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
+	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\"}";
 
 static const char busy_server[] =
@@ -36,13 +36,14 @@ static const char busy_server[] =
 	"\"unreachable\":5},\"requests\":6,\"responses\":{\"2xx\":7,\"3xx\":8,\"4xx\":9,\"5xx\":10},"
 	"\"bad_responses\":11,\"rpc_errors\":12,\"timeouts\":13,\"denied\":14,\"would_deny\":15,"
 	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
-	"\"dropped_packets\":21},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
+	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2}}";
 
 static void fill_busy(struct status_server *s)
 {
-	static const struct status_counters counters = { 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
-							 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 };
+	static const struct status_counters counters = { 1,  2,  3,  4,  5,  6,  7,  8,
+							 9,  10, 11, 12, 13, 14, 15, 16,
+							 17, 18, 19, 20, 21, 22, 23 };
 
 	status_server_init(s);
 	snprintf(s->name, sizeof(s->name), "%s", "search");
@@ -154,6 +155,8 @@ static void test_decode_server(void **state)
 	assert_string_equal(s.name, "search");
 	assert_int_equal(s.state, SG_OPEN);
 	assert_int_equal(s.counters.dropped_packets, 21);
+	assert_int_equal(s.counters.untrusted, 22);
+	assert_int_equal(s.counters.unrecorded, 23);
 	assert_int_equal(s.endpoints[1].port, 0);
 	status_server_done(&s);
 }
