@@ -81,6 +81,15 @@ int event_type_from_name(const char *name)
 	return reverse(event_types, ARRAY_SIZE(event_types), name);
 }
 
+void status_unrecorded(char *out, size_t size, const char *server, uint64_t n)
+{
+	snprintf(out, size,
+		 "%" PRIu64 " connect%s to \"%s\" could not be recorded (their sockets' option "
+		 "memory or the table of flows was full): judged at connect, not measured; found "
+		 "again by address when it opens or is quarantined",
+		 n, n == 1 ? "" : "s", server);
+}
+
 const char *status_survivors(char *out, size_t size, uint32_t survivors, const char *why)
 {
 	if (survivors == STATUS_UNKNOWN)

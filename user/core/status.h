@@ -221,6 +221,9 @@ struct event {
 const char *event_type_name(enum event_type type);
 int event_type_from_name(const char *name) MUST_CHECK;
 
+/* The sentence for `degraded` on n connects to a server that could not be recorded. */
+void status_unrecorded(char *out, size_t size, const char *server, uint64_t n);
+
 /* "1 survivor", or for STATUS_UNKNOWN "survivors unknown: WHY", why being "" or the reason.
  * Returns out. */
 const char *status_survivors(char *out, size_t size, uint32_t survivors, const char *why);

@@ -192,6 +192,23 @@ static int unresolved_add(struct app *app, struct status *s)
 	return r;
 }
 
+static int unrecorded_add(struct app *app, struct status *s)
+{
+	struct sg_stats stats;
+	char text[512];
+	int r = 0;
+
+	for (size_t i = 0; i < app->servers_n && !r; i++) {
+		const struct app_server *a = app->servers[i];
+
+		if (owner(a) != a || dataplane_stats(app->dp, a->id, &stats) || !stats.unrecorded)
+			continue;
+		status_unrecorded(text, sizeof(text), a->config->name, stats.unrecorded);
+		r = degraded_add(s, text);
+	}
+	return r;
+}
+
 static int degraded_fill(struct app *app, struct status *s)
 {
 	const char *text;
@@ -208,6 +225,8 @@ static int degraded_fill(struct app *app, struct status *s)
 		r = degraded_add(s, app->map_error);
 	if (!r && app->store_error[0])
 		r = degraded_add(s, app->store_error);
+	if (!r)
+		r = unrecorded_add(app, s);
 	return r ? r : unresolved_add(app, s);
 }
 

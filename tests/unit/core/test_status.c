@@ -84,12 +84,28 @@ static void test_survivors(void **state)
 	assert_string_equal(status_survivors(out, 10, STATUS_UNKNOWN, "x"), "survivors");
 }
 
+static void test_unrecorded(void **state)
+{
+	char out[512];
+
+	(void)state;
+	status_unrecorded(out, sizeof(out), "a", 12);
+	assert_string_equal(
+		out,
+		"12 connects to \"a\" could not be recorded (their sockets' option memory or "
+		"the table of flows was full): judged at connect, not measured; found again by "
+		"address when it opens or is quarantined");
+	status_unrecorded(out, sizeof(out), "b", 1);
+	assert_non_null(strstr(out, "1 connect to \"b\" could"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_init_and_done),
 		cmocka_unit_test(test_survivors),
+		cmocka_unit_test(test_unrecorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
