@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 
 #include "daemon/app.h"
+#include "daemon/check.h"
 #include "daemon/file.h"
 #include "io/cgroup.h"
 #include "io/notify.h"
@@ -19,6 +20,7 @@
 #define SOCKET "/run/switchgear/switchgear.sock"
 #define STATE_DIR "/var/lib/switchgear"
 #define METRICS "127.0.0.1:9464"
+#define CHECK_TEXT_MAX 65536U
 
 /* --- what this process may do ------------------------------------------------------------ */
 
@@ -487,22 +489,22 @@ void app_free(struct app *app)
 	free(app);
 }
 
-/* What this kernel can do, as a table. */
+/* What this kernel can do; 0 if that is everything that enforces. */
 static int check_kernel(void)
 {
-	struct dataplane_feature features[DATAPLANE_PROGRAMS_MAX];
+	struct dataplane_feature features[DATAPLANE_PROGRAMS_MAX] = { 0 };
+	struct buf text CLEANUP(buf_done) = { 0 };
 	struct utsname host = { 0 };
-	size_t n = 0;
-	int r = dataplane_probe(features, ARRAY_SIZE(features), &n);
+	struct check c = { .release = host.release, .features = features };
 
+	c.error = dataplane_probe(features, ARRAY_SIZE(features), &c.n);
 	uname(&host);
-	printf("kernel: %s\n\n%-18s %-5s %-6s %s\n", host.release, "FEATURE", "HERE", "SINCE",
-	       "WITHOUT IT");
-	for (size_t i = 0; i < n; i++)
-		printf("%-18s %-5s %-6s %s\n", features[i].name, features[i].there ? "yes" : "NO",
-		       features[i].since, features[i].loss);
-	printf("\n%s\n", r ? "This kernel cannot enforce." : "This kernel can enforce.");
-	return r;
+	buf_init(&text, CHECK_TEXT_MAX);
+	check_format(&c, &text);
+	printf("%s", buf_str(&text));
+	if (buf_error(&text))
+		return buf_error(&text);
+	return check_result(&c) == CHECK_FULL ? 0 : -EOPNOTSUPP;
 }
 
 int app_check(const struct options *options)

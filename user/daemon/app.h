@@ -171,7 +171,7 @@ static inline void app_freep(struct app **app)
 }
 /* Sets the timer for whatever comes next by time. */
 void app_schedule(struct app *app);
-/* Configuration and host, without changing anything; 0 if it would start. */
+/* Configuration and host, without changing anything; 0 if it would start and enforce all. */
 int app_check(const struct options *options) MUST_CHECK;
 
 /* config.c */

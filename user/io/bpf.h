@@ -53,8 +53,10 @@ static inline void dataplane_closep(struct dataplane **dp)
 struct dataplane_feature {
 	const char *name;
 	const char *since; /* kernel */
-	const char *loss;  /* what is lost without it */
+	const char *loss;  /* what is lost without it, or done another way */
 	bool there;
+	bool enforces; /* its loss weakens enforcement; else it only measures less */
+	int error;     /* what the kernel gave when it refused, -errno; 0: unknown */
 };
 
 /*
