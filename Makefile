@@ -200,7 +200,7 @@ $(G)/tests/%.bpf.o: tests/%.bpf.c Makefile $(G)/bpf.flags
 	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # What older kernels refuse comes first: a load that fails is to fail early.
-RECENT_BPF = $(G)/bpf/outcome.bpf.o $(G)/bpf/sockets.bpf.o
+RECENT_BPF = $(G)/bpf/watch.bpf.o $(G)/bpf/outcome.bpf.o $(G)/bpf/adopt.bpf.o
 $(G)/bpf/switchgear.bpf.o: $(filter-out $(G)/bpf/switchgear.bpf.o,$(BPF_OBJ))
 	$(call say,BPFLD,$@) $(BPFTOOL) gen object $@ $(filter $(RECENT_BPF),$^) $(sort $(filter-out $(RECENT_BPF),$^))
 
@@ -247,7 +247,7 @@ $(foreach l,$(TEST_LAYERS),$(if $(call unit_bin,$(l)),$(eval $(call unit_rules,$
 
 BPFTEST_COMMON := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(BPFTEST_MAIN),$(BPFTEST_SRC)))
 define bpftest_rule
-$(patsubst tests/bpf/%.c,$(B)/tests/bpf_%,$(subst /test_,/,$(1))): $(patsubst tests/%.c,$(B)/tests/%.o,$(1)) $(BPFTEST_COMMON) $(call libs,$(PARTS_io))
+$(patsubst tests/bpf/%.c,$(B)/tests/bpf_%,$(subst /test_,/,$(1))): $(patsubst tests/%.c,$(B)/tests/%.o,$(1)) $(BPFTEST_COMMON) $(call libs,$(PARTS_daemon))
 	$$(call say,LINK,$$@) $$(CC) $$(LDHARDEN) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS_test_io)
 endef
 $(foreach s,$(BPFTEST_MAIN),$(eval $(call bpftest_rule,$(s))))

@@ -5,7 +5,7 @@
  * It takes the breaker's lock as every hook does, so that no failure counted
  * in between is lost, and reports transitions as every hook does.
  */
-#include "common.bpf.h"
+#include "flows.bpf.h"
 
 #define SG_EINVAL 22
 #define SG_ENOENT 2
@@ -62,7 +62,7 @@ struct {
 	__type(value, struct sg_flow);
 } ended SEC(".maps");
 
-/* What the sweep left to user space, or what user space itself saw end. */
+/* What user space itself saw end: its own probe. */
 static __always_inline void sg_end(const struct sg_scope *s, const struct sg_ended *e, __u64 now)
 {
 	struct sg_result r = { .now = now };
@@ -79,11 +79,11 @@ static __always_inline void sg_end(const struct sg_scope *s, const struct sg_end
 	if (!f)
 		return;
 	f->flags = e->flags & SG_OUT_PROBE ? SG_FLOW_PROBE : 0;
-	f->cookie = e->cookie;
 	f->generation = e->generation;
 	f->http.number[SG_SLOT_STATUS] = e->status;
 	f->method = e->method;
 	r.serial = f->serial;
+	f->cookie = s->cookie;
 	sg_result_is(&r, e->outcome, e->cause);
 	r.flags = e->flags & SG_OUT_COMPLETE;
 	r.latency_ns = e->latency_ns;
@@ -197,6 +197,7 @@ int sg_command(struct xdp_md *ctx)
 	s.server = srv;
 	s.stats = bpf_map_lookup_elem(&stats, &id);
 	s.id = id;
+	s.cookie = cmd->ended.cookie;
 	now = cmd->now_ns ? cmd->now_ns : bpf_ktime_get_boot_ns();
 	cmd->moved = 0;
 	if (srv->flags & SG_SRV_USED)

@@ -16,6 +16,7 @@
 #define SG_AF_INET6 10
 #define SG_IPPROTO_TCP 6
 #define SG_IPPROTO_UDP 17
+#define SG_IPPROTO_UDPLITE 136
 #define SG_TCP_ESTABLISHED 1
 #define SG_TCP_SYN_SENT 2
 #define SG_TCP_CLOSE 7
@@ -24,6 +25,7 @@
 struct sg_scope {
 	struct sg_server *server;
 	struct sg_stats *stats; /* NULL: not counted */
+	__u64 cookie;           /* of the flow that is looked at, 0: of none */
 	__u32 id;
 };
 
@@ -106,6 +108,12 @@ static __always_inline bool sg_addr_loops(const __u8 *addr)
 	return !w[2] && (!w[3] || w[3] == bpf_htonl(1)); /* :: or ::1 */
 }
 
+/* What a protocol counts as in keys. */
+static __always_inline __u8 sg_ep_proto(__u8 proto)
+{
+	return proto == SG_IPPROTO_UDPLITE ? SG_IPPROTO_UDP : proto;
+}
+
 /*
  * Fills the key's netns and, for an address that leads back to its own
  * namespace, replaces it by 127.0.0.1: whichever of its names a local server
@@ -135,7 +143,9 @@ static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct 
 	return bpf_map_lookup_elem(&net2srv, &net);
 }
 
-/* Something began whose end the clock may have to bring: the sweep has work. */
+#define SG_BEAT_NS 10000000ULL
+
+/* Something began, or went on, whose end the clock may have to bring: the sweep has work. */
 static __always_inline void sg_pulse_beat(__u64 now)
 {
 	__u32 zero = 0;
@@ -143,6 +153,16 @@ static __always_inline void sg_pulse_beat(__u64 now)
 
 	if (p)
 		p->turn_ns = now;
+}
+
+/* At each segment of such an answer: seldom enough not to be fought over by processors. */
+static __always_inline void sg_pulse_silent(__u64 now)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+
+	if (p && p->silent_ns + SG_BEAT_NS < now)
+		p->silent_ns = now;
 }
 
 /* --- events ----------------------------------------------------------------- */
@@ -278,74 +298,6 @@ static __always_inline __u32 sg_hash(__u64 cookie)
 	return (__u32)((cookie * 0x9e3779b97f4a7c15ULL) >> 32) % SG_HASH_RANGE;
 }
 
-/*
- * Changes a flow's flags and returns what they were. Packets in and out, state
- * changes and iterators meet on different CPUs: whoever sees SG_FLOW_PROBE or
- * a missing SG_FLOW_COUNTED in the result owns that probe or that outcome.
- */
-static __always_inline __u32 sg_flags(struct sg_flow *f, __u32 clear, __u32 set)
-{
-	__u32 was;
-
-	bpf_spin_lock(&f->lock);
-	was = f->flags;
-	f->flags = (was & ~clear) | set;
-	bpf_spin_unlock(&f->lock);
-	return was;
-}
-
-/* A flow of which nothing may be learnt or counted. */
-static __always_inline bool sg_flow_silent(const struct sg_flow *f)
-{
-	return f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT);
-}
-
-/* Did the sweep mark what this flow is at? Then it is the one that reports it. */
-static __always_inline bool sg_flow_marked(const struct sg_flow *f)
-{
-	return sg_rodata.two_pass && f->mark.serial && f->mark.serial == f->serial;
-}
-
-/* Takes off the probe that went with a mark: the sweep, without a lock, could not. */
-static __always_inline void sg_flow_settle(struct sg_flow *f)
-{
-	if (sg_flow_marked(f) && f->flags & SG_FLOW_PROBE)
-		sg_flags(f, SG_FLOW_PROBE, 0);
-}
-
-/* Gives back the probe that a flow holds without having decided it. */
-static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flow *f, bool complete)
-{
-	__u32 generation;
-	__u32 was;
-
-	sg_flow_settle(f);
-	if (!(f->flags & SG_FLOW_PROBE))
-		return;
-	bpf_spin_lock(&f->lock);
-	was = f->flags;
-	f->flags = was & ~SG_FLOW_PROBE;
-	generation = f->generation;
-	f->lease_ns = 0;
-	bpf_spin_unlock(&f->lock);
-	if (!(was & SG_FLOW_PROBE))
-		return;
-	bpf_spin_lock(&s->server->lock);
-	sg_breaker_give_back(&s->server->breaker, generation, complete);
-	bpf_spin_unlock(&s->server->lock);
-}
-
-/* The flow goes on in this generation, with or without a probe of it. */
-static __always_inline void sg_flow_stamp(struct sg_flow *f, const struct sg_admission *a)
-{
-	__u32 probe = a->admit == SG_ALLOW_PROBE ? SG_FLOW_PROBE : 0;
-
-	bpf_spin_lock(&f->lock);
-	f->generation = a->generation;
-	f->flags = (f->flags & ~SG_FLOW_PROBE) | probe;
-	bpf_spin_unlock(&f->lock);
-}
-
 /* --- outcomes ------------------------------------------------------------------ */
 
 /* How a connect or a turn ended. */
@@ -406,35 +358,6 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, const str
 	}
 }
 
-/*
- * Takes the outcome of what ended, and its probe, which then are the caller's
- * alone; returns the flags before: SG_FLOW_COUNTED in them, and others were
- * quicker, or the flow is at something else by now. What is reported goes through the flow, so that the verifier
- * knows nothing of its values, but inside the lock: it is what this caller put.
- */
-static __always_inline __u32 sg_claim(struct sg_flow *f, struct sg_result *r)
-{
-	__u32 was;
-
-	bpf_spin_lock(&f->lock);
-	was = f->flags;
-	if (f->serial != r->serial) {
-		was |= SG_FLOW_COUNTED;
-	} else {
-		f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
-		f->lease_ns = 0;
-	}
-	f->outcome = r->outcome;
-	f->cause = r->cause;
-	f->result_flags = r->flags;
-	r->outcome = *(volatile __u8 *)&f->outcome;
-	r->cause = *(volatile __u8 *)&f->cause;
-	r->flags = *(volatile __u8 *)&f->result_flags;
-	r->generation = f->generation;
-	bpf_spin_unlock(&f->lock);
-	return was;
-}
-
 struct sg_trip {
 	__u32 generation; /* only if it is still this one */
 	__u8 reason;      /* enum sg_reason */
@@ -467,6 +390,18 @@ static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip 
 	if (place <= 0)
 		sg_group_give_back(group, now);
 	return mv->seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_STALE;
+}
+
+/*
+ * How an outcome reaches the daemon. To wake it costs the agent more than all the
+ * rest of a call: what went well waits for its next tick, unless the ring fills.
+ */
+static __always_inline __u64 sg_wakeup(__u8 outcome, __u8 flags)
+{
+	if (outcome == SG_HARD || outcome == SG_SOFT || flags & SG_OUT_SLOW ||
+	    bpf_ringbuf_query(&ev, BPF_RB_AVAIL_DATA) >= SG_RING_BYTES / 4)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
 }
 
 /* Of a result: what sg_settle() returns. */
@@ -537,70 +472,12 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 		e->outcome = what >> 8 & 0xff;
 		e->flags = what & 0xff;
 		e->effect = effect;
-		bpf_ringbuf_submit(e, 0);
+		bpf_ringbuf_submit(e, sg_wakeup(what >> 8 & 0xff, what & 0xff));
 	}
 	if (effect != SG_EFFECT_MOVED)
 		return effect;
 	sg_event_move(id, &mv, now);
 	return mv.to == SG_OPEN ? effect | SG_SETTLED_OPENED : effect;
-}
-
-/*
- * Reports how the connect or the current turn of a tracked flow ended, which *r
- * tells: counters, the breaker's transition, events. Trips here, at the failing
- * event. Nothing is learnt from untrusted or exempt flows, and nothing twice.
- * Returns true if this opened the breaker.
- */
-static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,
-				      struct sg_result *r)
-{
-	__u64 retry_s = r->retry_after_ns / 1000000000ULL;
-	__u64 what;
-	int settled;
-	__u32 was;
-
-	if (sg_flow_marked(f)) {
-		f->left = f->serial;
-		return false;
-	}
-	if (sg_quarantined(sg_quarantine_until(s->id), r->now)) {
-		/* what ends now, ends by our hand or as a consequence of it */
-		r->outcome = SG_LOCAL;
-		r->cause = SG_CAUSE_KILLED;
-	}
-	was = sg_claim(f, r);
-	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
-		return false;
-	if (was & SG_FLOW_PROBE)
-		r->flags |= SG_OUT_PROBE;
-	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
-		r->flags |= SG_OUT_SLOW;
-	sg_count_outcome(s, r);
-	sg_bring_up(s, r->now);
-	what = (retry_s < 0xffff ? retry_s : 0xffff) << 48 |
-	       (f->http.number[SG_SLOT_STATUS] & 0xffff) << 32 | (__u32)f->method << 24 |
-	       (__u32)r->cause << 16 | (__u32)r->outcome << 8 | r->flags;
-	settled = sg_settle((__u64)r->generation << 32 | s->id, what, r->now,
-			    sg_times(r->latency_ns, r->first_ns), f->cookie);
-	if (settled == SG_EFFECT_STALE)
-		SG_COUNT(s, stale);
-	if (settled == SG_EFFECT_OVERFLOW)
-		SG_COUNT(s, overflow);
-	return settled & SG_SETTLED_OPENED;
-}
-
-/* Asks the daemon to kill a flow's socket now. */
-static __always_inline void sg_ask_kill(const struct sg_flow *f, __u64 now)
-{
-	struct sg_event *e = sg_event_new(SG_EV_KILL, f->server, now);
-
-	if (!e)
-		return;
-	e->generation = f->generation;
-	e->cookie = f->cookie;
-	e->netns = f->netns;
-	e->udp = !!(f->flags & SG_FLOW_UDP);
-	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

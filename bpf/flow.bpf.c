@@ -6,12 +6,12 @@
  *
  * Only payload at the next expected sequence number counts: these hooks see
  * retransmissions, duplicates and forgeries that TCP itself will not take.
- * Fail-open: whatever cannot be parsed passes.
+ * Fail-open: whatever cannot be parsed passes, but in quarantine, where it is
+ * dropped. Quarantine is looked at before anything is parsed further or learnt.
  */
+#include "packet.bpf.h"
 #include "turn.bpf.h"
 
-#define SG_PASS 1
-#define SG_DROP 0
 #define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
 #define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */
 #define SG_HEADS 8 /* and how many times in one segment: interim answers, long headers */
@@ -28,45 +28,9 @@ struct {
 	__type(value, struct sg_scratch);
 } scratch SEC(".maps");
 
-struct sg_segment {
-	__u32 payload; /* offset of the first payload byte */
-	__u32 len;     /* payload bytes */
-	__u32 seq;
-};
-
 static __always_inline bool sg_before(__u32 a, __u32 b)
 {
 	return (__s32)(a - b) < 0;
-}
-
-/* Finds the TCP payload; false for anything but TCP right behind IPv4 or IPv6. */
-static __always_inline bool sg_segment(struct __sk_buff *skb, struct sg_segment *seg)
-{
-	__u8 ip[20];
-	__u8 tcp[16];
-	__u32 ip_len;
-	__u32 tcp_len;
-
-	if (bpf_skb_load_bytes(skb, 0, ip, sizeof(ip)))
-		return false;
-	if (ip[0] >> 4 == 4) {
-		ip_len = (ip[0] & 15) * 4;
-		if (ip[9] != SG_IPPROTO_TCP)
-			return false;
-	} else {
-		ip_len = 40;
-		if (ip[6] != SG_IPPROTO_TCP)
-			return false;
-	}
-	if (bpf_skb_load_bytes(skb, ip_len, tcp, sizeof(tcp)))
-		return false;
-	tcp_len = (tcp[12] >> 4) * 4;
-	seg->seq = (__u32)tcp[4] << 24 | (__u32)tcp[5] << 16 | (__u32)tcp[6] << 8 | tcp[7];
-	if (tcp[13] & 2) /* SYN takes a number */
-		seg->seq++;
-	seg->payload = ip_len + tcp_len;
-	seg->len = skb->len > seg->payload ? skb->len - seg->payload : 0;
-	return true;
 }
 
 /* --- functions of their own, so that the verifier walks them once ------------- */
@@ -74,14 +38,8 @@ static __always_inline bool sg_segment(struct __sk_buff *skb, struct sg_segment 
 static __always_inline struct sg_flow *sg_flow_of(struct __sk_buff *skb, struct sg_scope *s)
 {
 	struct bpf_sock *sk = skb->sk;
-	struct sg_flow *f;
 
-	if (!sk)
-		return NULL;
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (!f || !sg_scope_find(s, f->server))
-		return NULL;
-	return f;
+	return sk ? sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), s) : NULL;
 }
 
 /* The header is complete or hopeless: reports what its status alone decides. */
@@ -91,7 +49,7 @@ __noinline int sg_flow_header(struct __sk_buff *skb, __u64 now)
 	struct sg_flow *f = sg_flow_of(skb, &s);
 
 	if (f && sg_turn_end(&s, f, now, now, false))
-		sg_flags(f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
+		sg_flags(&s, f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
 	return 0;
 }
 
@@ -155,7 +113,8 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
  * TLS: is this client payload a request, and not a part of the handshake? The
  * client's last flight (CCS and Finished, or Finished alone) is short.
  */
-static __always_inline bool sg_tls_request(struct sg_flow *f, __u32 head, __u32 len)
+static __always_inline bool sg_tls_request(const struct sg_scope *s, struct sg_flow *f, __u32 head,
+					   __u32 len)
 {
 	__u32 type = head >> 24;
 
@@ -163,7 +122,7 @@ static __always_inline bool sg_tls_request(struct sg_flow *f, __u32 head, __u32 
 		return true;
 	if (type != 0x17 && type != 0x14)
 		return false;
-	sg_flags(f, 0, SG_FLOW_TLS_READY);
+	sg_flags(s, f, 0, SG_FLOW_TLS_READY);
 	return len > 90;
 }
 
@@ -171,7 +130,7 @@ static __always_inline bool sg_tls_request(struct sg_flow *f, __u32 head, __u32 
 static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_flow *f, __u32 head,
 					  __u64 now)
 {
-	sg_flags(f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED, 0);
+	sg_flags(s, f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED, 0);
 	f->turn++;
 	f->serial++;
 	f->request_ns = now;
@@ -198,7 +157,6 @@ static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, str
 	struct sg_breaker *b = &s->server->breaker;
 	struct sg_admission a;
 
-	sg_flow_settle(f);
 	if (f->generation == b->generation &&
 	    (b->state == SG_CLOSED || b->state == SG_RAMP || f->flags & SG_FLOW_PROBE))
 		return SG_ALLOW;
@@ -206,28 +164,39 @@ static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, str
 		 &a);
 	if (a.admit == SG_DENY)
 		return a.admit;
-	sg_flow_stamp(f, &a);
+	sg_flow_stamp(s, f, &a);
 	return a.admit;
 }
 
 /*
- * The backstop at the first payload of a turn that the breaker denies. While
- * the daemon lives it is dropped and the socket killed at once. Without a
- * daemon a drop would be a hang, so it passes (fail-open), unless the socket
- * ends by its own timeout.
+ * The backstop at the first payload of a turn that the breaker denies. Where a
+ * kill follows at once it is dropped. That takes a daemon that lives and has seen
+ * a kill work, and a socket that it can reach: else a drop would be a hang, so it
+ * passes (fail-open), unless the socket ends by its own timeout.
  */
 static __always_inline int sg_backstop(const struct sg_cfg *c, const struct sg_scope *s,
 				       struct sg_flow *f, __u64 now)
 {
-	if (!sg_daemon_alive(c, now) && !(f->flags & SG_FLOW_ARMED)) {
-		if (!(sg_flags(f, 0, SG_FLOW_DENY_SEEN) & SG_FLOW_DENY_SEEN))
+	bool kills = sg_daemon_alive(c, now) && c->can_kill && !(f->flags & SG_FLOW_STUCK);
+
+	if (!kills && !(f->flags & SG_FLOW_ARMED)) {
+		if (!(sg_flags(s, f, 0, SG_FLOW_DENY_SEEN) & SG_FLOW_DENY_SEEN))
 			SG_COUNT(s, passed_open);
 		return SG_PASS;
 	}
-	if (!(sg_flags(f, 0, SG_FLOW_STOPPED) & SG_FLOW_STOPPED))
+	if (!(sg_flags(s, f, 0, SG_FLOW_STOPPED) & SG_FLOW_STOPPED))
 		SG_COUNT(s, denied);
-	sg_ask_kill(f, now); /* at a retransmission again: the event may have been lost */
+	sg_ask_kill(s, f, now);
 	return SG_DROP;
+}
+
+/* Does the breaker deny whatever this flow, which holds no probe of it, goes on to send? */
+static __always_inline bool sg_flow_denied(const struct sg_scope *s, const struct sg_flow *f,
+					   bool observe, __u64 now)
+{
+	return !observe && !(f->flags & SG_FLOW_EXEMPT) &&
+	       f->generation != s->server->breaker.generation &&
+	       sg_breaker_denies(&s->server->breaker, now);
 }
 
 static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg *c,
@@ -259,10 +228,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	}
 	/* nor does more of one whose answer came early, or what follows an upgrade, begin a turn */
 	if (f->phase == SG_PHASE_IDLE && more) {
-		if (!observe && !(f->flags & SG_FLOW_EXEMPT) &&
-		    f->generation != s->server->breaker.generation &&
-		    sg_breaker_denies(&s->server->breaker, now) &&
-		    sg_backstop(c, s, f, now) == SG_DROP)
+		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
 			return SG_DROP;
 		goto pass;
 	}
@@ -270,7 +236,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 		sg_flow_complete(skb, now, f->last_ns ? f->last_ns : now);
 
 	if (!f->turn && head >> 16 == 0x1603)
-		sg_flags(f, 0, SG_FLOW_TLS);
+		sg_flags(s, f, 0, SG_FLOW_TLS);
 	if (f->flags & SG_FLOW_EXEMPT) {
 		admit = SG_ALLOW;
 	} else {
@@ -283,7 +249,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	if (admit == SG_WOULD_DENY && !(f->flags & SG_FLOW_DENY_SEEN))
 		SG_COUNT(s, would_deny); /* unless its connect was counted for it */
 	sg_turn_begin(s, f, head, now);
-	if (f->flags & SG_FLOW_TLS && !sg_tls_request(f, head, seg->len)) {
+	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len)) {
 		if (f->flags & SG_FLOW_TLS_READY)
 			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */
 		goto pass;
@@ -291,7 +257,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	if (!sg_flow_silent(f))
 		SG_COUNT(s, requests);
 pass:
-	sg_flags(f, 0, SG_FLOW_SEEN_TX);
+	sg_flags(s, f, 0, SG_FLOW_SEEN_TX);
 	f->tx_next = seg->seq + seg->len;
 	return SG_PASS;
 }
@@ -361,48 +327,84 @@ static __always_inline void sg_catch_up(struct __sk_buff *skb, struct sg_flow *f
 		sg_flow_complete(skb, now, now);
 }
 
+/* --- quarantine ------------------------------------------------------------- */
+
+/*
+ * A segment of a tracked connection in quarantine, either way: payload, SYN and
+ * what cannot be read are dropped and the kill asked for; the rest passes, so that
+ * both ends can finish. It depends on nobody's lease: a quarantine never fails open.
+ */
+static __always_inline int sg_stop(const struct sg_scope *s, struct sg_flow *f, bool parsed,
+				   const struct sg_segment *seg, __u64 now)
+{
+	if (parsed && !seg->len && !seg->syn)
+		return SG_PASS;
+	sg_flags(s, f, 0, SG_FLOW_STOPPED);
+	sg_ask_kill(s, f, now);
+	SG_COUNT(s, dropped_packets);
+	return SG_DROP;
+}
+
+/*
+ * A datagram of a tracked socket: judged by where it goes to or comes from, which
+ * need not be where the socket was once connected to. What a breaker denies is
+ * stopped on its way out (the sender gets EPERM at once); answers pass.
+ */
+static __always_inline int sg_datagram(struct __sk_buff *skb, const struct sg_scope *s,
+				       struct sg_flow *f, __u32 how, bool observe, __u64 now)
+{
+	bool quarantined = !observe && sg_quarantined(sg_quarantine_until(s->id), now);
+	int cut;
+
+	if (how & SG_CUT_OUT && !(f->flags & SG_FLOW_EXEMPT))
+		how |= SG_CUT_BREAKER;
+	cut = sg_cut(skb, f->netns, how, now);
+	if (cut == SG_CUT_BLIND && quarantined) {
+		SG_COUNT(s, dropped_packets);
+		cut = SG_CUT_DROPPED;
+	}
+	if (cut == SG_CUT_DROPPED && quarantined)
+		sg_ask_kill(s, f, now);
+	return cut == SG_CUT_DROPPED || cut == SG_CUT_DENIED ? SG_DROP : SG_PASS;
+}
+
 SEC("cgroup_skb/egress")
 int sg_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	struct sg_segment seg;
+	struct sg_segment seg = {};
 	struct sg_scope s;
 	struct sg_flow *f;
 	struct sg_cfg *c;
 	bool observe;
+	bool parsed;
 	__u64 now;
 
 	if (!sk)
 		return SG_PASS;
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
 	if (!f)
-		return SG_PASS;
+		return sg_untracked(skb, SG_CUT_OUT);
 	c = sg_config();
-	if (!c || !sg_scope_find(&s, f->server))
+	if (!c)
 		return SG_PASS;
 	now = bpf_ktime_get_boot_ns();
 	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
-	if (f->flags & SG_FLOW_UDP) {
-		bool refuse = sg_quarantined(sg_quarantine_until(s.id), now) ||
-			      (!(f->flags & SG_FLOW_EXEMPT) &&
-			       sg_breaker_denies(&s.server->breaker, now));
-
-		if (!refuse || observe)
-			return SG_PASS;
-		SG_COUNT(&s, denied);
-		return SG_DROP; /* the sender gets EPERM at once */
+	if (!(f->flags & SG_FLOW_TUPLE)) {
+		sk = bpf_sk_fullsock(sk);
+		if (sk)
+			sg_flow_name(&s, f, sk);
 	}
-	if (!sg_segment(skb, &seg))
-		return SG_PASS;
+	if (f->flags & SG_FLOW_UDP)
+		return sg_datagram(skb, &s, f, SG_CUT_OUT, observe, now);
+	parsed = sg_segment(skb, &seg);
+	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
+		return sg_stop(&s, f, parsed, &seg, now);
+	if (!parsed)
+		return sg_flow_denied(&s, f, observe, now) ? sg_backstop(c, &s, f, now) : SG_PASS;
 	sg_catch_up(skb, f, now);
 	if (!seg.len)
 		return SG_PASS;
-	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now)) {
-		sg_flags(f, 0, SG_FLOW_STOPPED);
-		sg_ask_kill(f, now);
-		SG_COUNT(&s, dropped_packets);
-		return SG_DROP;
-	}
 	return sg_request(skb, c, &s, f, &seg, now);
 }
 
@@ -413,8 +415,8 @@ int sg_egress(struct __sk_buff *skb)
  * the socket itself expects next (after a gap that TCP filled from its queue).
  * Cuts off what was seen before. Sets *gap if bytes passed us unseen.
  */
-static __always_inline bool sg_fresh(struct bpf_sock *sk, struct sg_flow *f, struct sg_segment *seg,
-				     __u32 *gap)
+static __always_inline bool sg_fresh(const struct sg_scope *s, struct bpf_sock *sk,
+				     struct sg_flow *f, struct sg_segment *seg, __u32 *gap)
 {
 	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
 	__u32 expected;
@@ -441,7 +443,7 @@ static __always_inline bool sg_fresh(struct bpf_sock *sk, struct sg_flow *f, str
 	seg->len -= old;
 	f->rx_next = seg->seq + seg->len;
 	if (!(f->flags & SG_FLOW_SEEN_RX))
-		sg_flags(f, 0, SG_FLOW_SEEN_RX);
+		sg_flags(s, f, 0, SG_FLOW_SEEN_RX);
 	return true;
 }
 
@@ -553,28 +555,42 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 	}
 	if (sg_body_done(f, body))
 		sg_flow_complete(skb, now, now);
+	else if (f->http.framing == SG_FRAMING_UNKNOWN)
+		sg_pulse_silent(now);
 }
 
 SEC("cgroup_skb/ingress")
 int sg_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	struct sg_segment seg;
+	struct sg_segment seg = {};
 	struct sg_scope s;
 	struct sg_flow *f;
+	struct sg_cfg *c;
+	bool observe;
+	bool parsed;
+	__u64 now;
 	__u32 gap;
 
 	if (!sk)
 		return SG_PASS;
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
 	if (!f)
+		return sg_untracked(skb, 0);
+	c = sg_config();
+	if (!c)
 		return SG_PASS;
-	if (f->flags & SG_FLOW_UDP || !sg_scope_find(&s, f->server))
-		return SG_PASS;
+	now = bpf_ktime_get_boot_ns();
+	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	if (f->flags & SG_FLOW_UDP)
+		return sg_datagram(skb, &s, f, 0, observe, now);
+	parsed = sg_segment(skb, &seg);
+	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
+		return sg_stop(&s, f, parsed, &seg, now);
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || !sg_segment(skb, &seg) || !seg.len || !sg_fresh(sk, f, &seg, &gap))
+	if (!sk || !parsed || !seg.len || !sg_fresh(&s, sk, f, &seg, &gap))
 		return SG_PASS;
-	sg_answer(skb, &s, f, &seg, gap, bpf_ktime_get_boot_ns());
+	sg_answer(skb, &s, f, &seg, gap, now);
 	return SG_PASS;
 }
 

@@ -2,10 +2,11 @@
 /*
  * The gate: admits or refuses connects and datagrams to known servers, before
  * anything leaves the host. Destinations that are not listed pay for building
- * a key and one or two failed lookups. Fail-open: a lookup that fails, or a
- * flow record that cannot be allocated, lets the connect through untracked.
+ * a key and one or two failed lookups. Fail-open: a lookup that fails lets the
+ * connect through. A flow record that cannot be made only costs measuring: the
+ * verdict is applied all the same, and counted as `unrecorded`.
  */
-#include "common.bpf.h"
+#include "flows.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -48,113 +49,188 @@ static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_
 	return SG_PROCEED;
 }
 
-/* SG_FLOW_UNTRUSTED unless the socket's namespace belongs to the initial user namespace. */
-static __always_inline __u32 sg_flow_origin(struct sg_flow *f, struct bpf_sock_addr *ctx)
+/* What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP. */
+static __always_inline __u32 sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(ctx->sk);
+	struct tcp_sock *tp = ctx->protocol == SG_IPPROTO_TCP ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
 	struct sock *sk = (struct sock *)tp;
+	__u32 flags = 0;
 
+	if (bpf_map_lookup_elem(&own, &cookie))
+		flags = SG_FLOW_EXEMPT;
+	if (ctx->protocol != SG_IPPROTO_TCP)
+		return flags | SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
 	if (!tp)
-		return SG_FLOW_UNTRUSTED;
-	f->netns = sk->__sk_common.skc_net.net->ns.inum;
-	return sk->__sk_common.skc_net.net->user_ns->level ? SG_FLOW_UNTRUSTED : 0;
+		return flags | SG_FLOW_UNTRUSTED;
+	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+		flags |= SG_FLOW_MPTCP;
+	/* a namespace that the initial user namespace does not own */
+	if (sk->__sk_common.skc_net.net->user_ns->level)
+		flags |= SG_FLOW_UNTRUSTED;
+	return flags;
+}
+
+/* The record that the socket had before this connect, or NULL. */
+static __always_inline struct sg_flow *sg_flow_before(struct bpf_sock_addr *ctx, struct sg_scope *s)
+{
+	return sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), s);
 }
 
 /* The socket turns elsewhere: a probe that it took and never used goes back. */
-static __always_inline void sg_flow_leave(struct sg_flow *f)
+static __always_inline void sg_flow_leave(struct bpf_sock_addr *ctx, __u64 now)
 {
 	struct sg_scope s;
+	struct sg_flow *f = sg_flow_before(ctx, &s);
 
-	if (f->flags & SG_FLOW_PROBE && sg_scope_find(&s, f->server))
+	if (f) {
 		sg_give_back(&s, f, false);
+		sg_flow_end(&s, f, now);
+	}
+	bpf_sk_storage_delete(&sk_ctx, ctx->sk);
 }
 
-/* The flow record of a connecting socket, ready for a new connect. */
-static __always_inline struct sg_flow *sg_flow_start(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
+/* The record of this socket, made if there is none; NULL if that cannot be. */
+static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, __u64 cookie)
 {
-	struct sg_flow *f = bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	__u32 flags = SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
+	__u64 *stored = bpf_sk_storage_get(&sk_ctx, ctx->sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE);
+	struct sg_flow *f;
+	__u32 zero = 0;
+	void *zeros;
 
-	if (!f)
+	if (!stored)
 		return NULL;
-	if (f->server != id)
-		sg_flow_leave(f);
-	sg_flow_settle(f);
-	if (ctx->protocol == SG_IPPROTO_TCP)
-		flags = sg_flow_origin(f, ctx);
-	/* whoever owns a namespace may set any mark in it */
-	if (ctx->sk->mark == SG_MARK && !(flags & SG_FLOW_UNTRUSTED))
-		flags |= SG_FLOW_EXEMPT;
-	f->cookie = bpf_get_socket_cookie(ctx);
+	f = bpf_map_lookup_elem(&flows, &cookie);
+	if (f)
+		return f;
+	zeros = bpf_map_lookup_elem(&blank, &zero);
+	if (zeros && !bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
+		f = bpf_map_lookup_elem(&flows, &cookie);
+		if (f)
+			return f;
+	}
+	bpf_sk_storage_delete(&sk_ctx, ctx->sk);
+	return NULL;
+}
+
+/* Makes the record ready for a new connect; false if it is being removed just now. */
+static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					  struct sg_flow *f, __u32 kind, __u64 now)
+{
+	__u64 netns = bpf_get_netns_cookie(ctx);
+	__u8 proto = (__u8)ctx->protocol;
+	bool gone;
+
 	bpf_spin_lock(&f->lock);
-	f->server = id;
-	f->flags = (f->flags & SG_FLOW_PROBE) | flags;
-	f->connect_ns = now;
-	f->phase = SG_PHASE_IDLE;
-	f->turn = 0;
-	f->serial++;
+	gone = f->flags & SG_FLOW_GONE;
+	if (!gone) {
+		f->server = s->id;
+		f->flags = (f->flags & SG_FLOW_PROBE) | kind;
+		f->cookie = s->cookie;
+		f->netns = netns;
+		f->proto = proto;
+		f->connect_ns = now;
+		f->asked_ns = 0;
+		f->phase = SG_PHASE_IDLE;
+		f->turn = 0;
+		f->serial++;
+	}
 	bpf_spin_unlock(&f->lock);
-	return f;
+	return !gone;
+}
+
+/* Is the connect refused? Counts it, or that it would have been. */
+static __always_inline bool sg_refused(const struct sg_scope *s, enum sg_verdict verdict)
+{
+	if (verdict == SG_VERDICT_REFUSE)
+		SG_COUNT(s, denied);
+	else if (verdict == SG_VERDICT_WOULD_REFUSE)
+		SG_COUNT(s, would_deny);
+	return verdict == SG_VERDICT_REFUSE;
 }
 
 /* A datagram, or a connect of which no record could be made: the verdict alone. */
-static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct sg_cfg *c,
-					 const struct sg_scope *s, bool quarantined, bool v6,
-					 __u64 now)
+static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					 bool observe, bool v6, __u64 now)
 {
+	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a;
-	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
 
 	sg_admit(s, now, 0, false, &a);
-	switch (sg_verdict(quarantined, false, observe, a.admit)) {
-	case SG_VERDICT_REFUSE:
-		SG_COUNT(s, denied);
+	if (sg_refused(s, sg_verdict(quarantined, false, observe, a.admit)))
 		return sg_refuse(ctx, s->server, v6);
-	case SG_VERDICT_WOULD_REFUSE:
-		SG_COUNT(s, would_deny);
-		return SG_PROCEED;
-	default:
-		return SG_PROCEED;
-	}
+	return SG_PROCEED;
 }
 
-/* A connect: the verdict, the probe, and the record that its outcome needs. */
-static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, const struct sg_cfg *c,
-					   const struct sg_scope *s, bool quarantined, bool v6,
-					   __u64 now)
+/* A connect of which no record can be made; a probe that it took goes back. */
+static __always_inline int sg_gate_unrecorded(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					      const struct sg_admission *a, bool observe, bool v6,
+					      __u64 now)
 {
-	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
-	struct sg_admission a = { .admit = SG_ALLOW_PROBE };
-	struct sg_flow *f;
-
-	f = sg_flow_start(ctx, s->id, now);
-	if (!f) {
-		SG_COUNT(s, unrecorded);
-		return sg_gate_plain(ctx, c, s, quarantined, v6, now);
+	if (a->admit == SG_ALLOW_PROBE) {
+		bpf_spin_lock(&s->server->lock);
+		sg_breaker_give_back(&s->server->breaker, a->generation, false);
+		bpf_spin_unlock(&s->server->lock);
 	}
-	if (!(f->flags & SG_FLOW_PROBE) || f->generation != s->server->breaker.generation) {
-		sg_admit(s, now, sg_hash(f->cookie),
-			 !quarantined && !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
-		sg_flow_stamp(f, &a);
-	} /* else a second try of a connect that took a probe before */
-	switch (sg_verdict(quarantined, f->flags & SG_FLOW_EXEMPT, observe, a.admit)) {
-	case SG_VERDICT_REFUSE:
-		SG_COUNT(s, denied);
-		sg_give_back(s, f, false);
-		bpf_sk_storage_delete(&sk_ctx, ctx->sk);
+	SG_COUNT(s, unrecorded);
+	return sg_gate_plain(ctx, s, observe, v6, now);
+}
+
+static __always_inline void sg_count_connect(const struct sg_scope *s, __u32 kind)
+{
+	if ((kind & (SG_FLOW_UNTRUSTED | SG_FLOW_UDP)) == SG_FLOW_UNTRUSTED)
+		SG_COUNT(s, untrusted);
+	else if (!(kind & SG_FLOW_EXEMPT))
+		SG_COUNT(s, connects);
+}
+
+/*
+ * A connect: the verdict, the probe, and the record that its outcome needs. What
+ * is refused gets no record: an agent that hammers at a closed door fills no
+ * table. The quarantine is read again once the record is there: whoever orders
+ * one writes it and then walks the records, so that no connect slips between.
+ */
+static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_scope *s,
+					   bool observe, bool v6, __u64 now)
+{
+	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
+	struct sg_admission a = { .admit = SG_ALLOW };
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	__u32 kind = sg_flow_kind(ctx, cookie);
+	enum sg_verdict verdict;
+	struct sg_scope before;
+	struct sg_flow *f;
+	bool again = false; /* a second try of a connect that took a probe before */
+
+	f = sg_flow_before(ctx, &before);
+	if (f && f->server != s->id) {
+		sg_flow_leave(ctx, now);
+		f = NULL;
+	}
+	s->cookie = cookie;
+	if (f)
+		again = f->flags & SG_FLOW_PROBE && f->generation == s->server->breaker.generation;
+	if (!again)
+		sg_admit(s, now, sg_hash(cookie),
+			 !quarantined && !(kind & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
+	verdict = sg_verdict(quarantined, kind & SG_FLOW_EXEMPT, observe, a.admit);
+	if (sg_refused(s, verdict)) {
+		sg_flow_leave(ctx, now);
 		return sg_refuse(ctx, s->server, v6);
-	case SG_VERDICT_WOULD_REFUSE:
-		SG_COUNT(s, would_deny);
-		sg_flags(f, 0, SG_FLOW_DENY_SEEN);
-		break;
-	default:
-		break;
+	}
+	f = sg_flow_make(ctx, cookie);
+	if (!f || !sg_flow_start(ctx, s, f, kind, now))
+		return sg_gate_unrecorded(ctx, s, &a, observe, v6, now);
+	if (!again)
+		sg_flow_stamp(s, f, &a);
+	if (verdict == SG_VERDICT_WOULD_REFUSE)
+		sg_flags(s, f, 0, SG_FLOW_DENY_SEEN);
+	else if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {
+		SG_COUNT(s, denied);
+		sg_flow_leave(ctx, now);
+		return sg_refuse(ctx, s->server, v6);
 	}
 	sg_pulse_beat(now);
-	if ((f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_UDP)) == SG_FLOW_UNTRUSTED)
-		SG_COUNT(s, untrusted);
-	else if (!(f->flags & SG_FLOW_EXEMPT))
-		SG_COUNT(s, connects);
+	sg_count_connect(s, kind);
 	return SG_PROCEED;
 }
 
@@ -162,34 +238,30 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 				   bool v6)
 {
 	struct sg_cfg *c = sg_config();
-	struct sg_scope s;
-	struct sg_flow *f;
-	bool quarantined;
+	struct sg_scope s = {};
+	bool observe;
 	__u32 *id;
 	__u64 now;
 
 	if (!c)
 		return SG_PROCEED;
 	ep->port = (__be16)ctx->user_port;
-	ep->proto = (__u8)ctx->protocol;
+	ep->proto = sg_ep_proto((__u8)ctx->protocol);
 	sg_ep_normalise(ep, bpf_get_netns_cookie(ctx));
 	id = sg_server_at(ep, c);
 	if (!id) {
 		/* the same socket may have been tried at a server before */
-		f = connect && ctx->sk ? bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0) : NULL;
-		if (f) {
-			sg_flow_leave(f);
-			bpf_sk_storage_delete(&sk_ctx, ctx->sk);
-		}
+		if (connect && ctx->sk && bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0))
+			sg_flow_leave(ctx, bpf_ktime_get_boot_ns());
 		return SG_PROCEED;
 	}
 	if (!sg_scope_find(&s, *id))
 		return SG_PROCEED;
 	now = bpf_ktime_get_boot_ns();
-	quarantined = sg_quarantined(sg_quarantine_until(s.id), now);
+	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
 	if (connect && ctx->sk)
-		return sg_gate_connect(ctx, c, &s, quarantined, v6, now);
-	return sg_gate_plain(ctx, c, &s, quarantined, v6, now);
+		return sg_gate_connect(ctx, &s, observe, v6, now);
+	return sg_gate_plain(ctx, &s, observe, v6, now);
 }
 
 /* The family of the address given does not tell the socket's (AF_UNSPEC, v4-mapped):
@@ -234,17 +306,20 @@ int sg_sendmsg6(struct bpf_sock_addr *ctx)
 	return sg_gate6(ctx, false);
 }
 
-/* A socket that took a probe and never got as far as a SYN gives it back. */
+/*
+ * The end of a socket that tells of it in no other way: it never got as far as a
+ * SYN, or knows no states. A probe that it took goes back.
+ */
 SEC("cgroup/sock_release")
 int sg_release(struct bpf_sock *ctx)
 {
-	struct sg_flow *f = bpf_sk_storage_get(&sk_ctx, ctx, NULL, 0);
 	struct sg_scope s;
+	struct sg_flow *f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx, NULL, 0), &s);
 
-	if (!f || !(f->flags & SG_FLOW_PROBE) || ctx->state != SG_TCP_CLOSE)
+	if (!f || (!(f->flags & SG_FLOW_UDP) && ctx->state != SG_TCP_CLOSE))
 		return 1;
-	if (sg_scope_find(&s, f->server))
-		sg_give_back(&s, f, false);
+	sg_give_back(&s, f, false);
+	sg_flow_end(&s, f, bpf_ktime_get_boot_ns());
 	return 1;
 }
 

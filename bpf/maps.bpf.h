@@ -53,6 +53,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, SG_SERVERS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -101,8 +102,40 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct sg_flow);
+	__type(value, __u64);
 } sk_ctx SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SG_FLOWS_MAX);
+	__type(key, __u64);
+	__type(value, struct sg_flow);
+} flows SEC(".maps") __weak;
+
+/* Zeros, for a new record: a flow is too large for the stack. Nobody writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u8[sizeof(struct sg_flow)]);
+} blank SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SG_OWN_MAX);
+	__type(key, __u64);
+	__type(value, __u8);
+} own SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} cutoff SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -117,19 +150,12 @@ struct {
 	__type(value, struct sg_http_table);
 } http_dfa SEC(".maps") __weak;
 
-/* What the next run of an iterator is about, and what it found. */
+/* What the next run of an iterator, or of sg_netns, is about or found. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sg_job);
 } job SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_sweep);
-} swept SEC(".maps") __weak;
 
 #endif

@@ -139,15 +139,14 @@ static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *
 	__sync_fetch_and_add(&s->stats->rtt_count, 1);
 }
 
-/* A tracked socket goes from one state to another; it is in the old one still. */
-static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_flow *f,
-					    struct sock *sk, int oldstate, int newstate)
+/* What a change of state means for the connect or the turn. */
+static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
+					     struct sock *sk, int oldstate, int newstate, __u64 now)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_result r = { .serial = f->serial };
 
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
-		sg_flags(f, 0, SG_FLOW_OPENED);
+		sg_flags(s, f, 0, SG_FLOW_OPENED);
 		if (sg_flow_silent(f))
 			return;
 		SG_COUNT(s, established);
@@ -175,6 +174,17 @@ static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_
 	sg_report(s, f, &r);
 }
 
+/* A tracked socket goes from one state to another; it is in the old one still. */
+static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_flow *f,
+					    struct sock *sk, int oldstate, int newstate)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	sg_state_outcome(s, f, sk, oldstate, newstate, now);
+	if (newstate == SG_TCP_CLOSE)
+		sg_flow_end(s, f, now);
+}
+
 /*
  * A tracing program is left out where it would interrupt itself on a processor, which
  * preemption makes common from 7.x on. So states come from sockops, and from here only
@@ -187,10 +197,10 @@ int sg_state(__u64 *ctx)
 	struct sg_scope s;
 	struct sg_flow *f;
 
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
 	if (!f || f->flags & SG_FLOW_UDP || (sg_rodata.by_sockops && !(f->flags & SG_FLOW_ADOPTED)))
 		return 0;
-	if (sg_current() && sg_scope_find(&s, f->server))
+	if (sg_current())
 		sg_state_change(&s, f, sk, (int)ctx[1], (int)ctx[2]);
 	return 0;
 }
@@ -198,10 +208,11 @@ int sg_state(__u64 *ctx)
 SEC("tp_btf/tcp_retransmit_skb")
 int sg_retransmit(__u64 *ctx)
 {
-	struct sg_flow *f = bpf_sk_storage_get(&sk_ctx, (struct sock *)ctx[0], NULL, 0);
 	struct sg_scope s;
+	struct sg_flow *f =
+		sg_flow_scope(bpf_sk_storage_get(&sk_ctx, (struct sock *)ctx[0], NULL, 0), &s);
 
-	if (f && sg_current() && sg_scope_find(&s, f->server))
+	if (f && sg_current())
 		SG_COUNT(&s, retransmits);
 	return 0;
 }
@@ -215,13 +226,45 @@ int sg_retransmit(__u64 *ctx)
 /* Which callbacks a connecting socket is to make. */
 static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
 {
-	int flags = ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG;
+	int flags = ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG |
+		    BPF_SOCK_OPS_RTO_CB_FLAG;
 
 	if (sg_rodata.by_sockops)
 		flags |= BPF_SOCK_OPS_STATE_CB_FLAG;
 	if (sg_rodata.retransmits)
 		flags |= BPF_SOCK_OPS_RETRANS_CB_FLAG;
 	return bpf_sock_ops_cb_flags_set(ops, flags);
+}
+
+/* Lets the socket end by itself when what it sends next is not acknowledged. */
+static __always_inline void sg_arm(struct bpf_sock_ops *ops)
+{
+	int timeout = SG_USER_TIMEOUT_MS;
+
+	bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+}
+
+/*
+ * Nothing was acknowledged in time. A connect that has waited for its limit is
+ * judged here too: without a daemon nobody else would. And what a verdict has
+ * stopped ends by itself, if no kill comes.
+ */
+static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_scope *s,
+				   struct sg_flow *f)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct sg_result r = { .serial = f->serial, .now = now };
+
+	if (f->flags & SG_FLOW_STOPPED) {
+		sg_arm(ops);
+		return;
+	}
+	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
+	    now < f->connect_ns + s->server->policy.connect_ns)
+		return;
+	sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
+	r.latency_ns = now - f->connect_ns;
+	sg_report(s, f, &r);
 }
 
 /*
@@ -233,7 +276,6 @@ static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
 SEC("sockops")
 int sg_sockops(struct bpf_sock_ops *ops)
 {
-	int timeout = SG_USER_TIMEOUT_MS;
 	struct bpf_sock *sk = ops->sk;
 	struct tcp_sock *tp;
 	struct sg_scope s;
@@ -241,23 +283,26 @@ int sg_sockops(struct bpf_sock_ops *ops)
 	__u32 op = ops->op;
 
 	if (!sk || (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_RTT_CB &&
-		    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_RETRANS_CB))
+		    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_RETRANS_CB &&
+		    op != BPF_SOCK_OPS_RTO_CB))
 		return 1;
-	f = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
 	if (!f)
 		return 1;
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+		sg_flow_name(&s, f, sk);
 		sg_callbacks(ops);
 		return 1;
 	}
 	if (op == BPF_SOCK_OPS_RTT_CB) {
 		if (f->flags & SG_FLOW_ARMED)
-			bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout,
-				       sizeof(timeout));
+			sg_arm(ops);
 		return 1;
 	}
-	if (!(sg_rodata.by_sockops || sg_rodata.retransmits) || !sg_scope_find(&s, f->server))
+	if (op == BPF_SOCK_OPS_RTO_CB) {
+		sg_rto(ops, &s, f);
 		return 1;
+	}
 	if (op == BPF_SOCK_OPS_RETRANS_CB) {
 		SG_COUNT(&s, retransmits);
 		return 1;

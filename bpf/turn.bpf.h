@@ -6,30 +6,8 @@
 #ifndef SWITCHGEAR_TURN_BPF_H
 #define SWITCHGEAR_TURN_BPF_H
 
-#include "common.bpf.h"
+#include "flows.bpf.h"
 #include "http1.h"
-
-/* An answer so short, first after a TLS handshake, may be session tickets only. */
-#define SG_TLS_TICKETS_MAX 700
-
-/* Is the request on this flow part of a TLS handshake? */
-static __always_inline bool sg_turn_handshake(const struct sg_flow *f)
-{
-	return (f->flags & (SG_FLOW_TLS | SG_FLOW_TLS_READY)) == SG_FLOW_TLS;
-}
-
-/* Could what came so far be no answer at all, but TLS session tickets? */
-static __always_inline bool sg_turn_ambiguous(const struct sg_flow *f)
-{
-	return f->flags & SG_FLOW_TLS_READY && f->turn <= 3 && f->rx_bytes <= SG_TLS_TICKETS_MAX;
-}
-
-/* Requests whose answer may stay out for ever, and whose failure proves nothing. */
-static __always_inline bool sg_turn_neutral(const struct sg_flow *f)
-{
-	return f->method == SG_METHOD_GET || f->method == SG_METHOD_DELETE ||
-	       f->method == SG_METHOD_HEAD;
-}
 
 static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_result *r, __u64 now,
 					   __u64 end)
@@ -64,11 +42,11 @@ static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow
 }
 
 /* The flow is idle from now on; if it was to die after this turn, the daemon is told. */
-static __always_inline void sg_turn_idle(struct sg_flow *f, __u64 now)
+static __always_inline void sg_turn_idle(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_IDLE;
-	if (f->flags & SG_FLOW_LAST || (f->last && f->last == f->serial))
-		sg_ask_kill(f, now);
+	if (f->flags & SG_FLOW_LAST)
+		sg_ask_kill(s, f, now);
 }
 
 /* The answer is complete: reports it unless its status already was. */
@@ -77,7 +55,7 @@ static __always_inline void sg_turn_complete(const struct sg_scope *s, struct sg
 {
 	if (!sg_turn_handshake(f))
 		sg_turn_end(s, f, now, end, true);
-	sg_turn_idle(f, now);
+	sg_turn_idle(s, f, now);
 }
 
 #endif

@@ -18,15 +18,21 @@
 #define SG_ABI 1U
 
 #define SG_SERVERS_MAX 1024U /* server ids: [0, SG_SERVERS_MAX) */
-#define SG_CANARY 0U         /* server id of the self-test's canary */
+#define SG_CANARY 0U         /* server id of the self-test's canary: always refused */
+#define SG_TARGET 1U         /* and of the one whose connection it quarantines and kills */
+#define SG_RESERVED 2U       /* ids below are no configured server's */
 #define SG_NAME_LEN 64
 #define SG_ENDPOINTS_DEFAULT 16384U
 #define SG_NETWORKS_MAX 4096U
 #define SG_LOCALS_MAX 4096U
-#define SG_MARK 0x53474752U /* SO_MARK of the daemon's own sockets: "SGGR" */
+#define SG_FLOWS_MAX 65536U
+#define SG_OWN_MAX 1024U
 #define SG_LEASE_NS 1000000000ULL
 #define SG_OWN_PROBE_NS 2000000000ULL /* from the deadline on the first probe is the daemon's */
 #define SG_SILENCE_NS 200000000ULL    /* an answer of unknown end is over after so much silence */
+#define SG_GRACE_NS 1000000000ULL     /* a dead flow's record stays so long: see struct sg_flow */
+#define SG_ASK_NS 20000000ULL         /* the kill of a flow is asked for once in so long */
+#define SG_WATCH_NS 1000000000ULL     /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> server id (u32) ---------------------------------- */
@@ -97,6 +103,14 @@ struct sg_group {
 
 /* --- quarantine: server id -> u64 ----------------------------------------- */
 /* 0: none; SG_FOREVER: until released; else boot time at which it ends. */
+
+/* --- cutoff: one entry, u64, memory-mapped by the daemon ------------------ */
+/*
+ * The latest end of all quarantines, in the form of `quarantine`. While it is in
+ * force, packets of sockets without a record are looked up by their addresses.
+ */
+
+/* --- own: socket cookie -> u8: the daemon's own sockets, exempt from breakers -- */
 
 /* --- srv_name: server id -> name, for people with bpftool ----------------- */
 
@@ -181,6 +195,8 @@ struct sg_cfg {
 	__u32 observe;         /* 1: refuse nothing anywhere, count would_deny */
 	__u32 networks;        /* entries in net2srv; 0 spares the lookup */
 	__u64 bypass_until_ns; /* reserved */
+	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
+	__u32 pad;
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -189,17 +205,20 @@ struct sg_rodata {
 	__u32 has_retval;  /* bpf_set_retval() may be called from address hooks */
 	__u32 by_sockops;  /* states come from sockops, but for adopted connections */
 	__u32 retransmits; /* are counted by sockops, for the same reason */
-	__u32 two_pass;    /* iterators have no socket storage: see struct sg_ended */
+	__u32 skb_netns;   /* bpf_get_netns_cookie() may be called for packets */
 };
 
-/* --- pulse: one entry, memory-mapped; the last time a turn began ---------- */
+/* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */
 
 struct sg_pulse {
-	__u64 turn_ns;
+	__u64 turn_ns;     /* the latest time a connect or a turn began */
+	__u64 silent_ns;   /* about the latest time an answer of unknown end went on */
+	__u64 dead_ns;     /* the latest time a flow ended */
 	__u64 lost_events; /* records that found the ring full */
 };
 
-/* --- sk_ctx: socket storage of tracked sockets ---------------------------- */
+/* --- sk_ctx: socket storage of tracked sockets, u64: its cookie ------------ */
+/* --- flows: socket cookie -> record of a tracked socket -------------------- */
 
 #define SG_FLOW_UNTRUSTED (1U << 0) /* namespace not owned by the initial user namespace */
 #define SG_FLOW_EXEMPT (1U << 1)    /* the daemon's own socket */
@@ -217,6 +236,11 @@ struct sg_pulse {
 #define SG_FLOW_COUNTED (1U << 13)   /* the outcome of the connect or current turn is reported */
 #define SG_FLOW_TLS_READY (1U << 14) /* the handshake is over */
 #define SG_FLOW_DENY_SEEN (1U << 15) /* passed_open is counted for this turn */
+#define SG_FLOW_TUPLE (1U << 16)     /* addresses, ports and interface are known */
+#define SG_FLOW_DEAD (1U << 17)      /* ended at dead_ns */
+#define SG_FLOW_GONE (1U << 18)      /* dead for so long that its record is being removed */
+#define SG_FLOW_STUCK (1U << 19)     /* could not be killed: what its breaker denies passes */
+#define SG_FLOW_MPTCP (1U << 20)     /* a subflow: killing it does not end the connection */
 
 /* Where a flow stands in its current turn. */
 enum sg_phase {
@@ -262,13 +286,7 @@ struct sg_http {
 	__u8 pad[5];
 };
 
-/*
- * What the clock ended: a connect, a turn, a probe that was not used. Where
- * iterators cannot report by themselves (they have no locks before 6.1) the
- * sweep leaves this in the flow and, one pass later, if no packet was quicker,
- * hands it to user space, which gives it back by SG_CMD_OUTCOME. From the mark
- * on the hooks leave that turn alone, so it is reported once.
- */
+/* What user space itself saw end: SG_CMD_OUTCOME. */
 struct sg_ended {
 	__u64 cookie;
 	__u64 latency_ns;
@@ -285,35 +303,47 @@ struct sg_ended {
 	__u8 pad[6];
 };
 
+/*
+ * A deleted element of a hash may be handed out again while a program still
+ * holds a pointer to it. So nothing is deleted while it can be in use: a flow that
+ * ended is marked, and removed SG_GRACE_NS later by the sweep (without a daemon at
+ * once, or by sg_watch: a full map would be worse than one wrong byte in it). And
+ * whoever takes something out of a record compares the cookie inside the lock.
+ */
 struct sg_flow {
 	struct bpf_spin_lock lock;
 	__u32 server;
 	__u32 generation;
-	__u32 flags; /* SG_FLOW_* */
-	__u64 cookie;
-	__u64 connect_ns;
+	__u32 flags;      /* SG_FLOW_* */
+	__u64 cookie;     /* as the key; 0: not in use yet */
+	__u64 netns;      /* cookie of the network namespace */
+	__u64 connect_ns; /* latest connect() */
 	__u64 request_ns; /* first byte of the current turn's request */
 	__u64 first_ns;   /* first byte of its answer, 0 before */
 	__u64 last_ns;    /* latest byte of its answer */
 	__u64 lease_ns;   /* the probe fails then; 0: not started */
-	__u64 tail;       /* last 8 bytes of the answer so far */
+	__u64 asked_ns;   /* when its kill was last asked for */
+	__u64 dead_ns;
+	__u64 tail; /* last 8 bytes of the answer so far */
 	struct sg_http http;
 	__u32 rx_next; /* next expected sequence number */
 	__u32 tx_next;
-	__u32 netns;       /* inode of the network namespace */
-	__u32 turn;        /* number of the current turn, 0 before the first */
-	__u32 rx_bytes;    /* of the current answer, saturating */
+	__u32 turn;     /* number of the current turn, 0 before the first */
+	__u32 rx_bytes; /* of the current answer, saturating */
+	__u32 serial;   /* counts connects and turns of this socket */
+	__u32 ifindex;  /* of SO_BINDTODEVICE, 0: none */
+	__u8 local[16]; /* IPv4 v4-mapped; valid with SG_FLOW_TUPLE, as what follows */
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u8 family;       /* of the socket: AF_INET, AF_INET6 */
+	__u8 proto;        /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE */
 	__u8 phase;        /* enum sg_phase */
 	__u8 method;       /* enum sg_method */
 	__u8 outcome;      /* enum sg_class, being reported */
 	__u8 cause;        /* enum sg_cause, being reported */
 	__u8 result_flags; /* SG_OUT_*, being reported */
-	__u8 pad[7];
-	__u32 serial;         /* counts connects and turns of this socket */
-	__u32 left;           /* serial of what a hook left to the sweep */
-	__u32 last;           /* written by walks alone: dies when the turn of this serial ends */
-	__u32 taken;          /* written by walks alone: serial of the latest mark handed over */
-	struct sg_ended mark; /* written by walks alone */
+	__u8 pad[5];
 };
 
 /* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
@@ -361,7 +391,7 @@ struct sg_event {
 	__u32 type; /* enum sg_event_type */
 	__u32 server;
 	__u32 generation; /* of the outcome; of a move the new one */
-	__u32 netns;      /* inode, SG_EV_KILL */
+	__u32 pad0;
 	__u64 cookie;     /* of the socket, 0 if none */
 	__u64 latency_ns; /* request to last byte; connect failures: since connect */
 	__u64 first_ns;   /* request to first byte */
@@ -373,9 +403,8 @@ struct sg_event {
 	__u8 cause;   /* enum sg_cause */
 	__u8 flags;   /* SG_OUT_* */
 	__u8 method;  /* enum sg_method */
-	__u8 udp;     /* SG_EV_KILL */
 	__u8 effect;  /* enum sg_effect, SG_EV_OUTCOME */
-	__u8 pad[4];
+	__u8 pad[5];
 };
 
 /* --- commands: packet data of a BPF_PROG_TEST_RUN of sg_command ------------ */
@@ -420,44 +449,47 @@ struct sg_command {
 
 #define SG_COMMAND_MAGIC 0x5347434d44303031ULL
 
-/* --- iterators: parameters in the map `job`, records in their output -------- */
+/* --- flow commands: packet data of a BPF_PROG_TEST_RUN of sg_walk ------------- */
+
+enum sg_walk_op {
+	SG_WALK_SWEEP = 1, /* ends what the clock ended; result: 1 if it ended something */
+	SG_WALK_FATE,      /* result: enum sg_fate; marks who dies now or after its turn */
+	SG_WALK_ENDED,     /* user space killed it: a datagram socket has no state that tells */
+	SG_WALK_STUCK,     /* it cannot be killed: see SG_FLOW_STUCK */
+	SG_WALK_LOST,      /* there is no such socket any more: its record is dead */
+	SG_WALK_BURY,      /* removes the record if it has been dead for SG_GRACE_NS */
+	SG_WALK_COUNT
+};
+
+#define SG_WALK_MAX 128
+
+struct sg_walk_item {
+	__u64 cookie;
+	__u32 serial; /* SWEEP: of what user space saw; nothing happens if it is another by now */
+	__u32 result; /* out */
+};
+
+/* Written in place by the program; the run's return value is 0 or an errno. */
+struct sg_walk_command {
+	__u64 magic;  /* SG_WALK_MAGIC */
+	__u64 now_ns; /* 0: the kernel's own clock */
+	__u32 op;
+	__u32 n; /* items, at most SG_WALK_MAX */
+	struct sg_walk_item item[SG_WALK_MAX];
+};
+
+#define SG_WALK_MAGIC 0x5347574c4b303031ULL
+
+enum sg_fate {
+	SG_FATE_LIVE, /* stays: nothing denies it */
+	SG_FATE_BUSY, /* dies when its turn ends */
+	SG_FATE_KILL,
+};
+
+/* --- iterators: parameters in the map `job` --------------------------------------- */
 
 struct sg_job {
-	__u64 cookie; /* only this socket; 0: all */
-	__u64 netns;  /* adopt: cookie of the namespace that is walked */
-	__u32 server; /* only this server; SG_SERVERS_MAX: all */
-	__u32 pad;
-};
-
-/* What sg_find and the kill programs write per socket that is to die. */
-struct sg_victim {
-	__u64 cookie;
-	__u32 server;
-	__u32 netns; /* inode */
-	__u8 local[16];
-	__u8 remote[16];
-	__be16 local_port;
-	__be16 remote_port;
-	__u16 family;
-	__u8 proto;
-	__u8 verdict; /* enum sg_victim_verdict */
-	__s32 error;  /* of bpf_sock_destroy */
-	__u32 pad;
-};
-
-enum sg_victim_verdict {
-	SG_VICTIM_LIVE, /* stays: nothing denies it */
-	SG_VICTIM_BUSY, /* dies when its turn ends */
-	SG_VICTIM_KILL,
-};
-
-/* What sg_sweep writes at the end of a pass. */
-struct sg_sweep {
-	__u64 next_ns; /* earliest time at which another pass can find something */
-	__u32 flows;
-	__u32 pending; /* flows with something outstanding */
-	__u32 marked;  /* things that ended and are left to another pass: see struct sg_ended */
-	__u32 pad;
+	__u64 netns; /* cookie of the namespace that is walked */
 };
 
 #pragma GCC diagnostic pop
@@ -471,5 +503,6 @@ SG_ASSERT_SIZE(struct sg_breaker, 128);
 SG_ASSERT_SIZE(struct sg_server, 224);
 SG_ASSERT_SIZE(struct sg_move, 48);
 SG_ASSERT_SIZE(struct sg_event, 120);
+SG_ASSERT_SIZE(struct sg_flow, 208);
 
 #endif

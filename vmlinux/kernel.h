@@ -14,7 +14,6 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct seq_file;
-struct bpf_map;
 
 struct ns_common {
 	unsigned int inum;
@@ -47,6 +46,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -62,6 +62,7 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	__u32 srtt_us;
+	_Bool is_mptcp;
 };
 
 struct udp_sock {
@@ -89,13 +90,6 @@ struct bpf_iter__udp {
 	struct udp_sock *udp_sk;
 	__u32 uid;
 	int bucket;
-};
-
-struct bpf_iter__bpf_sk_storage_map {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	struct sock *sk;
-	void *value;
 };
 
 #pragma clang attribute pop

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "core/answer.h"
 #include "io/cgroup.h"
-#include "io/sockdiag.h"
+#include "daemon/sockets.h"
 
 #define EXIT_SKIP 77
 
@@ -168,7 +168,11 @@ struct dataplane *rig_bare(void)
 		bpf_map_update_elem(bpf_map__fd(dp->skel->maps.http_dfa), &zero, &table, 0), 0);
 	dp->cfg = map_memory(dp->skel->maps.cfg, sizeof(*dp->cfg));
 	dp->pulse = map_memory(dp->skel->maps.pulse, sizeof(*dp->pulse));
-	assert_int_equal(dataplane_cookie(dp, cgroup_path, &dp->home_netns), 0);
+	dp->cutoff = map_memory(dp->skel->maps.cutoff, sizeof(*dp->cutoff));
+	dp->quarantine =
+		map_memory(dp->skel->maps.quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine));
+	dp->cgroup = strdup(cgroup_path);
+	assert_int_equal(dataplane_cookie_here(dp, &dp->home_netns), 0);
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
@@ -207,6 +211,7 @@ struct dataplane *rig_open(void)
 
 	log_set_level(LOG_LEVEL_WARNING);
 	assert_int_equal(dataplane_open(&o, &dp), 0);
+	dataplane_can_kill(dp, true);
 	if (!o.without)
 		check_degraded(dp);
 	return dp;
@@ -278,30 +283,25 @@ int rig_refusal(const struct dataplane *dp, int deny_errno)
 	return said ? deny_errno : EPERM;
 }
 
-/* Where BPF cannot, it is done by netlink: see user/daemon/kill.c. */
+uint64_t rig_cookie(int socket)
+{
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+
+	assert_int_equal(getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &len), 0);
+	return cookie;
+}
+
 size_t rig_kill(struct dataplane *dp)
 {
-	struct dataplane_victims victims = { 0 };
-	int r = dataplane_kill_here(dp, RIG_SERVER, &victims);
-	size_t n = 0;
+	CLEANUP(netns_freep) struct netns *netns = NULL;
+	struct kill_result result = { 0 };
 
-	if (r == -ENOTSUP) {
-		assert_int_equal(dataplane_find(dp, RIG_SERVER, &victims), 0);
-		for (size_t i = 0; i < victims.n; i++) {
-			if (victims.v[i].verdict != SG_VICTIM_KILL)
-				continue;
-			victims.v[i].error = sockdiag_destroy(&victims.v[i]);
-			n++;
-		}
-		assert_int_equal(dataplane_killed_add(dp, RIG_SERVER, (uint32_t)n), 0);
-	} else {
-		assert_int_equal(r, 0);
-		n = victims.n;
-	}
-	for (size_t i = 0; i < victims.n; i++)
-		assert_int_equal(victims.v[i].error, 0);
-	dataplane_victims_done(&victims);
-	return n;
+	assert_int_equal(netns_new(&netns), 0);
+	netns_cookies(netns, dataplane_cookie_here, dp);
+	assert_int_equal(kill_tracked(dp, netns, RIG_SERVER, &result), 0);
+	assert_int_equal(result.survivors, 0);
+	return result.killed;
 }
 
 /* --- events ------------------------------------------------------------------------------ */

@@ -46,7 +46,10 @@ bool rig_has(const struct dataplane *dp, const char *program);
 /* What a connect gets that is refused with this errno: EPERM where the kernel cannot say it. */
 int rig_refusal(const struct dataplane *dp, int deny_errno);
 
-/* Kills the connections to RIG_SERVER in this namespace; returns how many there were. */
+uint64_t rig_cookie(int socket);
+
+/* Kills the connections to RIG_SERVER that must die, in every namespace; returns how many
+ * there were. None survives. */
 size_t rig_kill(struct dataplane *dp);
 
 struct rig_events {

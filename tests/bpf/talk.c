@@ -100,8 +100,8 @@ int talk_socket(const struct talk *t, struct sockaddr_storage *ret_addr, socklen
 		v6->sin6_addr.s6_addr[11] = 0xff;
 		v6->sin6_addr.s6_addr[12] = 127;
 	}
-	if (t->mark)
-		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &t->mark, sizeof(t->mark)), 0);
+	if (t->own)
+		assert_int_equal(dataplane_own_add(t->dp, fd), 0);
 	no_delay(fd);
 	return fd;
 }
@@ -195,7 +195,7 @@ int talk_error(int fd)
 
 static void step(struct talk *t, const struct talk_step *s)
 {
-	struct sg_sweep sweep;
+	struct dataplane_sweep sweep;
 
 	switch (s->op) {
 	case TALK_CONNECT:

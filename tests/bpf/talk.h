@@ -84,8 +84,8 @@ enum talk_name {
 struct talk {
 	struct dataplane *dp;
 	enum talk_name name;
-	size_t tear;   /* where what the server says is torn; 0: whole */
-	uint32_t mark; /* SO_MARK of the client */
+	size_t tear; /* where what the server says is torn; 0: whole */
+	bool own;    /* the client is one of the daemon's own sockets */
 	int listener;
 	int client;
 	int server;

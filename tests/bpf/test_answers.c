@@ -510,7 +510,7 @@ static void test_unlisted_destinations_leave_no_trace(void **state)
 	uint16_t port = talk.port;
 	struct sg_stats none = { 0 };
 	struct sg_stats st;
-	struct sg_sweep sweep;
+	struct dataplane_sweep sweep;
 	uint64_t turn;
 
 	(void)state;
@@ -519,7 +519,7 @@ static void test_unlisted_destinations_leave_no_trace(void **state)
 	rig_endpoint(dp, "127.0.0.1", port); /* the old one, where nobody listens now */
 	rig_server(dp, &policy, NS_PER_SEC);
 	events.n = 0;
-	turn = dataplane_turn_ns(dp);
+	turn = dp->pulse->turn_ns;
 	for (talk.name = TALK_V4; talk.name < TALK_NAME_COUNT; talk.name++) {
 		for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
 			assert_int_equal(talk_dial(&talk), 0);
@@ -538,7 +538,7 @@ static void test_unlisted_destinations_leave_no_trace(void **state)
 	assert_int_equal(events.n, 0);
 	st = rig_stats(dp);
 	assert_memory_equal(&st, &none, sizeof(none));
-	assert_true(dataplane_turn_ns(dp) == turn);
+	assert_true(dp->pulse->turn_ns == turn);
 	rig_endpoint(dp, "127.0.0.1", talk.port); /* and now it does */
 	one_answer(&answers[0]);
 }

@@ -536,7 +536,7 @@ static int dial(const char *host, int wait_ms, int *ret_fd)
 static void test_unreachable_and_unanswered(void **state)
 {
 	struct sg_policy policy = rig_policy();
-	struct sg_sweep sweep;
+	struct dataplane_sweep sweep;
 	pid_t pid = link_make();
 	int fd;
 
@@ -688,7 +688,7 @@ static void test_own_sockets(void **state)
 	rig_command(dp, open);
 	rig_drain(dp);
 	assert_int_equal(talk_dial(&talk), -ECONNREFUSED);
-	talk.mark = SG_MARK;
+	talk.own = true;
 	assert_int_equal(talk_dial(&talk), 0);
 	talk_ask(&talk, POST);
 	talk_say(&talk, BUSY);
@@ -699,7 +699,7 @@ static void test_own_sockets(void **state)
 	assert_int_equal(rig_stats(dp).hard, 0);
 	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
 	assert_int_equal(talk_dial(&talk), -ECONNREFUSED);
-	talk.mark = 0;
+	talk.own = false;
 }
 
 static int run(void)

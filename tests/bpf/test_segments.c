@@ -196,7 +196,7 @@ static void test_overlaps_count_once(void **state)
 static void out_of_order(const char *text, enum sg_class class, unsigned int status)
 {
 	size_t len = strlen(text);
-	struct sg_sweep sweep;
+	struct dataplane_sweep sweep;
 
 	for (size_t a = strlen("HTTP/1.1 200"); a < len; a += 5) {
 		begin();

@@ -13,6 +13,7 @@
 #include "daemon/check.h"
 #include "daemon/file.h"
 #include "io/cgroup.h"
+#include "daemon/sockets.h"
 #include "io/notify.h"
 
 #define SUB "switchgeard"
@@ -117,27 +118,33 @@ static void lease_renew(struct app *app, uint64_t now)
 	dataplane_lease(app->dp, now + SG_LEASE_NS);
 }
 
+#define FORGET_NS (60 * NS_PER_SEC)
+#define LOST_NS (120 * NS_PER_SEC) /* a record at rest for so long is asked for */
+
 /* Looks for what only the clock ends, when something can have become due. */
 static void sweep(struct app *app, uint64_t now)
 {
-	if (dataplane_turn_ns(app->dp) < app->swept_ns && app->sweep.next_ns > now)
+	struct dataplane_sweep result;
+	size_t lost;
+
+	if (dataplane_sweep_due(app->dp) <= now)
+		(void)!dataplane_sweep(app->dp, &result);
+	if (now < app->forgot_ns + FORGET_NS)
 		return;
-	app->swept_ns = now;
-	if (dataplane_sweep(app->dp, &app->sweep)) {
-		app->sweep.next_ns = SG_FOREVER;
-		return;
-	}
-	app_events_read(app);
+	app->forgot_ns = now;
+	(void)!kill_forget_lost(app->dp, app->netns, LOST_NS, &lost);
 }
 
+/* What went well wakes nobody: it is read here. */
 static void on_tick(void *data)
 {
 	struct app *app = data;
 	uint64_t now = clock_boot_ns();
 
 	lease_renew(app, now);
-	app_groups_tick(app, now);
+	dataplane_quarantine_sync(app->dp);
 	sweep(app, now);
+	app_events_read(app);
 	loop_timer_set(app->tick, now + APP_TICK_NS);
 }
 
@@ -193,6 +200,7 @@ static void on_again(void *data)
 
 	for (size_t i = 0; i < app->servers_n; i++) {
 		app->servers[i]->kill_wanted |= app->servers[i]->kill_again;
+		app->servers[i]->strays_wanted |= app->servers[i]->kill_again;
 		app->servers[i]->kill_again = false;
 	}
 	app_kill_wanted(app);
@@ -375,6 +383,8 @@ static int parts_open(struct app *app)
 	if (!r)
 		r = netns_new(&app->netns);
 	if (!r)
+		netns_cookies(app->netns, dataplane_cookie_here, app->dp);
+	if (!r)
 		r = locals_watch(&app->locals);
 	if (!r)
 		r = locals_apply(app);
@@ -408,6 +418,7 @@ int app_new(const struct options *options, struct app **ret)
 	app->options = *options;
 	app->canary_fd = -1;
 	app->control_fd = -1;
+	app->target_fd = -1;
 	app->start_ns = clock_boot_ns();
 	r = app_config_read(options, &config);
 	if (r)
@@ -477,6 +488,7 @@ void app_free(struct app *app)
 	store_close(app->store);
 	closep(&app->canary_fd);
 	closep(&app->control_fd);
+	closep(&app->target_fd);
 	blast_done(&app->groups.blast);
 	free(app->events.ring);
 	free(app->calls.ring);

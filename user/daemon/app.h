@@ -73,6 +73,7 @@ struct app_server {
 	struct app_probe *probe; /* our own, see probe.c; NULL: there was none yet */
 	bool kill_wanted;
 	bool kill_again;    /* once more after connects in flight have landed */
+	bool strays_wanted; /* also those without a record */
 	uint32_t group;     /* see struct sg_server */
 	bool held;          /* it would have opened, a limit forbade it */
 	bool held_by_group; /* else by the blast limit */
@@ -138,13 +139,14 @@ struct app {
 	struct loop_timer *resolver_timer;
 
 	uint64_t start_ns;
-	uint64_t swept_ns;
-	struct sg_sweep sweep;
+	uint64_t forgot_ns; /* when records without a socket were last looked for */
 	uint64_t lost_seen;
 	int canary_fd;
 	int control_fd;
+	int target_fd;
 	uint16_t canary_port;
 	uint16_t control_port;
+	uint16_t target_port;
 	char selftest[128]; /* "ok", or what failed */
 	uint64_t selftest_ok_ns;
 	size_t links_gone;
@@ -208,13 +210,12 @@ struct app_kill {
 	uint32_t survivors; /* STATUS_UNKNOWN: nobody could count them */
 	uint32_t busy;      /* the same */
 };
-/* Kills what must die of a server, in all namespaces, until nothing is found. */
-int app_kill_pass(struct app *app, uint32_t server, struct app_kill *ret) MUST_CHECK;
+/* Kills what must die of a server, in all namespaces, until nothing is found; with `strays`
+ * also what has no record, if there can be any. -errno: nobody could count the survivors. */
+int app_kill_pass(struct app *app, struct app_server *s, bool strays,
+		  struct app_kill *ret) MUST_CHECK;
 void app_kill_wanted(struct app *app);
 int app_adopt(struct app *app) MUST_CHECK;
-/* strays.c: kills connections older than the load to a quarantined server where they could
- * not be adopted; adds to *kill. */
-int app_kill_strays(struct app *app, uint32_t server, struct app_kill *kill) MUST_CHECK;
 
 /* probe.c: the first probe of a half-open server is our own, where its URL allows it */
 bool app_probe_possible(const struct app_server *s); /* by its configuration: SG_SRV_PROBED */

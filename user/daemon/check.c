@@ -7,35 +7,6 @@
 
 #define KERNEL_ENOTSUPP 524 /* the kernel's own, which strerror() does not know */
 
-/* What programs do together, as long as all of them are there. */
-static const struct {
-	const char *works;
-	const char *names[3];
-} effects[] = {
-	{ "new connects to denied servers are refused", { "sg_connect4", "sg_connect6" } },
-	{ "refused connects fail with the errno of the configuration", { "bpf_set_retval" } },
-	{ "datagrams (QUIC) to denied IPv4 servers are refused", { "sg_sendmsg4" } },
-	{ "datagrams (QUIC) to denied IPv6 servers are refused", { "sg_sendmsg6" } },
-	{ "orders and rates change breakers", { "sg_command" } },
-	{ "local servers are told apart by network namespace", { "sg_netns" } },
-	{ "probes of connects that fail locally are given back", { "sg_release" } },
-	{ "requests on open connections are measured, and stopped when the breaker opens",
-	  { "sg_egress" } },
-	{ "answers are measured, and can trip a breaker", { "sg_ingress" } },
-	{ "without a daemon, a connection whose answer trips the breaker ends by itself",
-	  { "sg_sockops" } },
-	{ "the end of connections older than the load is seen", { "sg_state" } },
-	{ "retransmissions are counted", { "sg_retransmit" } },
-	{ "live connections to denied servers are found", { "sg_find" } },
-	{ "live connections are killed by BPF",
-	  { "sg_kill_tcp", "sg_kill_udp", "bpf_sock_destroy" } },
-	{ "answers of unknown end and timeouts are noticed", { "sg_sweep" } },
-	{ "connections older than the load are measured", { "sg_adopt_tcp" } },
-	{ "connected UDP sockets older than the load are seen", { "sg_adopt_udp" } },
-	{ "packets of quarantined servers are dropped at XDP, on interfaces that are named",
-	  { "sg_xdp" } },
-};
-
 /* What an operator can do while a program is missing. */
 static const struct {
 	const char *name;
@@ -44,17 +15,8 @@ static const struct {
 	{ "sg_sendmsg4", "reject UDP to these servers with a firewall" },
 	{ "sg_sendmsg6", "reject UDP to these servers with a firewall" },
 	{ "sg_sockops", "keep the daemon running (Restart=always in its unit)" },
-	{ "sg_find", "after a quarantine restart the agents, or \"ss -K dst ADDRESS\"" },
 	{ "sg_xdp", "drop them with a firewall" },
 };
-
-static const struct dataplane_feature *find(const struct check *c, const char *name)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (!strcmp(c->features[i].name, name))
-			return &c->features[i];
-	return NULL;
-}
 
 static bool is_lost(const struct dataplane_feature *f)
 {
@@ -73,49 +35,40 @@ enum check_result check_result(const struct check *c)
 
 /* --- what works -------------------------------------------------------------------------- */
 
-/* All programs of an effect are there, those left aside that nobody asked the kernel for. */
-static bool works(const struct check *c, size_t effect)
+/* Several programs may do one thing together: it works if all of them are there. */
+static bool works(const struct check *c, const char *what)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(effects[0].names) && effects[effect].names[i]; i++) {
-		const struct dataplane_feature *f = find(c, effects[effect].names[i]);
-
-		if (f && !f->there)
+	for (size_t i = 0; i < c->n; i++)
+		if (!strcmp(c->features[i].works, what) && !c->features[i].there)
 			return false;
-		any |= !!f;
-	}
-	return any;
+	return true;
 }
 
-static bool has_effect(const char *name)
+static bool is_first(const struct check *c, size_t at)
 {
-	for (size_t e = 0; e < ARRAY_SIZE(effects); e++)
-		for (size_t i = 0; i < ARRAY_SIZE(effects[0].names); i++)
-			if (effects[e].names[i] && !strcmp(effects[e].names[i], name))
-				return true;
-	return false;
+	for (size_t i = 0; i < at; i++)
+		if (!strcmp(c->features[i].works, c->features[at].works))
+			return false;
+	return true;
 }
 
 static void format_works(const struct check *c, struct buf *out)
 {
-	for (size_t e = 0; e < ARRAY_SIZE(effects); e++) {
+	for (size_t i = 0; i < c->n; i++) {
+		const char *what = c->features[i].works;
 		const char *separator = " (";
 
-		if (!works(c, e))
+		if (!is_first(c, i) || !works(c, what))
 			continue;
-		buf_printf(out, "works: %s", effects[e].works);
-		for (size_t i = 0; i < ARRAY_SIZE(effects[0].names) && effects[e].names[i]; i++) {
-			if (!find(c, effects[e].names[i]))
+		buf_printf(out, "works: %s", what);
+		for (size_t k = i; k < c->n; k++) {
+			if (strcmp(c->features[k].works, what) != 0)
 				continue;
-			buf_printf(out, "%s%s", separator, effects[e].names[i]);
+			buf_printf(out, "%s%s", separator, c->features[k].name);
 			separator = ", ";
 		}
 		buf_puts(out, ")\n");
 	}
-	for (size_t i = 0; i < c->n; i++) /* what has no words here is named at least */
-		if (c->features[i].there && !has_effect(c->features[i].name))
-			buf_printf(out, "works: %s\n", c->features[i].name);
 }
 
 /* --- what does not ----------------------------------------------------------------------- */

@@ -254,6 +254,7 @@ static void on_move(struct app_server *s, const struct sg_event *k)
 	if (mv->to == SG_OPEN || mv->to == SG_FORCED_OPEN) {
 		s->kill_wanted = true;
 		s->kill_again = true;
+		s->strays_wanted = true;
 	}
 }
 

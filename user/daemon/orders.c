@@ -26,10 +26,11 @@ static void quarantine_kill(struct app_server *s, struct reply_kill *ret)
 	struct event e;
 	int r;
 
-	r = app_kill_pass(s->app, s->id, &kill);
+	r = app_kill_pass(s->app, s, true, &kill);
 	app_kill_note(s, &kill, r);
 	s->kill_wanted = true; /* connects in flight become sockets a moment later */
 	s->kill_again = true;
+	s->strays_wanted = true;
 	loop_timer_set(s->app->again, clock_boot_ns() + 60 * NS_PER_MS);
 	app_event_init(&e, EVENT_QUARANTINE, s->config->name);
 	app_event_killed(&e, &kill, r);

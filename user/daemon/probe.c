@@ -112,6 +112,16 @@ static void on_fd(void *data, uint32_t ready)
 	run(data);
 }
 
+static int own_add(void *dp, int socket)
+{
+	return dataplane_own_add(dp, socket);
+}
+
+static void own_remove(void *dp, int socket)
+{
+	dataplane_own_remove(dp, socket);
+}
+
 /* Connects nothing yet: that is for its first run, once there is a token. */
 static int prepare(struct app_probe *p)
 {
@@ -126,7 +136,7 @@ static int prepare(struct app_probe *p)
 					 .path = probe_path(s->config->url_shown),
 					 .version = SWITCHGEAR_VERSION,
 					 .era = p->era,
-					 .mark = SG_MARK,
+					 .own = { own_add, own_remove, s->app->dp },
 					 .connect_ns = policy_ns(policy->connect_seconds),
 					 .limit_ns = lease_ns < timeout_ns ? lease_ns
 									   : timeout_ns };

@@ -14,7 +14,7 @@
 
 struct app_server *app_server_by_id(struct app *app, uint32_t id)
 {
-	if (id == SG_CANARY)
+	if (id < SG_RESERVED)
 		return NULL;
 	for (size_t i = 0; i < app->servers_n; i++)
 		if (app->servers[i]->id == id)
@@ -253,7 +253,7 @@ static void forget_others(struct app *app)
 {
 	char name[SG_NAME_LEN];
 
-	for (uint32_t id = SG_CANARY + 1; id < SG_SERVERS_MAX; id++) {
+	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++) {
 		if (dataplane_server_name(app->dp, id, name) || !name[0] ||
 		    app_server_by_id(app, id))
 			continue;

@@ -17,6 +17,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "core/victim.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -53,6 +54,7 @@ static inline void dataplane_closep(struct dataplane **dp)
 struct dataplane_feature {
 	const char *name;
 	const char *since; /* kernel */
+	const char *works; /* what it is good for; several can share it */
 	const char *loss;  /* what is lost without it, or done another way */
 	bool there;
 	bool enforces; /* its loss weakens enforcement; else it only measures less */
@@ -119,7 +121,7 @@ int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_grou
 /* Frees the id: endpoints, quarantine, counters, breaker. */
 int dataplane_server_forget(struct dataplane *dp, uint32_t id) MUST_CHECK;
 
-/* Counts n connections that were killed without BPF, see dataplane_kill_here(). */
+/* Counts n connections that were killed and have no record. */
 int dataplane_killed_add(struct dataplane *dp, uint32_t id, uint32_t n) MUST_CHECK;
 
 /* What of a group user space decides; see struct sg_group. */
@@ -134,7 +136,10 @@ int dataplane_group_set(struct dataplane *dp, uint32_t group, const struct datap
 /* The same without a change. */
 int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_open) MUST_CHECK;
 
+/* Also keeps the latest end of all quarantines, for packets of sockets without a record. */
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns) MUST_CHECK;
+/* Takes orders into account that somebody else wrote into the map (bpftool). No system call. */
+void dataplane_quarantine_sync(struct dataplane *dp);
 int dataplane_quarantine_get(struct dataplane *dp, uint32_t id, uint64_t *ret_until) MUST_CHECK;
 
 /* Sums over CPUs; -ENOENT if the id has no counters. */
@@ -167,8 +172,7 @@ int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t 
 /* The daemon is alive until then (boot time). No system call. */
 void dataplane_lease(struct dataplane *dp, uint64_t until_ns);
 void dataplane_observe(struct dataplane *dp, bool observe);
-/* When the latest turn began, and how many events found the ring full. No system call. */
-uint64_t dataplane_turn_ns(const struct dataplane *dp);
+/* How many events found the ring full. No system call. */
 uint64_t dataplane_lost(const struct dataplane *dp);
 
 int dataplane_ring_fd(const struct dataplane *dp);
@@ -176,21 +180,46 @@ typedef void dataplane_event_fn(void *data, const struct sg_event *e);
 /* Hands over every event that is there; returns how many, or -errno. */
 int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data) MUST_CHECK;
 
-/* --- walks over sockets -------------------------------------------------------------------- */
+/* --- flows: the records of tracked sockets ---------------------------------------------------- */
 
 struct dataplane_victims {
 	struct sg_victim *v; /* owned; dataplane_victims_done() */
 	size_t n;
+	size_t busy; /* others that will die when their turn ends */
 };
 void dataplane_victims_done(struct dataplane_victims *victims);
 
-/* Sockets of a server (SG_SERVERS_MAX: all) that must die, in every namespace;
- * busy ones (SG_VICTIM_BUSY) are marked to die after their turn. */
+/* Sockets of a server (SG_SERVERS_MAX: all) that must die, in every namespace; busy ones
+ * are marked to die after their turn. */
 int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_victims *ret) MUST_CHECK;
-/* Kills what must die in the caller's namespace; *ret lists them with errors.
- * -ENOTSUP: this kernel cannot destroy sockets from BPF. */
-int dataplane_kill_here(struct dataplane *dp, uint32_t server,
-			struct dataplane_victims *ret) MUST_CHECK;
+
+/* What became of n flows: SG_WALK_ENDED, _STUCK or _LOST, see enum sg_walk_op. */
+int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
+			 size_t n) MUST_CHECK;
+
+/* Has the socket with this cookie a record, and is not dead? */
+bool dataplane_flow_lives(struct dataplane *dp, uint64_t cookie);
+
+struct dataplane_sweep {
+	uint32_t flows; /* records, dead ones not counted */
+	uint32_t dead;  /* records that are still to be removed */
+	uint32_t ended; /* connects, turns and probes that this sweep ended */
+	uint32_t buried;
+};
+
+/* Ends what only the clock can end, and removes records of the dead. */
+int dataplane_sweep(struct dataplane *dp, struct dataplane_sweep *ret) MUST_CHECK;
+/* Boot time before which another sweep can find nothing. No system call. */
+uint64_t dataplane_sweep_due(const struct dataplane *dp);
+
+/*
+ * Last resort against records whose socket's end nobody saw: tells fn of flows that are
+ * TCP or UDP, named, and at rest for `idle_ns`, at most max of them; fn's result is
+ * ignored.
+ */
+int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns,
+			 struct dataplane_victims *ret) MUST_CHECK;
+
 /* Takes over connections older than the load in the caller's namespace, whose
  * cookie is given; *ret_n: how many. */
 int dataplane_adopt_here(struct dataplane *dp, uint64_t netns_cookie, size_t *ret_n) MUST_CHECK;
@@ -200,10 +229,19 @@ bool dataplane_adopts(const struct dataplane *dp);
  * own namespace (home) or another; SG_SERVERS_MAX if there is none. */
 uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint16_t port,
 			     bool home);
-/* Ends what only the clock can end; *ret says when another pass can find something. */
-int dataplane_sweep(struct dataplane *dp, struct sg_sweep *ret) MUST_CHECK;
 
-/* The cookie of the caller's network namespace. */
-int dataplane_netns_cookie(uint64_t *ret) MUST_CHECK;
+/* Exempts a socket of our own from breakers (not from quarantine), by its cookie, which
+ * nobody can forge; before it connects. To be taken back before it is closed. */
+int dataplane_own_add(struct dataplane *dp, int socket) MUST_CHECK;
+void dataplane_own_remove(struct dataplane *dp, int socket);
+
+/* Did killing a socket work when it was tried last? If not, what a breaker denies on open
+ * connections passes: a request that is dropped and not killed would hang. No system call. */
+void dataplane_can_kill(struct dataplane *dp, bool can);
+bool dataplane_kills(const struct dataplane *dp);
+
+/* The cookie of the caller's network namespace; `dp` is a struct dataplane: for netns.h.
+ * Before 5.14 a child tells it, in a cgroup of its own that is made for that moment. */
+int dataplane_cookie_here(void *dp, uint64_t *ret) MUST_CHECK;
 
 #endif

@@ -175,50 +175,43 @@ static int attach_tracing(struct dataplane *dp)
 
 /* --- iterators: the daemon's own, not pinned -------------------------------------------- */
 
-/* What is lost without a program, and not what does its work where it is refused. */
-static const char *loss_of(const struct bpf_program *prog)
+static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *prog)
 {
-	const struct dataplane_part *part = dataplane_part(bpf_program__name(prog));
-
-	for (const struct dataplane_part *p = dataplane_parts; part->spare && p->name; p++)
-		if (p->instead && !strcmp(p->instead, part->name))
-			return p->loss;
-	return part->loss;
-}
-
-static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *prog, int map_fd)
-{
-	union bpf_iter_link_info info = { .map = { .map_fd = (__u32)map_fd } };
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
 	struct bpf_link *link;
 
 	if (!dataplane_loaded(prog))
 		return NULL;
-	if (map_fd >= 0) {
-		opts.link_info = &info;
-		opts.link_info_len = sizeof(info);
-	}
-	link = bpf_program__attach_iter(prog, &opts);
+	link = bpf_program__attach_iter(prog, NULL);
 	if (!link)
-		dataplane_degrade(dp, "%s (%s cannot be attached: %s)", loss_of(prog),
+		dataplane_degrade(dp, "%s (%s cannot be attached: %s)",
+				  dataplane_part(bpf_program__name(prog))->loss,
 				  bpf_program__name(prog), strerror(errno));
 	return link;
 }
 
 static void attach_iters(struct dataplane *dp)
 {
-	int flows = bpf_map__fd(dp->skel->maps.sk_ctx);
+	dp->iter_adopt_tcp = attach_iter(dp, dp->skel->progs.sg_adopt_tcp);
+	dp->iter_adopt_udp = attach_iter(dp, dp->skel->progs.sg_adopt_udp);
+}
 
-	dp->iter_find = attach_iter(dp, dp->skel->progs.sg_find, flows);
-	if (!dp->iter_find)
-		dp->iter_find = attach_iter(dp, dp->skel->progs.sg_find_plain, flows);
-	dp->iter_sweep = attach_iter(dp, dp->skel->progs.sg_sweep, flows);
-	if (!dp->iter_sweep)
-		dp->iter_sweep = attach_iter(dp, dp->skel->progs.sg_sweep_plain, flows);
-	dp->iter_kill_tcp = attach_iter(dp, dp->skel->progs.sg_kill_tcp, -1);
-	dp->iter_kill_udp = attach_iter(dp, dp->skel->progs.sg_kill_udp, -1);
-	dp->iter_adopt_tcp = attach_iter(dp, dp->skel->progs.sg_adopt_tcp, -1);
-	dp->iter_adopt_udp = attach_iter(dp, dp->skel->progs.sg_adopt_udp, -1);
+/* --- the timer that looks while there is no daemon ---------------------------------------- */
+
+static void watch_start(struct dataplane *dp)
+{
+	uint8_t packet[64] = { 0 };
+	struct bpf_program *prog = dp->skel->progs.sg_watch;
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet, .data_size_in = sizeof(packet),
+		    .repeat = 1);
+	int r;
+
+	if (!dataplane_loaded(prog))
+		return;
+	r = bpf_prog_test_run_opts(bpf_program__fd(prog), &run);
+	if (r || run.retval)
+		dataplane_degrade(dp, "%s (sg_watch cannot be started: %s)",
+				  dataplane_part("sg_watch")->loss,
+				  r ? strerror(-r) : "its timer is refused");
 }
 
 /* --- XDP ---------------------------------------------------------------------------------- */
@@ -331,6 +324,7 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 	if (r)
 		return r;
 	attach_iters(dp);
+	watch_start(dp);
 	for (const char *const *i = o->interfaces; i && *i; i++) {
 		r = attach_xdp(dp, *i);
 		if (r)

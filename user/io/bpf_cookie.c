@@ -17,7 +17,8 @@
 
 #define SUB "bpf"
 
-int dataplane_netns_cookie(uint64_t *ret)
+/* By socket option. */
+static int cookie_asked(uint64_t *ret)
 {
 	CLEANUP(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	uint64_t cookie = 0;
@@ -82,18 +83,19 @@ static int cookie_of_child(struct dataplane *dp, const char *cgroup, int fd, uin
 	return r;
 }
 
-int dataplane_cookie(struct dataplane *dp, const char *cgroup, uint64_t *ret)
+int dataplane_cookie_here(void *data, uint64_t *ret)
 {
+	struct dataplane *dp = data;
 	CLEANUP(closep) int fd = -1;
 	char path[512];
 	int r;
 
-	r = dataplane_netns_cookie(ret);
+	r = cookie_asked(ret);
 	if (r != -ENOPROTOOPT && r)
 		return log_failure(r, SUB, "cannot tell this network namespace's cookie");
 	if (!r)
 		return 0;
-	snprintf(path, sizeof(path), "%s/switchgear-%d", cgroup, (int)getpid());
+	snprintf(path, sizeof(path), "%s/switchgear-%d", dp->cgroup, (int)getpid());
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return log_failure(-errno, SUB,
 				   "cannot make the cgroup %s, in which this kernel is to tell the "

@@ -14,61 +14,97 @@
 #define SUB "bpf"
 
 /* Without a program that has a text of loss here, Switchgear goes on and says so. */
-#define REQUIRED(n, v)                \
-	{                             \
-		.name = n, .since = v \
-	}
-#define OPTIONAL(n, v, l)                        \
-	{                                        \
-		.name = n, .since = v, .loss = l \
-	}
-#define TRACING(n, v, l)                                         \
-	{                                                        \
-		.name = n, .since = v, .loss = l, .recent = true \
-	}
-#define REPLACED(n, v, l, i, c)                                                             \
-	{                                                                                   \
-		.name = n, .since = v, .loss = l, .instead = i, .change = c, .recent = true \
-	}
-#define SPARE(n, v)                                                  \
-	{                                                            \
-		.name = n, .since = v, .spare = true, .recent = true \
-	}
-
 const struct dataplane_part dataplane_parts[] = {
-	REQUIRED("sg_connect4", "4.17"),
-	REQUIRED("sg_connect6", "4.17"),
-	REQUIRED("sg_command", "5.8"),
-	REQUIRED("sg_netns", "5.7"),
-	OPTIONAL("sg_sendmsg4", "4.18", "datagrams (QUIC) to denied IPv4 servers are not refused"),
-	OPTIONAL("sg_sendmsg6", "4.18", "datagrams (QUIC) to denied IPv6 servers are not refused"),
-	OPTIONAL("sg_release", "5.9",
-		 "a probe taken by a connect that fails locally is lost until the half-open limit"),
-	OPTIONAL(
-		"sg_egress", "5.8",
-		"requests on open connections are not measured, nor stopped when the breaker opens"),
-	OPTIONAL("sg_ingress", "5.8", "answers are not measured: only connects can trip a breaker"),
-	OPTIONAL(
-		"sg_sockops", "5.8",
-		"without a daemon, a connection whose answer trips the breaker does not end by itself"),
-	REPLACED("sg_state", "6.1", "failed connects are not seen: only answers can trip a breaker",
-		 "sg_sockops", "the end of connections older than the load is not seen"),
-	REPLACED("sg_retransmit", "5.11", "retransmissions are not counted", "sg_sockops",
-		 "retransmissions come from sockops instead of a tracepoint"),
-	REPLACED("sg_find", "6.1",
-		 "live connections to denied servers are not found, so not killed", "sg_find_plain",
-		 "walks over connections work without locks instead of with them"),
-	REPLACED("sg_sweep", "6.1", "answers of unknown end and timeouts are not noticed",
-		 "sg_sweep_plain", "what only time ends is reported in two passes instead of one"),
-	TRACING("sg_kill_tcp", "6.1", "live connections are killed by netlink instead of BPF"),
-	TRACING("sg_kill_udp", "6.1",
-		"connected UDP sockets, and all others, are killed by netlink instead of BPF"),
-	TRACING("sg_adopt_tcp", "5.12",
-		"connections older than the load are not measured; a quarantine kills them"),
-	TRACING("sg_adopt_udp", "5.12", "connected UDP sockets older than the load are not seen"),
-	OPTIONAL("sg_xdp", "5.9", "packets of quarantined servers are not dropped at XDP"),
-	SPARE("sg_find_plain", "5.9"),
-	SPARE("sg_sweep_plain", "5.9"),
+	{ .name = "sg_connect4",
+	  .since = "4.17",
+	  .enforces = true,
+	  .works = "new connects to denied servers are refused" },
+	{ .name = "sg_connect6",
+	  .since = "4.17",
+	  .enforces = true,
+	  .works = "new connects to denied servers are refused" },
+	{ .name = "sg_command",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "orders reach the kernel" },
+	{ .name = "sg_walk",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "live connections are found, judged and proved dead" },
+	{ .name = "sg_netns",
+	  .since = "5.7",
+	  .enforces = true,
+	  .works = "network namespaces are told apart" },
+	{ .name = "sg_sendmsg4",
+	  .since = "4.18",
+	  .enforces = true,
+	  .works = "datagrams (QUIC) to denied servers are refused",
+	  .loss = "datagrams (QUIC) to denied IPv4 servers are not refused" },
+	{ .name = "sg_sendmsg6",
+	  .since = "4.18",
+	  .enforces = true,
+	  .works = "datagrams (QUIC) to denied servers are refused",
+	  .loss = "datagrams (QUIC) to denied IPv6 servers are not refused" },
+	{ .name = "sg_release",
+	  .since = "5.9",
+	  .works = "the end of unused and of datagram sockets is seen",
+	  .loss = "a probe taken by a connect that fails locally is lost until the half-open "
+		  "limit, and records of datagram sockets stay for minutes" },
+	{ .name = "sg_egress",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "requests on open connections are measured and stopped",
+	  .loss = "requests on open connections are not measured, nor stopped when the breaker "
+		  "opens or in quarantine" },
+	{ .name = "sg_ingress",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "answers are measured, and stopped in quarantine",
+	  .loss = "answers are not measured, so only connects can trip a breaker, nor stopped "
+		  "in quarantine" },
+	{ .name = "sg_sockops",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "a connection whose answer trips the breaker ends without a daemon, too",
+	  .loss = "without a daemon, a connection whose answer trips the breaker does not end "
+		  "by itself, and connects that time out are not noticed" },
+	{ .name = "sg_state",
+	  .since = "6.1",
+	  .recent = true,
+	  .works = "the end of connections older than the load is seen",
+	  .loss = "failed connects are not seen: only answers can trip a breaker",
+	  .instead = "sg_sockops",
+	  .change = "the end of connections older than the load is not seen" },
+	{ .name = "sg_retransmit",
+	  .since = "5.11",
+	  .recent = true,
+	  .works = "retransmissions are counted",
+	  .loss = "retransmissions are not counted",
+	  .instead = "sg_sockops",
+	  .change = "retransmissions come from sockops instead of a tracepoint" },
+	{ .name = "sg_watch",
+	  .since = "5.15",
+	  .recent = true,
+	  .works = "hangs are noticed without a daemon, too",
+	  .loss = "without a daemon, answers that stay out are not noticed (connects that time "
+		  "out are)" },
+	{ .name = "sg_adopt_tcp",
+	  .since = "6.1",
+	  .recent = true,
+	  .works = "connections older than the load are taken over",
+	  .loss = "connections older than the load are not measured; a quarantine kills them" },
+	{ .name = "sg_adopt_udp",
+	  .since = "6.1",
+	  .recent = true,
+	  .works = "connected UDP sockets older than the load are taken over",
+	  .loss = "connected UDP sockets older than the load are not measured; a quarantine kills "
+		  "them" },
+	{ .name = "sg_xdp",
+	  .since = "5.9",
+	  .enforces = true,
+	  .works = "packets of quarantined servers are dropped at XDP, on interfaces that "
+		   "are named",
+	  .loss = "packets of quarantined servers are not dropped at XDP" },
 	{ .name = NULL },
 };
 
@@ -143,14 +179,21 @@ static bool has_retval(void)
 	return true;
 }
 
-/* Is there bpf_sock_destroy()? The weak reference in sg_kill_* resolves to it or to nothing. */
-static bool has_destroy(void)
+/* May bpf_get_netns_cookie() be called for packets? By trying (true since 6.16). */
+static bool has_skb_netns(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, "bpf_sock_destroy", BTF_KIND_FUNC) > 0;
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_netns_cookie },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "sg_try", "GPL", insns, ARRAY_SIZE(insns),
+			       NULL);
 
-	btf__free(btf);
-	return found;
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
 }
 
 static const char retval_loss[] =
@@ -183,6 +226,7 @@ static uint32_t old_epoch(const struct dataplane *dp)
 /* What is left out of a load: programs that this kernel refused, or by order. */
 struct omission {
 	const char *names[DATAPLANE_PROGRAMS_MAX];
+	int errors[DATAPLANE_PROGRAMS_MAX]; /* 0: by order */
 	size_t n;
 	bool trying; /* only what older kernels refuse */
 };
@@ -195,17 +239,11 @@ static bool is_left_out(const struct omission *out, const char *name)
 	return false;
 }
 
-/* One that only stands in for another is loaded when that one is left out. */
 static bool is_wanted(const struct omission *out, const char *name)
 {
 	const struct dataplane_part *part = dataplane_part(name);
 
-	if (is_left_out(out, name) || (out->trying && !(part && part->recent)))
-		return false;
-	for (const struct dataplane_part *p = dataplane_parts; part && part->spare && p->name; p++)
-		if (p->instead && !strcmp(p->instead, name))
-			return is_left_out(out, p->name);
-	return true;
+	return !is_left_out(out, name) && !(out->trying && !(part && part->recent));
 }
 
 static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
@@ -224,7 +262,7 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->has_retval = retval;
 	rodata->by_sockops = !is_left_out(out, "sg_sockops");
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
-	rodata->two_pass = is_left_out(out, "sg_sweep");
+	rodata->skb_netns = has_skb_netns();
 	bpf_object__for_each_program(prog, dp->skel->obj)
 	{
 		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));
@@ -249,15 +287,12 @@ static bool is_listed(const char *list, const char *name)
 	return false;
 }
 
-static bool is_optional(const struct dataplane_part *part)
+static void leave_out(struct omission *out, const struct dataplane_part *part, int error)
 {
-	return part->loss || part->spare;
-}
-
-static void leave_out(struct omission *out, const struct dataplane_part *part)
-{
-	if (out->n < ARRAY_SIZE(out->names))
-		out->names[out->n++] = part->name;
+	if (out->n == ARRAY_SIZE(out->names))
+		return;
+	out->errors[out->n] = error;
+	out->names[out->n++] = part->name;
 }
 
 /* Says what is lost, or what does its work instead, of all that was left out. */
@@ -266,8 +301,6 @@ static void omission_tell(struct dataplane *dp, const struct omission *out, cons
 	for (size_t i = 0; i < out->n; i++) {
 		const struct dataplane_part *p = dataplane_part(out->names[i]);
 
-		if (p->spare) /* told with the one it stands in for */
-			continue;
 		dataplane_degrade(dp, "%s (%s was %s)",
 				  p->instead && !is_left_out(out, p->instead) ? p->change : p->loss,
 				  p->name,
@@ -276,11 +309,10 @@ static void omission_tell(struct dataplane *dp, const struct omission *out, cons
 }
 
 /* Loads; leaves out one optional program after another that this kernel refuses. */
-int dataplane_load(struct dataplane *dp, const struct dataplane_options *o)
+static int load(struct dataplane *dp, const struct dataplane_options *o, struct omission *out)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const struct dataplane_part *part;
-	struct omission out = { .n = 0 };
 	bool retval;
 	int r;
 
@@ -289,46 +321,41 @@ int dataplane_load(struct dataplane *dp, const struct dataplane_options *o)
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* counts BPF memory before 5.11 */
 	retval = has_retval() && !is_listed(o->without, "bpf_set_retval");
 	for (const struct dataplane_part *p = dataplane_parts; p->name; p++)
-		if (is_optional(p) && is_listed(o->without, p->name))
-			leave_out(&out, p);
+		if (p->loss && is_listed(o->without, p->name))
+			leave_out(out, p, 0);
 	for (;;) {
-		r = skel_try(dp, o, retval, &out);
-		if (!r && !out.trying)
+		r = skel_try(dp, o, retval, out);
+		if (!r && !out->trying)
 			break;
 		switchgear_bpf__destroy(dp->skel);
 		dp->skel = NULL;
 		if (!r) {
-			out.trying = false;
+			out->trying = false;
 			continue;
 		}
 		if (r == -ESTALE)
 			return r;
 		part = failed_program[0] ? dataplane_part(failed_program) : NULL;
-		if (!part || !is_optional(part) || is_left_out(&out, part->name))
+		if (!part || !part->loss || is_left_out(out, part->name))
 			return log_failure(
 				r, SUB,
 				"the kernel refuses the BPF program %s; without it nothing "
 				"can be enforced (SWITCHGEAR_LOG=debug shows why)",
 				failed_program[0] ? failed_program : "object");
-		leave_out(&out, part);
-		out.trying = part->recent; /* the others first: they are quick to verify */
+		leave_out(out, part, r);
+		out->trying = part->recent; /* the others first: they are quick to verify */
 	}
-	omission_tell(dp, &out, o->without);
-	if (!has_destroy() && !is_left_out(&out, "sg_kill_tcp"))
-		dataplane_degrade(dp, "%s (bpf_sock_destroy needs kernel 6.5)",
-				  dataplane_part("sg_kill_tcp")->loss);
+	omission_tell(dp, out, o->without);
 	if (!retval)
 		dataplane_degrade(dp, "%s (bpf_set_retval needs kernel 6.1)", retval_loss);
 	return 0;
 }
 
-static void feature(struct dataplane_feature *f, const char *name, const char *since, bool there,
-		    const char *loss)
+int dataplane_load(struct dataplane *dp, const struct dataplane_options *o)
 {
-	f->name = name;
-	f->since = since;
-	f->there = there;
-	f->loss = loss ? loss : "nothing can be enforced";
+	struct omission out = { .n = 0 };
+
+	return load(dp, o, &out);
 }
 
 static bool is_loaded(const struct dataplane *dp, const char *name)
@@ -339,10 +366,28 @@ static bool is_loaded(const struct dataplane *dp, const char *name)
 	return prog && dataplane_loaded(prog);
 }
 
+static struct dataplane_feature feature_of(const struct dataplane *dp,
+					   const struct dataplane_part *p)
+{
+	bool instead = p->instead && is_loaded(dp, p->instead);
+
+	return (struct dataplane_feature){
+		.name = p->name,
+		.since = p->since,
+		.works = p->works,
+		.loss = instead   ? p->change
+			: p->loss ? p->loss
+				  : "nothing can be enforced",
+		.there = is_loaded(dp, p->name),
+		.enforces = p->enforces,
+	};
+}
+
 int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
 {
-	const struct dataplane_options none = { 0 };
+	const struct dataplane_options none = { .without = getenv("SWITCHGEAR_WITHOUT") };
 	CLEANUP(dataplane_closep) struct dataplane *dp = calloc(1, sizeof(*dp));
+	struct omission out = { .n = 0 };
 	size_t n = 0;
 	int r;
 
@@ -350,19 +395,23 @@ int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
 		return -ENOMEM;
 	dp->dir_fd = -1;
 	dp->quiet = true;
-	r = dataplane_load(dp, &none);
-	for (const struct dataplane_part *p = dataplane_parts; p->name && n < max; p++) {
-		bool instead = p->instead && is_loaded(dp, p->instead);
-
-		if (!p->spare)
-			feature(&ret[n++], p->name, p->since, is_loaded(dp, p->name),
-				instead ? p->change : p->loss);
+	r = load(dp, &none, &out);
+	for (const struct dataplane_part *p = dataplane_parts; p->name && n < max; p++, n++) {
+		ret[n] = feature_of(dp, p);
+		for (size_t i = 0; i < out.n; i++)
+			if (!strcmp(out.names[i], p->name))
+				ret[n].error = out.errors[i];
+		if (r && !strcmp(p->name, failed_program))
+			ret[n].error = r;
 	}
 	if (n < max)
-		feature(&ret[n++], "bpf_set_retval", "6.1", has_retval(), retval_loss);
-	if (n < max)
-		feature(&ret[n++], "bpf_sock_destroy", "6.5", has_destroy(),
-			dataplane_part("sg_kill_tcp")->loss);
+		ret[n++] = (struct dataplane_feature){
+			.name = "bpf_set_retval",
+			.since = "6.1",
+			.works = "refused connects fail with the errno of the configuration",
+			.loss = retval_loss,
+			.there = has_retval(),
+		};
 	*ret_n = n;
 	return r;
 }

@@ -7,6 +7,7 @@
 #include "io/bpf_private.h"
 
 #define SUB "bpf"
+#define FILL_BATCH 1024U
 
 static int map_fd(const struct bpf_map *map)
 {
@@ -56,6 +57,27 @@ size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, s
 	return n;
 }
 
+/* Small keys by the batch: the records of connections are many. */
+static uint32_t map_used_batch(const struct bpf_map *map)
+{
+	CLEANUP(freep) void *values = malloc((size_t)FILL_BATCH * bpf_map__value_size(map));
+	uint64_t keys[FILL_BATCH];
+	uint32_t cursor = 0;
+	uint32_t total = 0;
+	bool first = true;
+	int r = values ? 0 : -ENOMEM;
+
+	while (!r) {
+		uint32_t n = FILL_BATCH;
+
+		r = bpf_map_lookup_batch(map_fd(map), first ? NULL : &cursor, &cursor, keys, values,
+					 &n, NULL);
+		total += !r || r == -ENOENT ? n : 0;
+		first = false;
+	}
+	return total;
+}
+
 static uint32_t map_used(const struct bpf_map *map)
 {
 	uint8_t key[64];
@@ -64,6 +86,8 @@ static uint32_t map_used(const struct bpf_map *map)
 	uint32_t n = 0;
 	uint32_t max = bpf_map__max_entries(map);
 
+	if (bpf_map__type(map) == BPF_MAP_TYPE_HASH && bpf_map__key_size(map) == sizeof(uint64_t))
+		return map_used_batch(map);
 	if (bpf_map__key_size(map) > sizeof(key))
 		return 0;
 	while (n < max && !bpf_map_get_next_key(map_fd(map), at, next)) {
@@ -77,7 +101,8 @@ static uint32_t map_used(const struct bpf_map *map)
 size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t max)
 {
 	const struct bpf_map *const maps[] = { dp->skel->maps.ep2srv, dp->skel->maps.net2srv,
-					       dp->skel->maps.local_addrs, dp->skel->maps.stats };
+					       dp->skel->maps.local_addrs, dp->skel->maps.stats,
+					       dp->skel->maps.flows };
 	size_t n = 0;
 
 	for (; n < ARRAY_SIZE(maps) && n < max; n++) {
@@ -135,7 +160,7 @@ static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 		return log_failure(r, SUB, "cannot read the servers' names");
 	for (uint32_t i = 0; i < n; i++) {
 		names[i].name[SG_NAME_LEN - 1] = '\0';
-		if (ids[i] == SG_CANARY || strcmp(names[i].name, name))
+		if (ids[i] < SG_RESERVED || strcmp(names[i].name, name))
 			continue;
 		*ret_id = ids[i];
 		return 0;
@@ -181,6 +206,15 @@ static int counters_ensure(struct dataplane *dp, uint32_t id)
 	return r;
 }
 
+static uint64_t soonest(const struct sg_policy *p)
+{
+	uint64_t least = p->connect_ns < p->timeout_ns ? p->connect_ns : p->timeout_ns;
+
+	if (p->probe_lease_ns && p->probe_lease_ns < least)
+		least = p->probe_lease_ns;
+	return least ? least : 1;
+}
+
 int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, uint32_t flags,
 			 uint32_t group, const struct sg_policy *policy, uint64_t next_open_ns,
 			 bool may_trip)
@@ -199,7 +233,10 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 	cmd.policy = *policy;
 	cmd.breaker.next_open_ns = next_open_ns;
 	cmd.breaker.may_trip = may_trip;
-	return dataplane_command(dp, &cmd);
+	r = dataplane_command(dp, &cmd);
+	if (!r)
+		dp->soonest_ns[id] = soonest(policy);
+	return r;
 }
 
 int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_group)
@@ -259,6 +296,7 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 		r = dataplane_command(dp, &cmd);
 	if (r)
 		return r;
+	dp->soonest_ns[id] = 0;
 	bpf_map_delete_elem(map_fd(dp->skel->maps.stats), &id);
 	for (uint32_t m = 0; m < SG_METRIC_COUNT; m++) {
 		struct sg_hist_key key = { .server = id, .metric = m };
@@ -268,10 +306,24 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 	return bpf_map_update_elem(map_fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY);
 }
 
+void dataplane_quarantine_sync(struct dataplane *dp)
+{
+	uint64_t latest = 0;
+
+	for (uint32_t id = 0; id < SG_SERVERS_MAX; id++) {
+		uint64_t until = __atomic_load_n(&dp->quarantine[id], __ATOMIC_RELAXED);
+
+		if (until > latest)
+			latest = until;
+	}
+	__atomic_store_n(dp->cutoff, latest, __ATOMIC_RELEASE);
+}
+
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns)
 {
 	if (bpf_map_update_elem(map_fd(dp->skel->maps.quarantine), &id, &until_ns, BPF_ANY))
 		return log_failure(-errno, SUB, "cannot write the quarantine of server %u", id);
+	dataplane_quarantine_sync(dp);
 	return 0;
 }
 
@@ -326,11 +378,6 @@ void dataplane_lease(struct dataplane *dp, uint64_t until_ns)
 void dataplane_observe(struct dataplane *dp, bool observe)
 {
 	__atomic_store_n(&dp->cfg->observe, observe, __ATOMIC_RELAXED);
-}
-
-uint64_t dataplane_turn_ns(const struct dataplane *dp)
-{
-	return __atomic_load_n(&dp->pulse->turn_ns, __ATOMIC_RELAXED);
 }
 
 uint64_t dataplane_lost(const struct dataplane *dp)

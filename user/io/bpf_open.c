@@ -125,7 +125,8 @@ static int stale(const struct dataplane *dp, const char *what)
 
 static bool map_is_private(const char *name)
 {
-	return !strcmp(name, "scratch") || !strcmp(name, "ended") || strchr(name, '.');
+	return !strcmp(name, "scratch") || !strcmp(name, "ended") || !strcmp(name, "blank") ||
+	       strchr(name, '.');
 }
 
 /* Takes a pinned map over, if it is there and is what we would make. */
@@ -262,12 +263,32 @@ static int config_write(struct dataplane *dp, const struct dataplane_options *o)
 	if (r)
 		return r;
 	dp->pulse = p;
-	r = dataplane_cookie(dp, o->cgroup, &dp->home_netns);
+	r = map_mmap(dp->skel->maps.cutoff, sizeof(*dp->cutoff), &p);
+	if (r)
+		return r;
+	dp->cutoff = p;
+	r = map_mmap(dp->skel->maps.quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine), &p);
+	if (r)
+		return r;
+	dp->quarantine = p;
+	r = dataplane_cookie_here(dp, &dp->home_netns);
 	if (r)
 		return r;
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
 	dp->cfg->observe = o->observe;
+	return 0;
+}
+
+/* Sockets of a daemon before this one: closed with it, or never closed by it. */
+static int own_forget(struct dataplane *dp)
+{
+	int fd = bpf_map__fd(dp->skel->maps.own);
+	uint64_t cookie;
+
+	for (uint32_t i = 0; i < SG_OWN_MAX && !bpf_map_get_next_key(fd, NULL, &cookie); i++)
+		if (bpf_map_delete_elem(fd, &cookie) && errno != ENOENT)
+			return log_failure(-errno, SUB, "cannot clear the map of own sockets");
 	return 0;
 }
 
@@ -290,8 +311,9 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	dp->dir_fd = -1;
 	dp->observe = o->observe;
 	dp->pin_dir = strdup(o->pin_dir);
+	dp->cgroup = strdup(o->cgroup);
 	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
-	if (!dp->pin_dir)
+	if (!dp->pin_dir || !dp->cgroup)
 		return -ENOMEM;
 	r = bpffs_ensure(o->pin_dir);
 	if (!r)
@@ -308,6 +330,10 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 		r = config_write(dp, o);
 	if (!r)
 		r = maps_pin(dp);
+	if (!r)
+		r = own_forget(dp);
+	if (!r)
+		dataplane_quarantine_sync(dp);
 	if (!r)
 		r = dataplane_attach(dp, o);
 	if (r)
@@ -326,18 +352,20 @@ void dataplane_close(struct dataplane *dp)
 	ring_buffer__free(dp->ring);
 	for (size_t i = 0; i < dp->links_n; i++)
 		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
-	bpf_link__destroy(dp->iter_find);
-	bpf_link__destroy(dp->iter_sweep);
-	bpf_link__destroy(dp->iter_kill_tcp);
-	bpf_link__destroy(dp->iter_kill_udp);
 	bpf_link__destroy(dp->iter_adopt_tcp);
 	bpf_link__destroy(dp->iter_adopt_udp);
 	if (dp->cfg)
 		munmap(dp->cfg, sizeof(*dp->cfg));
 	if (dp->pulse)
 		munmap(dp->pulse, sizeof(*dp->pulse));
+	if (dp->cutoff)
+		munmap(dp->cutoff, sizeof(*dp->cutoff));
+	if (dp->quarantine)
+		munmap(dp->quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine));
 	switchgear_bpf__destroy(dp->skel);
 	closep(&dp->dir_fd);
+	free(dp->batch);
+	free(dp->cgroup);
 	free(dp->pin_dir);
 	free(dp);
 }

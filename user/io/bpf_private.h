@@ -20,22 +20,25 @@ struct dataplane_link {
 struct dataplane {
 	struct switchgear_bpf *skel;
 	char *pin_dir;
-	int dir_fd; /* holds the lock */
+	char *cgroup; /* where a child may be put that tells a namespace's cookie */
+	int dir_fd;   /* holds the lock */
 	bool taken_over;
 	bool quiet; /* only trying: losses are returned, not logged */
 	bool observe;
 	uint64_t home_netns;
-	struct sg_cfg *cfg;     /* mapped */
-	struct sg_pulse *pulse; /* mapped */
+	struct sg_cfg *cfg;                  /* mapped */
+	struct sg_pulse *pulse;              /* mapped */
+	uint64_t *cutoff;                    /* mapped */
+	uint64_t *quarantine;                /* mapped, SG_SERVERS_MAX */
+	struct dataplane_batch *batch;       /* bpf_walk.c: for walks over flows */
+	uint64_t swept_ns;                   /* when the latest sweep began */
+	uint64_t sweep_next_ns;              /* what it knew to be due next */
+	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
 	struct ring_buffer *ring;
 	dataplane_event_fn *event_fn; /* while the ring is read */
 	void *event_data;
 	struct dataplane_link links[DATAPLANE_LINKS_MAX];
 	size_t links_n;
-	struct bpf_link *iter_find;
-	struct bpf_link *iter_sweep;
-	struct bpf_link *iter_kill_tcp;
-	struct bpf_link *iter_kill_udp;
 	struct bpf_link *iter_adopt_tcp;
 	struct bpf_link *iter_adopt_udp;
 	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX];
@@ -51,10 +54,6 @@ void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2
 /* bpf_load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
-/* bpf_cookie.c: the cookie of the caller's network namespace; before 5.14 a child
- * in a cgroup of its own, made for a moment below `cgroup`, lets the kernel tell it. */
-int dataplane_cookie(struct dataplane *dp, const char *cgroup, uint64_t *ret) MUST_CHECK;
-
 /* bpf_open.c: takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
 
@@ -65,10 +64,11 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MU
 struct dataplane_part {
 	const char *name;
 	const char *since; /* the first kernel that takes it, for people */
+	const char *works; /* what it is good for */
 	const char *loss;
 	const char *instead; /* the program that does its work where it is refused */
 	const char *change;  /* what is different then */
-	bool spare;          /* loaded only where what it stands in for is left out */
+	bool enforces;       /* its loss weakens enforcement, not only what is known */
 	bool recent;         /* older kernels refuse it */
 };
 extern const struct dataplane_part dataplane_parts[];

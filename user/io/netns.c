@@ -17,6 +17,7 @@
 
 struct netns_entry {
 	ino_t inode;
+	uint64_t cookie; /* as it was when it was asked, 0: it was not */
 	char *path;
 };
 
@@ -26,6 +27,8 @@ struct netns {
 	struct netns_entry *entries;
 	size_t n;
 	size_t cap;
+	netns_cookie_fn *cookie_fn;
+	void *cookie_data;
 };
 
 static const char *const directories[] = { "/run/netns", "/run/docker/netns" };
@@ -56,6 +59,7 @@ static int add(struct netns *netns, ino_t inode, const char *path)
 	netns->entries[netns->n].path = strdup(path);
 	if (!netns->entries[netns->n].path)
 		return -ENOMEM;
+	netns->entries[netns->n].cookie = 0;
 	netns->entries[netns->n++].inode = inode;
 	return 0;
 }
@@ -101,17 +105,43 @@ static int scan_directory(struct netns *netns, const char *path, bool processes)
 	return 0;
 }
 
-int netns_scan(struct netns *netns)
+/* What was known of the inodes that are still there: to ask all again takes time. */
+static void cookies_keep(struct netns *netns, const struct netns_entry *old, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < netns->n; k++)
+			if (netns->entries[k].inode == old[i].inode) {
+				netns->entries[k].cookie = old[i].cookie;
+				break;
+			}
+}
+
+static int scan(struct netns *netns)
 {
 	int r;
 
-	forget(netns);
 	r = add_path(netns, SELF);
 	/* Bind mounts first: their paths outlive the processes. */
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(directories); i++)
 		r = scan_directory(netns, directories[i], false);
 	if (r == 0)
 		r = scan_directory(netns, "/proc", true);
+	return r;
+}
+
+int netns_scan(struct netns *netns)
+{
+	size_t n = netns->n;
+	struct netns_entry *old = calloc(n + 1, sizeof(*old));
+	int r;
+
+	if (!old)
+		return -ENOMEM;
+	memcpy(old, netns->entries, n * sizeof(*old)); /* their paths are not looked at */
+	forget(netns);
+	r = scan(netns);
+	cookies_keep(netns, old, n);
+	free(old);
 	return r;
 }
 
@@ -186,6 +216,66 @@ int netns_open(struct netns *netns, ino_t inode, int *ret_fd)
 		return 0;
 	r = netns_scan(netns);
 	return r < 0 ? r : open_known(netns, inode, ret_fd);
+}
+
+/* --- by cookie --------------------------------------------------------------------- */
+
+void netns_cookies(struct netns *netns, netns_cookie_fn *fn, void *data)
+{
+	netns->cookie_fn = fn;
+	netns->cookie_data = data;
+}
+
+struct question {
+	struct netns *netns;
+	uint64_t cookie;
+};
+
+static int ask(void *data)
+{
+	struct question *q = data;
+
+	return q->netns->cookie_fn(q->netns->cookie_data, &q->cookie);
+}
+
+/* Opens an entry and asks it for its cookie. */
+static int open_asked(struct netns *netns, struct netns_entry *e, uint64_t cookie, int *ret_fd)
+{
+	struct question q = { .netns = netns };
+	CLEANUP(closep) int fd = -1;
+	int r = open_known(netns, e->inode, &fd);
+
+	if (!r)
+		r = netns_call(netns, fd, ask, &q);
+	e->cookie = r ? 0 : q.cookie;
+	if (r || q.cookie != cookie)
+		return -ENOENT;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* Those that had this cookie first, then those that were never asked. */
+static int open_cookie_known(struct netns *netns, uint64_t cookie, int *ret_fd)
+{
+	for (int unasked = 0; unasked < 2; unasked++)
+		for (size_t i = 0; i < netns->n; i++) {
+			struct netns_entry *e = &netns->entries[i];
+
+			if (e->cookie == (unasked ? 0 : cookie) &&
+			    !open_asked(netns, e, cookie, ret_fd))
+				return 0;
+		}
+	return -ENOENT;
+}
+
+int netns_open_cookie(struct netns *netns, uint64_t cookie, int *ret_fd)
+{
+	int r = netns->cookie_fn ? open_cookie_known(netns, cookie, ret_fd) : -ENOTSUP;
+
+	if (r != -ENOENT)
+		return r;
+	r = netns_scan(netns);
+	return r < 0 ? r : open_cookie_known(netns, cookie, ret_fd);
 }
 
 int netns_call(struct netns *netns, int fd, int (*fn)(void *data), void *data)

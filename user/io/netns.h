@@ -10,6 +10,7 @@
 #define SWITCHGEAR_IO_NETNS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/cleanup.h"
@@ -30,6 +31,15 @@ ino_t netns_inode(const struct netns *netns, size_t index); /* index < netns_cou
 /* The namespace with this inode, scanning if it is not known (any more); the caller
  * closes *ret_fd. -ENOENT when it cannot be found. */
 int netns_open(struct netns *netns, ino_t inode, int *ret_fd) MUST_CHECK;
+
+/* Tells the cookie of the namespace that it is called in; 0 or -errno. */
+typedef int netns_cookie_fn(void *data, uint64_t *ret);
+/* How cookies are asked for: before netns_open_cookie(). */
+void netns_cookies(struct netns *netns, netns_cookie_fn *fn, void *data);
+
+/* The namespace with this cookie, as netns_open(). Cookies are never used again, inode
+ * numbers are: what is known of an inode is asked again when it matters. */
+int netns_open_cookie(struct netns *netns, uint64_t cookie, int *ret_fd) MUST_CHECK;
 
 /*
  * Calls fn in the namespace and comes back; returns what fn returned, or -errno

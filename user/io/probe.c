@@ -34,7 +34,7 @@ struct probe {
 	enum sg_class class;
 	enum sg_cause cause;
 	uint16_t port;
-	uint32_t mark;
+	struct probe_own own;
 	uint64_t connect_ns;
 	uint64_t connect_due_ns;
 	uint64_t due_ns;
@@ -90,6 +90,8 @@ static struct meaning meaning_of(int error, const struct meaning *list, size_t n
 
 static void hang_up(struct probe *p)
 {
+	if (p->fd >= 0 && p->own.remove)
+		p->own.remove(p->own.data, p->fd);
 	closep(&p->fd); /* its last: it leaves the epoll set too */
 	p->fd = -1;
 }
@@ -150,10 +152,9 @@ static int socket_open(struct probe *p, int family)
 		return -errno;
 	p->fd = fd;
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
-	    (p->mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark))) ||
 	    epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
 		return -errno;
-	return 0;
+	return p->own.add ? p->own.add(p->own.data, fd) : 0;
 }
 
 static int socket_connect(struct probe *p)
@@ -325,7 +326,7 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 	p->addrs_n = spec->addrs_n < PROBE_ADDRS_MAX ? spec->addrs_n : PROBE_ADDRS_MAX;
 	memcpy(p->addrs, spec->addrs, p->addrs_n * sizeof(*p->addrs));
 	p->port = spec->port;
-	p->mark = spec->mark;
+	p->own = spec->own;
 	p->connect_ns = spec->connect_ns;
 	p->turn_ns = clock_boot_ns();
 	p->due_ns = spec->limit_ns < NEVER - p->turn_ns ? p->turn_ns + spec->limit_ns : NEVER;
@@ -351,7 +352,7 @@ void probe_free(struct probe *p)
 {
 	if (!p)
 		return;
-	closep(&p->fd);
+	hang_up(p);
 	closep(&p->epoll_fd);
 	probe_talk_done(&p->talk);
 	buf_done(&p->request);

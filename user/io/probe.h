@@ -29,6 +29,14 @@
 
 struct probe;
 
+/* Told of each socket before it connects, and before it is closed; NULL: nobody is. What
+ * add returns other than 0 (-errno) is this host's own trouble. */
+struct probe_own {
+	int (*add)(void *data, int socket);
+	void (*remove)(void *data, int socket);
+	void *data;
+};
+
 struct probe_spec {
 	const struct addr *addrs; /* n > 0; those beyond PROBE_ADDRS_MAX are left out */
 	size_t addrs_n;
@@ -37,7 +45,7 @@ struct probe_spec {
 	const char *path;    /* see probe_path() */
 	const char *version; /* ours */
 	enum probe_era era;  /* as an earlier probe found it, see probe_era() */
-	uint32_t mark;       /* SO_MARK; 0: none */
+	struct probe_own own;
 	uint64_t connect_ns; /* for each connect */
 	uint64_t limit_ns;   /* for everything but the farewell */
 };

@@ -40,23 +40,35 @@ static int acknowledged(int fd)
 	return answer.error.error;
 }
 
-int sockdiag_destroy(const struct sg_victim *v)
+int sockdiag_open(int *ret_fd)
 {
-	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+int sockdiag_destroy(int fd, const struct sg_victim *v)
+{
 	struct request r = {
 		.header = { .nlmsg_len = sizeof(r),
 			    .nlmsg_type = SOCK_DESTROY,
 			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.diag = { .sdiag_family = (__u8)v->family,
+		.diag = { .sdiag_family = v->family,
 			  .sdiag_protocol = v->proto,
 			  .idiag_states = ~0U,
 			  .id = { .idiag_sport = v->local_port,
 				  .idiag_dport = v->remote_port,
+				  .idiag_if = v->ifindex,
 				  .idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } } },
 	};
 
-	if (fd < 0)
-		return -errno;
+	if (v->cookie) {
+		r.diag.id.idiag_cookie[0] = (__u32)v->cookie;
+		r.diag.id.idiag_cookie[1] = (__u32)(v->cookie >> 32);
+	}
 	address_copy(r.diag.id.idiag_src, v->local, v->family);
 	address_copy(r.diag.id.idiag_dst, v->remote, v->family);
 	if (send(fd, &r, sizeof(r), 0) != sizeof(r))
@@ -82,10 +94,9 @@ static void address_read(__u8 *to, const __be32 *from, unsigned int family)
 	}
 }
 
-static int take(const char *body, size_t len, int (*fn)(void *, const struct sg_victim *),
-		void *data)
+static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
 {
-	struct sg_victim v = { .proto = IPPROTO_TCP };
+	struct sg_victim v = { .proto = proto };
 	struct inet_diag_msg m;
 
 	if (len < sizeof(m))
@@ -93,16 +104,17 @@ static int take(const char *body, size_t len, int (*fn)(void *, const struct sg_
 	memcpy(&m, body, sizeof(m));
 	v.cookie = (__u64)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
 	v.family = m.idiag_family;
+	v.ifindex = m.id.idiag_if;
+	v.inode = m.idiag_inode;
 	v.local_port = m.id.idiag_sport;
 	v.remote_port = m.id.idiag_dport;
 	address_read(v.local, m.id.idiag_src, m.idiag_family);
 	address_read(v.remote, m.id.idiag_dst, m.idiag_family);
-	return fn(data, &v);
+	return v.remote_port ? fn(data, &v) : 0;
 }
 
 /* One datagram of the dump: 1 at its end, 0 if more is to come, else what fn or the kernel said. */
-static int take_all(const char *bytes, size_t len, int (*fn)(void *, const struct sg_victim *),
-		    void *data)
+static int take_all(const char *bytes, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
 {
 	size_t at = 0;
 
@@ -122,7 +134,7 @@ static int take_all(const char *bytes, size_t len, int (*fn)(void *, const struc
 			memcpy(&error, bytes + at + sizeof(head), sizeof(error));
 			return error.error ? error.error : -EBADMSG;
 		}
-		r = take(bytes + at + sizeof(head), head.nlmsg_len - sizeof(head), fn, data);
+		r = take(bytes + at + sizeof(head), head.nlmsg_len - sizeof(head), proto, fn, data);
 		if (r)
 			return r;
 		at += ALIGN4(head.nlmsg_len);
@@ -130,7 +142,7 @@ static int take_all(const char *bytes, size_t len, int (*fn)(void *, const struc
 	return 0;
 }
 
-static int list_family(int family, int (*fn)(void *, const struct sg_victim *), void *data)
+static int list_family(uint8_t proto, int family, sockdiag_fn *fn, void *data)
 {
 	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	struct request q = {
@@ -138,7 +150,7 @@ static int list_family(int family, int (*fn)(void *, const struct sg_victim *), 
 			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.diag = { .sdiag_family = (__u8)family,
-			  .sdiag_protocol = IPPROTO_TCP,
+			  .sdiag_protocol = proto,
 			  .idiag_states = PEERED },
 	};
 	char bytes[32768];
@@ -153,14 +165,14 @@ static int list_family(int family, int (*fn)(void *, const struct sg_victim *), 
 			continue;
 		if (n < 0)
 			return -errno;
-		r = take_all(bytes, (size_t)n, fn, data);
+		r = take_all(bytes, (size_t)n, proto, fn, data);
 	} while (!r);
 	return r == 1 ? 0 : r;
 }
 
-int sockdiag_tcp(int (*fn)(void *data, const struct sg_victim *socket), void *data)
+int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data)
 {
-	int r = list_family(AF_INET, fn, data);
+	int r = list_family(proto, AF_INET, fn, data);
 
-	return r ? r : list_family(AF_INET6, fn, data);
+	return r ? r : list_family(proto, AF_INET6, fn, data);
 }

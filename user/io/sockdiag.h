@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Listing TCP sockets and destroying one by netlink (SOCK_DESTROY), for kernels
- * whose BPF cannot: in the caller's network namespace, by its addresses and ports. The owner reads
- * ECONNABORTED, the peer gets a reset, as with bpf_sock_destroy().
+ * Listing sockets and destroying one by netlink (sock_diag), in the caller's network
+ * namespace. The owner of a destroyed socket reads ECONNABORTED, the peer of a
+ * connection gets a reset. Needs CAP_NET_ADMIN over the namespace, and a kernel
+ * with INET_DIAG_DESTROY.
  */
 #ifndef SWITCHGEAR_IO_SOCKDIAG_H
 #define SWITCHGEAR_IO_SOCKDIAG_H
 
-#include "abi.h"
-#include "base/cleanup.h"
+#include <stdint.h>
 
-/* 0: it is dead; -ENOENT: it was gone already; -EOPNOTSUPP: the kernel cannot. */
-int sockdiag_destroy(const struct sg_victim *victim) MUST_CHECK;
+#include "base/cleanup.h"
+#include "core/victim.h"
+
+/* A descriptor for the functions below, good for the namespace it was made in. */
+int sockdiag_open(int *ret_fd) MUST_CHECK;
 
 /*
- * Calls fn with each TCP socket of the caller's network namespace that has a
- * peer: family, proto, addresses (IPv4 v4-mapped), ports and cookie are set. A
- * result of fn that is not 0 ends the walk and is returned.
+ * 0: it is dead; -ENOENT: there is no socket with these addresses, this cookie and bound
+ * to this interface; -EOPNOTSUPP: the kernel cannot. The cookie makes sure that no
+ * stranger dies who took over the addresses meanwhile.
  */
-int sockdiag_tcp(int (*fn)(void *data, const struct sg_victim *socket), void *data) MUST_CHECK;
+int sockdiag_destroy(int fd, const struct sg_victim *victim) MUST_CHECK;
+
+/*
+ * Calls fn with each socket of the caller's network namespace that has a peer,
+ * of IPPROTO_TCP, IPPROTO_UDP or IPPROTO_UDPLITE: everything but netns, server,
+ * fate and mptcp is set. A result of fn that is not 0 ends the walk and is returned.
+ * -ENOENT: the kernel does not know the protocol.
+ */
+typedef int sockdiag_fn(void *data, const struct sg_victim *socket);
+int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data) MUST_CHECK;
 
 #endif

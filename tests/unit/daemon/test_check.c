@@ -6,24 +6,28 @@
 
 #include "unit/unit.h"
 
+#define REFUSED "new connects to denied servers are refused"
+#define ADOPTED "older connections are taken over"
 #define HEAD "kernel: 6.1.0-9-amd64 (asked by loading every program, attaching none)\n"
 
 static const struct dataplane_feature all[] = {
-	{ "sg_connect4", "4.17", "nothing can be enforced", true, true, 0 },
-	{ "sg_connect6", "4.17", "nothing can be enforced", true, true, 0 },
-	{ "sg_retransmit", "5.11", "retransmissions are not counted", true, false, 0 },
-	{ "sg_kill_tcp", "6.1", "killed by netlink", true, false, 0 },
-	{ "bpf_sock_destroy", "6.5", "killed by netlink", true, false, 0 },
-	{ "sg_xdp", "5.9", "packets are not dropped at XDP", true, true, 0 },
-	{ "sg_novel", NULL, "nothing new is done", true, true, 0 },
+	{ "sg_connect4", "4.17", REFUSED, "nothing can be enforced", true, true, 0 },
+	{ "sg_connect6", "4.17", REFUSED, "nothing can be enforced", true, true, 0 },
+	{ "sg_retransmit", "5.11", "retransmissions are counted", "retransmissions are not counted",
+	  true, false, 0 },
+	{ "sg_adopt_tcp", "6.1", ADOPTED, "older ones are not measured", true, false, 0 },
+	{ "sg_adopt_udp", "6.5", ADOPTED, "older ones are not measured", true, false, 0 },
+	{ "sg_xdp", "5.9", "packets are dropped at XDP", "packets are not dropped at XDP", true,
+	  true, 0 },
+	{ "sg_novel", NULL, "something new is done", "nothing new is done", true, true, 0 },
 };
 
 enum {
 	CONNECT4,
 	CONNECT6,
 	RETRANSMIT,
-	KILL_TCP,
-	DESTROY,
+	ADOPT_TCP,
+	ADOPT_UDP,
 	XDP,
 	NOVEL
 };
@@ -68,10 +72,9 @@ static void test_everything_is_there(void **state)
 	expect(&h, CHECK_FULL,
 	       HEAD "works: new connects to denied servers are refused (sg_connect4, sg_connect6)\n"
 		    "works: retransmissions are counted (sg_retransmit)\n"
-		    "works: live connections are killed by BPF (sg_kill_tcp, bpf_sock_destroy)\n"
-		    "works: packets of quarantined servers are dropped at XDP, on interfaces that "
-		    "are named (sg_xdp)\n"
-		    "works: sg_novel\n"
+		    "works: older connections are taken over (sg_adopt_tcp, sg_adopt_udp)\n"
+		    "works: packets are dropped at XDP (sg_xdp)\n"
+		    "works: something new is done (sg_novel)\n"
 		    "\nThis kernel can enforce fully.\n");
 }
 
@@ -83,18 +86,18 @@ static void test_less_is_measured(void **state)
 	(void)state;
 	host_init(&h);
 	lose(&h, RETRANSMIT, -EINVAL);
-	lose(&h, DESTROY, 0);
+	lose(&h, ADOPT_UDP, 0);
 	expect(&h, CHECK_FULL,
-	       HEAD "works: new connects to denied servers are refused (sg_connect4, sg_connect6)\n"
-		    "works: packets of quarantined servers are dropped at XDP, on interfaces that "
-		    "are named (sg_xdp)\n"
-		    "works: sg_novel\n"
-		    "lacks: retransmissions are not counted (sg_retransmit refused: Invalid "
-		    "argument; needs kernel 5.11) -- SWITCHGEAR_LOG=debug shows what the kernel "
-		    "says of it\n"
-		    "lacks: killed by netlink (bpf_sock_destroy is missing; needs kernel 6.5) -- "
-		    "boot kernel 6.5 or newer\n"
-		    "\nThis kernel can enforce fully.\n");
+	       HEAD
+	       "works: new connects to denied servers are refused (sg_connect4, sg_connect6)\n"
+	       "works: packets are dropped at XDP (sg_xdp)\n"
+	       "works: something new is done (sg_novel)\n"
+	       "lacks: retransmissions are not counted (sg_retransmit refused: Invalid "
+	       "argument; needs kernel 5.11) -- SWITCHGEAR_LOG=debug shows what the kernel "
+	       "says of it\n"
+	       "lacks: older ones are not measured (sg_adopt_udp is missing; needs kernel 6.5) -- "
+	       "boot kernel 6.5 or newer\n"
+	       "\nThis kernel can enforce fully.\n");
 }
 
 static void test_enforcement_is_lost(void **state)
@@ -108,7 +111,7 @@ static void test_enforcement_is_lost(void **state)
 	lose(&h, RETRANSMIT, -524);
 	expect(&h, CHECK_PARTIAL,
 	       HEAD "works: new connects to denied servers are refused (sg_connect4, sg_connect6)\n"
-		    "works: live connections are killed by BPF (sg_kill_tcp, bpf_sock_destroy)\n"
+		    "works: older connections are taken over (sg_adopt_tcp, sg_adopt_udp)\n"
 		    "lacks: retransmissions are not counted (sg_retransmit refused: Not supported "
 		    "by this kernel; needs kernel 5.11) -- SWITCHGEAR_LOG=debug shows what the "
 		    "kernel says of it\n"
@@ -127,10 +130,10 @@ static void test_losses_are_summed_up(void **state)
 
 	(void)state;
 	host_init(&h);
-	h.features[KILL_TCP].enforces = true;
-	h.features[DESTROY].enforces = true;
-	lose(&h, KILL_TCP, -ENOMEM);
-	lose(&h, DESTROY, 0);
+	h.features[ADOPT_TCP].enforces = true;
+	h.features[ADOPT_UDP].enforces = true;
+	lose(&h, ADOPT_TCP, -ENOMEM);
+	lose(&h, ADOPT_UDP, 0);
 	lose(&h, NOVEL, -EACCES);
 	buf_init(&out, 65536);
 	check_format(&h.check, &out);
@@ -139,8 +142,8 @@ static void test_losses_are_summed_up(void **state)
 					      "-- free memory, or raise"));
 	assert_non_null(strstr(buf_str(&out), "LOST:  nothing new is done (sg_novel refused: "
 					      "Permission denied) -- SWITCHGEAR_LOG=debug"));
-	assert_non_null(strstr(buf_str(&out), "\nThis kernel enforces partially: killed by "
-					      "netlink; nothing new is done.\n"));
+	assert_non_null(strstr(buf_str(&out), "\nThis kernel enforces partially: older ones "
+					      "are not measured; nothing new is done.\n"));
 	buf_done(&out);
 }
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Connections older than the load are taken over here, by a walk over the sockets
+ * of the namespace that the daemon is in at the moment; `job` says which that is.
+ * For each one that it took over the walk writes its cookie. Needs iterators with
+ * socket storage and locks (6.1); where they are refused, a quarantine finds those
+ * connections by their addresses.
+ */
+#include "flows.bpf.h"
+
+#define SG_SILENT 0 /* return value of an iterator that wants no repetition */
+
+static __always_inline void sg_sock_addrs(struct sock_common *skc, __u8 *local, __u8 *remote)
+{
+	if (skc->skc_family == SG_AF_INET) {
+		sg_addr_v4(local, skc->skc_rcv_saddr);
+		sg_addr_v4(remote, skc->skc_daddr);
+	} else {
+		BPF_CORE_READ_INTO((struct in6_addr *)local, skc, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)remote, skc, skc_v6_daddr);
+	}
+}
+
+static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
+{
+	struct sg_cfg *c = sg_config();
+	struct sg_ep ep = {};
+	__u32 zero = 0;
+	struct sg_job *j = bpf_map_lookup_elem(&job, &zero);
+	__u8 local[16];
+
+	if (!j || !c)
+		return NULL;
+	sg_sock_addrs(skc, local, ep.addr);
+	ep.port = skc->skc_dport;
+	ep.proto = proto;
+	if (!ep.port)
+		return NULL;
+	*netns = j->netns;
+	sg_ep_normalise(&ep, j->netns);
+	return sg_server_at(&ep, c);
+}
+
+/* A record for a socket whose storage has just been made. */
+static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *skc, __u64 cookie,
+				      __u32 id, __u64 netns, __u32 flags)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u32 zero = 0;
+	void *zeros = bpf_map_lookup_elem(&blank, &zero);
+
+	if (!zeros || !sg_scope_find(&s, id))
+		return SG_SILENT;
+	if (bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
+		SG_COUNT(&s, unrecorded);
+		return SG_SILENT;
+	}
+	f = bpf_map_lookup_elem(&flows, &cookie);
+	if (!f)
+		return SG_SILENT;
+	flags |= SG_FLOW_ADOPTED | SG_FLOW_OPENED | SG_FLOW_COUNTED | SG_FLOW_TUPLE;
+	if (skc->skc_net.net->user_ns->level)
+		flags |= SG_FLOW_UNTRUSTED;
+	sg_sock_addrs(skc, f->local, f->remote);
+	f->local_port = bpf_htons(skc->skc_num);
+	f->remote_port = skc->skc_dport;
+	f->family = (__u8)skc->skc_family;
+	f->proto = flags & SG_FLOW_UDP ? SG_IPPROTO_UDP : SG_IPPROTO_TCP;
+	f->ifindex = (__u32)skc->skc_bound_dev_if;
+	f->server = id;
+	f->generation = s.server->breaker.generation;
+	f->netns = netns;
+	f->connect_ns = now;
+	bpf_spin_lock(&f->lock);
+	f->flags = flags;
+	f->cookie = cookie;
+	bpf_spin_unlock(&f->lock);
+	bpf_seq_write(seq, &cookie, sizeof(cookie));
+	return SG_SILENT;
+}
+
+SEC("iter/tcp")
+int sg_adopt_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct tcp_sock *tp;
+	__u64 cookie;
+	__u64 netns;
+	__u32 flags;
+	__u32 *id;
+
+	if (!skc || skc->skc_state != SG_TCP_ESTABLISHED)
+		return SG_SILENT;
+	id = sg_adoptable(skc, SG_IPPROTO_TCP, &netns);
+	if (!id || bpf_sk_storage_get(&sk_ctx, skc, NULL, 0))
+		return SG_SILENT;
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return SG_SILENT;
+	flags = bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp ? SG_FLOW_MPTCP : 0;
+	cookie = bpf_get_socket_cookie(tp);
+	if (!bpf_sk_storage_get(&sk_ctx, tp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
+		return SG_SILENT;
+	return sg_adopted(ctx->meta->seq, skc, cookie, *id, netns, flags);
+}
+
+SEC("iter/udp")
+int sg_adopt_udp(struct bpf_iter__udp *ctx)
+{
+	struct udp_sock *udp = ctx->udp_sk;
+	struct sock_common *skc = (struct sock_common *)udp;
+	__u64 cookie;
+	__u64 netns;
+	__u32 *id;
+
+	if (!udp || skc->skc_state != SG_TCP_ESTABLISHED)
+		return SG_SILENT;
+	id = sg_adoptable(skc, SG_IPPROTO_UDP, &netns);
+	if (!id || bpf_sk_storage_get(&sk_ctx, udp, NULL, 0))
+		return SG_SILENT;
+	cookie = bpf_get_socket_cookie(udp);
+	if (!bpf_sk_storage_get(&sk_ctx, udp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
+		return SG_SILENT;
+	return sg_adopted(ctx->meta->seq, skc, cookie, *id, netns, SG_FLOW_UDP);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Records of tracked sockets: found through the socket's storage, changed under
+ * their lock, ended without being removed (see struct sg_flow). Whoever changes
+ * one says which cookie he means: the element may be another socket's by now.
+ */
+#ifndef SWITCHGEAR_FLOWS_BPF_H
+#define SWITCHGEAR_FLOWS_BPF_H
+
+#include "common.bpf.h"
+#include "flow.h"
+
+/*
+ * The record that a socket's storage points to; `stored` is NULL for sockets of
+ * others, to which that one failed lookup is all that happens. *cookie is for
+ * struct sg_scope.
+ */
+static __always_inline struct sg_flow *sg_flow_at(const __u64 *stored, __u64 *cookie)
+{
+	if (!stored)
+		return NULL;
+	*cookie = *stored;
+	return bpf_map_lookup_elem(&flows, cookie);
+}
+
+/* The same with the scope of its server; NULL if that is not in use any more. */
+static __always_inline struct sg_flow *sg_flow_scope(const __u64 *stored, struct sg_scope *s)
+{
+	__u64 cookie;
+	struct sg_flow *f = sg_flow_at(stored, &cookie);
+
+	if (!f || !sg_scope_find(s, f->server))
+		return NULL;
+	s->cookie = cookie;
+	return f;
+}
+
+/*
+ * Changes a flow's flags and returns what they were. Packets in and out, state
+ * changes and walks meet on different CPUs: whoever sees SG_FLOW_PROBE or a
+ * missing SG_FLOW_COUNTED in the result owns that probe or that outcome. Of a
+ * record that is another socket's by now nobody owns anything.
+ */
+static __always_inline __u32 sg_flags(const struct sg_scope *s, struct sg_flow *f, __u32 clear,
+				      __u32 set)
+{
+	__u32 was = ~SG_FLOW_PROBE;
+
+	bpf_spin_lock(&f->lock);
+	if (f->cookie == s->cookie) {
+		was = f->flags;
+		f->flags = (was & ~clear) | set;
+	}
+	bpf_spin_unlock(&f->lock);
+	return was;
+}
+
+/* A flow of which nothing may be learnt or counted. */
+static __always_inline bool sg_flow_silent(const struct sg_flow *f)
+{
+	return f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT);
+}
+
+/* Gives back the probe that a flow holds without having decided it. */
+static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flow *f, bool complete)
+{
+	__u32 generation = 0;
+	__u32 was = 0;
+
+	if (!(f->flags & SG_FLOW_PROBE))
+		return;
+	bpf_spin_lock(&f->lock);
+	if (f->cookie == s->cookie) {
+		was = f->flags;
+		f->flags = was & ~SG_FLOW_PROBE;
+		generation = f->generation;
+		f->lease_ns = 0;
+	}
+	bpf_spin_unlock(&f->lock);
+	if (!(was & SG_FLOW_PROBE))
+		return;
+	bpf_spin_lock(&s->server->lock);
+	sg_breaker_give_back(&s->server->breaker, generation, complete);
+	bpf_spin_unlock(&s->server->lock);
+}
+
+/* The flow goes on in this generation, with or without a probe of it. */
+static __always_inline void sg_flow_stamp(const struct sg_scope *s, struct sg_flow *f,
+					  const struct sg_admission *a)
+{
+	__u32 probe = a->admit == SG_ALLOW_PROBE ? SG_FLOW_PROBE : 0;
+
+	bpf_spin_lock(&f->lock);
+	if (f->cookie == s->cookie) {
+		f->generation = a->generation;
+		f->flags = (f->flags & ~SG_FLOW_PROBE) | probe;
+	}
+	bpf_spin_unlock(&f->lock);
+}
+
+/* --- outcomes ------------------------------------------------------------------ */
+
+/*
+ * Takes the outcome of what ended, and its probe, which then are the caller's
+ * alone; returns the flags before: SG_FLOW_COUNTED in them, and others were
+ * quicker, or the flow is at something else by now. What is reported goes through the flow, so that the verifier
+ * knows nothing of its values, but inside the lock: it is what this caller put.
+ */
+static __always_inline __u32 sg_claim(const struct sg_scope *s, struct sg_flow *f,
+				      struct sg_result *r)
+{
+	__u32 was;
+
+	bpf_spin_lock(&f->lock);
+	was = f->flags;
+	if (f->cookie != s->cookie || f->serial != r->serial) {
+		was |= SG_FLOW_COUNTED;
+	} else {
+		f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
+		f->lease_ns = 0;
+	}
+	f->outcome = r->outcome;
+	f->cause = r->cause;
+	f->result_flags = r->flags;
+	r->outcome = *(volatile __u8 *)&f->outcome;
+	r->cause = *(volatile __u8 *)&f->cause;
+	r->flags = *(volatile __u8 *)&f->result_flags;
+	r->generation = f->generation;
+	bpf_spin_unlock(&f->lock);
+	return was;
+}
+
+/*
+ * Reports how the connect or the current turn of a tracked flow ended, which *r
+ * tells: counters, the breaker's transition, events. Trips here, at the failing
+ * event. Nothing is learnt from untrusted or exempt flows, and nothing twice.
+ * Returns true if this opened the breaker.
+ */
+static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,
+				      struct sg_result *r)
+{
+	__u64 retry_s = r->retry_after_ns / 1000000000ULL;
+	__u64 what;
+	int settled;
+	__u32 was;
+
+	if (sg_quarantined(sg_quarantine_until(s->id), r->now)) {
+		/* what ends now, ends by our hand or as a consequence of it */
+		r->outcome = SG_LOCAL;
+		r->cause = SG_CAUSE_KILLED;
+	}
+	was = sg_claim(s, f, r);
+	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
+		return false;
+	if (was & SG_FLOW_PROBE)
+		r->flags |= SG_OUT_PROBE;
+	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
+		r->flags |= SG_OUT_SLOW;
+	sg_count_outcome(s, r);
+	sg_bring_up(s, r->now);
+	what = (retry_s < 0xffff ? retry_s : 0xffff) << 48 |
+	       (f->http.number[SG_SLOT_STATUS] & 0xffff) << 32 | (__u32)f->method << 24 |
+	       (__u32)r->cause << 16 | (__u32)r->outcome << 8 | r->flags;
+	settled = sg_settle((__u64)r->generation << 32 | s->id, what, r->now,
+			    sg_times(r->latency_ns, r->first_ns), f->cookie);
+	if (settled == SG_EFFECT_STALE)
+		SG_COUNT(s, stale);
+	if (settled == SG_EFFECT_OVERFLOW)
+		SG_COUNT(s, overflow);
+	return settled & SG_SETTLED_OPENED;
+}
+
+/*
+ * Asks the daemon to kill a flow's socket now: at once and, as long as it is still
+ * there, again after SG_ASK_NS, since the event may have been lost.
+ */
+static __always_inline void sg_ask_kill(const struct sg_scope *s, struct sg_flow *f, __u64 now)
+{
+	struct sg_event *e;
+
+	if (f->asked_ns && now < f->asked_ns + SG_ASK_NS)
+		return;
+	f->asked_ns = now;
+	e = sg_event_new(SG_EV_KILL, s->id, now);
+	if (!e)
+		return;
+	e->generation = f->generation;
+	e->cookie = s->cookie;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+}
+
+/* --- the life of a record -------------------------------------------------------- */
+
+/* Bound to the register: clang would merge reads, and compute with the pointer to a socket. */
+#define SG_READ(x)                              \
+	({                                      \
+		__typeof__(x) read_ = (x);      \
+		asm volatile("" : "+r"(read_)); \
+		read_;                          \
+	})
+
+/* Notes by what user space can name the socket; its SYN, or its first datagram, leaves now. */
+static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flow *f,
+					 struct bpf_sock *sk)
+{
+	__u32 family = SG_READ(sk->family);
+
+	if (f->cookie != s->cookie)
+		return;
+	if (family == SG_AF_INET) {
+		sg_addr_v4(f->local, SG_READ(sk->src_ip4));
+		sg_addr_v4(f->remote, SG_READ(sk->dst_ip4));
+	} else {
+		sg_addr_v6(f->local, SG_READ(sk->src_ip6[0]), SG_READ(sk->src_ip6[1]),
+			   SG_READ(sk->src_ip6[2]), SG_READ(sk->src_ip6[3]));
+		sg_addr_v6(f->remote, SG_READ(sk->dst_ip6[0]), SG_READ(sk->dst_ip6[1]),
+			   SG_READ(sk->dst_ip6[2]), SG_READ(sk->dst_ip6[3]));
+	}
+	f->local_port = bpf_htons((__u16)SG_READ(sk->src_port));
+	f->remote_port = SG_READ(sk->dst_port);
+	f->ifindex = SG_READ(sk->bound_dev_if);
+	f->family = (__u8)family;
+	sg_flags(s, f, 0, SG_FLOW_TUPLE);
+}
+
+/* The socket is at its end, or was never connected. */
+static __always_inline void sg_flow_end(const struct sg_scope *s, struct sg_flow *f, __u64 now)
+{
+	struct sg_cfg *c = sg_config();
+	__u64 cookie = s->cookie;
+	__u32 zero = 0;
+	struct sg_pulse *p;
+	bool ours;
+
+	bpf_spin_lock(&f->lock);
+	ours = f->cookie == cookie;
+	if (ours && !(f->flags & SG_FLOW_DEAD)) {
+		f->flags |= SG_FLOW_DEAD;
+		f->dead_ns = now;
+	}
+	bpf_spin_unlock(&f->lock);
+	if (!ours)
+		return;
+	if (c && !sg_daemon_alive(c, now)) {
+		bpf_map_delete_elem(&flows, &cookie);
+		return;
+	}
+	p = bpf_map_lookup_elem(&pulse, &zero);
+	if (p)
+		p->dead_ns = now;
+}
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Packets as the cgroup hooks see them, and the cut-off by address: a quarantine
+ * also holds for packets of sockets that have no record.
+ */
+#ifndef SWITCHGEAR_PACKET_BPF_H
+#define SWITCHGEAR_PACKET_BPF_H
+
+#include "flows.bpf.h"
+
+#define SG_PASS 1
+#define SG_DROP 0
+#define SG_EXTENSIONS_MAX 8
+#define SG_TCP_SYN 2
+
+struct sg_segment {
+	__u32 payload; /* offset of the first payload byte */
+	__u32 len;     /* payload bytes */
+	__u32 seq;
+	bool syn;
+};
+
+/*
+ * Walks IPv6 extension headers from `next` on: offset << 8 | protocol of what is
+ * behind them, or -1 if they are too many, or end too early, or a fragment hides
+ * the rest. An ordinary user may put a routing header in front of TCP.
+ */
+__noinline int sg_skip_extensions(struct __sk_buff *skb, __u32 next)
+{
+	__u32 at = 40;
+	__u8 h[4];
+	__u32 i;
+
+	for (i = 0; i < SG_EXTENSIONS_MAX; i++) {
+		if (next != 0 && next != 43 && next != 44 && next != 51 && next != 60)
+			return (int)(at << 8 | (next & 0xff));
+		if (bpf_skb_load_bytes(skb, at, h, sizeof(h)))
+			return -1;
+		if (next == 44 && (h[2] || h[3] & 0xf8))
+			return -1;
+		if (next == 44)
+			at += 8;
+		else if (next == 51)
+			at += ((__u32)h[1] + 2) * 4;
+		else
+			at += ((__u32)h[1] + 1) * 8;
+		next = h[0];
+	}
+	return -1;
+}
+
+/* Offset << 8 | protocol of what IP carries, or -1. `ip`: its first 20 bytes. */
+static __always_inline int sg_transport(struct __sk_buff *skb, const __u8 *ip)
+{
+	if (ip[0] >> 4 == 4)
+		return (int)((__u32)(ip[0] & 15) << 10 | ip[9]);
+	if (ip[6] == SG_IPPROTO_TCP || ip[6] == SG_IPPROTO_UDP)
+		return (int)(40U << 8 | ip[6]);
+	return sg_skip_extensions(skb, ip[6]);
+}
+
+/* What a TCP header at `at` says of its segment; false if it is not all there. */
+static __always_inline bool sg_tcp_segment(struct __sk_buff *skb, __u32 at, struct sg_segment *seg)
+{
+	__u8 tcp[16];
+
+	if (bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
+		return false;
+	seg->seq = (__u32)tcp[4] << 24 | (__u32)tcp[5] << 16 | (__u32)tcp[6] << 8 | tcp[7];
+	seg->syn = tcp[13] & SG_TCP_SYN;
+	if (seg->syn) /* takes a number */
+		seg->seq++;
+	seg->payload = at + (tcp[12] >> 4) * 4;
+	seg->len = skb->len > seg->payload ? skb->len - seg->payload : 0;
+	return true;
+}
+
+/* Finds the TCP payload; false where there is none that can be found. */
+static __always_inline bool sg_segment(struct __sk_buff *skb, struct sg_segment *seg)
+{
+	__u8 ip[20];
+	int found;
+
+	if (bpf_skb_load_bytes(skb, 0, ip, sizeof(ip)))
+		return false;
+	found = sg_transport(skb, ip);
+	if (found < 0 || (found & 0xff) != SG_IPPROTO_TCP)
+		return false;
+	return sg_tcp_segment(skb, (__u32)found >> 8, seg);
+}
+
+/* --- by address --------------------------------------------------------------------- */
+
+/* Before 5.12 it is an atomic64_t. */
+struct net___old {
+	struct {
+		__s64 counter;
+	} net_cookie;
+} __attribute__((preserve_access_index));
+
+/* The cookie of the namespace that a packet is in, 0 if it cannot be told. */
+static __always_inline __u64 sg_skb_netns(struct __sk_buff *skb)
+{
+	struct net___old *old;
+	struct bpf_sock *sk;
+	struct tcp_sock *tp;
+	struct net *net;
+
+	if (sg_rodata.skb_netns)
+		return bpf_get_netns_cookie(skb);
+	sk = skb->sk;
+	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!tp)
+		return 0;
+	net = ((struct sock *)tp)->__sk_common.skc_net.net;
+	old = (struct net___old *)net;
+	if (bpf_core_field_exists(old->net_cookie.counter))
+		return (__u64)old->net_cookie.counter;
+	return net->net_cookie;
+}
+
+#define SG_CUT_OUT 1U     /* by destination, else by source */
+#define SG_CUT_BREAKER 2U /* a breaker's denial counts, too */
+
+enum sg_cut {
+	SG_CUT_PASS,
+	SG_CUT_DENIED,  /* by the breaker */
+	SG_CUT_DROPPED, /* by a quarantine */
+	SG_CUT_BLIND,   /* whom it is from or for cannot be read */
+};
+
+/* The verdict on a packet from or for a server. */
+static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 id, __u32 how,
+						 __u64 now)
+{
+	struct sg_scope s;
+
+	if (!sg_scope_find(&s, id) || c->observe || s.server->flags & SG_SRV_OBSERVE)
+		return SG_CUT_PASS;
+	if (sg_quarantined(sg_quarantine_until(id), now)) {
+		SG_COUNT(&s, dropped_packets);
+		return SG_CUT_DROPPED;
+	}
+	if (!(how & SG_CUT_BREAKER))
+		return SG_CUT_PASS;
+	sg_bring_up(&s, now); /* a deadline passes for those who send only datagrams, too */
+	if (!sg_breaker_denies(&s.server->breaker, now))
+		return SG_CUT_PASS;
+	SG_COUNT(&s, denied);
+	return SG_CUT_DENIED;
+}
+
+/*
+ * Looks a packet up by its address: returns enum sg_cut. TCP segments without
+ * payload pass, so that both ends can finish, but for the SYN. `netns`: cookie of
+ * its namespace, 0 if that is not known yet.
+ */
+__noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
+{
+	struct sg_cfg *c = sg_config();
+	struct sg_segment seg;
+	struct sg_ep ep = {};
+	__u8 ip[40];
+	__be16 ports[2];
+	__u32 *id;
+	int found;
+
+	if (!c || bpf_skb_load_bytes(skb, 0, ip, 20))
+		return SG_CUT_PASS;
+	if (ip[0] >> 4 == 4)
+		sg_addr_v4(ep.addr, how & SG_CUT_OUT ? *(__be32 *)(ip + 16) : *(__be32 *)(ip + 12));
+	else if (bpf_skb_load_bytes(skb, how & SG_CUT_OUT ? 24 : 8, ep.addr, sizeof(ep.addr)))
+		return SG_CUT_BLIND;
+	sg_ep_normalise(&ep, netns ? netns : sg_skb_netns(skb));
+	found = sg_transport(skb, ip);
+	if (found < 0 || bpf_skb_load_bytes(skb, (__u32)found >> 8, ports, sizeof(ports)))
+		return SG_CUT_BLIND;
+	ep.proto = sg_ep_proto(found & 0xff);
+	if (ep.proto != SG_IPPROTO_TCP && ep.proto != SG_IPPROTO_UDP)
+		return SG_CUT_PASS;
+	if (ep.proto == SG_IPPROTO_TCP && sg_tcp_segment(skb, (__u32)found >> 8, &seg) &&
+	    !seg.len && !seg.syn)
+		return SG_CUT_PASS;
+	ep.port = ports[how & SG_CUT_OUT];
+	id = sg_server_at(&ep, c);
+	return id ? sg_cut_server(c, *id, how, now) : SG_CUT_PASS;
+}
+
+/* A packet of a socket without a record: one failed lookup while nothing is in quarantine. */
+static __always_inline int sg_untracked(struct __sk_buff *skb, __u32 how)
+{
+	__u32 zero = 0;
+	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
+	__u64 now;
+
+	if (!until || !*until)
+		return SG_PASS;
+	now = bpf_ktime_get_boot_ns();
+	if (!sg_quarantined(*until, now))
+		return SG_PASS;
+	return sg_cut(skb, 0, how, now) == SG_CUT_DROPPED ? SG_DROP : SG_PASS;
+}
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/sockdiag.h"
+
+#define SUB "kill"
+#define PASSES_MAX 16
+#define STRAYS_MAX 65536U
+
+/* The victims of one namespace, while we are in it. */
+struct group {
+	struct sg_victim *v; /* by their cookies */
+	size_t n;
+	bool *dead;      /* of each: killed now */
+	bool by_listing; /* their names are not known, or not right any more */
+	int error;
+};
+
+static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE };
+
+static int by_cookie(const void *a, const void *b)
+{
+	const struct sg_victim *x = a;
+	const struct sg_victim *y = b;
+
+	return (x->cookie > y->cookie) - (x->cookie < y->cookie);
+}
+
+static int by_netns(const void *a, const void *b)
+{
+	const struct sg_victim *x = a;
+	const struct sg_victim *y = b;
+
+	if (x->netns != y->netns)
+		return x->netns > y->netns ? 1 : -1;
+	return by_cookie(a, b);
+}
+
+static int destroy(int fd, struct sg_victim *v)
+{
+	int r = v->family ? sockdiag_destroy(fd, v) : -ENOENT;
+
+	v->gone = r == -ENOENT;
+	return r;
+}
+
+/* A listed socket: is it one of ours, found under another name than its record says? */
+static int rename_one(void *data, const struct sg_victim *socket)
+{
+	struct group *g = data;
+	struct sg_victim *v = bsearch(socket, g->v, g->n, sizeof(*g->v), by_cookie);
+
+	if (!v || !v->gone)
+		return 0;
+	memcpy(v->local, socket->local, sizeof(v->local));
+	memcpy(v->remote, socket->remote, sizeof(v->remote));
+	v->local_port = socket->local_port;
+	v->remote_port = socket->remote_port;
+	v->ifindex = socket->ifindex;
+	v->family = socket->family;
+	v->inode = socket->inode;
+	v->gone = false;
+	return 0;
+}
+
+/*
+ * The sockets that were not found by name, e.g. bound to a device since they were
+ * named, or connected and never used: they are looked up by their cookies.
+ */
+static int kill_by_listing(int fd, struct group *g)
+{
+	bool wanted[ARRAY_SIZE(protocols)] = { false };
+	int r = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		for (size_t p = 0; p < ARRAY_SIZE(protocols); p++)
+			wanted[p] |= g->v[i].gone && g->v[i].proto == protocols[p];
+	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++)
+		if (wanted[p])
+			r = sockdiag_list(protocols[p], rename_one, g);
+	for (size_t i = 0; i < g->n && !r; i++)
+		if (!g->dead[i] && !g->v[i].gone)
+			g->dead[i] = !destroy(fd, &g->v[i]);
+	return r;
+}
+
+static int kill_group(void *data)
+{
+	struct group *g = data;
+	CLEANUP(closep) int fd = -1;
+	size_t gone = 0;
+	int r = sockdiag_open(&fd);
+
+	for (size_t i = 0; i < g->n && !r; i++) {
+		int one = destroy(fd, &g->v[i]);
+
+		g->dead[i] = !one;
+		gone += g->v[i].gone;
+		if (one && one != -ENOENT)
+			g->error = one;
+	}
+	return r || !gone || !g->by_listing ? r : kill_by_listing(fd, g);
+}
+
+/* What became of them, in the records: dead ones are counted, lost ones forgotten. */
+static int note(struct dataplane *dp, const struct group *g, uint32_t *killed)
+{
+	CLEANUP(freep) uint64_t *ended = calloc(g->n, sizeof(*ended));
+	CLEANUP(freep) uint64_t *lost = calloc(g->n, sizeof(*lost));
+	size_t ended_n = 0;
+	size_t lost_n = 0;
+	int r;
+
+	if (!ended || !lost)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->dead[i])
+			ended[ended_n++] = g->v[i].cookie;
+		else if (g->v[i].gone && g->by_listing)
+			lost[lost_n++] = g->v[i].cookie;
+	}
+	*killed += (uint32_t)ended_n;
+	r = dataplane_flows_note(dp, SG_WALK_ENDED, ended, ended_n);
+	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, lost, lost_n);
+}
+
+/* The namespace cannot be entered, or nothing can be killed there: what only a breaker
+ * denies is to pass on these connections. */
+static int note_stuck(struct dataplane *dp, const struct group *g, int error)
+{
+	CLEANUP(freep) uint64_t *cookies = calloc(g->n, sizeof(*cookies));
+
+	if (!cookies)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++)
+		cookies[i] = g->v[i].cookie;
+	log_failure(error, SUB,
+		    "cannot kill %zu connections in the network namespace with cookie %llu: a "
+		    "quarantine drops their packets, but what a breaker denies passes there",
+		    g->n, (unsigned long long)g->v[0].netns);
+	return dataplane_flows_note(dp, SG_WALK_STUCK, cookies, g->n);
+}
+
+/* Enters one namespace and does its work there. */
+static int visit(struct dataplane *dp, struct netns *netns, struct group *g, uint32_t *killed)
+{
+	CLEANUP(freep) bool *dead = calloc(g->n, sizeof(*dead));
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	if (!dead)
+		return -ENOMEM;
+	g->dead = dead;
+	r = netns_open_cookie(netns, g->v[0].netns, &fd);
+	if (!r)
+		r = netns_call(netns, fd, kill_group, g);
+	if (r)
+		return note_stuck(dp, g, r);
+	if (g->error)
+		(void)!note_stuck(dp, g, g->error);
+	return note(dp, g, killed);
+}
+
+static int kill_found(struct dataplane *dp, struct netns *netns, struct dataplane_victims *found,
+		      bool by_listing, uint32_t *killed)
+{
+	size_t end;
+	int r = 0;
+
+	if (found->n)
+		qsort(found->v, found->n, sizeof(*found->v), by_netns);
+	for (size_t i = 0; i < found->n && !r; i = end) {
+		struct group g = { .v = &found->v[i], .by_listing = by_listing };
+
+		for (end = i; end < found->n && found->v[end].netns == g.v[0].netns; end++)
+			;
+		g.n = end - i;
+		r = visit(dp, netns, &g, killed);
+	}
+	return r;
+}
+
+int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
+		 struct kill_result *ret)
+{
+	size_t before = SIZE_MAX;
+	bool last = false;
+	int r = 0;
+
+	for (int pass = 0; pass < PASSES_MAX && !r; pass++) {
+		struct dataplane_victims found = { 0 };
+
+		r = dataplane_find(dp, server, &found);
+		if (r)
+			break;
+		ret->survivors = (uint32_t)found.n;
+		ret->busy = (uint32_t)found.busy;
+		/* nobody left, or nobody dies any more: not by name, and not by cookie */
+		if (!found.n || (last && found.n >= before))
+			pass = PASSES_MAX;
+		else
+			r = kill_found(dp, netns, &found, found.n >= before, &ret->killed);
+		last = found.n >= before;
+		before = found.n;
+		dataplane_victims_done(&found);
+	}
+	if (ret->killed)
+		(void)!dataplane_killed_add(dp, server, ret->killed);
+	return r;
+}
+
+/* --- without a record ------------------------------------------------------------------------ */
+
+struct strays {
+	struct dataplane *dp;
+	uint32_t server;
+	bool home; /* in the daemon's own namespace */
+	struct sg_victim *v;
+	size_t n;
+	uint32_t killed;
+	uint32_t left;
+};
+
+/* Is this socket's peer the server? A victim is noted: killing has to wait for the list's end. */
+static int stray(void *data, const struct sg_victim *socket)
+{
+	struct strays *st = data;
+	struct sg_victim *more;
+
+	if (dataplane_server_at(st->dp, socket->remote, ntohs(socket->remote_port), st->home) !=
+		    st->server ||
+	    dataplane_flow_lives(st->dp, socket->cookie))
+		return 0;
+	if (st->n == STRAYS_MAX)
+		return -E2BIG;
+	more = realloc(st->v, (st->n + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	st->v = more;
+	st->v[st->n++] = *socket;
+	return 0;
+}
+
+static int strays_here(void *data)
+{
+	struct strays *st = data;
+	CLEANUP(closep) int fd = -1;
+	int r = sockdiag_open(&fd);
+
+	st->n = 0;
+	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
+		r = sockdiag_list(protocols[p], stray, st);
+		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
+			r = 0; /* a kernel without that protocol has no such sockets */
+	}
+	for (size_t i = 0; i < st->n && !r; i++) {
+		int one = sockdiag_destroy(fd, &st->v[i]);
+
+		if (!one)
+			st->killed++;
+		else if (one != -ENOENT)
+			st->left++;
+	}
+	return r;
+}
+
+int kill_strays(struct dataplane *dp, struct netns *netns, uint32_t server, struct kill_result *ret)
+{
+	struct strays st = { .dp = dp, .server = server };
+	int r = netns_scan(netns);
+
+	for (size_t i = 0; i < netns_count(netns) && !r; i++) {
+		ino_t inode = netns_inode(netns, i);
+		CLEANUP(closep) int fd = -1;
+		int one = netns_open(netns, inode, &fd);
+
+		st.home = inode == netns_home(netns);
+		if (!one)
+			one = netns_call(netns, fd, strays_here, &st);
+		if (one && one != -ENOENT)
+			r = log_failure(one, SUB,
+					"cannot look for connections without a record in the "
+					"network namespace with inode %lu",
+					(unsigned long)inode);
+	}
+	free(st.v);
+	if (st.killed)
+		(void)!dataplane_killed_add(dp, server, st.killed);
+	ret->killed += st.killed;
+	ret->survivors += st.left;
+	return r;
+}
+
+/* --- records of whose end nobody told --------------------------------------------------------- */
+
+/* All that is left `gone` after the listing does not exist any more. */
+static int look_here(void *data)
+{
+	struct group *g = data;
+	int r = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		g->v[i].gone = true;
+	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
+		r = sockdiag_list(protocols[p], rename_one, g);
+		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
+			r = 0;
+	}
+	return r;
+}
+
+int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns, size_t *ret_n)
+{
+	struct dataplane_victims idle = { 0 };
+	size_t end;
+	int r = dataplane_flows_idle(dp, idle_ns, &idle);
+
+	*ret_n = 0;
+	if (!r && idle.n)
+		qsort(idle.v, idle.n, sizeof(*idle.v), by_netns);
+	for (size_t i = 0; i < idle.n && !r; i = end) {
+		struct group g = { .v = &idle.v[i] };
+		CLEANUP(closep) int fd = -1;
+
+		for (end = i; end < idle.n && idle.v[end].netns == g.v[0].netns; end++)
+			;
+		g.n = end - i;
+		if (netns_open_cookie(netns, g.v[0].netns, &fd) ||
+		    netns_call(netns, fd, look_here, &g))
+			continue; /* who cannot be asked is not forgotten */
+		for (size_t k = 0; k < g.n && !r; k++)
+			if (g.v[k].gone) {
+				r = dataplane_flows_note(dp, SG_WALK_LOST, &g.v[k].cookie, 1);
+				++*ret_n;
+			}
+	}
+	dataplane_victims_done(&idle);
+	return r;
+}
