@@ -143,6 +143,19 @@ static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct 
 	return bpf_map_lookup_elem(&net2srv, &net);
 }
 
+/* A server that has an endpoint at this address, while any server is in quarantine. */
+static __always_inline __u32 *sg_listed_at(const struct sg_ep *ep, __u64 now)
+{
+	struct sg_local at = { .netns = ep->netns };
+	__u32 zero = 0;
+	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
+
+	if (!until || !sg_quarantined(*until, now))
+		return NULL;
+	__builtin_memcpy(at.addr, ep->addr, sizeof(at.addr));
+	return bpf_map_lookup_elem(&listed, &at);
+}
+
 #define SG_BEAT_NS 10000000ULL
 
 /* Something began, or went on, whose end the clock may have to bring: the sweep has work. */

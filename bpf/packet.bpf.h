@@ -150,6 +150,19 @@ static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 i
 	return SG_CUT_DENIED;
 }
 
+/* The ports cannot be read: while anything is in quarantine, any server at that address will do. */
+static __always_inline enum sg_cut sg_cut_blind(const struct sg_cfg *c, const struct sg_ep *ep,
+						__u64 now)
+{
+	__u32 *id = sg_listed_at(ep, now);
+	struct sg_scope s;
+
+	if (!id || !sg_scope_find(&s, *id) || c->observe || s.server->flags & SG_SRV_OBSERVE)
+		return SG_CUT_BLIND;
+	SG_COUNT(&s, dropped_packets);
+	return SG_CUT_DROPPED;
+}
+
 /*
  * Looks a packet up by its address: returns enum sg_cut. TCP segments without
  * payload pass, so that both ends can finish, but for the SYN. `netns`: cookie of
@@ -174,7 +187,7 @@ __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
 	sg_ep_normalise(&ep, netns ? netns : sg_skb_netns(skb));
 	found = sg_transport(skb, ip);
 	if (found < 0 || bpf_skb_load_bytes(skb, (__u32)found >> 8, ports, sizeof(ports)))
-		return SG_CUT_BLIND;
+		return sg_cut_blind(c, &ep, now);
 	ep.proto = sg_ep_proto(found & 0xff);
 	if (ep.proto != SG_IPPROTO_TCP && ep.proto != SG_IPPROTO_UDP)
 		return SG_CUT_PASS;

@@ -58,6 +58,13 @@ struct sg_net {
 };
 
 /* --- local_addrs: addresses that a namespace owns -> u8 ------------------- */
+/* --- listed: addresses that ep2srv has an endpoint of -> server id (u32) --- */
+
+/*
+ * `listed` has the address and namespace of every key of ep2srv, whatever the
+ * port. The id is that of one of the servers there. It is asked by XDP alone,
+ * for packets whose ports cannot be read, and only while `cutoff` is in force.
+ */
 
 struct sg_local {
 	__u64 netns;

@@ -212,6 +212,10 @@ static const struct shape shapes[] = {
 	{ "behind seven options", IPPROTO_UDP, 0, 5, true, 60, 7, 0, 1, 80, true },
 	{ "behind seven options, another port", IPPROTO_UDP, 0, 5, true, 60, 7, 0, 1, 81, false },
 	{ "behind seven options, another host", IPPROTO_UDP, 0, 5, true, 60, 7, 0, 2, 80, false },
+	{ "behind nine options", IPPROTO_UDP, 0, 5, true, 60, 9, 0, 1, 80, true },
+	{ "behind nine options, who knows which port", IPPROTO_UDP, 0, 5, true, 60, 9, 0, 1, 81,
+	  true },
+	{ "behind nine options, another host", IPPROTO_UDP, 0, 5, true, 60, 9, 0, 2, 80, false },
 	{ "behind 1,032 bytes", IPPROTO_TCP, ACK, 5, true, 60, 1, 128, 1, 80, true },
 };
 

@@ -29,7 +29,7 @@ struct dataplane_options {
 	const char *pin_dir;           /* final directory, made 0700 */
 	const char *cgroup;            /* path in a cgroup2 file system */
 	const char *const *interfaces; /* for XDP; NULL-terminated, NULL: none */
-	uint32_t endpoints_max;        /* size of ep2srv where it is made anew; 0: default */
+	uint32_t endpoints_max;        /* size of ep2srv and listed where made anew; 0: default */
 	bool observe;
 	const char *without; /* optional programs not to load, for trying degradations; NULL */
 };
@@ -157,8 +157,8 @@ struct dataplane_net {
 /*
  * Makes the endpoints and networks of a server exactly these. Each endpoint is
  * an address and port; both protocols are entered, and a local one for the
- * daemon's namespace. -E2BIG: the map is full (logged with the remedy); what
- * fitted is in force.
+ * daemon's namespace. Their addresses are listed, and no more than those of all
+ * servers. -E2BIG: a map is full (logged with the remedy); what fitted is in force.
  */
 int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n) MUST_CHECK;

@@ -58,64 +58,77 @@ static int full(const char *map, uint32_t max)
 	return -E2BIG;
 }
 
-static int ep_put(struct dataplane *dp, const struct sg_ep *ep, uint32_t id)
+static int put_failed(const struct bpf_map *map, uint32_t id)
 {
-	const struct bpf_map *map = dp->skel->maps.ep2srv;
-
-	if (!bpf_map_update_elem(bpf_map__fd(map), ep, &id, BPF_ANY))
-		return 0;
 	if (errno == E2BIG)
 		return full(bpf_map__name(map), bpf_map__max_entries(map));
 	return log_failure(-errno, SUB, "cannot enter an endpoint of server %u", id);
 }
 
-/* Enters an endpoint under every name it can be asked for by; wanted may be NULL. */
-static int ep_each(struct dataplane *dp, uint32_t id, const struct addr *a, uint16_t port,
-		   const struct sg_ep *wanted, bool *found)
+static struct sg_local address_of(const struct sg_ep *ep)
+{
+	struct sg_local at = { .netns = ep->netns };
+
+	memcpy(at.addr, ep->addr, sizeof(at.addr));
+	return at;
+}
+
+static int ep_put(struct dataplane *dp, const struct sg_ep *ep, uint32_t id)
+{
+	const struct bpf_map *eps = dp->skel->maps.ep2srv;
+	const struct bpf_map *listed = dp->skel->maps.listed;
+	struct sg_local at = address_of(ep);
+
+	if (bpf_map_update_elem(bpf_map__fd(eps), ep, &id, BPF_ANY))
+		return put_failed(eps, id);
+	if (bpf_map_update_elem(bpf_map__fd(listed), &at, &id, BPF_ANY))
+		return put_failed(listed, id);
+	return 0;
+}
+
+#define NAMES_MAX 4
+
+/* Every key that an endpoint can be asked for by; ret has NAMES_MAX. Returns how many. */
+static size_t ep_names(struct dataplane *dp, const struct addr *a, uint16_t port, struct sg_ep *ret)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
 	bool own = is_own(dp, a);
 	bool everywhere = !addr_is_loopback(a) && !addr_is_unspecified(a);
-	int r = 0;
+	size_t n = 0;
 
 	for (size_t p = 0; p < ARRAY_SIZE(protos); p++) {
-		for (int local = 0; local < 2; local++) {
-			struct sg_ep ep;
-			int one = 0;
+		if (everywhere)
+			ret[n++] = ep_make(a, port, protos[p], 0);
+		if (own)
+			ret[n++] = ep_make(a, port, protos[p], dp->home_netns);
+	}
+	return n;
+}
 
-			if (local ? !own : !everywhere)
-				continue;
-			ep = ep_make(a, port, protos[p], local ? dp->home_netns : 0);
-			if (wanted)
-				*found |= !memcmp(&ep, wanted, sizeof(ep));
-			else
-				one = ep_put(dp, &ep, id);
-			r = r ? r : one;
-		}
+/* What fits is entered, whatever else fails. */
+static int ep_enter(struct dataplane *dp, uint32_t id, const struct addr *a, uint16_t port)
+{
+	struct sg_ep names[NAMES_MAX];
+	size_t n = ep_names(dp, a, port, names);
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int one = ep_put(dp, &names[i], id);
+
+		r = r ? r : one;
 	}
 	return r;
 }
 
-static bool ep_wanted(struct dataplane *dp, const struct sg_ep *ep, const struct addr *addrs,
-		      const uint16_t *ports, size_t n)
-{
-	bool found = false;
+/* --- pruning ---------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < n && !found; i++)
-		if (htons(ports[i]) == ep->port)
-			(void)!ep_each(dp, 0, &addrs[i], ports[i], ep, &found);
-	return found;
-}
-
-/* Removes the entries of a server that are not wanted any more. */
-static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
-		    const uint16_t *ports, size_t n)
+/* Calls fn with every endpoint of every server; what it returns, if not 0, ends the walk. */
+static int ep_walk(struct dataplane *dp,
+		   int (*fn)(void *data, const struct sg_ep *ep, uint32_t owner), void *data)
 {
 	int fd = bpf_map__fd(dp->skel->maps.ep2srv);
 	CLEANUP(freep) struct sg_ep *keys = calloc(BATCH, sizeof(*keys));
 	CLEANUP(freep) uint32_t *owners = calloc(BATCH, sizeof(*owners));
-	CLEANUP(freep) struct sg_ep *stale = NULL;
-	size_t stale_n = 0;
 	uint32_t cursor[16];
 	bool first = true;
 	int r = 0;
@@ -124,27 +137,127 @@ static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 		return -ENOMEM;
 	while (!r) {
 		uint32_t got = BATCH;
+		int one = 0;
 
 		r = bpf_map_lookup_batch(fd, first ? NULL : cursor, cursor, keys, owners, &got,
 					 NULL);
 		if (r && r != -ENOENT)
 			return log_failure(r, SUB, "cannot list the endpoints");
 		first = false;
-		for (uint32_t i = 0; i < got; i++) {
-			struct sg_ep *more;
-
-			if (owners[i] != id || ep_wanted(dp, &keys[i], addrs, ports, n))
-				continue;
-			more = realloc(stale, (stale_n + 1) * sizeof(*more));
-			if (!more)
-				return -ENOMEM;
-			stale = more;
-			stale[stale_n++] = keys[i];
-		}
+		for (uint32_t i = 0; i < got && !one; i++)
+			one = fn(data, &keys[i], owners[i]);
+		if (one)
+			return one;
 	}
-	for (size_t i = 0; i < stale_n; i++)
-		bpf_map_delete_elem(fd, &stale[i]);
 	return 0;
+}
+
+struct prune {
+	struct dataplane *dp;
+	uint32_t id;
+	const struct addr *addrs; /* wanted, with their ports */
+	const uint16_t *ports;
+	size_t n;
+	struct sg_ep *stale;
+	size_t stale_n;
+};
+
+static bool ep_wanted(const struct prune *p, const struct sg_ep *ep)
+{
+	struct sg_ep names[NAMES_MAX];
+
+	for (size_t i = 0; i < p->n; i++) {
+		size_t n = htons(p->ports[i]) == ep->port
+				   ? ep_names(p->dp, &p->addrs[i], p->ports[i], names)
+				   : 0;
+
+		for (size_t k = 0; k < n; k++)
+			if (!memcmp(&names[k], ep, sizeof(*ep)))
+				return true;
+	}
+	return false;
+}
+
+static int prune_collect(void *data, const struct sg_ep *ep, uint32_t owner)
+{
+	struct prune *p = data;
+	struct sg_ep *more;
+
+	if (owner != p->id || ep_wanted(p, ep))
+		return 0;
+	more = realloc(p->stale, (p->stale_n + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	p->stale = more;
+	p->stale[p->stale_n++] = *ep;
+	return 0;
+}
+
+/* Addresses at which endpoints were removed, and who has others there. */
+struct left {
+	struct left_at {
+		struct sg_local at; /* first: what the order is by */
+		uint32_t owner;     /* SG_SERVERS_MAX: nobody */
+	} * v;                      /* sorted */
+	size_t n;
+};
+
+static int left_order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct sg_local));
+}
+
+static int left_find(void *data, const struct sg_ep *ep, uint32_t owner)
+{
+	struct left *left = data;
+	struct sg_local at = address_of(ep);
+	struct left_at *found = bsearch(&at, left->v, left->n, sizeof(*left->v), left_order);
+
+	if (found)
+		found->owner = owner;
+	return 0;
+}
+
+/* Takes the addresses of removed endpoints off the list, but for those that others are at:
+ * one more walk for all of them. */
+static int unlist(struct dataplane *dp, const struct sg_ep *gone, size_t n)
+{
+	int fd = bpf_map__fd(dp->skel->maps.listed);
+	CLEANUP(freep) struct left_at *v = calloc(n, sizeof(*v));
+	struct left left = { .v = v };
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct left_at){ .at = address_of(&gone[i]), .owner = SG_SERVERS_MAX };
+	qsort(v, n, sizeof(*v), left_order);
+	for (size_t i = 0; i < n; i++)
+		if (!i || left_order(&v[left.n - 1], &v[i]))
+			v[left.n++] = v[i];
+	r = ep_walk(dp, left_find, &left);
+	for (size_t i = 0; i < left.n && !r; i++) {
+		if (v[i].owner == SG_SERVERS_MAX)
+			bpf_map_delete_elem(fd, &v[i].at);
+		else
+			bpf_map_update_elem(fd, &v[i].at, &v[i].owner, BPF_EXIST);
+	}
+	return r;
+}
+
+/* Removes the entries of a server that are not wanted any more. */
+static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+		    const uint16_t *ports, size_t n)
+{
+	struct prune p = { .dp = dp, .id = id, .addrs = addrs, .ports = ports, .n = n };
+	int r = ep_walk(dp, prune_collect, &p);
+
+	for (size_t i = 0; i < p.stale_n && !r; i++)
+		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.ep2srv), &p.stale[i]);
+	if (p.stale_n && !r)
+		r = unlist(dp, p.stale, p.stale_n);
+	free(p.stale);
+	return r;
 }
 
 int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
@@ -153,7 +266,7 @@ int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr
 	int r = ep_prune(dp, id, addrs, ports, n); /* first: it may make room */
 
 	for (size_t i = 0; i < n && !r; i++)
-		r = ep_each(dp, id, &addrs[i], ports[i], NULL, NULL);
+		r = ep_enter(dp, id, &addrs[i], ports[i]);
 	return r;
 }
 

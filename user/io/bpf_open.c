@@ -189,6 +189,8 @@ int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max)
 
 	if (endpoints_max) {
 		r = bpf_map__set_max_entries(dp->skel->maps.ep2srv, endpoints_max);
+		if (!r)
+			r = bpf_map__set_max_entries(dp->skel->maps.listed, endpoints_max);
 		if (r)
 			return r;
 	}
