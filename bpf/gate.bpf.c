@@ -49,12 +49,21 @@ static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_
 	return SG_PROCEED;
 }
 
-/* What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP. */
-static __always_inline __u32 sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
+/*
+ * What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP. A function
+ * of its own, so that the verifier does not follow each of them through all the rest.
+ */
+__noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 {
-	struct tcp_sock *tp = ctx->protocol == SG_IPPROTO_TCP ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
-	struct sock *sk = (struct sock *)tp;
+	struct bpf_sock *from = ctx->sk;
+	struct tcp_sock *tp;
+	struct sock *sk;
 	__u32 flags = 0;
+
+	if (!from)
+		return SG_FLOW_UNTRUSTED;
+	tp = ctx->protocol == SG_IPPROTO_TCP ? bpf_skc_to_tcp_sock(from) : NULL;
+	sk = (struct sock *)tp;
 
 	if (bpf_map_lookup_elem(&own, &cookie))
 		flags = SG_FLOW_EXEMPT;
@@ -77,16 +86,20 @@ static __always_inline struct sg_flow *sg_flow_before(struct bpf_sock_addr *ctx,
 }
 
 /* The socket turns elsewhere: a probe that it took and never used goes back. */
-static __always_inline void sg_flow_leave(struct bpf_sock_addr *ctx, __u64 now)
+__noinline int sg_flow_leave(struct bpf_sock_addr *ctx, __u64 now)
 {
 	struct sg_scope s;
-	struct sg_flow *f = sg_flow_before(ctx, &s);
+	struct sg_flow *f;
 
+	if (!ctx->sk)
+		return 0;
+	f = sg_flow_before(ctx, &s);
 	if (f) {
 		sg_give_back(&s, f, false);
 		sg_flow_end(&s, f, now);
 	}
 	bpf_sk_storage_delete(&sk_ctx, ctx->sk);
+	return 0;
 }
 
 /* The record of this socket, made if there is none; NULL if that cannot be. */
@@ -161,18 +174,18 @@ static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct
 	return SG_PROCEED;
 }
 
-/* A connect of which no record can be made; a probe that it took goes back. */
-static __always_inline int sg_gate_unrecorded(struct bpf_sock_addr *ctx, const struct sg_scope *s,
-					      const struct sg_admission *a, bool observe, bool v6,
-					      __u64 now)
+/* A connect of which no record can be made, so that it cannot be a probe either: one that it
+ * took goes back. False if nothing but a probe is admitted. */
+static __always_inline bool sg_unrecorded(const struct sg_scope *s, const struct sg_admission *a,
+					  bool observe)
 {
-	if (a->admit == SG_ALLOW_PROBE) {
-		bpf_spin_lock(&s->server->lock);
-		sg_breaker_give_back(&s->server->breaker, a->generation, false);
-		bpf_spin_unlock(&s->server->lock);
-	}
 	SG_COUNT(s, unrecorded);
-	return sg_gate_plain(ctx, s, observe, v6, now);
+	if (a->admit != SG_ALLOW_PROBE)
+		return true;
+	bpf_spin_lock(&s->server->lock);
+	sg_breaker_give_back(&s->server->breaker, a->generation, false);
+	bpf_spin_unlock(&s->server->lock);
+	return !sg_refused(s, sg_verdict(false, false, observe, SG_DENY));
 }
 
 static __always_inline void sg_count_connect(const struct sg_scope *s, __u32 kind)
@@ -195,7 +208,7 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a = { .admit = SG_ALLOW };
 	__u64 cookie = bpf_get_socket_cookie(ctx);
-	__u32 kind = sg_flow_kind(ctx, cookie);
+	__u32 kind = (__u32)sg_flow_kind(ctx, cookie);
 	enum sg_verdict verdict;
 	struct sg_scope before;
 	struct sg_flow *f;
@@ -218,13 +231,16 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 		return sg_refuse(ctx, s->server, v6);
 	}
 	f = sg_flow_make(ctx, cookie);
-	if (!f || !sg_flow_start(ctx, s, f, kind, now))
-		return sg_gate_unrecorded(ctx, s, &a, observe, v6, now);
+	if (!f || !sg_flow_start(ctx, s, f, kind, now)) {
+		if (!sg_unrecorded(s, &a, observe))
+			return sg_refuse(ctx, s->server, v6);
+		return SG_PROCEED;
+	}
 	if (!again)
 		sg_flow_stamp(s, f, &a);
 	if (verdict == SG_VERDICT_WOULD_REFUSE)
 		sg_flags(s, f, 0, SG_FLOW_DENY_SEEN);
-	else if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {
+	if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {
 		SG_COUNT(s, denied);
 		sg_flow_leave(ctx, now);
 		return sg_refuse(ctx, s->server, v6);
