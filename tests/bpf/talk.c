@@ -100,6 +100,10 @@ int talk_socket(const struct talk *t, struct sockaddr_storage *ret_addr, socklen
 		v6->sin6_addr.s6_addr[11] = 0xff;
 		v6->sin6_addr.s6_addr[12] = 127;
 	}
+	if (t->device)
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, t->device,
+					    (socklen_t)strlen(t->device) + 1),
+				 0);
 	if (t->own)
 		assert_int_equal(dataplane_own_add(t->dp, fd), 0);
 	no_delay(fd);

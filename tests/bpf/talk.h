@@ -84,8 +84,9 @@ enum talk_name {
 struct talk {
 	struct dataplane *dp;
 	enum talk_name name;
-	size_t tear; /* where what the server says is torn; 0: whole */
-	bool own;    /* the client is one of the daemon's own sockets */
+	size_t tear;        /* where what the server says is torn; 0: whole */
+	bool own;           /* the client is one of the daemon's own sockets */
+	const char *device; /* that the client is bound to; NULL: none */
 	int listener;
 	int client;
 	int server;

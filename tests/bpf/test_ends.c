@@ -571,6 +571,16 @@ static void test_unreachable_and_unanswered(void **state)
 	close(fd);
 	expect_connect_outcome("only once", SG_HARD, SG_CAUSE_TIMEOUT);
 
+	/* where nobody sweeps, the retransmission of the SYN tells, after a second */
+	policy.connect_ns = 500 * NS_PER_MS;
+	fresh(&policy);
+	dataplane_lease(dp, SG_FOREVER); /* sg_watch is not to be quicker */
+	assert_int_equal(dial(DEAD_HOST, 20, &fd), EINPROGRESS);
+	for (int i = 0; i < 40 && !rig_stats(dp).timeout; i++) /* TCP itself takes three */
+		usleep(50000);
+	expect_connect_outcome("the kernel gives up by itself", SG_HARD, SG_CAUSE_TIMEOUT);
+	close(fd);
+
 	fresh(&policy);
 	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, 0), 0);
 	assert_int_equal(dial(DEAD_HOST, 10, &fd), EINPROGRESS);
