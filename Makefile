@@ -252,7 +252,7 @@ $(patsubst tests/bpf/%.c,$(B)/tests/bpf_%,$(subst /test_,/,$(1))): $(patsubst te
 endef
 $(foreach s,$(BPFTEST_MAIN),$(eval $(call bpftest_rule,$(s))))
 
-$(BENCH_BIN): $(B)/tests/bench_%: $(B)/tests/bench/%.o $(call libs,$(PARTS_io))
+$(BENCH_BIN): $(B)/tests/bench_%: $(B)/tests/bench/%.o $(B)/tests/bpf/crowd.o $(call libs,$(PARTS_daemon))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_test_io) -lpthread
 
 VERIFY := $(B)/tests/kernels_verify

@@ -207,7 +207,7 @@ static inline int bench_main(int (*run)(const char *json), const char *json)
 
 /* --- the data plane --------------------------------------------------------------------- */
 
-#define BENCH_SERVER 1U
+#define BENCH_SERVER 7U
 
 static inline struct dataplane *bench_dataplane(const char *cgroup)
 {
