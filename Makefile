@@ -259,7 +259,7 @@ VERIFY := $(B)/tests/kernels_verify
 $(VERIFY): $(B)/tests/kernels/verify.o $(call libs,$(PARTS_io))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_io)
 
-.PHONY: tests test test-bpf test-e2e test-kernels test-bare test-model test-oracle test-judge asan check
+.PHONY: tests test test-bpf test-e2e test-kernels test-bare test-model test-oracle test-judge test-bench asan check
 tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(BENCH_BIN) $(VERIFY) ## Build all tests without running them
 
 test: $(UNIT_BIN) ## Unit tests (no root)
@@ -278,6 +278,9 @@ test-kernels: all $(BPFTEST_BIN) $(VERIFY) ## Both suites on other kernels, in Q
 test-judge: ## What judges the kernels, over canned output of guests
 	@tests/kernels/selftest
 
+test-bench: all ## What judges the benchmarks, over canned output of theirs
+	@B='$(B)' tests/bench/selftest
+
 test-model: ## The breaker's model, checked with spin (a minute)
 	@tests/model/run
 
@@ -295,7 +298,7 @@ fuzz: ## Every parser under libFuzzer, FUZZ_SECONDS=30 each
 	@tests/fuzz/run
 
 check: all ## lint and every test suite: the one command of README and CI
-	+@mk/check $(MAKE) lint test asan test-judge test-bpf test-e2e
+	+@mk/check $(MAKE) lint test asan test-judge test-bench test-bpf test-e2e
 
 # --- checks of the source ---------------------------------------------------
 
