@@ -369,8 +369,8 @@ run: all ## Protect this host: build, then run the daemon (CGROUP= limits it)
 demo: all ## See it at work on a real MCP server (root, under a minute)
 	@tests/demo/demo
 
-bench: all $(BENCH_BIN) ## What it costs: interleaved variants over loopback (root)
-	@tests/bench/run
+bench: all $(BENCH_BIN) ## What it costs, and every deadline: fails if one is missed (root)
+	@B='$(B)' BPFTOOL='$(BPFTOOL)' PATH="$$PATH:$(abspath $(G)/deps)" tests/bench/run
 
 deps: ## Install what building and testing need (apt: Debian 12, Ubuntu 24.04)
 	@mk/deps '$(B)'

@@ -7,10 +7,10 @@ config '"a": { "url": "http://127.0.0.1:3001/mcp" }'
 peer_start a 127.0.0.1:3001
 start_daemon
 
-t "it passes, in under a second"
+t "it passes, and does not take long"
 start=$(now_ms)
 expect_ok sg selftest
-expect_ms $(($(now_ms) - start)) 1000 "ms"
+deadline selftest $(($(now_ms) - start)) 1000 "of the self-test"
 expect_eq "$(status health.selftest)" ok
 expect_degraded
 expect_match "$(sg metrics | grep '^switchgear_selftest')" "* 1" "the metric"
