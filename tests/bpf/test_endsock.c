@@ -41,6 +41,14 @@ struct told {
 	int send_errno;
 };
 
+static int destroy(const struct sg_victim *v)
+{
+	CLEANUP(closep) int fd = -1;
+
+	assert_int_equal(sockdiag_open(&fd), 0);
+	return sockdiag_destroy(fd, v);
+}
+
 static bool have_mptcp(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
@@ -365,8 +373,8 @@ static void test_mptcp_without_its_subflow(void **state)
 	NEED_MPTCP;
 	p = pair_make(MPTCP, AF_INET, "127.0.0.1");
 	give_away(&p);
-	assert_int_equal(sockdiag_destroy(&p.v), 0);
-	assert_int_equal(sockdiag_destroy(&p.v), -ENOENT);
+	assert_int_equal(destroy(&p.v), 0);
+	assert_int_equal(destroy(&p.v), -ENOENT);
 	assert_int_equal(endsock_mptcp(&p.v), 0);
 	assert_true(heard(&p, &t));
 	assert_int_equal(t.send_errno, EPIPE);
@@ -523,7 +531,7 @@ static void test_mptcp_that_nobody_holds(void **state)
 	r = endsock_mptcp(&p.v);
 	take_back(&p, away);
 	expect_limited(&p, r, "37");
-	assert_int_equal(sockdiag_destroy(&p.v), -ENOENT); /* the subflow is gone in any case */
+	assert_int_equal(destroy(&p.v), -ENOENT); /* the subflow is gone in any case */
 	pair_done(&p);
 }
 
@@ -537,7 +545,7 @@ static void test_mptcp_without_the_capability(void **state)
 	give_away(&p);
 	assert_int_equal(without_ptrace(end_inode, &p), -EPERM);
 	expect_limited(&p, without_ptrace(end_mptcp, &p), "60");
-	assert_int_equal(sockdiag_destroy(&p.v), -ENOENT);
+	assert_int_equal(destroy(&p.v), -ENOENT);
 	pair_done(&p);
 }
 
@@ -551,7 +559,7 @@ static void test_mptcp_that_is_too_late(void **state)
 	p = pair_make(MPTCP, AF_INET, "127.0.0.1");
 	limit_set("60");
 	away = send_away(&p);
-	assert_int_equal(sockdiag_destroy(&p.v), 0);
+	assert_int_equal(destroy(&p.v), 0);
 	usleep(100000); /* the kernel's worker reads the limit a moment later */
 	assert_int_equal(endsock_mptcp(&p.v), have_timeout() ? -ETIMEDOUT : -EOPNOTSUPP);
 	if (have_timeout())
@@ -616,7 +624,7 @@ static bool pair_with_two(struct pair *p, struct sg_victim *ret)
 	s.not = p->v.local_port;
 	for (int i = 0; i < 100 && !s.n; i++) {
 		usleep(10000);
-		assert_int_equal(sockdiag_tcp(second_find, &s), 0);
+		assert_int_equal(sockdiag_list(IPPROTO_TCP, second_find, &s), 0);
 	}
 	usleep(50000); /* until it is joined */
 	*ret = s.v;
@@ -658,8 +666,8 @@ static void test_mptcp_of_two_subflows_that_nobody_holds(void **state)
 	r = endsock_mptcp(&second);
 	take_back(&p, away);
 	expect_limited(&p, r, "60");
-	assert_int_equal(sockdiag_destroy(&p.v), -ENOENT);
-	assert_int_equal(sockdiag_destroy(&second), -ENOENT);
+	assert_int_equal(destroy(&p.v), -ENOENT);
+	assert_int_equal(destroy(&second), -ENOENT);
 	pair_done(&p);
 }
 

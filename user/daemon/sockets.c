@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "io/endsock.h"
 #include "io/sockdiag.h"
 
 #define SUB "kill"
@@ -43,11 +44,20 @@ static int by_netns(const void *a, const void *b)
 	return by_cookie(a, b);
 }
 
+/*
+ * Ends one socket. Of an MPTCP connection the subflow alone is not enough, and a
+ * kernel without INET_DIAG_DESTROY can only be helped through the owner's descriptor,
+ * which takes an inode, from a listing. `gone`: it has to be looked up, by its cookie.
+ */
 static int destroy(int fd, struct sg_victim *v)
 {
-	int r = v->family ? sockdiag_destroy(fd, v) : -ENOENT;
+	int r = -ENOENT;
 
-	v->gone = r == -ENOENT;
+	if (v->family)
+		r = v->mptcp ? endsock_mptcp(v) : sockdiag_destroy(fd, v);
+	if (r == -EOPNOTSUPP && v->inode)
+		r = endsock_inode(v->inode);
+	v->gone = r == -ENOENT || (r == -EOPNOTSUPP && !v->inode);
 	return r;
 }
 

@@ -12,8 +12,8 @@
 
 #include <sys/types.h>
 
-#include "abi.h"
 #include "base/cleanup.h"
+#include "core/victim.h"
 
 /*
  * Disconnects the socket with this inode, whatever its network namespace, as its

@@ -126,8 +126,11 @@ static int take_all(const char *bytes, size_t len, uint8_t proto, sockdiag_fn *f
 		memcpy(&head, bytes + at, sizeof(head));
 		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len - at)
 			return -EBADMSG;
-		if (head.nlmsg_type == NLMSG_DONE)
-			return 1;
+		if (head.nlmsg_type == NLMSG_DONE) { /* a listing that was refused says so here */
+			if (head.nlmsg_len >= sizeof(head) + sizeof(r))
+				memcpy(&r, bytes + at + sizeof(head), sizeof(r));
+			return r < 0 ? r : 1;
+		}
 		if (head.nlmsg_type == NLMSG_ERROR) {
 			if (head.nlmsg_len < sizeof(head) + sizeof(error))
 				return -EBADMSG;
