@@ -407,14 +407,19 @@ static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip 
 
 /*
  * How an outcome reaches the daemon. To wake it costs the agent more than all the
- * rest of a call: what went well waits for its next tick, unless the ring fills.
+ * rest of a call: what went well waits for its next tick, unless the ring fills while
+ * somebody is there to empty it.
  */
-static __always_inline __u64 sg_wakeup(__u8 outcome, __u8 flags)
+static __always_inline __u64 sg_wakeup(__u8 outcome, __u8 flags, __u64 now)
 {
-	if (outcome == SG_HARD || outcome == SG_SOFT || flags & SG_OUT_SLOW ||
-	    bpf_ringbuf_query(&ev, BPF_RB_AVAIL_DATA) >= SG_RING_BYTES / 4)
+	struct sg_cfg *c;
+
+	if (outcome == SG_HARD || outcome == SG_SOFT || flags & SG_OUT_SLOW)
 		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
+	if (bpf_ringbuf_query(&ev, BPF_RB_AVAIL_DATA) < SG_RING_BYTES / 4)
+		return BPF_RB_NO_WAKEUP;
+	c = sg_config();
+	return c && sg_daemon_alive(c, now) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* Of a result: what sg_settle() returns. */
@@ -485,7 +490,7 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 		e->outcome = what >> 8 & 0xff;
 		e->flags = what & 0xff;
 		e->effect = effect;
-		bpf_ringbuf_submit(e, sg_wakeup(what >> 8 & 0xff, what & 0xff));
+		bpf_ringbuf_submit(e, sg_wakeup(what >> 8 & 0xff, what & 0xff, now));
 	}
 	if (effect != SG_EFFECT_MOVED)
 		return effect;

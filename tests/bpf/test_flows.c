@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -607,6 +608,59 @@ static void test_dropping_takes_killing(void **state)
 	assert_int_equal(count(SG_EV_KILL), 1);
 }
 
+/* --- who is woken ---------------------------------------------------------------------------- */
+
+static bool woken(int within_ms)
+{
+	struct pollfd p = { .fd = dataplane_ring_fd(dp), .events = POLLIN };
+
+	return poll(&p, 1, within_ms) == 1;
+}
+
+static void turns(size_t n, const char *answer)
+{
+	for (size_t i = 0; i < n; i++) {
+		talk_ask(&talk, POST);
+		talk_say(&talk, answer);
+	}
+}
+
+/* To wake the daemon costs the agent more than the call: what went well waits for its tick. */
+static void test_success_wakes_nobody(void **state)
+{
+	const size_t quarter = SG_RING_BYTES / 4 / (sizeof(struct sg_event) + 8);
+	struct sg_policy policy = rig_policy();
+
+	(void)state;
+	fresh(&policy);
+	assert_int_equal(talk_dial(&talk), 0);
+	assert_false(woken(5)); /* of what woke earlier nothing is left */
+	turns(100, OK);
+	assert_false(woken(5));
+	turns(1, BUSY); /* what failed does not wait */
+	assert_true(woken(1000));
+	assert_int_equal(count(SG_EV_OUTCOME), 101);
+	assert_false(woken(5));
+	policy.slow_ns = 1; /* nor what was slow: it may trip */
+	assert_int_equal(
+		dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, NS_PER_SEC, true), 0);
+	turns(1, OK);
+	assert_true(woken(1000));
+	rig_drain(dp);
+	assert_false(woken(5));
+	policy = rig_policy();
+	assert_int_equal(
+		dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, NS_PER_SEC, true), 0);
+	turns(quarter - 10, OK);
+	assert_false(woken(5));
+	dataplane_lease(dp, 0); /* and nobody is woken who is not there */
+	turns(20, OK);
+	assert_false(woken(5));
+	dataplane_lease(dp, SG_FOREVER);
+	turns(1, OK);
+	assert_true(woken(1000));
+}
+
 /* --- what hides ------------------------------------------------------------------------------ */
 
 /* A routing header in front of TCP takes no privilege; it leads to where the packet goes anyway. */
@@ -695,6 +749,7 @@ static int run(void)
 		cmocka_unit_test(test_a_full_table_is_no_way_around),
 		cmocka_unit_test(test_a_kill_is_asked_for_now_and_then),
 		cmocka_unit_test(test_dropping_takes_killing),
+		cmocka_unit_test(test_success_wakes_nobody),
 		cmocka_unit_test(test_no_header_hides_a_segment),
 		cmocka_unit_test(test_an_answer_that_stays_out_is_noticed),
 	};
