@@ -35,18 +35,11 @@ static __always_inline bool sg_before(__u32 a, __u32 b)
 
 /* --- functions of their own, so that the verifier walks them once ------------- */
 
-static __always_inline struct sg_flow *sg_flow_of(struct __sk_buff *skb, struct sg_scope *s)
-{
-	struct bpf_sock *sk = skb->sk;
-
-	return sk ? sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), s) : NULL;
-}
-
 /* The header is complete or hopeless: reports what its status alone decides. */
-__noinline int sg_flow_header(struct __sk_buff *skb, __u64 now)
+__noinline int sg_flow_header(__u64 cookie, __u64 now)
 {
 	struct sg_scope s;
-	struct sg_flow *f = sg_flow_of(skb, &s);
+	struct sg_flow *f = sg_flow_find(cookie, &s);
 
 	if (f && sg_turn_end(&s, f, now, now, false))
 		sg_flags(&s, f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
@@ -54,14 +47,24 @@ __noinline int sg_flow_header(struct __sk_buff *skb, __u64 now)
 }
 
 /* The answer is complete; `end` is the time of its last byte. */
-__noinline int sg_flow_complete(struct __sk_buff *skb, __u64 now, __u64 end)
+__noinline int sg_flow_complete(__u64 cookie, __u64 now, __u64 end)
 {
 	struct sg_scope s;
-	struct sg_flow *f = sg_flow_of(skb, &s);
+	struct sg_flow *f = sg_flow_find(cookie, &s);
 
 	if (f)
 		sg_turn_complete(&s, f, now, end);
 	return 0;
+}
+
+/* An interim answer came. */
+static __always_inline void sg_interim(struct sg_flow *f)
+{
+	struct sg_scope s;
+
+	if (sg_scope_find(&s, f->server))
+		SG_COUNT(&s, r1xx);
+	sg_http_reset(&f->http);
 }
 
 /*
@@ -69,17 +72,15 @@ __noinline int sg_flow_complete(struct __sk_buff *skb, __u64 now, __u64 end)
  * of `len` it took. An interim answer is counted and forgotten: what follows it is next.
  * The loop leaves at the first end it meets: each branch in it counts a thousandfold.
  */
-__noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
+__noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u64 cookie)
 {
 	__u32 zero = 0;
 	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
 	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 	__u64 part;
-	struct sg_scope s;
-	struct sg_flow *f;
 	__u32 i;
 
-	f = sg_flow_of(skb, &s);
 	if (!f || !buf || !table || !len)
 		return 0;
 	/*
@@ -100,10 +101,8 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len)
 			break;
 		}
 	}
-	if (sg_http_interim(&f->http)) {
-		SG_COUNT(&s, r1xx);
-		sg_http_reset(&f->http);
-	}
+	if (sg_http_interim(&f->http))
+		sg_interim(f);
 	return (int)i;
 }
 
@@ -233,7 +232,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 		goto pass;
 	}
 	if (f->phase != SG_PHASE_IDLE)
-		sg_flow_complete(skb, now, f->last_ns ? f->last_ns : now);
+		sg_flow_complete(s->cookie, now, f->last_ns ? f->last_ns : now);
 
 	if (!f->turn && head >> 16 == 0x1603)
 		sg_flags(s, f, 0, SG_FLOW_TLS);
@@ -298,7 +297,8 @@ static __always_inline void sg_skip(struct sg_flow *f, __u32 gap)
  * When a hole is filled TCP acknowledges at once, and with it all that waited
  * behind the hole: that may have been the end of the answer.
  */
-static __always_inline void sg_catch_up(struct __sk_buff *skb, struct sg_flow *f, __u64 now)
+static __always_inline void sg_catch_up(struct __sk_buff *skb, const struct sg_scope *s,
+					struct sg_flow *f, __u64 now)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct bpf_tcp_sock *tp;
@@ -324,7 +324,7 @@ static __always_inline void sg_catch_up(struct __sk_buff *skb, struct sg_flow *f
 	f->last_ns = now;
 	sg_skip(f, gap);
 	if (f->http.framing == SG_FRAMING_LENGTH && !f->http.number[SG_SLOT_LENGTH])
-		sg_flow_complete(skb, now, now);
+		sg_flow_complete(s->cookie, now, now);
 }
 
 /* --- quarantine ------------------------------------------------------------- */
@@ -402,7 +402,7 @@ int sg_egress(struct __sk_buff *skb)
 		return sg_stop(&s, f, parsed, &seg, now);
 	if (!parsed)
 		return sg_flow_denied(&s, f, observe, now) ? sg_backstop(c, &s, f, now) : SG_PASS;
-	sg_catch_up(skb, f, now);
+	sg_catch_up(skb, &s, f, now);
 	if (!seg.len)
 		return SG_PASS;
 	return sg_request(skb, c, &s, f, &seg, now);
@@ -486,15 +486,24 @@ static __always_inline void sg_count_status(const struct sg_scope *s, __u32 stat
 		SG_COUNT(s, r5xx);
 }
 
-static __always_inline void sg_header_done(struct __sk_buff *skb, const struct sg_scope *s,
-					   struct sg_flow *f, __u64 now)
+/* Can the header alone be a failure? Most are none, and are spared the question. */
+static __always_inline bool sg_header_decides(const struct sg_http *h)
+{
+	__u32 status = sg_http_status(h);
+
+	return h->bits & SG_HTTP_BAD || status < 100 || status >= 400 ||
+	       (h->bits & (SG_HTTP_TYPE | SG_HTTP_TYPE_MCP)) == SG_HTTP_TYPE;
+}
+
+static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_BODY;
 	if (f->http.bits & SG_HTTP_END)
 		f->http.framing = sg_http_framing(&f->http);
 	if (!(f->http.bits & SG_HTTP_BAD) && !sg_flow_silent(f))
 		sg_count_status(s, sg_http_status(&f->http));
-	sg_flow_header(skb, now);
+	if (sg_header_decides(&f->http))
+		sg_flow_header(s->cookie, now);
 }
 
 /* Is the body complete, now that `body` more bytes of it came? */
@@ -510,15 +519,16 @@ static __always_inline bool sg_body_done(struct sg_flow *f, __u32 body)
 }
 
 /* Scans the header, past interim answers in front of it; returns how many bytes that took. */
-static __always_inline __u32 sg_head(struct __sk_buff *skb, const struct sg_flow *f,
-				     const struct sg_segment *seg)
+static __always_inline __u32 sg_head(struct __sk_buff *skb, const struct sg_scope *s,
+				     const struct sg_flow *f, const struct sg_segment *seg)
 {
 	__u32 taken = 0;
 	__u32 i;
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < SG_HEADS; i++) {
-		taken += (__u32)sg_flow_scan(skb, seg->payload + taken, seg->len - taken);
+		taken +=
+			(__u32)sg_flow_scan(skb, seg->payload + taken, seg->len - taken, s->cookie);
 		if (taken >= seg->len || f->http.bits & (SG_HTTP_END | SG_HTTP_BAD))
 			break;
 	}
@@ -545,16 +555,16 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 	if (gap)
 		sg_skip(f, gap);
 	if (f->phase == SG_PHASE_HEAD) {
-		__u32 taken = sg_head(skb, f, seg);
+		__u32 taken = sg_head(skb, s, f, seg);
 
 		/* a header longer than what is scanned: what was read must do */
 		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
 			return;
 		body = seg->len > taken ? seg->len - taken : 0;
-		sg_header_done(skb, s, f, now);
+		sg_header_done(s, f, now);
 	}
 	if (sg_body_done(f, body))
-		sg_flow_complete(skb, now, now);
+		sg_flow_complete(s->cookie, now, now);
 	else if (f->http.framing == SG_FRAMING_UNKNOWN)
 		sg_pulse_silent(now);
 }

@@ -35,6 +35,17 @@ static __always_inline struct sg_flow *sg_flow_scope(const __u64 *stored, struct
 	return f;
 }
 
+/* The record of a cookie and the scope of its server, or NULL. */
+static __always_inline struct sg_flow *sg_flow_find(__u64 cookie, struct sg_scope *s)
+{
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+
+	if (!f || f->cookie != cookie || !sg_scope_find(s, f->server))
+		return NULL;
+	s->cookie = cookie;
+	return f;
+}
+
 /*
  * Changes a flow's flags and returns what they were. Packets in and out, state
  * changes and walks meet on different CPUs: whoever sees SG_FLOW_PROBE or a

@@ -9,17 +9,6 @@
 
 #include "turn.bpf.h"
 
-/* The record of a cookie and the scope of its server, or NULL. */
-static __always_inline struct sg_flow *sg_flow_find(__u64 cookie, struct sg_scope *s)
-{
-	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
-
-	if (!f || f->cookie != cookie || !sg_scope_find(s, f->server))
-		return NULL;
-	s->cookie = cookie;
-	return f;
-}
-
 /*
  * Ends what is due of a flow, if it is still at `serial`: 1 if something was. An
  * event may be quicker: the outcome is claimed under the lock, by its serial.
