@@ -234,15 +234,17 @@ static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flo
 	sg_flags(s, f, 0, SG_FLOW_TUPLE);
 }
 
-/* The socket is at its end, or was never connected. */
-static __always_inline void sg_flow_end(const struct sg_scope *s, struct sg_flow *f, __u64 now)
+/* The socket is at its end, or was never connected, whether its server is in use or not. */
+static __always_inline void sg_flow_end(__u64 cookie, __u64 now)
 {
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 	struct sg_cfg *c = sg_config();
-	__u64 cookie = s->cookie;
 	__u32 zero = 0;
 	struct sg_pulse *p;
 	bool ours;
 
+	if (!f)
+		return;
 	bpf_spin_lock(&f->lock);
 	ours = f->cookie == cookie;
 	if (ours && !(f->flags & SG_FLOW_DEAD)) {

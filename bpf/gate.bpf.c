@@ -85,20 +85,26 @@ static __always_inline struct sg_flow *sg_flow_before(struct bpf_sock_addr *ctx,
 	return sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), s);
 }
 
-/* The socket turns elsewhere: a probe that it took and never used goes back. */
-__noinline int sg_flow_leave(struct bpf_sock_addr *ctx, __u64 now)
+/* The socket turns elsewhere, or ends: a probe that it took and never used goes back. */
+static __always_inline void sg_flow_over(const __u64 *stored, __u64 now)
 {
 	struct sg_scope s;
-	struct sg_flow *f;
+	struct sg_flow *f = sg_flow_scope(stored, &s);
 
-	if (!ctx->sk)
-		return 0;
-	f = sg_flow_before(ctx, &s);
-	if (f) {
+	if (f)
 		sg_give_back(&s, f, false);
-		sg_flow_end(&s, f, now);
-	}
-	bpf_sk_storage_delete(&sk_ctx, ctx->sk);
+	if (stored)
+		sg_flow_end(*stored, now);
+}
+
+__noinline int sg_flow_leave(struct bpf_sock_addr *ctx, __u64 now)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk)
+		return 0;
+	sg_flow_over(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), now);
+	bpf_sk_storage_delete(&sk_ctx, sk);
 	return 0;
 }
 
@@ -134,7 +140,8 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 	bool gone;
 
 	bpf_spin_lock(&f->lock);
-	gone = f->flags & SG_FLOW_GONE;
+	/* or it is gone already, and the element another socket's */
+	gone = f->flags & SG_FLOW_GONE || (f->cookie && f->cookie != s->cookie);
 	if (!gone) {
 		f->server = s->id;
 		f->flags = (f->flags & SG_FLOW_PROBE) | kind;
@@ -215,8 +222,8 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 	bool again = false; /* a second try of a connect that took a probe before */
 
 	f = sg_flow_before(ctx, &before);
-	if (f && f->server != s->id) {
-		sg_flow_leave(ctx, now);
+	if (!f || f->server != s->id) {
+		sg_flow_leave(ctx, now); /* also what a server left that is not in use any more */
 		f = NULL;
 	}
 	s->cookie = cookie;
@@ -329,13 +336,13 @@ int sg_sendmsg6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_release")
 int sg_release(struct bpf_sock *ctx)
 {
-	struct sg_scope s;
-	struct sg_flow *f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx, NULL, 0), &s);
+	__u64 *stored = bpf_sk_storage_get(&sk_ctx, ctx, NULL, 0);
+	struct sg_flow *f;
+	__u64 cookie;
 
-	if (!f || (!(f->flags & SG_FLOW_UDP) && ctx->state != SG_TCP_CLOSE))
-		return 1;
-	sg_give_back(&s, f, false);
-	sg_flow_end(&s, f, bpf_ktime_get_boot_ns());
+	f = sg_flow_at(stored, &cookie);
+	if (f && (f->flags & SG_FLOW_UDP || ctx->state == SG_TCP_CLOSE))
+		sg_flow_over(stored, bpf_ktime_get_boot_ns());
 	return 1;
 }
 

@@ -174,15 +174,19 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 	sg_report(s, f, &r);
 }
 
-/* A tracked socket goes from one state to another; it is in the old one still. */
-static __always_inline void sg_state_change(const struct sg_scope *s, struct sg_flow *f,
-					    struct sock *sk, int oldstate, int newstate)
+/* A tracked socket goes from one state to another; it is in the old one still. `stored`: its
+ * storage. A server that is not in use any more leaves nothing but the record. */
+static __always_inline void sg_state_change(const __u64 *stored, struct sock *sk, int oldstate,
+					    int newstate)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_scope(stored, &s);
 
-	sg_state_outcome(s, f, sk, oldstate, newstate, now);
-	if (newstate == SG_TCP_CLOSE)
-		sg_flow_end(s, f, now);
+	if (f)
+		sg_state_outcome(&s, f, sk, oldstate, newstate, now);
+	if (stored && newstate == SG_TCP_CLOSE)
+		sg_flow_end(*stored, now);
 }
 
 /*
@@ -194,14 +198,15 @@ SEC("tp_btf/inet_sock_set_state")
 int sg_state(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
-	struct sg_scope s;
+	__u64 *stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
 	struct sg_flow *f;
+	__u64 cookie;
 
-	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
+	f = sg_flow_at(stored, &cookie);
 	if (!f || f->flags & SG_FLOW_UDP || (sg_rodata.by_sockops && !(f->flags & SG_FLOW_ADOPTED)))
 		return 0;
 	if (sg_current())
-		sg_state_change(&s, f, sk, (int)ctx[1], (int)ctx[2]);
+		sg_state_change(stored, sk, (int)ctx[1], (int)ctx[2]);
 	return 0;
 }
 
@@ -267,6 +272,16 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 	sg_report(s, f, &r);
 }
 
+/* A state of a tracked socket changes, where states come from here. */
+static __always_inline void sg_state_callback(struct bpf_sock_ops *ops, struct bpf_sock *sk,
+					      const __u64 *stored)
+{
+	struct tcp_sock *tp = sg_rodata.by_sockops ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (tp)
+		sg_state_change(stored, (struct sock *)tp, (int)ops->args[0], (int)ops->args[1]);
+}
+
 /*
  * Callbacks of tracked sockets. An RTT sample comes with each answer: with the
  * one that tripped it finds the flow armed, and lets the socket end by itself
@@ -277,39 +292,35 @@ SEC("sockops")
 int sg_sockops(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk = ops->sk;
-	struct tcp_sock *tp;
 	struct sg_scope s;
 	struct sg_flow *f;
 	__u32 op = ops->op;
+	__u64 *stored;
 
 	if (!sk || (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_RTT_CB &&
 		    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_RETRANS_CB &&
 		    op != BPF_SOCK_OPS_RTO_CB))
 		return 1;
-	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
+	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!stored)
+		return 1;
+	if (op == BPF_SOCK_OPS_STATE_CB) {
+		sg_state_callback(ops, sk, stored);
+		return 1;
+	}
+	f = sg_flow_scope(stored, &s);
 	if (!f)
 		return 1;
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		sg_flow_name(&s, f, sk);
 		sg_callbacks(ops);
-		return 1;
-	}
-	if (op == BPF_SOCK_OPS_RTT_CB) {
-		if (f->flags & SG_FLOW_ARMED)
-			sg_arm(ops);
-		return 1;
-	}
-	if (op == BPF_SOCK_OPS_RTO_CB) {
+	} else if (op == BPF_SOCK_OPS_RTO_CB) {
 		sg_rto(ops, &s, f);
-		return 1;
-	}
-	if (op == BPF_SOCK_OPS_RETRANS_CB) {
+	} else if (op == BPF_SOCK_OPS_RETRANS_CB) {
 		SG_COUNT(&s, retransmits);
-		return 1;
+	} else if (f->flags & SG_FLOW_ARMED) {
+		sg_arm(ops);
 	}
-	tp = sg_rodata.by_sockops ? bpf_skc_to_tcp_sock(sk) : NULL;
-	if (tp)
-		sg_state_change(&s, f, (struct sock *)tp, (int)ops->args[0], (int)ops->args[1]);
 	return 1;
 }
 

@@ -31,19 +31,20 @@ __weak __noinline int sg_fate_one(__u64 cookie, __u64 now)
 /* User space killed it, cannot kill it, or found no such socket. */
 __weak __noinline int sg_note_one(__u64 cookie, __u32 op, __u64 now)
 {
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 	struct sg_scope s;
-	struct sg_flow *f = sg_flow_find(cookie, &s);
 
-	if (!f)
+	if (!f || f->cookie != cookie)
 		return 0;
-	if (op == SG_WALK_STUCK) {
+	if (op == SG_WALK_ENDED && !(f->flags & SG_FLOW_UDP))
+		return 1; /* its state tells */
+	f = sg_flow_find(cookie, &s);
+	if (f && op == SG_WALK_STUCK)
 		sg_flags(&s, f, 0, SG_FLOW_STUCK);
-		return 1;
-	}
-	if (op == SG_WALK_LOST || f->flags & SG_FLOW_UDP) {
+	else if (f)
 		sg_give_back(&s, f, false);
-		sg_flow_end(&s, f, now);
-	}
+	if (op != SG_WALK_STUCK)
+		sg_flow_end(cookie, now);
 	return 1;
 }
 

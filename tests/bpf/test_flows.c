@@ -3,138 +3,13 @@
  * Records of flows: that they are of the socket they say they are of, that they go
  * when it goes, and what holds when there is none. Each trap here was met.
  */
-#include "bpf/talk.h"
+#include "bpf/flows.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#include "daemon/sockets.h"
 #include "io/sockdiag.h"
-
-#define POST "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
-#define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-#define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
-#define STRANGER (1ULL << 60) /* a cookie that no socket has */
-
-static struct dataplane *dp;
-static struct talk talk;
-static struct rig_events events;
-
-static int setup(void **state)
-{
-	(void)state;
-	dp = rig_open();
-	talk_init(&talk, dp);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	talk_done(&talk);
-	dataplane_close(dp);
-	return 0;
-}
-
-static void fresh(const struct sg_policy *policy)
-{
-	talk_end(&talk);
-	talk.name = TALK_V4;
-	/* what an earlier test left would go on to retransmit */
-	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-	rig_kill(dp);
-	dataplane_lease(dp, SG_FOREVER);
-	dataplane_can_kill(dp, true);
-	rig_server(dp, policy, NS_PER_SEC);
-	events.n = 0;
-}
-
-static int flows(void)
-{
-	return bpf_map__fd(dp->skel->maps.flows);
-}
-
-static bool record(uint64_t cookie, struct sg_flow *ret)
-{
-	return !bpf_map_lookup_elem(flows(), &cookie, ret);
-}
-
-static void record_write(uint64_t cookie, const struct sg_flow *f)
-{
-	assert_int_equal(bpf_map_update_elem(flows(), &cookie, f, BPF_ANY), 0);
-}
-
-static struct dataplane_sweep sweep(void)
-{
-	struct dataplane_sweep result;
-
-	assert_int_equal(dataplane_sweep(dp, &result), 0);
-	return result;
-}
-
-/* The program's own answer to a command of that many bytes. */
-static __u32 walk_run(struct sg_walk_command *cmd, struct sg_walk_command *out, size_t size)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = cmd, .data_size_in = (__u32)size,
-		    .data_out = out, .data_size_out = sizeof(*out), .repeat = 1);
-
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.sg_walk), &run), 0);
-	return run.retval;
-}
-
-static __u32 walk(enum sg_walk_op op, uint64_t cookie, uint32_t serial)
-{
-	struct sg_walk_command cmd = { .magic = SG_WALK_MAGIC, .op = op, .n = 1 };
-	struct sg_walk_command out;
-
-	cmd.item[0].cookie = cookie;
-	cmd.item[0].serial = serial;
-	assert_int_equal(walk_run(&cmd, &out, sizeof(cmd)), 0);
-	return out.item[0].result;
-}
-
-/* All records that the table holds, in use or not. */
-static uint32_t records(void)
-{
-	struct dataplane_fill fill[8];
-	size_t n = dataplane_fill(dp, fill, ARRAY_SIZE(fill));
-
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(fill[i].map, "flows"))
-			return fill[i].used;
-	fail_msg("nobody counts the flows");
-	return 0;
-}
-
-static enum sg_state state_now(void)
-{
-	struct sg_server srv;
-	__u32 id = RIG_SERVER;
-
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &srv), 0);
-	return (enum sg_state)srv.breaker.state;
-}
-
-static size_t count(unsigned int type)
-{
-	size_t n = 0;
-
-	rig_read(dp, &events);
-	for (size_t i = 0; i < events.n; i++)
-		n += events.e[i].type == type;
-	return n;
-}
-
-static void order_open(uint64_t until)
-{
-	rig_command(dp, (struct sg_command){
-				.op = SG_CMD_ORDER, .state = SG_FORCED_OPEN, .until_ns = until });
-	rig_drain(dp);
-}
 
 /* --- whose record it is ------------------------------------------------------------- */
 
@@ -279,6 +154,81 @@ static void test_a_socket_that_changed_its_name_is_found_by_its_cookie(void **st
 	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
 	assert_int_equal(rig_kill(dp), 1);
 	assert_int_equal(talk_error(talk.client), ECONNABORTED);
+}
+
+/* The only socket that must die, by its record. */
+static struct sg_victim victim(void)
+{
+	struct dataplane_victims found;
+	struct sg_victim v;
+
+	assert_int_equal(dataplane_find(dp, RIG_SERVER, &found), 0);
+	assert_int_equal(found.n, 1);
+	v = found.v[0];
+	dataplane_victims_done(&found);
+	return v;
+}
+
+static int udp(uint16_t port);
+
+static void test_a_socket_is_asked_for_by_its_name(void **state)
+{
+	struct sg_policy policy = rig_policy();
+	struct sg_victim v;
+	int fd;
+
+	(void)state;
+	assert_int_equal(sockdiag_open(&fd), 0);
+	for (int datagram = 0; datagram < 2; datagram++) {
+		fresh(&policy);
+		if (datagram) {
+			talk.client = udp(talk.port);
+			assert_int_equal(send(talk.client, "x", 1, 0), 1);
+		} else {
+			assert_int_equal(talk_dial(&talk), 0);
+		}
+		assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
+		v = victim();
+		assert_int_equal(sockdiag_exists(fd, &v), 0);
+		v.cookie++;
+		assert_int_equal(sockdiag_exists(fd, &v), -ENOENT);
+		v.cookie--;
+		talk_reset(TAKE_FD(talk.client));
+		assert_int_equal(sockdiag_exists(fd, &v), -ENOENT);
+	}
+	close(fd);
+}
+
+/* Records of sockets that are no more go, those of sockets that are at rest stay. */
+static void test_lost_records_are_asked_for(void **state)
+{
+	CLEANUP(netns_freep) struct netns *netns = NULL;
+	struct sg_policy policy = rig_policy();
+	struct sg_flow f;
+	uint64_t cookie;
+	size_t lost;
+	int fd;
+
+	(void)state;
+	assert_int_equal(netns_new(&netns), 0);
+	netns_cookies(netns, dataplane_cookie_here, dp);
+	fresh(&policy);
+	fd = udp(talk.port);
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	assert_true(record(rig_cookie(fd), &f));
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0); /* renamed */
+	cookie = STRANGER;
+	f.cookie = cookie;
+	record_write(cookie, &f);
+	assert_int_equal(kill_forget_lost(dp, netns, 3600 * NS_PER_SEC, &lost), 0);
+	assert_int_equal(lost, 0); /* not at rest for so long */
+	assert_int_equal(kill_forget_lost(dp, netns, 0, &lost), 0);
+	assert_int_equal(lost, 1);
+	assert_true(record(cookie, &f));
+	assert_true(f.flags & SG_FLOW_DEAD);
+	assert_true(record(rig_cookie(fd), &f));
+	assert_int_equal(f.flags & SG_FLOW_DEAD, 0);
+	close(fd);
 }
 
 /* --- datagram sockets ------------------------------------------------------------------- */
@@ -476,6 +426,33 @@ static void test_without_a_daemon_the_dead_go_at_once(void **state)
 	assert_false(record(cookie, &f));
 }
 
+/* What a server leaves that is configured no more: nobody judges it, and it goes like others. */
+static void test_flows_of_forgotten_servers_end(void **state)
+{
+	struct sg_policy policy = rig_policy();
+	struct sg_flow f;
+	uint64_t cookies[2];
+	int fd;
+
+	(void)state;
+	fresh(&policy);
+	assert_int_equal(talk_dial(&talk), 0);
+	fd = udp(talk.port);
+	cookies[0] = rig_cookie(talk.client);
+	cookies[1] = rig_cookie(fd);
+	rig_command(dp, (struct sg_command){ .op = SG_CMD_FORGET });
+	talk_ask(&talk, POST);
+	talk_say(&talk, BUSY);
+	sweep();
+	talk_reset(TAKE_FD(talk.client));
+	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(cookies); i++) {
+		assert_true(record(cookies[i], &f));
+		assert_true(f.flags & SG_FLOW_DEAD);
+	}
+	assert_int_equal(count(SG_EV_OUTCOME), 0);
+}
+
 /* An agent that hammers at a closed door. */
 static void test_who_is_refused_gets_no_record(void **state)
 {
@@ -540,196 +517,6 @@ static void test_a_full_table_is_no_way_around(void **state)
 	flows_fill(false);
 }
 
-/* --- what is asked for -------------------------------------------------------------------- */
-
-/* The event may be lost, so it comes again; but not with every packet. */
-static void test_a_kill_is_asked_for_now_and_then(void **state)
-{
-	struct sg_policy policy = rig_policy();
-	uint64_t start;
-	size_t asked;
-
-	(void)state;
-	fresh(&policy);
-	assert_int_equal(talk_dial(&talk), 0);
-	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-	rig_drain(dp);
-	start = clock_boot_ns();
-	for (int i = 0; i < 60; i++) {
-		assert_true(send(talk.client, "x", 1, MSG_NOSIGNAL) == 1);
-		assert_true(send(talk.server, "x", 1, MSG_NOSIGNAL) == 1);
-		usleep(1000);
-	}
-	asked = count(SG_EV_KILL);
-	assert_true(asked >= 1);
-	assert_true(asked <= 1 + (clock_boot_ns() - start) / SG_ASK_NS);
-	assert_int_equal(rig_kill(dp), 1);
-}
-
-/* What cannot be killed is not made to hang: two facts, each for itself. */
-static void test_dropping_takes_killing(void **state)
-{
-	struct sg_policy policy = rig_policy();
-	struct sg_flow f;
-
-	(void)state;
-	for (int why = 0; why < 3; why++) {
-		fresh(&policy);
-		assert_int_equal(talk_dial(&talk), 0);
-		order_open(SG_FOREVER);
-		if (why == 0)
-			dataplane_lease(dp, 0); /* nobody is there to kill */
-		else if (why == 1)
-			dataplane_can_kill(dp, false); /* killing was seen to fail */
-		else
-			assert_int_equal(
-				dataplane_flows_note(dp, SG_WALK_STUCK,
-						     &(uint64_t){ rig_cookie(talk.client) }, 1),
-				0);    /* this one cannot be reached */
-		talk_ask(&talk, POST); /* arrives */
-		assert_int_equal(rig_stats(dp).passed_open, 1);
-		assert_int_equal(rig_stats(dp).denied, 0);
-		assert_int_equal(count(SG_EV_KILL), 0);
-		/* a quarantine never fails open */
-		assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-		assert_true(send(talk.client, "x", 1, MSG_NOSIGNAL) == 1);
-		assert_true(send(talk.server, "x", 1, MSG_NOSIGNAL) == 1);
-		assert_false(talk_heard(&talk));
-		assert_int_equal(recv(talk.client, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
-		assert_int_equal(errno, EAGAIN);
-		assert_true(record(rig_cookie(talk.client), &f));
-		assert_true(f.flags & SG_FLOW_STOPPED);
-	}
-	fresh(&policy);
-	assert_int_equal(talk_dial(&talk), 0);
-	order_open(SG_FOREVER);
-	assert_true(send(talk.client, POST, sizeof(POST) - 1, MSG_NOSIGNAL) > 0);
-	assert_false(talk_heard(&talk));
-	assert_int_equal(count(SG_EV_KILL), 1);
-}
-
-/* --- who is woken ---------------------------------------------------------------------------- */
-
-static bool woken(int within_ms)
-{
-	struct pollfd p = { .fd = dataplane_ring_fd(dp), .events = POLLIN };
-
-	return poll(&p, 1, within_ms) == 1;
-}
-
-static void turns(size_t n, const char *answer)
-{
-	for (size_t i = 0; i < n; i++) {
-		talk_ask(&talk, POST);
-		talk_say(&talk, answer);
-	}
-}
-
-/* To wake the daemon costs the agent more than the call: what went well waits for its tick. */
-static void test_success_wakes_nobody(void **state)
-{
-	const size_t quarter = SG_RING_BYTES / 4 / (sizeof(struct sg_event) + 8);
-	struct sg_policy policy = rig_policy();
-
-	(void)state;
-	fresh(&policy);
-	assert_int_equal(talk_dial(&talk), 0);
-	assert_false(woken(5)); /* of what woke earlier nothing is left */
-	turns(100, OK);
-	assert_false(woken(5));
-	turns(1, BUSY); /* what failed does not wait */
-	assert_true(woken(1000));
-	assert_int_equal(count(SG_EV_OUTCOME), 101);
-	assert_false(woken(5));
-	policy.slow_ns = 1; /* nor what was slow: it may trip */
-	assert_int_equal(
-		dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, NS_PER_SEC, true), 0);
-	turns(1, OK);
-	assert_true(woken(1000));
-	rig_drain(dp);
-	assert_false(woken(5));
-	policy = rig_policy();
-	assert_int_equal(
-		dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, NS_PER_SEC, true), 0);
-	turns(quarter - 10, OK);
-	assert_false(woken(5));
-	dataplane_lease(dp, 0); /* and nobody is woken who is not there */
-	turns(20, OK);
-	assert_false(woken(5));
-	dataplane_lease(dp, SG_FOREVER);
-	turns(1, OK);
-	assert_true(woken(1000));
-}
-
-/* --- what hides ------------------------------------------------------------------------------ */
-
-/* A routing header in front of TCP takes no privilege; it leads to where the packet goes anyway. */
-static void hide(int fd)
-{
-	struct {
-		uint8_t next, len, type, left, first, flags;
-		uint16_t tag;
-		struct in6_addr segment;
-	} srh = { .len = 2, .type = 4, .segment = IN6ADDR_LOOPBACK_INIT };
-
-	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, &srh, sizeof(srh)), 0);
-}
-
-static void test_no_header_hides_a_segment(void **state)
-{
-	struct sg_policy policy = rig_policy();
-	struct sockaddr_storage to;
-	struct sg_flow f;
-	socklen_t len;
-
-	(void)state;
-	fresh(&policy);
-	talk.name = TALK_V6;
-	talk.client = talk_socket(&talk, &to, &len);
-	hide(talk.client);
-	fcntl(talk.client, F_SETFL, O_NONBLOCK);
-	assert_int_equal(connect(talk.client, (struct sockaddr *)&to, len), -1);
-	assert_int_equal(errno, EINPROGRESS); /* nobody takes such packets in here */
-	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-	for (int i = 0; i < 60; i++) { /* until the SYN is sent again */
-		assert_true(record(rig_cookie(talk.client), &f));
-		if (f.flags & SG_FLOW_STOPPED)
-			break;
-		usleep(50000);
-	}
-	assert_true(f.flags & SG_FLOW_STOPPED);
-	assert_int_equal(rig_kill(dp), 1);
-	assert_int_equal(talk_error(talk.client), ECONNABORTED);
-}
-
-/* --- without a daemon ----------------------------------------------------------------------- */
-
-static void test_an_answer_that_stays_out_is_noticed(void **state)
-{
-	struct sg_policy policy = rig_policy();
-	uint64_t end = clock_boot_ns() + 5 * NS_PER_SEC;
-
-	(void)state;
-	if (!rig_has(dp, "sg_watch"))
-		return; /* what is lost there is said, see rig_open() */
-	policy.timeout_ns = 100 * NS_PER_MS;
-	fresh(&policy);
-	dataplane_lease(dp, 0);
-	assert_int_equal(talk_dial(&talk), 0);
-	talk_ask(&talk, POST);
-	while (!rig_stats(dp).timeouts && clock_boot_ns() < end)
-		usleep(20000);
-	assert_int_equal(rig_stats(dp).timeouts, 1);
-	rig_read(dp, &events);
-	for (size_t i = 0; i < events.n; i++) /* connections of earlier tests may still end */
-		if (events.e[i].cookie == rig_cookie(talk.client)) {
-			assert_int_equal(events.e[i].outcome, SG_HARD);
-			assert_int_equal(events.e[i].cause, SG_CAUSE_NO_ANSWER);
-		}
-	usleep(SG_WATCH_NS / 1000 * 5 / 4);
-	assert_int_equal(rig_stats(dp).timeouts, 1);
-}
-
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -739,19 +526,17 @@ static int run(void)
 		cmocka_unit_test(test_bad_commands_are_refused),
 		cmocka_unit_test(test_destroying_takes_cookie_and_interface),
 		cmocka_unit_test(test_a_socket_that_changed_its_name_is_found_by_its_cookie),
+		cmocka_unit_test(test_a_socket_is_asked_for_by_its_name),
+		cmocka_unit_test(test_lost_records_are_asked_for),
 		cmocka_unit_test(test_datagram_sockets_end),
 		cmocka_unit_test(test_datagrams_are_judged_one_by_one),
 		cmocka_unit_test(test_the_dead_stay_for_a_while),
 		cmocka_unit_test(test_who_comes_back_is_not_buried),
 		cmocka_unit_test(test_a_connect_makes_do_without_one_that_goes),
 		cmocka_unit_test(test_without_a_daemon_the_dead_go_at_once),
+		cmocka_unit_test(test_flows_of_forgotten_servers_end),
 		cmocka_unit_test(test_who_is_refused_gets_no_record),
 		cmocka_unit_test(test_a_full_table_is_no_way_around),
-		cmocka_unit_test(test_a_kill_is_asked_for_now_and_then),
-		cmocka_unit_test(test_dropping_takes_killing),
-		cmocka_unit_test(test_success_wakes_nobody),
-		cmocka_unit_test(test_no_header_hides_a_segment),
-		cmocka_unit_test(test_an_answer_that_stays_out_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

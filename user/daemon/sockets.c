@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/endsock.h"
 #include "io/sockdiag.h"
@@ -84,7 +85,7 @@ static int rename_one(void *data, const struct sg_victim *socket)
  * The sockets that were not found by name, e.g. bound to a device since they were
  * named, or connected and never used: they are looked up by their cookies.
  */
-static int kill_by_listing(int fd, struct group *g)
+static int list_gone(struct group *g)
 {
 	bool wanted[ARRAY_SIZE(protocols)] = { false };
 	int r = 0;
@@ -95,6 +96,13 @@ static int kill_by_listing(int fd, struct group *g)
 	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++)
 		if (wanted[p])
 			r = sockdiag_list(protocols[p], rename_one, g);
+	return r;
+}
+
+static int kill_by_listing(int fd, struct group *g)
+{
+	int r = list_gone(g);
+
 	for (size_t i = 0; i < g->n && !r; i++)
 		if (!g->dead[i] && !g->v[i].gone)
 			g->dead[i] = !destroy(fd, &g->v[i]);
@@ -291,6 +299,8 @@ int kill_strays(struct dataplane *dp, struct netns *netns, uint32_t server, stru
 		CLEANUP(closep) int fd = -1;
 		int one = netns_open(netns, inode, &fd);
 
+		/* hundreds of namespaces take seconds, and we are alive all the while */
+		dataplane_lease(dp, clock_boot_ns() + SG_LEASE_NS);
 		st.home = inode == netns_home(netns);
 		if (!one)
 			one = netns_call(netns, fd, strays_here, &st);
@@ -310,20 +320,22 @@ int kill_strays(struct dataplane *dp, struct netns *netns, uint32_t server, stru
 
 /* --- records of whose end nobody told --------------------------------------------------------- */
 
-/* All that is left `gone` after the listing does not exist any more. */
+/* Who is not found by name is looked up by cookie; who is `gone` then does not exist any more. */
 static int look_here(void *data)
 {
 	struct group *g = data;
-	int r = 0;
+	CLEANUP(closep) int fd = -1;
+	bool any = false;
+	int r = sockdiag_open(&fd);
 
-	for (size_t i = 0; i < g->n; i++)
-		g->v[i].gone = true;
-	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
-		r = sockdiag_list(protocols[p], rename_one, g);
-		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
-			r = 0;
+	for (size_t i = 0; i < g->n && !r; i++) {
+		struct sg_victim *v = &g->v[i];
+		int one = v->family ? sockdiag_exists(fd, v) : -ENOENT;
+
+		v->gone = one == -ENOENT;
+		any |= v->gone;
 	}
-	return r;
+	return r || !any ? r : list_gone(g);
 }
 
 int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns, size_t *ret_n)

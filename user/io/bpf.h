@@ -213,9 +213,8 @@ int dataplane_sweep(struct dataplane *dp, struct dataplane_sweep *ret) MUST_CHEC
 uint64_t dataplane_sweep_due(const struct dataplane *dp);
 
 /*
- * Last resort against records whose socket's end nobody saw: tells fn of flows that are
- * TCP or UDP, named, and at rest for `idle_ns`, at most max of them; fn's result is
- * ignored.
+ * Records of sockets whose end may go unseen (datagrams, connections older than the load, and
+ * those that never sent a SYN), at rest for `idle_ns`: for asking whether they still exist.
  */
 int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns,
 			 struct dataplane_victims *ret) MUST_CHECK;

@@ -234,9 +234,11 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 	cmd.breaker.next_open_ns = next_open_ns;
 	cmd.breaker.may_trip = may_trip;
 	r = dataplane_command(dp, &cmd);
-	if (!r)
-		dp->soonest_ns[id] = soonest(policy);
-	return r;
+	if (r)
+		return r;
+	dp->soonest_ns[id] = soonest(policy);
+	dp->sweep_next_ns = 0; /* its limits may have become shorter */
+	return 0;
 }
 
 int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_group)

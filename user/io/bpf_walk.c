@@ -341,15 +341,19 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 
 struct idling {
 	uint64_t before;
+	bool by_sockops;
 	struct dataplane_victims all;
 };
 
+/* Of TCP sockets that make callbacks the end is always seen. */
 static int idle_one(void *data, uint64_t cookie, const struct sg_flow *f)
 {
 	struct idling *idle = data;
+	bool told = f->flags & SG_FLOW_TUPLE && !(f->flags & (SG_FLOW_UDP | SG_FLOW_ADOPTED)) &&
+		    idle->by_sockops;
 
 	(void)cookie;
-	if (f->flags & SG_FLOW_DEAD || f->connect_ns > idle->before ||
+	if (told || f->flags & SG_FLOW_DEAD || f->connect_ns > idle->before ||
 	    f->request_ns > idle->before || f->last_ns > idle->before)
 		return 0;
 	return victims_add(&idle->all, f);
@@ -358,7 +362,8 @@ static int idle_one(void *data, uint64_t cookie, const struct sg_flow *f)
 int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns, struct dataplane_victims *ret)
 {
 	uint64_t now = clock_boot_ns();
-	struct idling idle = { .before = now > idle_ns ? now - idle_ns : 0 };
+	struct idling idle = { .before = now > idle_ns ? now - idle_ns : 0,
+			       .by_sockops = dp->skel->rodata_sg->sg_rodata.by_sockops };
 	int r = walk(dp, idle_one, &idle);
 
 	if (r)

@@ -24,20 +24,26 @@ static void address_copy(__be32 *to, const __u8 *from, unsigned int family)
 		memcpy(to, from, 16);
 }
 
-static int acknowledged(int fd)
+/* What the kernel says to a request about one socket: 0, or its error. */
+static int answered(int fd)
 {
 	struct {
 		struct nlmsghdr header;
 		struct nlmsgerr error;
+		char rest[512];
 	} answer;
 	ssize_t n = recv(fd, &answer, sizeof(answer), 0);
 
 	if (n < 0)
 		return -errno;
-	if ((size_t)n < sizeof(answer.header) + sizeof(answer.error.error) ||
-	    answer.header.nlmsg_type != NLMSG_ERROR)
+	if ((size_t)n < sizeof(answer.header) + sizeof(answer.error.error))
 		return -EBADMSG;
-	return answer.error.error;
+	if (answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
+		return 0; /* here it is */
+	if (answer.header.nlmsg_type != NLMSG_ERROR)
+		return -EBADMSG;
+	/* somebody else has the addresses by now */
+	return answer.error.error == -ESTALE ? -ENOENT : answer.error.error;
 }
 
 int sockdiag_open(int *ret_fd)
@@ -50,12 +56,12 @@ int sockdiag_open(int *ret_fd)
 	return 0;
 }
 
-int sockdiag_destroy(int fd, const struct sg_victim *v)
+static int ask(int fd, const struct sg_victim *v, uint16_t what, uint16_t flags)
 {
 	struct request r = {
 		.header = { .nlmsg_len = sizeof(r),
-			    .nlmsg_type = SOCK_DESTROY,
-			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+			    .nlmsg_type = what,
+			    .nlmsg_flags = NLM_F_REQUEST | flags },
 		.diag = { .sdiag_family = v->family,
 			  .sdiag_protocol = v->proto,
 			  .idiag_states = ~0U,
@@ -73,7 +79,26 @@ int sockdiag_destroy(int fd, const struct sg_victim *v)
 	address_copy(r.diag.id.idiag_dst, v->remote, v->family);
 	if (send(fd, &r, sizeof(r), 0) != sizeof(r))
 		return -errno;
-	return acknowledged(fd);
+	return answered(fd);
+}
+
+int sockdiag_destroy(int fd, const struct sg_victim *v)
+{
+	return ask(fd, v, SOCK_DESTROY, NLM_F_ACK);
+}
+
+/* Of UDP sockets the kernel takes the ends the other way round, but only here. */
+int sockdiag_exists(int fd, const struct sg_victim *v)
+{
+	struct sg_victim turned = *v;
+
+	if (v->proto == IPPROTO_TCP)
+		return ask(fd, v, SOCK_DIAG_BY_FAMILY, 0);
+	memcpy(turned.local, v->remote, sizeof(turned.local));
+	memcpy(turned.remote, v->local, sizeof(turned.remote));
+	turned.local_port = v->remote_port;
+	turned.remote_port = v->local_port;
+	return ask(fd, &turned, SOCK_DIAG_BY_FAMILY, 0);
 }
 
 /* --- listing ----------------------------------------------------------------------- */

@@ -23,6 +23,9 @@ int sockdiag_open(int *ret_fd) MUST_CHECK;
  */
 int sockdiag_destroy(int fd, const struct sg_victim *victim) MUST_CHECK;
 
+/* 0: there is this socket; -ENOENT: not by these addresses, this cookie and interface. */
+int sockdiag_exists(int fd, const struct sg_victim *socket) MUST_CHECK;
+
 /*
  * Calls fn with each socket of the caller's network namespace that has a peer,
  * of IPPROTO_TCP, IPPROTO_UDP or IPPROTO_UDPLITE: everything but netns, server,
