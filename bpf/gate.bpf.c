@@ -329,9 +329,17 @@ int sg_sendmsg6(struct bpf_sock_addr *ctx)
 	return sg_gate6(ctx, false);
 }
 
+static __always_inline void sg_flow_orphan(struct sg_flow *f, __u64 cookie)
+{
+	struct sg_scope s = { .cookie = cookie };
+
+	sg_flags(&s, f, 0, SG_FLOW_ORPHAN);
+}
+
 /*
  * The end of a socket that tells of it in no other way: it never got as far as a
- * SYN, or knows no states. A probe that it took goes back.
+ * SYN, or knows no states. A probe that it took goes back. Of others the owner is
+ * gone, while TCP may have bytes to deliver.
  */
 SEC("cgroup/sock_release")
 int sg_release(struct bpf_sock *ctx)
@@ -341,8 +349,12 @@ int sg_release(struct bpf_sock *ctx)
 	__u64 cookie;
 
 	f = sg_flow_at(stored, &cookie);
-	if (f && (f->flags & SG_FLOW_UDP || ctx->state == SG_TCP_CLOSE))
+	if (!f)
+		return 1;
+	if (f->flags & SG_FLOW_UDP || ctx->state == SG_TCP_CLOSE)
 		sg_flow_over(stored, bpf_ktime_get_boot_ns());
+	else
+		sg_flow_orphan(f, cookie);
 	return 1;
 }
 

@@ -36,7 +36,7 @@ __weak __noinline int sg_note_one(__u64 cookie, __u32 op, __u64 now)
 
 	if (!f || f->cookie != cookie)
 		return 0;
-	if (op == SG_WALK_ENDED && !(f->flags & SG_FLOW_UDP))
+	if (op == SG_WALK_ENDED && !(f->flags & (SG_FLOW_UDP | SG_FLOW_ORPHAN)))
 		return 1; /* its state tells */
 	f = sg_flow_find(cookie, &s);
 	if (f && op == SG_WALK_STUCK)

@@ -247,6 +247,7 @@ struct sg_pulse {
 #define SG_FLOW_DEAD (1U << 17)      /* ended at dead_ns */
 #define SG_FLOW_GONE (1U << 18)      /* dead for so long that its record is being removed */
 #define SG_FLOW_STUCK (1U << 19)     /* could not be killed: what its breaker denies passes */
+#define SG_FLOW_ORPHAN (1U << 21)    /* its owner has closed it; older kernels do not end that */
 #define SG_FLOW_MPTCP (1U << 20)     /* a subflow: killing it does not end the connection */
 
 /* Where a flow stands in its current turn. */
@@ -461,7 +462,7 @@ struct sg_command {
 enum sg_walk_op {
 	SG_WALK_SWEEP = 1, /* ends what the clock ended; result: 1 if it ended something */
 	SG_WALK_FATE,      /* result: enum sg_fate; marks who dies now or after its turn */
-	SG_WALK_ENDED,     /* user space killed it: a datagram socket has no state that tells */
+	SG_WALK_ENDED,     /* user space killed it; datagram sockets and orphans do not tell */
 	SG_WALK_STUCK,     /* it cannot be killed: see SG_FLOW_STUCK */
 	SG_WALK_LOST,      /* there is no such socket any more: its record is dead */
 	SG_WALK_BURY,      /* removes the record if it has been dead for SG_GRACE_NS */
