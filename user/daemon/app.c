@@ -142,7 +142,7 @@ static void on_tick(void *data)
 	uint64_t now = clock_boot_ns();
 
 	lease_renew(app, now);
-	dataplane_quarantine_sync(app->dp);
+	app_quarantine_sync(app, now);
 	sweep(app, now);
 	app_events_read(app);
 	loop_timer_set(app->tick, now + APP_TICK_NS);

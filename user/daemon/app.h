@@ -236,6 +236,8 @@ int app_order(struct app_server *s, const struct request *q) MUST_CHECK;
 /* What a kill came to, for the metrics: once by whoever called app_kill_pass(), with what
  * that returned. With an error, whatever *kill says, nobody knows who survived. */
 void app_kill_note(struct app_server *s, const struct app_kill *kill, int error);
+/* The map is the truth (A1): what others wrote into it is shown and carried out to the end. */
+void app_quarantine_sync(struct app *app, uint64_t now);
 /* A quarantine whose time is over ends here. */
 void app_quarantine_expire(struct app *app, uint64_t now);
 

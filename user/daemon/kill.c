@@ -106,6 +106,7 @@ static void kill_denied(struct app *app)
 
 		s->kill_wanted |= s->id &&
 				  (s->quarantine.active || sg_breaker_denies(&s->breaker, now));
+		s->strays_wanted |= s->kill_wanted;
 	}
 	app_kill_wanted(app);
 }

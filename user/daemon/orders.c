@@ -52,9 +52,10 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 {
 	struct app_quarantine *to = &s->quarantine;
 	uint64_t start = clock_boot_ns();
+	uint64_t until = order_end(q->for_ns);
 	int r;
 
-	r = dataplane_quarantine_set(s->app->dp, s->id, order_end(q->for_ns));
+	r = dataplane_quarantine_set(s->app->dp, s->id, until);
 	if (r)
 		return r;
 	if (s->config->has_url && !s->config->n_networks && !s->addrs_n)
@@ -64,7 +65,7 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 			s->config->name,
 			s->resolve_error[0] ? s->resolve_error : "not resolved yet");
 	to->active = true;
-	to->until_ns = order_end(q->for_ns);
+	to->until_ns = until;
 	to->since_wall_ns = clock_wall_ns();
 	snprintf(to->reason, sizeof(to->reason), "%s", q->reason);
 	snprintf(to->by, sizeof(to->by), "%s", by);
@@ -75,14 +76,11 @@ int app_quarantine(struct app_server *s, const struct request *q, const char *by
 	return 0;
 }
 
-static int release(struct app_server *s, const char *by, const char *text)
+/* What the kernel holds released already. */
+static void released(struct app_server *s, const char *by, const char *text)
 {
 	struct event e;
-	int r;
 
-	r = dataplane_quarantine_set(s->app->dp, s->id, 0);
-	if (r || !s->quarantine.active)
-		return r;
 	memset(&s->quarantine, 0, sizeof(s->quarantine));
 	s->app->dirty = true;
 	app_group_refresh(s->app, s->group);
@@ -90,7 +88,15 @@ static int release(struct app_server *s, const char *by, const char *text)
 	snprintf(e.by, sizeof(e.by), "%s", by);
 	snprintf(e.text, sizeof(e.text), "%s", text);
 	app_report(s->app, &e);
-	return 0;
+}
+
+static int release(struct app_server *s, const char *by, const char *text)
+{
+	int r = dataplane_quarantine_set(s->app->dp, s->id, 0);
+
+	if (!r && s->quarantine.active)
+		released(s, by, text);
+	return r;
 }
 
 int app_release(struct app_server *s, const char *by)
@@ -105,6 +111,39 @@ void app_quarantine_expire(struct app *app, uint64_t now)
 
 		if (s->quarantine.active && s->quarantine.until_ns <= now)
 			(void)!release(s, "switchgear", "its time is over");
+	}
+}
+
+/* Somebody else wrote this into the map: it holds already, and is carried out to the end here. */
+static void quarantine_found(struct app_server *s, uint64_t until)
+{
+	struct app_quarantine *q = &s->quarantine;
+	bool was = q->active;
+	struct reply_kill reply;
+
+	q->active = true;
+	q->until_ns = until;
+	s->app->dirty = true;
+	if (was)
+		return; /* only its end was changed */
+	q->since_wall_ns = clock_wall_ns();
+	snprintf(q->reason, sizeof(q->reason), "set in the kernel's map");
+	snprintf(q->by, sizeof(q->by), "another program");
+	app_group_refresh(s->app, s->group);
+	quarantine_kill(s, &reply);
+}
+
+void app_quarantine_sync(struct app *app, uint64_t now)
+{
+	dataplane_quarantine_sync(app->dp);
+	for (size_t i = 0; i < app->servers_n; i++) {
+		struct app_server *s = app->servers[i];
+		uint64_t until = s->id ? dataplane_quarantine_until(app->dp, s->id) : 0;
+
+		if (until > now && (!s->quarantine.active || until != s->quarantine.until_ns))
+			quarantine_found(s, until);
+		else if (!until && s->quarantine.active && s->quarantine.until_ns > now)
+			released(s, "another program", "taken out of the kernel's map");
 	}
 }
 

@@ -123,8 +123,8 @@ static void quarantine_restore(struct app_server *s, const struct state *state,
 	uint64_t until = 0;
 	uint64_t left;
 
-	if (pinned && dataplane_quarantine_get(s->app->dp, s->id, &until))
-		until = 0;
+	if (pinned)
+		until = dataplane_quarantine_until(s->app->dp, s->id);
 	if (!pinned && old && old->quarantined) {
 		left = state_left_ns(&state->saved, now, old->quarantine_ns, SG_FOREVER);
 		until = left == SG_FOREVER ? SG_FOREVER : now->boot_ns + left;

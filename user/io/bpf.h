@@ -140,7 +140,8 @@ int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_ope
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns) MUST_CHECK;
 /* Takes orders into account that somebody else wrote into the map (bpftool). No system call. */
 void dataplane_quarantine_sync(struct dataplane *dp);
-int dataplane_quarantine_get(struct dataplane *dp, uint32_t id, uint64_t *ret_until) MUST_CHECK;
+/* As the map has it; 0 for an id that does not exist. No system call. */
+uint64_t dataplane_quarantine_until(const struct dataplane *dp, uint32_t id);
 
 /* Sums over CPUs; -ENOENT if the id has no counters. */
 int dataplane_stats(struct dataplane *dp, uint32_t id, struct sg_stats *ret) MUST_CHECK;

@@ -329,14 +329,9 @@ int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_n
 	return 0;
 }
 
-int dataplane_quarantine_get(struct dataplane *dp, uint32_t id, uint64_t *ret_until)
+uint64_t dataplane_quarantine_until(const struct dataplane *dp, uint32_t id)
 {
-	uint64_t until;
-
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.quarantine), &id, &until))
-		return -errno;
-	*ret_until = until;
-	return 0;
+	return id < SG_SERVERS_MAX ? __atomic_load_n(&dp->quarantine[id], __ATOMIC_RELAXED) : 0;
 }
 
 /* Adds the per-CPU values, which are arrays of u64, up. */
