@@ -270,9 +270,13 @@ static bool read_default_breaker(struct config_reader *r, const struct config_va
 static bool read_default_trust(struct config_reader *r, const struct config_value *v,
 			       const struct config_key *key, void *target)
 {
+	bool good = config_read_trust(r, v);
+
 	(void)key;
 	(void)target;
-	return config_read_trust(r, v);
+	if (good && json_object_object_length(v->obj))
+		config_warn(r, &v->path, "\"trust\" does nothing yet: there is no trust score");
+	return good;
 }
 
 static bool read_default_on_open(struct config_reader *r, const struct config_value *v,

@@ -88,6 +88,57 @@ static void find_same_endpoints(struct config_reader *r, struct config *config)
 	}
 }
 
+/* --- what is accepted and does nothing yet --------------------------------------------- */
+
+static bool has_fallback(const struct config_server *s)
+{
+	return s->on_open == ON_OPEN_FALLBACK;
+}
+
+static bool has_stand_in(const struct config_server *s)
+{
+	return s->on_open == ON_OPEN_STAND_IN;
+}
+
+static bool has_inspect_tls(const struct config_server *s)
+{
+	return s->inspect_tls;
+}
+
+static bool has_idempotent_tools(const struct config_server *s)
+{
+	return s->idempotent_tools.n;
+}
+
+static bool has_local(const struct config_server *s)
+{
+	return s->local_unit || s->local_cgroup || s->local_listen;
+}
+
+/* Whoever builds one takes its row away. */
+static const struct {
+	bool (*is_set)(const struct config_server *s);
+	const char *warning;
+} unbuilt[] = {
+	{ has_fallback, "\"on_open\": \"fallback\" is not carried out yet: while the server is "
+			"open or in quarantine, connects to it are refused" },
+	{ has_stand_in, "\"on_open\": \"stand_in\" is not carried out yet: while the server is "
+			"open or in quarantine, connects to it are refused" },
+	{ has_inspect_tls, "\"inspect_tls\" does nothing yet: of encrypted connections only "
+			   "metadata are seen" },
+	{ has_idempotent_tools, "\"idempotent_tools\" does nothing yet: no call is replayed" },
+	{ has_local, "\"local\" does nothing yet: a quarantine cuts the server off from agents, "
+		     "and leaves its process alone" },
+};
+
+static void warn_of_unbuilt(struct config_reader *r, const struct config_server *s,
+			    const struct json_path *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unbuilt); i++)
+		if (unbuilt[i].is_set(s))
+			config_warn(r, path, "%s", unbuilt[i].warning);
+}
+
 void config_check_across(struct config_reader *r, struct config *config)
 {
 	struct json_path servers = { NULL, "mcpServers", 0 };
@@ -99,6 +150,7 @@ void config_check_across(struct config_reader *r, struct config *config)
 
 		for (size_t j = 0; j < s->fallback.n; j++)
 			check_fallback(r, config, s, j, &list);
+		warn_of_unbuilt(r, s, &server);
 	}
 	find_same_endpoints(r, config);
 }
