@@ -505,7 +505,7 @@ static void test_a_full_table_is_no_way_around(void **state)
 	assert_false(talk_heard(&talk));
 	assert_int_equal(recv(talk.client, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
 	assert_true(rig_stats(dp).dropped_packets >= 2);
-	assert_int_equal(kill_strays(dp, netns, RIG_SERVER, &result), 0);
+	assert_int_equal(kill_strays(dp, netns, NULL, RIG_SERVER, &result), 0);
 	assert_int_equal(result.killed, 1);
 	assert_int_equal(result.survivors, 0);
 	assert_int_equal(talk_error(talk.client), ECONNABORTED);

@@ -20,10 +20,11 @@ struct sg_victim {
 	__be16 remote_port;
 	uint8_t family; /* of the socket */
 	uint8_t proto;
-	uint8_t fate; /* enum sg_fate */
-	bool mptcp;   /* a subflow: SOCK_DESTROY alone does not end the connection */
-	bool gone;    /* out: there was no such socket */
-	ino_t inode;  /* from a listing, else 0 */
+	uint8_t fate;    /* enum sg_fate */
+	bool mptcp;      /* a subflow: SOCK_DESTROY alone does not end the connection */
+	bool gone;       /* out: there was no such socket */
+	ino_t inode;     /* from a listing, else 0 */
+	uint64_t cgroup; /* from a listing: the id of its cgroup; 0: not known */
 };
 
 #endif

@@ -28,7 +28,7 @@ int app_kill_pass(struct app *app, struct app_server *s, bool strays, struct app
 	int r = kill_tracked(app->dp, app->netns, s->id, &result);
 
 	if (!r && strays && has_strays(app, s))
-		r = kill_strays(app->dp, app->netns, s->id, &result);
+		r = kill_strays(app->dp, app->netns, app->cgroup, s->id, &result);
 	ret->killed = result.killed;
 	ret->survivors = result.survivors;
 	ret->busy = result.busy;

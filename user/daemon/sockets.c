@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/cgroup.h"
 #include "io/endsock.h"
 #include "io/sockdiag.h"
 
@@ -238,6 +239,7 @@ int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
 
 struct strays {
 	struct dataplane *dp;
+	struct cgroup_ids inside;
 	uint32_t server;
 	bool home; /* in the daemon's own namespace */
 	struct sg_victim *v;
@@ -246,12 +248,18 @@ struct strays {
 	uint32_t left;
 };
 
-/* Is this socket's peer the server? A victim is noted: killing has to wait for the list's end. */
+/*
+ * Is this socket's peer the server, and the socket one of those that are protected? What
+ * the kernel does not tell the cgroup of counts as one. A victim is noted: killing has to
+ * wait for the list's end.
+ */
 static int stray(void *data, const struct sg_victim *socket)
 {
 	struct strays *st = data;
 	struct sg_victim *more;
 
+	if (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup))
+		return 0;
 	if (dataplane_server_at(st->dp, socket->remote, ntohs(socket->remote_port), st->home) !=
 		    st->server ||
 	    dataplane_flow_lives(st->dp, socket->cookie))
@@ -289,10 +297,15 @@ static int strays_here(void *data)
 	return r;
 }
 
-int kill_strays(struct dataplane *dp, struct netns *netns, uint32_t server, struct kill_result *ret)
+int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
+		struct kill_result *ret)
 {
-	struct strays st = { .dp = dp, .server = server };
-	int r = netns_scan(netns);
+	struct strays st = { .dp = dp, .server = server, .inside.all = !cgroup };
+	int r = cgroup ? cgroup_ids(cgroup, &st.inside) : 0;
+
+	if (r)
+		return log_failure(r, SUB, "cannot look for what is below the cgroup %s", cgroup);
+	r = netns_scan(netns);
 
 	for (size_t i = 0; i < netns_count(netns) && !r; i++) {
 		ino_t inode = netns_inode(netns, i);
@@ -311,6 +324,7 @@ int kill_strays(struct dataplane *dp, struct netns *netns, uint32_t server, stru
 					(unsigned long)inode);
 	}
 	free(st.v);
+	cgroup_ids_done(&st.inside);
 	if (st.killed)
 		(void)!dataplane_killed_add(dp, server, st.killed);
 	ret->killed += st.killed;

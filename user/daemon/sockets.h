@@ -30,8 +30,9 @@ struct kill_result {
 int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
 		 struct kill_result *ret) MUST_CHECK;
 
-/* Kills connections to a server that have no record; adds to *ret. */
-int kill_strays(struct dataplane *dp, struct netns *netns, uint32_t server,
+/* Kills connections to a server that have no record, of the cgroup and all below it (NULL: of
+ * whatever cgroup); adds to *ret. */
+int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
 		struct kill_result *ret) MUST_CHECK;
 
 /* Removes records of sockets that are no more, though nobody saw their end: asks for each

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "io/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -232,4 +234,103 @@ int cgroup_contains(const char *path, pid_t pid, bool *ret)
 	}
 	*ret = above(group, process) > 0;
 	return 0;
+}
+
+/* --- what is inside ----------------------------------------------------------- */
+
+#define ROOT_ID 1 /* the inode of a hierarchy's root; an inode is the id of its cgroup */
+#define DEPTH_MAX 64
+
+static int ids_add(struct cgroup_ids *ids, uint64_t id)
+{
+	uint64_t *more;
+
+	if (!(ids->n & (ids->n - 1))) { /* a power of two: double */
+		more = realloc(ids->v, (ids->n ? 2 * ids->n : 1) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		ids->v = more;
+	}
+	ids->v[ids->n++] = id;
+	return 0;
+}
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* Adds the group behind fd, which is taken, and all below it; those that vanish are skipped. */
+static int ids_walk(int fd, int depth, struct cgroup_ids *ids)
+{
+	CLEANUP(closedirp) DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	struct stat st;
+	int r;
+
+	if (!dir) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = depth < DEPTH_MAX ? ids_add(ids, st.st_ino) : -ELOOP;
+	while (!r && (entry = readdir(dir))) {
+		int below;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		below = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (below >= 0)
+			r = ids_walk(below, depth + 1, ids);
+		else if (errno != ENOENT && errno != ENODEV)
+			r = -errno;
+	}
+	return r;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int cgroup_ids(const char *path, struct cgroup_ids *ret)
+{
+	struct cgroup_ids ids = { 0 };
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	*ret = ids;
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && st.st_ino == ROOT_ID) {
+		close(fd);
+		ret->all = true;
+		return 0;
+	}
+	r = ids_walk(fd, 0, &ids);
+	if (r) {
+		cgroup_ids_done(&ids);
+		return r;
+	}
+	qsort(ids.v, ids.n, sizeof(*ids.v), by_id);
+	*ret = ids;
+	return 0;
+}
+
+bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id)
+{
+	return ids->all || (ids->n && bsearch(&id, ids->v, ids->n, sizeof(*ids->v), by_id));
+}
+
+void cgroup_ids_done(struct cgroup_ids *ids)
+{
+	free(ids->v);
+	*ids = (struct cgroup_ids){ 0 };
 }

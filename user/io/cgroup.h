@@ -7,6 +7,7 @@
 #define SWITCHGEAR_IO_CGROUP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,18 @@ int cgroup_check(const char *path) MUST_CHECK;
 
 /* Whether the process is in the group at path, or in one below it. pid 0: this process. */
 int cgroup_contains(const char *path, pid_t pid, bool *ret) MUST_CHECK;
+
+/* The ids of the group at path and of all below it, sorted; of the whole hierarchy none are
+ * listed: `all`. The list is the caller's, and empty after an error. */
+struct cgroup_ids {
+	bool all;
+	uint64_t *v;
+	size_t n;
+};
+
+int cgroup_ids(const char *path, struct cgroup_ids *ret) MUST_CHECK;
+bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id);
+void cgroup_ids_done(struct cgroup_ids *ids);
 
 /* One line of mountinfo (proc(5)), for tests. The strings are decoded and the caller's. */
 struct cgroup_mount {

@@ -119,6 +119,26 @@ static void address_read(__u8 *to, const __be32 *from, unsigned int family)
 	}
 }
 
+/* The attribute INET_DIAG_CGROUP_ID (since 5.9), 0 if there is none. */
+static uint64_t cgroup_read(const char *at, size_t len)
+{
+	struct nlattr a;
+	uint64_t id = 0;
+
+	for (; len >= sizeof(a); at += ALIGN4(a.nla_len), len -= ALIGN4(a.nla_len)) {
+		memcpy(&a, at, sizeof(a));
+		if (a.nla_len < sizeof(a) || a.nla_len > len)
+			break;
+		if (a.nla_type == INET_DIAG_CGROUP_ID && a.nla_len >= sizeof(a) + sizeof(id)) {
+			memcpy(&id, at + sizeof(a), sizeof(id));
+			break;
+		}
+		if (ALIGN4(a.nla_len) >= len)
+			break;
+	}
+	return id;
+}
+
 static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
 {
 	struct sg_victim v = { .proto = proto };
@@ -131,6 +151,7 @@ static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, vo
 	v.family = m.idiag_family;
 	v.ifindex = m.id.idiag_if;
 	v.inode = m.idiag_inode;
+	v.cgroup = cgroup_read(body + sizeof(m), len - sizeof(m));
 	v.local_port = m.id.idiag_sport;
 	v.remote_port = m.id.idiag_dport;
 	address_read(v.local, m.id.idiag_src, m.idiag_family);

@@ -123,12 +123,63 @@ static void knows_who_is_inside(void **state)
 	assert_int_equal(cgroup_contains(group, 0, &inside), -ENOENT);
 }
 
+static uint64_t inode(const char *dir, const char *name)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+/* A group is a directory, and its inode the id. */
+static void lists_what_is_below(void **state)
+{
+	static const char *const names[] = { "a", "a/b", "a/b/c", "a/d", "e" };
+	struct cgroup_ids ids;
+	char dir[] = "/tmp/test_cgroup.XXXXXX";
+	char path[256];
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	snprintf(path, sizeof(path), "%s/a/cgroup.procs", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/a", dir);
+	assert_int_equal(cgroup_ids(path, &ids), 0);
+	assert_int_equal(ids.n, 4);
+	assert_false(ids.all);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(cgroup_ids_has(&ids, inode(dir, names[i])));
+	assert_false(cgroup_ids_has(&ids, inode(dir, "e")));
+	assert_false(cgroup_ids_has(&ids, inode(dir, ".")));
+	assert_false(cgroup_ids_has(&ids, inode(dir, "a/cgroup.procs")));
+	cgroup_ids_done(&ids);
+	assert_int_equal(cgroup_ids("/no/such/group", &ids), -ENOENT);
+	assert_false(cgroup_ids_has(&ids, 1));
+	snprintf(path, sizeof(path), "%s/a/cgroup.procs", dir);
+	assert_int_equal(unlink(path), 0);
+	for (size_t i = sizeof(names) / sizeof(names[0]); i--;) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_mountinfo),
 		cmocka_unit_test(finds_and_checks_the_hierarchy),
 		cmocka_unit_test(knows_who_is_inside),
+		cmocka_unit_test(lists_what_is_below),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
