@@ -21,6 +21,31 @@ static __always_inline void sg_sock_addrs(struct sock_common *skc, __u8 *local, 
 	}
 }
 
+#define SG_CGROUP_DEPTH 64
+
+/* Is the socket in the protected cgroup, or below it? The walk sees everybody's. */
+static __always_inline bool sg_protected(struct sock *sk)
+{
+	struct cgroup *at = sk->sk_cgrp_data.cgroup;
+	struct cgroup *above;
+	const char *list = (const char *)at;
+	int level;
+	int i;
+
+	if (!sg_rodata.cgroup || !bpf_core_field_exists(at->ancestors))
+		return true;
+	list += bpf_core_field_offset(struct cgroup, ancestors);
+	level = BPF_CORE_READ(at, level);
+	for (i = 0; i < SG_CGROUP_DEPTH; i++) {
+		if (i > level ||
+		    bpf_probe_read_kernel(&above, sizeof(above), list + i * sizeof(above)))
+			break;
+		if (BPF_CORE_READ(above, kn, id) == sg_rodata.cgroup)
+			return true;
+	}
+	return false;
+}
+
 static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
 {
 	struct sg_cfg *c = sg_config();
@@ -97,7 +122,7 @@ int sg_adopt_tcp(struct bpf_iter__tcp *ctx)
 	if (!id || bpf_sk_storage_get(&sk_ctx, skc, NULL, 0))
 		return SG_SILENT;
 	tp = bpf_skc_to_tcp_sock(skc);
-	if (!tp)
+	if (!tp || !sg_protected((struct sock *)tp))
 		return SG_SILENT;
 	flags = bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp ? SG_FLOW_MPTCP : 0;
 	cookie = bpf_get_socket_cookie(tp);
@@ -118,7 +143,7 @@ int sg_adopt_udp(struct bpf_iter__udp *ctx)
 	if (!udp || skc->skc_state != SG_TCP_ESTABLISHED)
 		return SG_SILENT;
 	id = sg_adoptable(skc, SG_IPPROTO_UDP, &netns);
-	if (!id || bpf_sk_storage_get(&sk_ctx, udp, NULL, 0))
+	if (!id || bpf_sk_storage_get(&sk_ctx, udp, NULL, 0) || !sg_protected((struct sock *)udp))
 		return SG_SILENT;
 	cookie = bpf_get_socket_cookie(udp);
 	if (!bpf_sk_storage_get(&sk_ctx, udp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "io/bpf_private.h"
@@ -246,6 +247,16 @@ static bool is_wanted(const struct omission *out, const char *name)
 	return !is_left_out(out, name) && !(out->trying && !(part && part->recent));
 }
 
+#define ROOT_ID 1 /* of a whole hierarchy */
+
+/* The id of a cgroup is its inode; 0 if every socket is in it. */
+static uint64_t cgroup_id(const char *path)
+{
+	struct stat st;
+
+	return path && !stat(path, &st) && st.st_ino != ROOT_ID ? st.st_ino : 0;
+}
+
 static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
 		    const struct omission *out)
 {
@@ -263,6 +274,7 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->by_sockops = !is_left_out(out, "sg_sockops");
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->skb_netns = has_skb_netns();
+	rodata->cgroup = cgroup_id(o->cgroup);
 	bpf_object__for_each_program(prog, dp->skel->obj)
 	{
 		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));
