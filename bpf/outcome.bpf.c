@@ -232,7 +232,7 @@ int sg_retransmit(__u64 *ctx)
 static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
 {
 	int flags = ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG |
-		    BPF_SOCK_OPS_RTO_CB_FLAG;
+		    BPF_SOCK_OPS_RTO_CB_FLAG | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
 
 	if (sg_rodata.by_sockops)
 		flags |= BPF_SOCK_OPS_STATE_CB_FLAG;
@@ -283,6 +283,21 @@ static __always_inline void sg_state_callback(struct bpf_sock_ops *ops, struct b
 }
 
 /*
+ * A segment is about to leave. One that egress drops counts as not sent at all: TCP
+ * tries it again from its probe timer, of which no callback tells, and for minutes.
+ * So what a verdict has stopped is armed when it is tried again.
+ */
+static __always_inline void sg_leaving(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct sg_flow *f;
+	__u64 cookie;
+
+	f = sg_flow_at(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &cookie);
+	if (f && f->flags & SG_FLOW_STOPPED)
+		sg_arm(ops);
+}
+
+/*
  * Callbacks of tracked sockets. An RTT sample comes with each answer: with the
  * one that tripped it finds the flow armed, and lets the socket end by itself
  * when its next request is not acknowledged. That is all a kernel can do alone.
@@ -297,6 +312,11 @@ int sg_sockops(struct bpf_sock_ops *ops)
 	__u32 op = ops->op;
 	__u64 *stored;
 
+	if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB) {
+		if (sk && ops->args[0] != BPF_WRITE_HDR_TCP_CURRENT_MSS)
+			sg_leaving(ops, sk);
+		return 1;
+	}
 	if (!sk || (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_RTT_CB &&
 		    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_RETRANS_CB &&
 		    op != BPF_SOCK_OPS_RTO_CB))
