@@ -79,6 +79,38 @@ pool_wait 5
 expect_eq "$(pool_stat left)" 10
 expect_soon 2 eval "[ \$(peer_stat a eof) = 10 ]"
 
+t "a stream that goes on tells when each of its lines was sent"
+peer_ctl a zero
+peer_ctl a answer ticks+gap=20
+before=$(now_us)
+drip ticks "$NS" --to $AT --ask /mcp
+expect_soon 5 eval '[ "$(grep -c ^got "$TMP/drip-ticks")" -ge 10 ]'
+read -r total us latest <<<"$(drip_last ticks got)"
+expect_within $((latest - before)) 100000 $((us - before)) "us until the last line was sent"
+expect_within "$(peer_stat a bytes)" "$total" $((total + 1000)) "bytes that were sent"
+peer_ctl a reset-all
+expect_soon 5 drip_said ticks "end error ECONNRESET"
+peer_ctl a answer ok
+for proto in tcp udp udplite; do
+	drip to-$proto "$NS" --proto $proto --from 127.0.0.1:3009 --listen --send 20
+	wait_for 5 drip_said to-$proto ready
+	drip $proto "$NS" --proto $proto --to 127.0.0.1:3009
+	wait_for 5 eval "drip_said $proto got || drip_said $proto 'drip: this kernel'"
+	drip_said $proto "drip: this kernel" && continue
+	expect_soon 5 eval "[ \$(grep -c ^got '$TMP/drip-$proto') -ge 5 ]"
+	read -r total us latest <<<"$(drip_last $proto got)"
+	expect_within $((us - latest)) 0 $((50000 * MS_SLOW)) "$proto: us from sent to read"
+	drips_stop
+done
+
+t "keys fill the option memory of a socket, which works all the same"
+call $AT --md5-keys
+[ "$CALL_STATUS" -eq 77 ] || expect_eq "$RESULT $STATUS" "ok 200"
+[ "$CALL_STATUS" -eq 77 ] && pass
+
+t "nobody lists sockets without NETLINK_SOCK_DIAG"
+expect_match "$("$TOOLS/nsrun" --no-sockdiag -- ss -tn 2>&1)" "*Operation not permitted*"
+
 t "many connects at once"
 expect_match "$(agent --connect $AT --concurrent 200)" "concurrent 200 http_200=200 ms=*"
 peer_ctl a unlisten

@@ -468,6 +468,32 @@ log_lines() { # PATTERN: how often the daemon's log has it
 	grep -c -- "$1" "$LOG"
 }
 
+# The id that the kernel knows a server by.
+server_id() { # NAME
+	local id
+
+	for ((id = 2; id < 64; id++)); do
+		[ "$(bpftool -j map lookup pinned "$PINS/srv_name" key $id 0 0 0 |
+			"$TOOLS/jget" - formatted.value.name)" = "$1" ] && { echo $id; return 0; }
+	done
+	return 1
+}
+
+# What people do without a daemon: ff puts a server into quarantine, 00 releases it.
+# Of several at the same time, the last release ends them all for packets without a record.
+map_order() { # ff|00 ID...
+	local id all
+
+	all="$1 $1 $1 $1 $1 $1 $1 $1"
+	for id in "${@:2}"; do
+		# shellcheck disable=SC2086 # eight bytes
+		bpftool map update pinned "$PINS/quarantine" key "$id" 0 0 0 value hex $all ||
+			return 1
+	done
+	# shellcheck disable=SC2086
+	bpftool map update pinned "$PINS/cutoff" key 0 0 0 0 value hex $all
+}
+
 # --- peers -------------------------------------------------------------------------------
 
 # peer_start NAME ADDR:PORT [OPTION...]; PEER_NS=... puts it on another host.
@@ -631,6 +657,38 @@ pool_stat() {
 
 	n=$(tr ' ' '\n' <"$TMP/pool.out" | sed -n "s/^$1=//p")
 	echo "${n:-0}"
+}
+
+# One end of a stream in the background: drip NAME NAMESPACE OPTION..., then drip_last NAME
+# WORD for what follows WORD in its last line that begins with it. An agent's is in the cgroup,
+# unless DRIP_CG is set.
+drip() {
+	local name=$1 ns=$2 cg=${DRIP_CG:-$CG}
+
+	shift 2
+	[ "$ns" = "$NS" ] || cg=$CG_FAR
+	"$TOOLS/nsrun" --cgroup "$cg" --net "$ns" -- "$TOOLS/drip" "$@" >"$TMP/drip-$name" 2>&1 &
+	PIDS+=("$!")
+	DRIPS+=("$!")
+}
+DRIPS=()
+
+drip_last() { # NAME WORD
+	sed -n "s/^$2 //p" "$TMP/drip-$1" | tail -n 1
+}
+
+drip_said() { # NAME WORD
+	grep -q "^$2" "$TMP/drip-$1"
+}
+
+drips_stop() {
+	[ ${#DRIPS[@]} -eq 0 ] || kill "${DRIPS[@]}" 2>/dev/null
+	[ ${#DRIPS[@]} -eq 0 ] || wait "${DRIPS[@]}" 2>/dev/null
+	DRIPS=()
+}
+
+now_us() {
+	echo "${EPOCHREALTIME/[.,]/}"
 }
 
 # --- before and after -----------------------------------------------------------------------

@@ -5,6 +5,7 @@
  * another it can hold a pool of connections and report how each ended, start
  * many connects at the same moment, and follow commands from stdin.
  */
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
@@ -21,11 +22,14 @@ static struct {
 	const char *method;
 	const char *path;
 	const char *rpc;
+	const char *device;
+	const char *leave;
 	FILE *body;
 	unsigned int mark;
 	bool keepalive;
 	bool connect_only;
 	bool busy;
+	bool md5_keys;
 	double timeout_ms;
 	double interval_ms;
 	double hold_ms;
@@ -46,10 +50,13 @@ struct outcome {
 static const char usage[] =
 	"usage: agent --connect ADDR:PORT [--mode MODE] [--post|--get|--delete] [--path PATH]\n"
 	"             [--rpc METHOD] [--count N] [--keepalive] [--interval MS] [--timeout MS]\n"
-	"             [--bind ADDR:PORT] [--connect-only] [--body FILE] [--mark N]   calls one after another\n"
+	"             [--bind ADDR:PORT] [--device NAME] [--connect-only] [--body FILE] [--mark N]\n"
+	"             [--md5-keys]              calls one after another\n"
 	"       agent ... --concurrent N          N calls started at the same moment\n"
 	"       agent ... --pool N [--busy] [--hold MS]   N connections, then how each ended\n"
 	"       agent ... --step                  commands from stdin (see below)\n"
+	"--md5-keys fills the option memory of each socket first. --leave NAME: once they are\n"
+	"connected, goes to the network namespace NAME; only the sockets stay where they were.\n"
 	"MODE: tcp v4mapped nonblock tfo tfo-connect mptcp iouring udp-sendto udp-connect\n"
 	"      udp-mapped udp-mapped-connect udp-unspec\n"
 	"A call prints: N RESULT ERRNO STATUS MS LOCAL-PORT STAGE\n"
@@ -57,7 +64,8 @@ static const char usage[] =
 	"STAGE: connect send recv -\n"
 	"COMMAND of --step, K is a connection 0..255: open K | call K | get K | delete K |\n"
 	"  start K (send, do not wait) | part K N (send N bytes of the request) | rest K |\n"
-	"  finish K (wait for the answer) | wait K MS (for an end) | close K | reset K | quit\n"
+	"  finish K (wait for the answer) | wait K MS (for an end) | close K | reset K |\n"
+	"  leave K (as --leave says) | quit\n"
 	"Exit status: 0 every call got a complete answer, 1 not, 2 usage, 77 not supported here.\n";
 
 static void build_request(const char *method)
@@ -97,6 +105,11 @@ static int new_socket(void)
 
 	if (opt.mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &opt.mark, sizeof(opt.mark)))
 		die("--mark: %s", strerror(errno));
+	if (opt.device &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, opt.device, (socklen_t)strlen(opt.device)))
+		die("--device: %s", strerror(errno));
+	if (opt.md5_keys)
+		md5_keys_fill(fd, family);
 	if (opt.from.len) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (bind(fd, (struct sockaddr *)&opt.from.sa, opt.from.len))
@@ -438,6 +451,21 @@ static const char *pool_end(int fd)
 	return errno == EAGAIN ? NULL : errno_name(errno);
 }
 
+/* Whoever looks for the namespace of the connections finds no process in it any more. */
+static void leave(void)
+{
+	char path[256];
+	int fd;
+
+	if (!opt.leave)
+		return;
+	snprintf(path, sizeof(path), "/run/netns/%s", opt.leave);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		die("--leave %s: %s", opt.leave, strerror(errno));
+	close(fd);
+}
+
 static int run_pool(long count)
 {
 	int *fds = calloc((size_t)count, sizeof(*fds));
@@ -449,6 +477,7 @@ static int run_pool(long count)
 	if (!fds)
 		die("out of memory");
 	opened = pool_open(fds, count, epoll);
+	leave();
 	printf("ready %ld\n", opened);
 	fflush(stdout);
 	until = now_ms() + opt.hold_ms;
@@ -591,6 +620,8 @@ static bool step_run(const char *verb, struct step_conn *c, long value, struct o
 		o = step_wait(c, now_ms() + (double)value);
 	else if (!strcmp(verb, "close") || !strcmp(verb, "reset"))
 		step_close(c, *verb == 'r');
+	else if (!strcmp(verb, "leave"))
+		leave();
 	else
 		return false;
 	if (!strcmp(verb, "start") && !strcmp(o.result, "ok"))
@@ -651,6 +682,8 @@ static bool flag(const char *arg, struct plan *plan)
 		opt.connect_only = true;
 	else if (!strcmp(arg, "--busy"))
 		opt.busy = true;
+	else if (!strcmp(arg, "--md5-keys"))
+		opt.md5_keys = true;
 	else if (!strcmp(arg, "--step"))
 		plan->step = true;
 	else
@@ -672,6 +705,10 @@ static void option(const char *name, const char *value, struct plan *plan)
 		opt.path = value;
 	else if (!strcmp(name, "--rpc"))
 		opt.rpc = value;
+	else if (!strcmp(name, "--device"))
+		opt.device = value;
+	else if (!strcmp(name, "--leave"))
+		opt.leave = value;
 	else if (!strcmp(name, "--mark"))
 		opt.mark = (unsigned int)parse_long(name, value, 1, UINT32_MAX);
 	else if (!strcmp(name, "--body"))

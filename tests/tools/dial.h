@@ -109,8 +109,8 @@ static inline int dial_plain(int fd, const struct endpoint *ep, double until)
 static inline int dial_blocking(int fd, const struct endpoint *ep, double until)
 {
 	double left = until - now_ms();
-	struct timeval limit = { .tv_sec = (long)(left / 1e3),
-				 .tv_usec = (long)(left * 1e3) % 1000000 + 1 };
+	long us = left > 0 ? (long)(left * 1e3) + 1 : 1;
+	struct timeval limit = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
 
 	set_nonblocking(fd, false);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -210,6 +210,36 @@ static inline int dial_tfo(int fd, const struct endpoint *ep, const char *data, 
 		return -errno;
 	r = wait_for(fd, POLLOUT, until);
 	return r ? r : socket_error(fd);
+}
+
+#define MD5_KEYS_MAX 100000
+
+/*
+ * Fills the option memory of a TCP socket with keys (TCP_MD5SIG) for addresses that
+ * it never speaks to, which every user may: what a BPF program wants to store with
+ * the socket finds no room. Exits where the kernel has no such keys.
+ */
+static inline void md5_keys_fill(int fd, int family)
+{
+	struct tcp_md5sig key = { .tcpm_keylen = 1, .tcpm_key = { 'k' } };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&key.tcpm_addr;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&key.tcpm_addr;
+
+	key.tcpm_addr.ss_family = (sa_family_t)family;
+	for (uint32_t i = 1; i < MD5_KEYS_MAX; i++) {
+		if (family == AF_INET)
+			v4->sin_addr.s_addr = htonl(0xc6120000 + i); /* 198.18.0.0/15 */
+		else
+			memcpy(&v6->sin6_addr, &(uint32_t[4]){ htonl(0x20010db8), 0, 0, htonl(i) },
+			       sizeof(v6->sin6_addr));
+		if (!setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof(key)))
+			continue;
+		if (i > 1 && (errno == ENOMEM || errno == ENOBUFS))
+			return;
+		fprintf(stderr, "TCP_MD5SIG: %s\n", strerror(errno));
+		exit(EXIT_SKIP);
+	}
+	die("TCP_MD5SIG: the option memory does not fill up");
 }
 
 static inline int dial_socket(enum mode mode, int family)

@@ -6,12 +6,16 @@
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "util.h"
 
@@ -24,6 +28,7 @@ static struct {
 	long uid;
 	bool setuid;
 	bool private_mounts;
+	bool no_sockdiag;
 	const char *umount[ADDRS_MAX];
 	int umounts;
 	const char *addr[ADDRS_MAX];
@@ -34,11 +39,13 @@ static struct {
 
 static const char usage[] =
 	"usage: nsrun [--cgroup DIR] [--net NAME] [--umount DIR]... [--drop CAP]...\n"
-	"             [--uid N] [--user [--addr ADDRESS]...] -- COMMAND [ARGUMENT]...\n"
+	"             [--no-sockdiag] [--uid N] [--user [--addr ADDRESS]...]\n"
+	"             -- COMMAND [ARGUMENT]...\n"
 	"--cgroup DIR    move into that cgroup first\n"
 	"--net NAME      enter the named network namespace (/run/netns/NAME)\n"
 	"--umount DIR    in a mount namespace of its own, unmount DIR (once per mount on it)\n"
 	"--drop CAP      bpf, perfmon, net_admin, sys_admin, or a number\n"
+	"--no-sockdiag   sockets of NETLINK_SOCK_DIAG are refused with EPERM, for good\n"
 	"--uid N         become that user (default with --user: 65534)\n"
 	"--user          become that user, then make a user and a network namespace of his own,\n"
 	"                with lo up and each ADDRESS on it; he is root in there\n"
@@ -88,6 +95,27 @@ static void drop_capabilities(void)
 	for (int i = 0; i < opt.drops; i++) {
 		if (prctl(PR_CAPBSET_DROP, opt.drop[i], 0, 0, 0))
 			die("nsrun: capability %d: %s", opt.drop[i], strerror(errno));
+	}
+}
+
+/* What a kernel without INET_DIAG_DESTROY cannot do either: list and end others' sockets. */
+static void no_sockdiag(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NETLINK_SOCK_DIAG, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) {
+		fprintf(stderr, "nsrun: --no-sockdiag: %s\n", strerror(errno));
+		exit(EXIT_SKIP);
 	}
 }
 
@@ -207,6 +235,10 @@ int main(int argc, char **argv)
 			opt.user = opt.setuid = true;
 			continue;
 		}
+		if (!strcmp(argv[i], "--no-sockdiag")) {
+			opt.no_sockdiag = true;
+			continue;
+		}
 		option(argv[i], argv[i + 1]);
 		i++;
 	}
@@ -219,6 +251,8 @@ int main(int argc, char **argv)
 	if (opt.private_mounts)
 		private_mounts();
 	drop_capabilities();
+	if (opt.no_sockdiag)
+		no_sockdiag();
 	if (opt.setuid)
 		become_user();
 	if (opt.user)

@@ -37,6 +37,7 @@ struct conn {
 struct stats {
 	unsigned long accepted, requests, agent, post, get, delete, answered, datagrams;
 	unsigned long eof, reset, closed;
+	unsigned long bytes;                      /* that were sent, in all connections */
 	double last_request, first_end, last_end; /* wall clock, ms */
 };
 
@@ -60,7 +61,8 @@ static const char usage[] =
 	"            [--accept normal|noread|rst] [--seconds N]\n"
 	"       peer --ctl PATH COMMAND...\n"
 	"SCRIPT: STEP[,STEP]..., the last one repeats; STEP: WORD[+MODIFIER]...[*TIMES]\n"
-	"WORD: ok chunked sse split stream html malformed truncate hang rst eof or a status NNN\n"
+	"WORD: ok chunked sse split stream html malformed truncate hang rst eof or a status NNN;\n"
+	"  ticks: an event stream for ever, with us=MICROSECONDS, the time of each, in its data\n"
 	"MODIFIER: status=NNN delay=MS gap=MS parts=N body=BYTES retry-after=S close\n"
 	"A request for /as/STEP is answered by that step. With --udp: ok echoes, else silence.\n"
 	"COMMAND: answer [GET|DELETE] SCRIPT | accept MODE | listen | unlisten | stats | zero |\n"
@@ -113,6 +115,22 @@ static void conn_schedule(struct conn *c, double due)
 	peer.due = c;
 }
 
+/* The next event of a stream, with the time of now in it. */
+static void conn_tick(struct conn *c)
+{
+	double us = wall_ms() * 1e3;
+	char event[64];
+	int len = snprintf(event, sizeof(event), "data: us=%.0f\n\n", us);
+
+	free(c->reply.data);
+	if (asprintf(&c->reply.data, "%x\r\n%s\r\n", (unsigned int)len, event) < 0)
+		die("out of memory");
+	c->reply.cut[0] = strlen(c->reply.data);
+	c->reply.parts = 1;
+	c->sent = 0;
+	c->part = 0;
+}
+
 static void conn_finish(struct conn *c)
 {
 	enum ending ending = c->reply.ending;
@@ -130,6 +148,8 @@ static void conn_finish(struct conn *c)
 /* Sends what is due; returns false when the connection is gone. */
 static bool conn_send(struct conn *c)
 {
+	if (c->reply.ticks && c->part == c->reply.parts)
+		conn_tick(c);
 	while (c->part < c->reply.parts) {
 		size_t want = c->reply.cut[c->part] - c->sent;
 		ssize_t n = send(c->fd, c->reply.data + c->sent, want, MSG_NOSIGNAL);
@@ -143,9 +163,10 @@ static bool conn_send(struct conn *c)
 			return false;
 		}
 		c->sent += (size_t)n;
+		peer.stats.bytes += (size_t)n;
 		if (c->sent < c->reply.cut[c->part])
 			continue;
-		if (++c->part < c->reply.parts) {
+		if (++c->part < c->reply.parts || c->reply.ticks) {
 			conn_schedule(c, now_ms() + (double)c->gap_ms);
 			return true;
 		}
@@ -247,7 +268,7 @@ static void conn_request(struct conn *c, char *body)
 	c->sent = 0;
 	c->part = 0;
 	c->gap_ms = s->gap_ms;
-	c->hanging = s->word == WORD_HANG || s->word == WORD_STREAM;
+	c->hanging = s->word == WORD_HANG || s->word == WORD_STREAM || s->word == WORD_TICKS;
 	if (s->word == WORD_HANG)
 		return;
 	conn_schedule(c, s->delay_ms ? now_ms() + (double)s->delay_ms : 0);
@@ -377,10 +398,10 @@ static void print_stats(FILE *out)
 
 	fprintf(out,
 		"accepted=%lu open=%lu requests=%lu agent=%lu post=%lu get=%lu delete=%lu "
-		"answered=%lu datagrams=%lu eof=%lu reset=%lu closed=%lu last_request=%.3f "
-		"first_end=%.3f last_end=%.3f\n",
+		"answered=%lu datagrams=%lu eof=%lu reset=%lu closed=%lu bytes=%lu "
+		"last_request=%.3f first_end=%.3f last_end=%.3f\n",
 		s->accepted, peer.open, s->requests, s->agent, s->post, s->get, s->delete,
-		s->answered, s->datagrams, s->eof, s->reset, s->closed, s->last_request,
+		s->answered, s->datagrams, s->eof, s->reset, s->closed, s->bytes, s->last_request,
 		s->first_end, s->last_end);
 }
 

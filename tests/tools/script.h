@@ -18,6 +18,7 @@ enum word {
 	WORD_SSE,
 	WORD_SPLIT,
 	WORD_STREAM,
+	WORD_TICKS,
 	WORD_HTML,
 	WORD_MALFORMED,
 	WORD_TRUNCATE,
@@ -34,6 +35,7 @@ static const char *const word_names[] = {
 	[WORD_SSE] = "sse",
 	[WORD_SPLIT] = "split",
 	[WORD_STREAM] = "stream",
+	[WORD_TICKS] = "ticks",
 	[WORD_HTML] = "html",
 	[WORD_MALFORMED] = "malformed",
 	[WORD_TRUNCATE] = "truncate",
@@ -75,6 +77,7 @@ struct reply {
 	size_t cut[PARTS_MAX]; /* end of each part */
 	unsigned int parts;
 	enum ending ending;
+	bool ticks; /* an event follows each gap, for ever */
 };
 
 static inline bool parse_modifier(struct step *s, const char *text)
@@ -224,7 +227,7 @@ static inline void print_sse(FILE *out, struct reply *r, const struct step *s, c
 	print_head(out, s, "text/event-stream", -1);
 	fputs("Transfer-Encoding: chunked\r\n\r\n", out);
 	reply_add(out, r);
-	if (s->word == WORD_STREAM)
+	if (s->word == WORD_STREAM || s->word == WORD_TICKS)
 		return;
 	for (long i = 1; i < s->parts; i++) {
 		fputs("f\r\n: keep waiting\n\r\n", out);
@@ -258,7 +261,8 @@ static inline void print_plain(FILE *out, struct reply *r, const struct step *s,
 /* The caller frees reply.data. `body` is the JSON text of a good answer. */
 static inline struct reply build_reply(const struct step *s, const char *body)
 {
-	struct reply r = { .ending = s->close ? END_CLOSE : END_KEEP };
+	struct reply r = { .ending = s->close ? END_CLOSE : END_KEEP,
+			   .ticks = s->word == WORD_TICKS };
 	FILE *out = open_memstream(&r.data, &r.len);
 
 	if (!out)
@@ -269,6 +273,7 @@ static inline struct reply build_reply(const struct step *s, const char *body)
 		break;
 	case WORD_SSE:
 	case WORD_STREAM:
+	case WORD_TICKS:
 		print_sse(out, &r, s, body);
 		break;
 	case WORD_MALFORMED:
