@@ -158,10 +158,21 @@ t "connections older than the daemon are found and killed"
 kill9_daemon
 rm -rf "$PINS"
 pool_start $AT 100
+DRIP_CG=$CG_FAR drip outside "$NS" --to $AT --ask /as/ticks
+expect_soon 5 drip_said outside got
 start_daemon
 quarantine a
+order=$(now_us)
 expect_eq "$(pool_stat ECONNABORTED)" 100
-expect_match "$OUT" "*0 survivors*"
+expect_match "$OUT" "*100 connections killed, 0 survivors*"
+later() { # than the order: what came over the connection that nobody protects
+	local latest
+
+	read -r _ _ latest <<<"$(drip_last outside got)"
+	[ "$latest" -gt "$order" ]
+}
+expect_soon 5 later
+drips_stop
 expect_ok sg release a
 
 t "over a breaker that is open, quarantine wins, and release leaves the breaker as it was"
