@@ -289,9 +289,13 @@ static __always_inline void sg_state_callback(struct bpf_sock_ops *ops, struct b
  */
 static __always_inline void sg_leaving(struct bpf_sock_ops *ops, struct bpf_sock *sk)
 {
+	__u32 zero = 0;
+	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
 	struct sg_flow *f;
 	__u64 cookie;
 
+	if (!until || !*until) /* nothing is in quarantine: this is all that a segment costs */
+		return;
 	f = sg_flow_at(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &cookie);
 	if (f && f->flags & SG_FLOW_STOPPED)
 		sg_arm(ops);
