@@ -66,6 +66,17 @@ start_daemon
 expect_match "$(status health.degraded)" "*answers that stay out are not noticed*sg_watch*"
 stop_daemon
 
+t "--check says what is lost, the effect first, and fails where enforcement is partial"
+export SWITCHGEAR_WITHOUT=sg_egress
+CHECK=("${IN_CG[@]}" "$BUILD/switchgeard" --config "$CONFIG" --cgroup "$CG" --check)
+expect_status 1 "${CHECK[@]}"
+expect_match "$OUT" "*LOST:  requests on open connections are not measured, nor stopped*sg_egress*"
+expect_match "$OUT" "*This kernel enforces partially: requests on open connections*"
+export SWITCHGEAR_WITHOUT=sg_adopt_udp,sg_watch # what only measures is said, and is no failure
+expect_ok "${CHECK[@]}"
+expect_match "$OUT" "*lacks: without a daemon, answers that stay out are not noticed*sg_watch*"
+expect_match "$OUT" "*This kernel can enforce fully.*"
+
 t "what is degraded otherwise is what this kernel is known to lack"
 unset SWITCHGEAR_WITHOUT
 start_daemon
