@@ -282,11 +282,15 @@ read -r _ _ latest <<<"$(drip_last any got)"
 expect_ms $((latest > AT ? (latest - AT) / 1000 : 0)) $LIMIT_MS "ms until the last line that came was sent"
 expect_ne "$(cutoff)" "$before" "the map cutoff"
 expect_killed sse
+expect_server_soon far quarantine.by "another program"
+expect_server far verdict refuse
 
 t "and takes it back in a tick"
 expect_ok bpftool map update pinned "$PINS/quarantine" key "${IDS% *}" 0 0 0 value hex ${all_ff//f/0}
 AT=$(now_us)
 expect_soon 5 came_after any 0
 expect_soon 5 eval '[ "$(cutoff)" = "$before" ]'
+expect_server_soon far quarantine null
+expect_match "$(sg events --server far)" "*release*another program*"
 
 finish
