@@ -11,6 +11,7 @@
 #define SWITCHGEAR_ABI_H
 
 #include "breaker.h"
+#include "counters.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
@@ -127,41 +128,11 @@ struct sg_name {
 
 /* --- stats: per CPU, server id -> counters -------------------------------- */
 
+#define SG_COUNTER_MEMBER(member, ...) __u64 member;
 struct sg_stats {
-	__u64 connects; /* admitted */
-	__u64 established;
-	__u64 refused;
-	__u64 timeout; /* SYN unanswered */
-	__u64 reset;   /* reset or truncated with a request outstanding */
-	__u64 unreachable;
-	__u64 requests;
-	__u64 r1xx;
-	__u64 r2xx;
-	__u64 r3xx;
-	__u64 r4xx;
-	__u64 r5xx;
-	__u64 bad_responses;
-	__u64 timeouts; /* no answer to a request */
-	__u64 abandoned;
-	__u64 success;
-	__u64 hard;
-	__u64 soft;
-	__u64 ignored;
-	__u64 stale; /* outcomes of an older generation */
-	__u64 denied;
-	__u64 would_deny;
-	__u64 passed_open;
-	__u64 overflow;
-	__u64 redirected;
-	__u64 stand_in;
-	__u64 killed;
-	__u64 dropped_packets;
-	__u64 retransmits;
-	__u64 rtt_us_sum;
-	__u64 rtt_count;
-	__u64 untrusted;  /* connects from namespaces that nothing is learnt from */
-	__u64 unrecorded; /* connects without a record, for want of memory: judged, not measured */
+	SG_COUNTERS(SG_COUNTER_MEMBER)
 };
+#undef SG_COUNTER_MEMBER
 
 /* --- hist: per CPU, (server id, metric) -> buckets ------------------------ */
 

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/view.h"
 #include "codec/messages.h"
+#include "core/counters.h"
 #include "core/names.h"
 
 #define TEXT_MAX 65536U
@@ -112,40 +113,13 @@ static void add_latency(struct table *t, const struct status_server *s, struct b
 	flush_row(t, COLOUR_NONE, "latency", b);
 }
 
-static void add_counters(struct table *t, const struct status_counters *c, struct buf *b)
+static void add_counters(struct table *t, const struct sg_stats *stats, struct buf *b)
 {
-	const struct {
-		const char *label;
-		uint64_t value;
-	} rows[] = {
-		{ "connects", c->connects },
-		{ "  refused", c->refused },
-		{ "  timeout", c->timeout },
-		{ "  reset", c->reset },
-		{ "  unreachable", c->unreachable },
-		{ "requests", c->requests },
-		{ "  2xx", c->r2xx },
-		{ "  3xx", c->r3xx },
-		{ "  4xx", c->r4xx },
-		{ "  5xx", c->r5xx },
-		{ "  bad responses", c->bad_responses },
-		{ "  rpc errors", c->rpc_errors },
-		{ "  timeouts", c->timeouts },
-		{ "denied", c->denied },
-		{ "would deny", c->would_deny },
-		{ "passed open", c->passed_open },
-		{ "overflow", c->overflow },
-		{ "redirected", c->redirected },
-		{ "stand-in", c->stand_in },
-		{ "killed", c->killed },
-		{ "dropped packets", c->dropped_packets },
-		{ "untrusted", c->untrusted },
-		{ "unrecorded", c->unrecorded },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		buf_printf(b, "%" PRIu64, rows[i].value);
-		flush_row(t, COLOUR_NONE, rows[i].label, b);
+	for (const struct counter *c = counters; c->value; c++) {
+		if (!c->label)
+			continue;
+		buf_printf(b, "%" PRIu64, counter_get(c, stats));
+		flush_row(t, COLOUR_NONE, c->label, b);
 	}
 }
 

@@ -70,7 +70,7 @@ void view_endpoints(const struct status_server *s, size_t most, struct buf *out)
 		buf_printf(out, " +%zu", s->n_endpoints - most);
 }
 
-uint64_t view_failures(const struct status_counters *c)
+uint64_t view_failures(const struct sg_stats *c)
 {
 	return c->refused + c->timeout + c->reset + c->unreachable + c->r5xx + c->bad_responses +
 	       c->timeouts;
@@ -145,10 +145,10 @@ static void add_server(struct table *t, const struct status_server *s)
 	table_add(t, s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "%s",
 		  status_verdict_name(s->verdict));
 	table_add(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, "%s", buf_str(&quarantine));
-	table_add(t, COLOUR_NONE, "%" PRIu64, s->counters.requests);
+	table_add(t, COLOUR_NONE, "%" PRIu64, (uint64_t)s->counters.requests);
 	table_add(t, failures ? COLOUR_WARN : COLOUR_NONE, "%" PRIu64, failures);
 	table_add(t, s->counters.denied ? COLOUR_WARN : COLOUR_NONE, "%" PRIu64,
-		  s->counters.denied);
+		  (uint64_t)s->counters.denied);
 	table_add(t, COLOUR_NONE, "%s", buf_str(&p50));
 	table_add(t, COLOUR_NONE, "%s", buf_str(&p95));
 	table_add(t, COLOUR_DIM, "%s", buf_str(&endpoints));

@@ -6,6 +6,7 @@
 
 #include "codec/jsonget.h"
 #include "codec/messages.h"
+#include "core/counters.h"
 #include "core/names.h"
 
 #define REPLY_DEPTH_MAX 16U
@@ -99,37 +100,15 @@ static int read_endpoints(const struct json_object *obj, struct status_server *s
 	return 0;
 }
 
-static void read_counters(const struct json_object *obj, struct status_counters *ret)
+static void read_counters(const struct json_object *obj, struct sg_stats *ret)
 {
-	const struct json_object *c = jget_object(obj, "counters");
-	const struct json_object *f = jget_object(c, "connect_failures");
-	const struct json_object *r = jget_object(c, "responses");
+	const struct json_object *all = jget_object(obj, "counters");
 
-	*ret = (struct status_counters){
-		.connects = jget_uint(c, "connects", 0),
-		.refused = jget_uint(f, "refused", 0),
-		.timeout = jget_uint(f, "timeout", 0),
-		.reset = jget_uint(f, "reset", 0),
-		.unreachable = jget_uint(f, "unreachable", 0),
-		.requests = jget_uint(c, "requests", 0),
-		.r2xx = jget_uint(r, "2xx", 0),
-		.r3xx = jget_uint(r, "3xx", 0),
-		.r4xx = jget_uint(r, "4xx", 0),
-		.r5xx = jget_uint(r, "5xx", 0),
-		.bad_responses = jget_uint(c, "bad_responses", 0),
-		.rpc_errors = jget_uint(c, "rpc_errors", 0),
-		.timeouts = jget_uint(c, "timeouts", 0),
-		.denied = jget_uint(c, "denied", 0),
-		.would_deny = jget_uint(c, "would_deny", 0),
-		.passed_open = jget_uint(c, "passed_open", 0),
-		.overflow = jget_uint(c, "overflow", 0),
-		.redirected = jget_uint(c, "redirected", 0),
-		.stand_in = jget_uint(c, "stand_in", 0),
-		.killed = jget_uint(c, "killed", 0),
-		.dropped_packets = jget_uint(c, "dropped_packets", 0),
-		.untrusted = jget_uint(c, "untrusted", 0),
-		.unrecorded = jget_uint(c, "unrecorded", 0),
-	};
+	for (const struct counter *c = counters; c->value; c++)
+		if (c->key)
+			counter_set(c, ret,
+				    jget_uint(c->object ? jget_object(all, c->object) : all, c->key,
+					      0));
 }
 
 /* On failure *s holds what was read so far: status_server_done() it. */

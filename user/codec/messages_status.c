@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The status document, written. The order of members is part of the contract. */
+#include <string.h>
+
 #include "codec/jsonw.h"
 #include "codec/messages.h"
+#include "core/counters.h"
 #include "core/names.h"
 
 static void write_quarantine(struct jsonw *w, const struct status_server *s)
@@ -86,36 +89,23 @@ static void write_endpoints(struct jsonw *w, const struct status_server *s)
 	jsonw_list_end(w);
 }
 
-static void write_counters(struct jsonw *w, const struct status_counters *c)
+static void write_counters(struct jsonw *w, const struct sg_stats *stats)
 {
+	const char *object = NULL;
+
 	jsonw_object(w, "counters");
-	jsonw_uint(w, "connects", c->connects);
-	jsonw_object(w, "connect_failures");
-	jsonw_uint(w, "refused", c->refused);
-	jsonw_uint(w, "timeout", c->timeout);
-	jsonw_uint(w, "reset", c->reset);
-	jsonw_uint(w, "unreachable", c->unreachable);
-	jsonw_object_end(w);
-	jsonw_uint(w, "requests", c->requests);
-	jsonw_object(w, "responses");
-	jsonw_uint(w, "2xx", c->r2xx);
-	jsonw_uint(w, "3xx", c->r3xx);
-	jsonw_uint(w, "4xx", c->r4xx);
-	jsonw_uint(w, "5xx", c->r5xx);
-	jsonw_object_end(w);
-	jsonw_uint(w, "bad_responses", c->bad_responses);
-	jsonw_uint(w, "rpc_errors", c->rpc_errors);
-	jsonw_uint(w, "timeouts", c->timeouts);
-	jsonw_uint(w, "denied", c->denied);
-	jsonw_uint(w, "would_deny", c->would_deny);
-	jsonw_uint(w, "passed_open", c->passed_open);
-	jsonw_uint(w, "overflow", c->overflow);
-	jsonw_uint(w, "redirected", c->redirected);
-	jsonw_uint(w, "stand_in", c->stand_in);
-	jsonw_uint(w, "killed", c->killed);
-	jsonw_uint(w, "dropped_packets", c->dropped_packets);
-	jsonw_uint(w, "untrusted", c->untrusted);
-	jsonw_uint(w, "unrecorded", c->unrecorded);
+	for (const struct counter *c = counters; c->value; c++) {
+		if (!c->key)
+			continue;
+		if (object && (!c->object || strcmp(object, c->object) != 0))
+			jsonw_object_end(w);
+		if (c->object && (!object || strcmp(object, c->object) != 0))
+			jsonw_object(w, c->object);
+		object = c->object;
+		jsonw_uint(w, c->key, counter_get(c, stats));
+	}
+	if (object)
+		jsonw_object_end(w);
 	jsonw_object_end(w);
 }
 

@@ -81,32 +81,6 @@ struct status_endpoint {
 	char source[16];  /* "config", "dns", "network" */
 };
 
-struct status_counters {
-	uint64_t connects;
-	uint64_t refused;
-	uint64_t timeout;
-	uint64_t reset;
-	uint64_t unreachable;
-	uint64_t requests;
-	uint64_t r2xx;
-	uint64_t r3xx;
-	uint64_t r4xx;
-	uint64_t r5xx;
-	uint64_t bad_responses;
-	uint64_t rpc_errors;
-	uint64_t timeouts;
-	uint64_t denied;
-	uint64_t would_deny;
-	uint64_t passed_open;
-	uint64_t overflow;
-	uint64_t redirected;
-	uint64_t stand_in;
-	uint64_t killed;
-	uint64_t dropped_packets;
-	uint64_t untrusted;  /* connects from namespaces that nothing is learnt from */
-	uint64_t unrecorded; /* connects that were judged and could not be measured */
-};
-
 struct status_latency { /* milliseconds, NAN without samples */
 	double p50;
 	double p95;
@@ -131,7 +105,7 @@ struct status_server {
 	struct status_endpoint *endpoints;
 	size_t n_endpoints;
 	enum visibility visibility;
-	struct status_counters counters;
+	struct sg_stats counters; /* of them those that counters.h gives a key */
 	struct status_latency latency;
 };
 

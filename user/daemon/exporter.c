@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Prometheus metrics: families in the outer loop, servers in the inner one. */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/counters.h"
 #include "core/metrics.h"
 #include "daemon/app.h"
 
@@ -12,88 +12,40 @@ struct family {
 	const char *name;
 	const char *help;
 	const char *label; /* NULL: none but the server */
-	struct {
-		const char *value;
-		size_t offset; /* in struct sg_stats */
-	} rows[8];
 };
 
-#define STAT(member) offsetof(struct sg_stats, member)
-
-static const struct family families[] = {
-	{ "switchgear_connects_total",
-	  "Connects that were let through.",
-	  NULL,
-	  { { "", STAT(connects) } } },
-	{ "switchgear_connect_failures_total",
-	  "Connects that failed, by reason.",
-	  "reason",
-	  { { "refused", STAT(refused) },
-	    { "timeout", STAT(timeout) },
-	    { "unreachable", STAT(unreachable) } } },
-	{ "switchgear_requests_total",
-	  "Requests seen on tracked connections.",
-	  NULL,
-	  { { "", STAT(requests) } } },
-	{ "switchgear_responses_total",
-	  "HTTP answers, by class.",
-	  "class",
-	  { { "1xx", STAT(r1xx) },
-	    { "2xx", STAT(r2xx) },
-	    { "3xx", STAT(r3xx) },
-	    { "4xx", STAT(r4xx) },
-	    { "5xx", STAT(r5xx) } } },
-	{ "switchgear_request_failures_total",
-	  "Requests without a good answer, by reason.",
-	  "reason",
-	  { { "reset", STAT(reset) },
-	    { "timeout", STAT(timeouts) },
-	    { "bad_response", STAT(bad_responses) },
-	    { "abandoned", STAT(abandoned) } } },
-	{ "switchgear_outcomes_total",
-	  "Calls that ended, by what they mean to the breaker.",
-	  "outcome",
-	  { { "success", STAT(success) },
-	    { "hard", STAT(hard) },
-	    { "soft", STAT(soft) },
-	    { "ignored", STAT(ignored) },
-	    { "stale", STAT(stale) } } },
-	{ "switchgear_denied_total",
-	  "Connects and requests that were refused.",
-	  NULL,
-	  { { "", STAT(denied) } } },
-	{ "switchgear_would_deny_total",
-	  "What observe mode or shadow would have refused.",
-	  NULL,
-	  { { "", STAT(would_deny) } } },
-	{ "switchgear_passed_open_total",
-	  "Requests that passed an open breaker because no daemon lived.",
-	  NULL,
-	  { { "", STAT(passed_open) } } },
-	{ "switchgear_overflow_total",
-	  "Trips that a limit forbade.",
-	  NULL,
-	  { { "", STAT(overflow) } } },
-	{ "switchgear_killed_connections_total",
-	  "Live connections that were ended.",
-	  NULL,
-	  { { "", STAT(killed) } } },
-	{ "switchgear_dropped_packets_total",
-	  "Packets dropped in quarantine.",
-	  NULL,
-	  { { "", STAT(dropped_packets) } } },
-	{ "switchgear_retransmits_total",
-	  "TCP segments sent again.",
-	  NULL,
-	  { { "", STAT(retransmits) } } },
-	{ "switchgear_untrusted_connects_total",
-	  "Connects from users' own namespaces, from which nothing is learnt.",
-	  NULL,
-	  { { "", STAT(untrusted) } } },
-	{ "switchgear_unrecorded_connects_total",
-	  "Connects of which no record could be made: judged, but not measured.",
-	  NULL,
-	  { { "", STAT(unrecorded) } } },
+static const struct family families[COUNTER_FAMILY_COUNT] = {
+	[COUNTER_CONNECTS] = { "switchgear_connects_total", "Connects that were let through.",
+			       NULL },
+	[COUNTER_CONNECT_FAILURES] = { "switchgear_connect_failures_total",
+				       "Connects that failed, by reason.", "reason" },
+	[COUNTER_REQUESTS] = { "switchgear_requests_total", "Requests seen on tracked connections.",
+			       NULL },
+	[COUNTER_RESPONSES] = { "switchgear_responses_total", "HTTP answers, by class.", "class" },
+	[COUNTER_REQUEST_FAILURES] = { "switchgear_request_failures_total",
+				       "Requests without a good answer, by reason.", "reason" },
+	[COUNTER_OUTCOMES] = { "switchgear_outcomes_total",
+			       "Calls that ended, by what they mean to the breaker.", "outcome" },
+	[COUNTER_DENIED] = { "switchgear_denied_total", "Connects and requests that were refused.",
+			     NULL },
+	[COUNTER_WOULD_DENY] = { "switchgear_would_deny_total",
+				 "What observe mode or shadow would have refused.", NULL },
+	[COUNTER_PASSED_OPEN] = { "switchgear_passed_open_total",
+				  "Requests that passed an open breaker, since nobody could have killed them.",
+				  NULL },
+	[COUNTER_OVERFLOW] = { "switchgear_overflow_total", "Trips that a limit forbade.", NULL },
+	[COUNTER_KILLED] = { "switchgear_killed_connections_total",
+			     "Live connections that were ended.", NULL },
+	[COUNTER_DROPPED_PACKETS] = { "switchgear_dropped_packets_total",
+				      "Packets dropped in quarantine.", NULL },
+	[COUNTER_RETRANSMITS] = { "switchgear_retransmits_total", "TCP segments sent again.",
+				  NULL },
+	[COUNTER_UNTRUSTED] = { "switchgear_untrusted_connects_total",
+				"Connects from users' own namespaces, from which nothing is learnt.",
+				NULL },
+	[COUNTER_UNRECORDED] = { "switchgear_unrecorded_connects_total",
+				 "Connects of which no record could be made: judged, but not measured.",
+				 NULL },
 };
 
 static bool watched(const struct app_server *s)
@@ -101,26 +53,27 @@ static bool watched(const struct app_server *s)
 	return s->id && !s->covered_by;
 }
 
-static void counters(struct app *app, struct metrics *m, const struct sg_stats *stats)
+/* The samples of one family for one server. */
+static void samples(struct metrics *m, size_t family, const char *server,
+		    const struct sg_stats *stats)
 {
-	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+	struct metrics_label labels[2] = { { "server", server }, { families[family].label, NULL } };
+
+	for (const struct counter *c = counters; c->value; c++) {
+		if (c->family != family)
+			continue;
+		labels[1].value = c->value;
+		metrics_u64(m, labels, families[family].label ? 2 : 1, counter_get(c, stats));
+	}
+}
+
+static void counted(struct app *app, struct metrics *m, const struct sg_stats *stats)
+{
+	for (size_t f = COUNTER_NONE + 1; f < COUNTER_FAMILY_COUNT; f++) {
 		metrics_family(m, families[f].name, METRICS_COUNTER, families[f].help);
-		for (size_t i = 0; i < app->servers_n; i++) {
-			struct metrics_label labels[2] = {
-				{ "server", app->servers[i]->config->name },
-				{ families[f].label, NULL },
-			};
-
-			for (size_t k = 0;
-			     k < 8 && families[f].rows[k].value && watched(app->servers[i]); k++) {
-				uint64_t v;
-
-				memcpy(&v, (const char *)&stats[i] + families[f].rows[k].offset,
-				       sizeof(v));
-				labels[1].value = families[f].rows[k].value;
-				metrics_u64(m, labels, families[f].label ? 2 : 1, v);
-			}
-		}
+		for (size_t i = 0; i < app->servers_n; i++)
+			if (watched(app->servers[i]))
+				samples(m, f, app->servers[i]->config->name, &stats[i]);
 	}
 }
 
@@ -327,7 +280,7 @@ int app_metrics(struct app *app, struct buf *out)
 	states(app, &m);
 	kills(app, &m);
 	limits(app, &m);
-	counters(app, &m, stats);
+	counted(app, &m, stats);
 	rtt(app, &m, stats);
 	latencies(app, &m);
 	return buf_error(out);

@@ -16,32 +16,6 @@ static const struct app_server *owner(const struct app_server *s)
 	return s->id ? s : NULL;
 }
 
-static void counters_fill(struct status_counters *to, const struct sg_stats *from)
-{
-	to->connects = from->connects;
-	to->refused = from->refused;
-	to->timeout = from->timeout;
-	to->reset = from->reset;
-	to->unreachable = from->unreachable;
-	to->requests = from->requests;
-	to->r2xx = from->r2xx;
-	to->r3xx = from->r3xx;
-	to->r4xx = from->r4xx;
-	to->r5xx = from->r5xx;
-	to->bad_responses = from->bad_responses;
-	to->timeouts = from->timeouts;
-	to->denied = from->denied;
-	to->would_deny = from->would_deny;
-	to->passed_open = from->passed_open;
-	to->overflow = from->overflow;
-	to->redirected = from->redirected;
-	to->stand_in = from->stand_in;
-	to->killed = from->killed;
-	to->dropped_packets = from->dropped_packets;
-	to->untrusted = from->untrusted;
-	to->unrecorded = from->unrecorded;
-}
-
 static void latency_fill(struct app *app, uint32_t id, struct status_latency *to)
 {
 	struct sg_hist h;
@@ -130,7 +104,6 @@ int app_status_server(struct app *app, const struct app_server *s, struct status
 {
 	struct app_server *from = (struct app_server *)owner(s);
 	uint64_t now = clock_boot_ns();
-	struct sg_stats stats;
 	bool denied;
 	int r;
 
@@ -152,8 +125,7 @@ int app_status_server(struct app *app, const struct app_server *s, struct status
 	breaker_fill(from, ret, now);
 	group_fill(from, ret);
 	quarantine_fill(from, ret);
-	if (!dataplane_stats(app->dp, from->id, &stats))
-		counters_fill(&ret->counters, &stats);
+	(void)!dataplane_stats(app->dp, from->id, &ret->counters);
 	latency_fill(app, from->id, &ret->latency);
 	return endpoints_fill(from, ret);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codec/messages.h"
+#include "core/counters.h"
 #include "unit/unit.h"
 
 #define WALL 1700000000000000000ULL /* 2023-11-14T22:13:20Z */
@@ -41,9 +42,7 @@ static const char busy_server[] =
 
 static void fill_busy(struct status_server *s)
 {
-	static const struct status_counters counters = { 1,  2,  3,  4,  5,  6,  7,  8,
-							 9,  10, 11, 12, 13, 14, 15, 16,
-							 17, 18, 19, 20, 21, 22, 23 };
+	uint64_t n = 0;
 
 	status_server_init(s);
 	snprintf(s->name, sizeof(s->name), "%s", "search");
@@ -66,7 +65,9 @@ static void fill_busy(struct status_server *s)
 	s->endpoints[1] = (struct status_endpoint){ "10.0.0.0/8", 0, "network" };
 	s->n_endpoints = 2;
 	s->visibility = VISIBILITY_PLAINTEXT;
-	s->counters = counters;
+	for (const struct counter *c = counters; c->value; c++)
+		if (c->key)
+			counter_set(c, &s->counters, ++n);
 	s->latency = (struct status_latency){ 1.2, 3.4, 9.9 };
 }
 
