@@ -13,11 +13,25 @@
 #define SUB "kill"
 #define AGAIN_NS (60 * NS_PER_MS)
 
-/* May there be connections to the server that have no record? */
-static bool has_strays(struct app *app, const struct app_server *s)
+/* Must connections to the server end now? Records are asked one by one; strays have none, and
+ * an order may have been taken back since the pass was wanted. */
+static bool denied_now(struct app *app, struct app_server *s)
+{
+	uint64_t now = clock_boot_ns();
+
+	if (app->observe)
+		return false;
+	return (s->quarantine.active && sg_quarantined(s->quarantine.until_ns, now)) ||
+	       (!app_server_read(s) && sg_breaker_denies(&s->breaker, now));
+}
+
+/* May there be connections to the server that have no record, and must end? */
+static bool has_strays(struct app *app, struct app_server *s)
 {
 	struct sg_stats stats;
 
+	if (!denied_now(app, s))
+		return false;
 	return (s->quarantine.active && !dataplane_adopts(app->dp)) ||
 	       (!dataplane_stats(app->dp, s->id, &stats) && stats.unrecorded);
 }
