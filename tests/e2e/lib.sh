@@ -524,7 +524,12 @@ peer_stat() { # NAME COUNTER
 # --- agents ------------------------------------------------------------------------------
 
 agent() {
-	in_cg "$TOOLS/agent" "$@"
+	"$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${AGENT_AS[@]}" -- "$(agent_path)" "$@"
+}
+AGENT_AS=()
+
+agent_path() {
+	[ ${#AGENT_AS[@]} -eq 0 ] && echo "$TOOLS/agent" || echo "$PUBLIC/agent"
 }
 
 # One call; sets CALL_NAME RESULT ERR STATUS MS PORT STAGE. `call ADDR:PORT [OPTION...]`
@@ -632,14 +637,15 @@ expect_step() { # RESULT ERRNO STATUS COMMAND..., '*' for anything
 }
 
 # A pool of connections in the background: pool_start ADDR:PORT N [OPTION...], then
-# pool_stat NAME prints one number of its report once it has ended.
+# pool_stat NAME prints one number of its report once it has ended. AGENT_AS: options for
+# nsrun; as an ordinary user it takes the published agent.
 pool_start() {
 	local to=$1 n=$2
 
 	shift 2
 	: >"$TMP/pool.out"
-	"$TOOLS/nsrun" --cgroup "$CG" --net "${POOL_NS:-$NS}" -- "$TOOLS/agent" --connect "$to" \
-		--pool "$n" "$@" >"$TMP/pool.out" 2>&1 &
+	"$TOOLS/nsrun" --cgroup "$CG" --net "${POOL_NS:-$NS}" "${AGENT_AS[@]}" -- \
+		"$(agent_path)" --connect "$to" --pool "$n" "$@" >"$TMP/pool.out" 2>&1 &
 	POOL=$!
 	PIDS+=("$POOL")
 	wait_for 30 grep -q ready "$TMP/pool.out"
