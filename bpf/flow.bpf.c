@@ -2,7 +2,8 @@
 /*
  * The flow: turns on tracked sockets, read from their packets, and the
  * backstop that stops a request whose verdict changed after the connect.
- * Packets of other sockets cost one failed socket-storage lookup.
+ * Packets of other sockets cost one failed socket-storage lookup, and while a
+ * quarantine is in force a lookup by address.
  *
  * Only payload at the next expected sequence number counts: these hooks see
  * retransmissions, duplicates and forgeries that TCP itself will not take.

@@ -63,8 +63,8 @@ struct sg_net {
 
 /*
  * `listed` has the address and namespace of every key of ep2srv, whatever the
- * port. The id is that of one of the servers there. It is asked by XDP alone,
- * for packets whose ports cannot be read, and only while `cutoff` is in force.
+ * port. The id is that of one of the servers there. It is asked for packets
+ * whose ports cannot be read, and only while `cutoff` is in force.
  */
 
 struct sg_local {
@@ -205,7 +205,7 @@ struct sg_pulse {
 #define SG_FLOW_PROBE (1U << 2)     /* holds a probe of `generation` */
 #define SG_FLOW_ADOPTED (1U << 3)   /* older than the load */
 #define SG_FLOW_ARMED (1U << 4)     /* its answer tripped: ends by TCP_USER_TIMEOUT */
-#define SG_FLOW_STOPPED (1U << 5)   /* a request was dropped at egress: kill */
+#define SG_FLOW_STOPPED (1U << 5)   /* something of it was dropped: kill */
 #define SG_FLOW_LAST (1U << 6)      /* kill when the current turn ends */
 #define SG_FLOW_TLS (1U << 7)
 #define SG_FLOW_OPENED (1U << 8) /* reached ESTABLISHED */
@@ -398,7 +398,7 @@ enum sg_command_op {
 	SG_CMD_RESET,
 	SG_CMD_RESTORE, /* breaker: replaces everything, reports nothing */
 	SG_CMD_FORGET,  /* all zero: the id is free */
-	SG_CMD_KILLED,  /* counts connections that were killed without BPF */
+	SG_CMD_KILLED,  /* counts connections that user space killed */
 	SG_CMD_OUTCOME, /* ended: reported as a hook would have done */
 	SG_CMD_PROBE,   /* takes a token for the daemon's own probe; out: state: enum sg_admit */
 	SG_CMD_GROUP,   /* server: index of a group; limit, flags: places to take back, until_ns:
@@ -467,7 +467,7 @@ enum sg_fate {
 	SG_FATE_KILL,
 };
 
-/* --- iterators: parameters in the map `job` --------------------------------------- */
+/* --- job: one entry, for the walks that adopt, and from sg_netns -------------------- */
 
 struct sg_job {
 	__u64 netns; /* cookie of the namespace that is walked */

@@ -3,8 +3,10 @@
  * Does enforcement really bite? A canary: a listener of our own at an endpoint
  * that is denied for good. A child inside the protected cgroup connects to it
  * and must be refused with the canary's errno, and must reach a second listener
- * that nobody denies. Attached is not enforcing (wrong cgroup, stale pins, a
- * map that somebody emptied): this notices.
+ * that nobody denies. A third connection is put into quarantine: nothing may
+ * pass either way, and it must be killed; whether it could be decides what open
+ * breakers do to open connections (cfg.can_kill). Attached is not enforcing (wrong
+ * cgroup, stale pins, a map that somebody emptied): this notices.
  */
 #include <errno.h>
 #include <fcntl.h>
