@@ -54,8 +54,13 @@ void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2
 /* bpf_load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
-/* bpf_open.c: takes over pinned maps before a load; -ESTALE if they are of another layout. */
+/* bpf_pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
+ * dataplane_open(). */
+int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
+/* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
+/* Pins those that are not pinned yet. */
+int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
 
 /* bpf_attach.c: attaches what is loaded, updating pinned links in place. */
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
