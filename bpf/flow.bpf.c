@@ -401,7 +401,7 @@ int sg_egress(struct __sk_buff *skb)
 	parsed = sg_segment(skb, &seg);
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
 		return sg_stop(&s, f, parsed, &seg, now);
-	if (!parsed)
+	if (!parsed || sg_rodata.blind)
 		return sg_flow_denied(&s, f, observe, now) ? sg_backstop(c, &s, f, now) : SG_PASS;
 	sg_catch_up(skb, &s, f, now);
 	if (!seg.len)

@@ -184,8 +184,8 @@ struct sg_rodata {
 	__u32 by_sockops;  /* states come from sockops, but for adopted connections */
 	__u32 retransmits; /* are counted by sockops, for the same reason */
 	__u32 skb_netns;   /* bpf_get_netns_cookie() may be called for packets */
-	__u32 pad;
-	__u64 cgroup; /* id of the one that is protected; 0: every socket is in it */
+	__u32 blind;       /* answers are not seen: nothing is judged by them */
+	__u64 cgroup;      /* id of the one that is protected; 0: every socket is in it */
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */

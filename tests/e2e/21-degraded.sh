@@ -60,6 +60,25 @@ expect_ok sg release a
 expect_ok sg reset dead # it was opened by the daemon before
 stop_daemon
 
+t "without answers nothing is judged by them: a healthy server stays closed"
+export SWITCHGEAR_WITHOUT=sg_ingress
+rm -rf "$PINS" # the program of an earlier load would go on
+start_daemon
+expect_match "$(status health.selftest)" "*answer of a server in quarantine was not stopped (sg_ingress)*"
+expect_match "$(cat "$LOG")" "*error: selftest: an answer of a server in quarantine was not stopped*"
+expect_match "$(status health.degraded)" "*answers are not measured*sg_ingress*"
+steps_start $AT
+for _ in 1 2 3 4 5 6 7; do
+	expect_step ok - 200 call 1
+done
+steps_stop
+expect_server_soon a counters.connects 1
+expect_server a counters.requests 0
+expect_server a counters.timeouts 0
+expect_server a state closed
+stop_daemon
+rm -rf "$PINS"
+
 t "without the timer, it says that nobody notices hangs while there is no daemon"
 export SWITCHGEAR_WITHOUT=sg_watch
 start_daemon

@@ -26,8 +26,8 @@
 #define CONFIG_DEPTH_MAX 16U
 #define CONFIG_ERRORS_MAX 20U /* reported at once */
 #define CONFIG_FALLBACK_MAX 16U
-#define CONFIG_NETWORKS_MAX 256U                 /* of one server */
-#define CONFIG_SERVERS_MAX (SG_SERVERS_MAX - 1U) /* id 0 is the canary's */
+#define CONFIG_NETWORKS_MAX 256U /* of one server */
+#define CONFIG_SERVERS_MAX (SG_SERVERS_MAX - SG_RESERVED)
 #define CONFIG_INTERFACES_MAX 32U
 #define CONFIG_ARGS_MAX 256U
 #define CONFIG_TOOLS_MAX 256U

@@ -64,6 +64,10 @@ static int capabilities_check(void)
 		log_warning(SUB,
 			    "CAP_SYS_ADMIN is missing: connections in other network namespaces "
 			    "cannot be killed");
+	if (!r && !has_capability(CAP_SYS_PTRACE))
+		log_warning(SUB,
+			    "CAP_SYS_PTRACE is missing: MPTCP connections that are killed hear of "
+			    "it late, on kernels before 6.7 after a minute");
 	return r;
 }
 

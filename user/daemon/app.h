@@ -72,12 +72,13 @@ struct app_server {
 	uint32_t made_up;        /* of one whose record was lost; 0: none */
 	struct app_probe *probe; /* our own, see probe.c; NULL: there was none yet */
 	bool kill_wanted;
-	bool kill_again;    /* once more after connects in flight have landed */
-	bool strays_wanted; /* also those without a record */
-	uint32_t group;     /* see struct sg_server */
-	bool held;          /* it would have opened, a limit forbade it */
-	bool held_by_group; /* else by the blast limit */
-	uint64_t held_ns;   /* the latest time; 0: never */
+	bool kill_again;           /* once more after connects in flight have landed */
+	bool strays_wanted;        /* also those without a record */
+	uint64_t unrecorded_ended; /* of its counter: so many were looked for, and none is left */
+	uint32_t group;            /* see struct sg_server */
+	bool held;                 /* it would have opened, a limit forbade it */
+	bool held_by_group;        /* else by the blast limit */
+	uint64_t held_ns;          /* the latest time; 0: never */
 	/* What came of the latest kill, see app_kill_note(). */
 	bool kill_counted;       /* kill_survivors is a number that somebody counted */
 	uint32_t kill_survivors; /* valid if kill_counted */
@@ -214,6 +215,8 @@ struct app_kill {
  * also what has no record, if there can be any. -errno: nobody could count the survivors. */
 int app_kill_pass(struct app *app, struct app_server *s, bool strays,
 		  struct app_kill *ret) MUST_CHECK;
+/* Connects to the server without a record since those before were all killed. */
+uint64_t app_unrecorded(struct app *app, const struct app_server *s);
 void app_kill_wanted(struct app *app);
 int app_adopt(struct app *app) MUST_CHECK;
 

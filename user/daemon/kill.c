@@ -25,15 +25,32 @@ static bool denied_now(struct app *app, struct app_server *s)
 	       (!app_server_read(s) && sg_breaker_denies(&s->breaker, now));
 }
 
-/* May there be connections to the server that have no record, and must end? */
-static bool has_strays(struct app *app, struct app_server *s)
+uint64_t app_unrecorded(struct app *app, const struct app_server *s)
 {
 	struct sg_stats stats;
 
-	if (!denied_now(app, s))
-		return false;
-	return (s->quarantine.active && !dataplane_adopts(app->dp)) ||
-	       (!dataplane_stats(app->dp, s->id, &stats) && stats.unrecorded);
+	if (dataplane_stats(app->dp, s->id, &stats) || stats.unrecorded < s->unrecorded_ended)
+		return 0;
+	return stats.unrecorded - s->unrecorded_ended;
+}
+
+/* May there be connections to the server that have no record, and must end? */
+static bool has_strays(struct app *app, struct app_server *s)
+{
+	return denied_now(app, s) &&
+	       ((s->quarantine.active && !dataplane_adopts(app->dp)) || app_unrecorded(app, s));
+}
+
+/* Those that were made before the walk, and of which it left nothing, need no other one. */
+static int kill_unrecorded(struct app *app, struct app_server *s, struct kill_result *result)
+{
+	uint64_t before = app_unrecorded(app, s);
+	uint32_t survivors = result->survivors;
+	int r = kill_strays(app->dp, app->netns, app->cgroup, s->id, result);
+
+	if (!r && result->survivors == survivors)
+		s->unrecorded_ended += before;
+	return r;
 }
 
 int app_kill_pass(struct app *app, struct app_server *s, bool strays, struct app_kill *ret)
@@ -42,7 +59,7 @@ int app_kill_pass(struct app *app, struct app_server *s, bool strays, struct app
 	int r = kill_tracked(app->dp, app->netns, s->id, &result);
 
 	if (!r && strays && has_strays(app, s))
-		r = kill_strays(app->dp, app->netns, app->cgroup, s->id, &result);
+		r = kill_unrecorded(app, s, &result);
 	ret->killed = result.killed;
 	ret->survivors = result.survivors;
 	ret->busy = result.busy;

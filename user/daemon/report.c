@@ -166,16 +166,16 @@ static int unresolved_add(struct app *app, struct status *s)
 
 static int unrecorded_add(struct app *app, struct status *s)
 {
-	struct sg_stats stats;
 	char text[512];
 	int r = 0;
 
 	for (size_t i = 0; i < app->servers_n && !r; i++) {
 		const struct app_server *a = app->servers[i];
+		uint64_t n = owner(a) == a ? app_unrecorded(app, a) : 0;
 
-		if (owner(a) != a || dataplane_stats(app->dp, a->id, &stats) || !stats.unrecorded)
+		if (!n)
 			continue;
-		status_unrecorded(text, sizeof(text), a->config->name, stats.unrecorded);
+		status_unrecorded(text, sizeof(text), a->config->name, n);
 		r = degraded_add(s, text);
 	}
 	return r;
@@ -238,7 +238,7 @@ int app_status(struct app *app, struct status *ret)
 	ret->pid = (uint32_t)getpid();
 	ret->observe = app->observe;
 	ret->uptime_ns = clock_boot_ns() - app->start_ns;
-	snprintf(ret->selftest, sizeof(ret->selftest), "%.63s", app->selftest);
+	snprintf(ret->selftest, sizeof(ret->selftest), "%.127s", app->selftest);
 	ret->lost_events = dataplane_lost(app->dp);
 	r = xdp_fill(app, ret);
 	if (!r)

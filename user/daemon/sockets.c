@@ -122,7 +122,9 @@ static int kill_group(void *data)
 
 		g->dead[i] = !one;
 		gone += g->v[i].gone;
-		if (one && one != -ENOENT)
+		if (one == -EOPNOTSUPP)
+			g->by_listing = true; /* it takes the inode, which a listing tells */
+		else if (one && one != -ENOENT)
 			g->error = one;
 	}
 	return r || !gone || !g->by_listing ? r : kill_by_listing(fd, g);

@@ -274,6 +274,7 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->by_sockops = !is_left_out(out, "sg_sockops");
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->skb_netns = has_skb_netns();
+	rodata->blind = is_left_out(out, "sg_ingress");
 	rodata->cgroup = cgroup_id(o->cgroup);
 	bpf_object__for_each_program(prog, dp->skel->obj)
 	{
@@ -423,6 +424,15 @@ int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
 			.works = "refused connects fail with the errno of the configuration",
 			.loss = retval_loss,
 			.there = has_retval(),
+		};
+	if (n < max)
+		ret[n++] = (struct dataplane_feature){
+			.name = "bpf_get_netns_cookie",
+			.since = "6.16",
+			.works = "a quarantine knows local servers by their packets alone",
+			.loss = "datagrams of a quarantined server on this host pass to sockets that "
+				"never connected",
+			.there = has_skb_netns(),
 		};
 	*ret_n = n;
 	return r;

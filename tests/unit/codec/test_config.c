@@ -223,7 +223,7 @@ static const struct {
 	{ "{\"api_group\":\"\"}", "f.json:1:14: api_group: empty" },
 	{ "{\"interfaces\":[\"a/b\"]}", "f.json:1:16: interfaces[0]: \"a/b\" is not the name" },
 	{ "{\"interfaces\":\"a\"}", "f.json:1:15: interfaces: this is text; a list" },
-	{ "{\"limits\":{\"servers\":0}}", "f.json:1:22: limits.servers: out of range; 1 to 1023" },
+	{ "{\"limits\":{\"servers\":0}}", "f.json:1:22: limits.servers: out of range; 1 to 1022" },
 	{ "{\"limits\":{\"servers\":1},\"mcpServers\":{\"a\":{},\"b\":{}}}",
 	  "f.json:1:25: mcpServers: 2 servers; at most 1" },
 	{ "{\"limits\":{\"x\":0}}", "f.json:1:12: limits.x: unknown key" },
@@ -373,7 +373,7 @@ static void test_limits(void **state)
 	text.len -= 2;
 	buf_puts(&text, ",\"more\":{\"url\":\"http://m/\"}}}");
 	assert_int_equal(parse(buf_str(&text), &config, &errors), -EINVAL);
-	assert_non_null(strstr(buf_str(&errors), "1024 servers; at most 1023"));
+	assert_non_null(strstr(buf_str(&errors), "1023 servers; at most 1022"));
 	buf_done(&errors);
 	buf_done(&text);
 
