@@ -10,102 +10,7 @@
 #ifndef SWITCHGEAR_CODEC_CONFIG_H
 #define SWITCHGEAR_CODEC_CONFIG_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "abi.h"
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/parse.h"
-#include "codec/url.h"
-#include "core/policy.h"
-#include "core/status.h"
-
-#define CONFIG_SIZE_MAX (4U << 20) /* bytes of a file */
-#define CONFIG_DEPTH_MAX 16U
-#define CONFIG_ERRORS_MAX 20U /* reported at once */
-#define CONFIG_FALLBACK_MAX 16U
-#define CONFIG_NETWORKS_MAX 256U /* of one server */
-#define CONFIG_SERVERS_MAX (SG_SERVERS_MAX - SG_RESERVED)
-#define CONFIG_INTERFACES_MAX 32U
-#define CONFIG_ARGS_MAX 256U
-#define CONFIG_TOOLS_MAX 256U
-#define CONFIG_UNIQUE ((size_t)-1)
-
-enum on_open {
-	ON_OPEN_REFUSE,
-	ON_OPEN_STAND_IN,
-	ON_OPEN_FALLBACK,
-	ON_OPEN_COUNT
-};
-
-struct config_list {
-	char **v;
-	size_t n;
-};
-
-struct config_network {
-	struct addr addr;
-	unsigned int prefix; /* of the 128-bit address: IPv4 is 96 + its own */
-	char text[64];
-};
-
-struct config_server {
-	char name[SG_NAME_LEN];
-	char *url_shown;     /* redacted; NULL without URL */
-	char *command_shown; /* redacted; NULL without command */
-	bool has_url;        /* scheme, host, port, maybe addr are valid */
-	bool has_addr;       /* the host is a literal address */
-	enum url_scheme scheme;
-	uint16_t port;
-	char host[URL_HOST_MAX + 1]; /* lower case; IPv6 without brackets */
-	struct addr addr;
-	struct config_network *networks;
-	size_t n_networks;
-	struct breaker_policy policy; /* defaults applied */
-	uint32_t deny_errno;          /* positive; also in policy where that has one */
-	enum on_open on_open;
-	struct config_list fallback; /* names of other servers with URLs */
-	char *group;                 /* NULL: none */
-	enum visibility visibility;  /* what its scheme allows: plaintext, metadata or none */
-	bool inspect_tls;
-	struct config_list idempotent_tools;
-	char *local_unit; /* "local": where the server runs on this host, each may be NULL */
-	char *local_cgroup;
-	char *local_listen;
-	/* The first server in the list with the same host and port, whose breaker covers
-	 * this one too; CONFIG_UNIQUE if there is none. */
-	size_t same_endpoint;
-	unsigned int line; /* of its key in the file */
-};
-
-/* NULL and 0 mean: not given, the daemon's default holds. */
-struct config {
-	bool observe; /* mode */
-	char *cgroup;
-	struct config_list interfaces;
-	char *pin_dir;
-	char *socket;
-	char *state_dir;
-	char *metrics;       /* "ADDRESS:PORT" or "off", checked */
-	bool api_read_group; /* reading is for the group only */
-	char *api_group;
-	uint32_t limit_endpoints;     /* SG_ENDPOINTS_DEFAULT */
-	uint32_t limit_servers;       /* CONFIG_SERVERS_MAX */
-	uint64_t resolve_ns;          /* 30 s */
-	struct breaker_policy policy; /* defaults.breaker over the built-in one */
-	bool has_on_open;
-	enum on_open on_open;          /* defaults.on_open */
-	struct config_server *servers; /* in the order of the file, disabled ones left out */
-	size_t n_servers;
-};
-
-/* Where ${VAR} in URLs comes from: lookup returns NULL for what is not set. */
-struct config_env {
-	const char *(*lookup)(void *arg, const char *name);
-	void *arg;
-};
+#include "codec/config_types.h"
 
 /*
  * Reads a configuration. `file` is its name in messages, `env` may be NULL (no
@@ -115,23 +20,5 @@ struct config_env {
  */
 int config_parse(const char *text, size_t len, const char *file, const struct config_env *env,
 		 struct config **ret, struct buf *errors) MUST_CHECK;
-void config_free(struct config *config); /* NULL is fine */
-
-static inline void config_freep(struct config **config)
-{
-	config_free(*config);
-}
-
-const struct config_server *config_find(const struct config *config, const char *name);
-
-/* What differs between two servers of one name: what a reload has to touch. */
-#define CONFIG_DIFF_ENDPOINTS 1U /* URL, networks, command: resolve and register anew */
-#define CONFIG_DIFF_POLICY 2U    /* breaker numbers, errno */
-#define CONFIG_DIFF_ROUTE 4U     /* on_open, fallback, group */
-#define CONFIG_DIFF_SHOWN 8U     /* the rest, shown texts among them */
-unsigned int config_server_diff(const struct config_server *a, const struct config_server *b);
-
-const char *on_open_name(enum on_open on_open);
-void config_list_done(struct config_list *list);
 
 #endif

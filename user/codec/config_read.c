@@ -294,3 +294,54 @@ bool config_read_list(struct config_reader *r, const struct config_value *v,
 	}
 	return true;
 }
+
+int config_on_open(struct config_reader *r, const struct config_value *v)
+{
+	return config_word(r, v, on_open_words);
+}
+
+/* Characters that reorder, hide or break text: U+0080 to U+009F, zero-width and
+ * bidirectional controls, line separators. The text is UTF-8. */
+static bool has_invisible(const char *name)
+{
+	static const char *const ranges[][2] = {
+		{ "\xc2\x80", "\xc2\x9f" },         { "\xe2\x80\x8b", "\xe2\x80\x8f" },
+		{ "\xe2\x80\xa8", "\xe2\x80\xae" }, { "\xe2\x81\xa0", "\xe2\x81\xaf" },
+		{ "\xef\xbb\xbf", "\xef\xbb\xbf" },
+	};
+
+	for (const char *p = name; *p; p++) {
+		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+			size_t n = strlen(ranges[i][0]);
+
+			if (strnlen(p, n) == n && memcmp(p, ranges[i][0], n) >= 0 &&
+			    memcmp(p, ranges[i][1], n) <= 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool config_check_name(struct config_reader *r, const struct json_path *path, bool value,
+		       const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!n)
+		return config_complain(r, path, value, "empty; give it a name");
+	if (n >= SG_NAME_LEN)
+		return config_complain(r, path, value,
+				       "the name has %zu bytes; at most %d are allowed", n,
+				       SG_NAME_LEN - 1);
+	for (const char *p = name; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return config_complain(r, path, value,
+					       "control characters are not allowed in a name");
+	}
+	if (has_invisible(name))
+		return config_complain(r, path, value,
+				       "invisible characters are not allowed in a name");
+	if (name[0] == ' ' || name[n - 1] == ' ')
+		return config_complain(r, path, value, "a name must not begin or end with a space");
+	return true;
+}

@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "codec/config.h"
+#include "codec/config_types.h"
 #include "codec/jsonpos.h"
 
 #define CONFIG_TEXT_MAX 4096U
@@ -115,7 +115,6 @@ bool config_check_policy(struct config_reader *r, const struct json_path *path,
 int config_on_open(struct config_reader *r, const struct config_value *v);
 /* Fallbacks that exist, endpoints that are shared: once all servers are read. */
 void config_check_across(struct config_reader *r, struct config *config);
-void config_server_done(struct config_server *server);
 /* Is this usable as a name, of a server or of a group? */
 bool config_check_name(struct config_reader *r, const struct json_path *path, bool value,
 		       const char *name);

@@ -27,20 +27,6 @@ static void draft_done(struct draft *d)
 	config_list_done(&d->args);
 }
 
-void config_server_done(struct config_server *s)
-{
-	free(s->url_shown);
-	free(s->command_shown);
-	free(s->networks);
-	free(s->group);
-	free(s->local_unit);
-	free(s->local_cgroup);
-	free(s->local_listen);
-	config_list_done(&s->fallback);
-	config_list_done(&s->idempotent_tools);
-	*s = (struct config_server){};
-}
-
 /* --- readers ---------------------------------------------------------------- */
 
 static bool read_url(struct config_reader *r, const struct config_value *v,

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "codec/config_types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const on_open_words[] = { "refuse", "stand_in", "fallback", NULL };
+
+const char *on_open_name(enum on_open on_open)
+{
+	return on_open < ON_OPEN_COUNT ? on_open_words[on_open] : "unknown";
+}
+
+void config_list_done(struct config_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+	*list = (struct config_list){ 0 };
+}
+
+void config_server_done(struct config_server *s)
+{
+	free(s->url_shown);
+	free(s->command_shown);
+	free(s->networks);
+	free(s->group);
+	free(s->local_unit);
+	free(s->local_cgroup);
+	free(s->local_listen);
+	config_list_done(&s->fallback);
+	config_list_done(&s->idempotent_tools);
+	*s = (struct config_server){};
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->n_servers; i++)
+		config_server_done(&config->servers[i]);
+	free(config->servers);
+	free(config->cgroup);
+	free(config->pin_dir);
+	free(config->socket);
+	free(config->state_dir);
+	free(config->metrics);
+	free(config->api_group);
+	config_list_done(&config->interfaces);
+	free(config);
+}
+
+const struct config_server *config_find(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_servers; i++) {
+		if (!strcmp(config->servers[i].name, name))
+			return &config->servers[i];
+	}
+	return NULL;
+}
