@@ -120,7 +120,7 @@ struct status {
 	uint32_t pid;
 	bool observe; /* mode */
 	uint64_t uptime_ns;
-	char selftest[128]; /* "ok", or what failed */
+	char selftest[256]; /* "ok", or what failed */
 	struct status_xdp *xdp;
 	size_t n_xdp;
 	char **degraded; /* sentences: what is missing, why, what to do */

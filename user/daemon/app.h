@@ -148,7 +148,7 @@ struct app {
 	uint16_t canary_port;
 	uint16_t control_port;
 	uint16_t target_port;
-	char selftest[128]; /* "ok", or what failed */
+	char selftest[256]; /* "ok", or what failed */
 	uint64_t selftest_ok_ns;
 	size_t links_gone;
 	struct app_history events;

@@ -184,7 +184,7 @@ static int unrecorded_add(struct app *app, struct status *s)
 static int degraded_fill(struct app *app, struct status *s)
 {
 	const char *text;
-	char line[192];
+	char line[sizeof(app->selftest) + 16];
 	int r = 0;
 
 	for (size_t i = 0; (text = dataplane_degraded(app->dp, i)) && !r; i++)
@@ -238,7 +238,7 @@ int app_status(struct app *app, struct status *ret)
 	ret->pid = (uint32_t)getpid();
 	ret->observe = app->observe;
 	ret->uptime_ns = clock_boot_ns() - app->start_ns;
-	snprintf(ret->selftest, sizeof(ret->selftest), "%.127s", app->selftest);
+	snprintf(ret->selftest, sizeof(ret->selftest), "%.255s", app->selftest);
 	ret->lost_events = dataplane_lost(app->dp);
 	r = xdp_fill(app, ret);
 	if (!r)

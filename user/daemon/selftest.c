@@ -226,12 +226,14 @@ static void drain(int fd)
 
 /*
  * The server's side: puts its own connection into quarantine, sees that nothing
- * passes either way, and kills it. The child sees the rest.
+ * passes either way, and kills it, also if something did. The child sees the rest.
+ * *tried: the kill was tried.
  */
-static enum found quarantine_bites(struct app *app, int control, uint64_t end)
+static enum found quarantine_bites(struct app *app, int control, uint64_t end, bool *tried)
 {
 	CLEANUP(closep) int fd = accept4(app->target_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct kill_result result = { 0 };
+	bool passed;
 	char byte;
 
 	if (fd < 0)
@@ -239,12 +241,12 @@ static enum found quarantine_bites(struct app *app, int control, uint64_t end)
 	if (dataplane_quarantine_set(app->dp, SG_TARGET, SG_FOREVER) ||
 	    send(fd, "x", 1, MSG_NOSIGNAL) != 1 || !step_done(control) || !step_wait(control, end))
 		return FOUND_NO_QUARANTINE;
-	if (recv(fd, &byte, 1, MSG_DONTWAIT) == 1)
-		return FOUND_REQUEST;
+	passed = recv(fd, &byte, 1, MSG_DONTWAIT) == 1;
+	*tried = true;
 	if (kill_tracked(app->dp, app->netns, SG_TARGET, &result) || result.survivors ||
 	    result.killed != 1)
 		return FOUND_ALIVE;
-	return FOUND_OK;
+	return passed ? FOUND_REQUEST : FOUND_OK;
 }
 
 /* The child's end, and what it found: the pipe to it ends when it does. */
@@ -270,6 +272,7 @@ static enum found run(struct app *app, const char *cgroup)
 	uint64_t end = clock_boot_ns() + CHILD_MS * NS_PER_MS;
 	enum found bites = FOUND_OK;
 	enum found found;
+	bool tried = false;
 	bool reached;
 	int control[2];
 	pid_t pid;
@@ -284,7 +287,7 @@ static enum found run(struct app *app, const char *cgroup)
 	close(control[1]);
 	reached = pid > 0 && step_wait(control[0], end);
 	if (reached)
-		bites = quarantine_bites(app, control[0], end);
+		bites = quarantine_bites(app, control[0], end, &tried);
 	found = pid > 0 ? child_end(pid, control[0], end) : FOUND_NOTHING;
 	close(control[0]);
 	drain(app->canary_fd);
@@ -293,8 +296,8 @@ static enum found run(struct app *app, const char *cgroup)
 	(void)!dataplane_quarantine_set(app->dp, SG_TARGET, 0);
 	if (found == FOUND_OK || (reached && bites != FOUND_OK))
 		found = bites;
-	if (found == FOUND_OK || found == FOUND_ALIVE) /* else killing was not tried */
-		dataplane_can_kill(app->dp, found == FOUND_OK);
+	if (tried && !app->observe)
+		dataplane_can_kill(app->dp, found != FOUND_ALIVE);
 	return found;
 }
 
@@ -332,10 +335,13 @@ void app_selftest(struct app *app, struct reply_selftest *ret)
 		 observing ? "observe mode: nothing is refused" : findings[found]);
 	app->links_gone = dataplane_check(app->dp);
 	if (app->links_gone) {
+		size_t len = ret->ok ? 0 : strlen(ret->detail);
+
 		ret->ok = false;
-		snprintf(ret->detail, sizeof(ret->detail),
-			 "%zu links were detached by somebody; restart switchgeard",
-			 app->links_gone);
+		snprintf(ret->detail + len, sizeof(ret->detail) - len,
+			 "%s%zu link%s detached by somebody%s", len ? "; " : "", app->links_gone,
+			 app->links_gone == 1 ? " was" : "s were",
+			 len ? "" : "; restart switchgeard");
 	}
 	if (ret->ok)
 		app->selftest_ok_ns = clock_boot_ns();
