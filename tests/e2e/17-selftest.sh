@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# The self-test proves that enforcement bites, and says so when it does not.
+# The self-test proves that enforcement bites, and says so when it does not; and a
+# daemon that lives but cannot kill is told from one that can.
 . "$(dirname "$0")/lib.sh"
 
-config '"a": { "url": "http://127.0.0.1:3001/mcp" }'
+config '"a": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH" }'
 peer_start a 127.0.0.1:3001
 start_daemon
 
@@ -58,5 +59,129 @@ if command -v bpftool >/dev/null; then
 else
 	t_skip "a canary without a rule" "bpftool is not installed"
 fi
+stop_daemon
+start_daemon
+
+t "requests and answers in quarantine are seen to be stopped, each by its own program"
+for row in "egress request" "ingress answer"; do
+	read -r program what <<<"$row"
+	expect_ok "$TOOLS/bpfpin" pass "$PINS/sg_$program" # the link is where it was
+	expect_status 1 sg selftest
+	expect_match "$OUT" "*$what*in quarantine was not stopped (sg_$program)*"
+	expect_match "$(status health.degraded)" "*self-test: *(sg_$program)*"
+	expect_match "$(sg metrics | grep '^switchgear_selftest')" "* 0" "the metric"
+	stop_daemon
+	start_daemon # puts its program back
+	expect_ok sg selftest
+done
+
+if command -v bpftool >/dev/null; then
+	t "of a program that was detached it says what no longer works, too"
+	for row in "egress request" "ingress answer"; do
+		read -r program what <<<"$row"
+		expect_ok bpftool link detach pinned "$PINS/sg_$program"
+		expect_status 1 sg selftest
+		expect_match "$OUT" "*$what*was not stopped (sg_$program)*1 link was detached*"
+		expect_match "$(status health.selftest)" "*(sg_$program)*1 link was detached*"
+		stop_daemon
+		start_daemon
+		expect_ok sg selftest
+	done
+else
+	t_skip "of a program that was detached" "bpftool is not installed"
+fi
+
+AT=127.0.0.1:3001
+
+t "where connections can be killed, one that the breaker denies ends and asks nobody"
+steps_start $AT --timeout 3000
+expect_step ok - 200 call 1
+peer_ctl a zero
+expect_ok sg trip a
+expect_step error ECONNABORTED - call 1
+expect_eq "$(peer_stat a requests)" 0
+expect_server a counters.passed_open 0
+expect_ok sg reset a
+steps_stop
+
+# A request on an open connection, right after the breaker opened by itself and before any
+# kill: within its lease a daemon that is stopped counts as alive. ARRIVED: requests that did.
+between_trip_and_kill() {
+	local start
+
+	sg reset a >/dev/null
+	peer_ctl a answer ok
+	steps_start $AT --timeout 3000
+	expect_step ok - 200 call 1
+	expect_step ok - 200 call 2
+	peer_ctl a zero
+	peer_ctl a answer 503
+	start=$(now_ms)
+	kill -STOP "$DAEMON"
+	for _ in 1 2 3; do
+		step call 2
+	done
+	step start 1
+	ARRIVED=$(peer_stat a agent)
+	kill -CONT "$DAEMON"
+	[ $(($(now_ms) - start)) -lt 800 ]
+}
+
+TRIES=5
+if [ "$SLOW" -eq 1 ]; then
+	t "a request that comes before the kill is dropped first"
+	until between_trip_and_kill || [ $((TRIES -= 1)) -eq 0 ]; do :; done
+	expect_eq "$ARRIVED" 3 "requests that arrived"
+	expect_step error ECONNABORTED - wait 1 3000
+	expect_server a counters.passed_open 0
+	expect_eq "$(peer_stat a agent)" 3 "requests that arrived"
+	steps_stop
+	peer_ctl a answer ok
+	expect_ok sg reset a
+else
+	t_skip "a request that comes before the kill" "a lease is too short for an emulated processor"
+fi
+stop_daemon
+
+DAEMON_AS=(--no-sockdiag)
+start_daemon
+
+t "a connection that cannot be killed: the test fails and says what that means"
+expect_status 1 sg selftest
+expect_match "$OUT" "*could not be killed (SOCK_DESTROY)*"
+expect_match "$(status health.degraded)" "*self-test: *could not be killed*"
+
+t "a quarantine counts who survived it, and fails"
+pool_start $AT 5
+expect_status 1 sg quarantine a --reason test
+expect_match "$OUT" "*0 connections killed, 5 survivors*"
+expect_match "$(sg metrics | grep '^switchgear_kill_survivors{server="a"}')" "* 5" "the metric"
+expect_denied $AT
+kill "$POOL"
+expect_ok sg release a
+
+t "a daemon that lives and cannot kill: what the breaker denies passes instead of hanging"
+steps_start $AT --timeout 3000
+expect_step ok - 200 call 1
+expect_ok sg trip a
+expect_step ok - 200 call 1
+expect_ms "$MS" 500 "ms"
+expect_server a counters.passed_open 1
+expect_denied $AT
+steps_stop
+
+if [ "$SLOW" -eq 1 ]; then
+	t "also what comes before it tried"
+	TRIES=5
+	until between_trip_and_kill || [ $((TRIES -= 1)) -eq 0 ]; do :; done
+	expect_eq "$ARRIVED" 4 "requests that arrived"
+	expect_step ok - '*' finish 1
+	expect_within "$(counter a passed_open)" 2 100
+	steps_stop
+else
+	t_skip "also what comes before it tried" "a lease is too short for an emulated processor"
+fi
+stop_daemon
+DAEMON_AS=()
 
 finish

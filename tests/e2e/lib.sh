@@ -374,8 +374,10 @@ try_over() { # PID OUTPUT: it has ended, or runs
 TRY_NSRUN=()
 
 METRICS=off
+DAEMON_AS=() # options for nsrun
 start_daemon() { # [OPTION...]
-	"${IN_CG[@]}" "$BUILD/switchgeard" "${DAEMON_ARGS[@]}" --metrics "$METRICS" "$@" >>"$LOG" 2>&1 &
+	"$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${DAEMON_AS[@]}" -- "$BUILD/switchgeard" \
+		"${DAEMON_ARGS[@]}" --metrics "$METRICS" "$@" >>"$LOG" 2>&1 &
 	DAEMON=$!
 	PIDS+=("$DAEMON")
 	wait_for 15 daemon_answers
