@@ -118,7 +118,7 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 			 bool may_trip) MUST_CHECK;
 /* The group that an id is in, as pinned: for taking over. */
 int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_group) MUST_CHECK;
-/* Frees the id: endpoints, quarantine, counters, breaker. */
+/* Frees the id: endpoints, quarantine, counters, breaker, records of connections. */
 int dataplane_server_forget(struct dataplane *dp, uint32_t id) MUST_CHECK;
 
 /* Counts n connections that were killed and have no record. */

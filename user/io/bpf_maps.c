@@ -296,6 +296,8 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 		r = dataplane_quarantine_set(dp, id, 0);
 	if (!r)
 		r = dataplane_command(dp, &cmd);
+	if (!r)
+		r = dataplane_flows_forget(dp, id);
 	if (r)
 		return r;
 	dp->soonest_ns[id] = 0;

@@ -337,6 +337,26 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 	return due;
 }
 
+/* --- records of a server that is no more --------------------------------------------------- */
+
+static int of_server(void *data, uint64_t cookie, const struct sg_flow *f)
+{
+	struct finding *find = data;
+
+	return f->server == find->server ? items_add(&find->items, cookie, 0) : 0;
+}
+
+int dataplane_flows_forget(struct dataplane *dp, uint32_t server)
+{
+	struct finding find = { .server = server };
+	int r = walk(dp, of_server, &find);
+
+	if (!r)
+		r = judge(dp, SG_WALK_LOST, &find.items);
+	items_done(&find.items);
+	return r;
+}
+
 /* --- records of whose end nobody told -------------------------------------------------------- */
 
 struct idling {
