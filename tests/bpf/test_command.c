@@ -449,6 +449,25 @@ static void test_two_trips_of_one_generation_are_one(void **state)
 	print_message("of %d trips the first thread made %u\n", ROUNDS, racers[0].moves);
 }
 
+/*
+ * All that there can be, one after the other without a rest, as at the start of a
+ * daemon: the kernel's reserve of elements with a counter for each processor is small.
+ */
+static void test_every_id_at_once(void **state)
+{
+	struct sg_policy policy = rig_policy();
+	char name[32];
+
+	(void)state;
+	for (uint32_t id = 0; id < SG_SERVERS_MAX; id++) {
+		snprintf(name, sizeof(name), "server-%u", id);
+		assert_int_equal(dataplane_server_set(dp, id, name, 0, 0, &policy, OPEN_NS, true),
+				 0);
+	}
+	for (uint32_t id = 0; id < SG_SERVERS_MAX; id++)
+		assert_int_equal(dataplane_server_forget(dp, id), 0);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +487,7 @@ static int run(void)
 		cmocka_unit_test(test_the_kernels_own_clock),
 		cmocka_unit_test(test_neighbours_are_untouched),
 		cmocka_unit_test(test_two_trips_of_one_generation_are_one),
+		cmocka_unit_test(test_every_id_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -79,9 +79,9 @@ static int ep_put(struct dataplane *dp, const struct sg_ep *ep, uint32_t id)
 	const struct bpf_map *listed = dp->skel->maps.listed;
 	struct sg_local at = address_of(ep);
 
-	if (bpf_map_update_elem(bpf_map__fd(eps), ep, &id, BPF_ANY))
+	if (dataplane_map_put(eps, ep, &id, BPF_ANY))
 		return put_failed(eps, id);
-	if (bpf_map_update_elem(bpf_map__fd(listed), &at, &id, BPF_ANY))
+	if (dataplane_map_put(listed, &at, &id, BPF_ANY))
 		return put_failed(listed, id);
 	return 0;
 }
@@ -312,7 +312,7 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 		memcpy(key.addr, nets[i].addr.bytes, sizeof(key.addr));
 		if (!bpf_map_lookup_elem(fd, &key, &owner) && owner == id)
 			continue;
-		if (!bpf_map_update_elem(fd, &key, &id, BPF_ANY))
+		if (!dataplane_map_put(map, &key, &id, BPF_ANY))
 			total++;
 		else if (errno == ENOSPC || errno == E2BIG)
 			r = full(bpf_map__name(map), SG_NETWORKS_MAX);
@@ -335,7 +335,7 @@ int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t 
 
 	for (size_t i = 0; i < n; i++) {
 		memcpy(key.addr, addrs[i].bytes, sizeof(key.addr));
-		if (bpf_map_update_elem(fd, &key, &one, BPF_ANY))
+		if (dataplane_map_put(dp->skel->maps.local_addrs, &key, &one, BPF_ANY))
 			return log_failure(-errno, SUB, "cannot enter an address of this host");
 	}
 	for (uint32_t i = 0; i <= SG_LOCALS_MAX && !bpf_map_get_next_key(fd, at, &next); i++) {

@@ -2,16 +2,30 @@
 /* Servers, endpoints, counters: the maps, and the command program. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "io/bpf_private.h"
 
 #define SUB "bpf"
 #define FILL_BATCH 1024U
+#define RESERVE_WAIT_US 1000 /* for a reserve of elements to be filled again */
+#define RESERVE_TRIES 200
 
 static int map_fd(const struct bpf_map *map)
 {
 	return bpf_map__fd(map);
+}
+
+int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value, uint64_t flags)
+{
+	int r = bpf_map_update_elem(map_fd(map), key, value, flags);
+
+	for (size_t i = 0; i < RESERVE_TRIES && r == -ENOMEM; i++) {
+		usleep(RESERVE_WAIT_US);
+		r = bpf_map_update_elem(map_fd(map), key, value, flags);
+	}
+	return r;
 }
 
 bool dataplane_taken_over(const struct dataplane *dp)
@@ -185,11 +199,13 @@ static int percpu_ensure(struct dataplane *dp, const struct bpf_map *map, const 
 			 size_t value_size)
 {
 	CLEANUP(freep) void *zeros = calloc(dp->cpus, (value_size + 7) / 8 * 8);
+	int r;
 
 	if (!zeros)
 		return -ENOMEM;
-	if (bpf_map_update_elem(map_fd(map), key, zeros, BPF_NOEXIST) && errno != EEXIST)
-		return log_failure(-errno, SUB, "cannot make counters in the map %s",
+	r = dataplane_map_put(map, key, zeros, BPF_NOEXIST);
+	if (r && r != -EEXIST)
+		return log_failure(r, SUB, "cannot make counters in the map %s",
 				   bpf_map__name(map));
 	return 0;
 }

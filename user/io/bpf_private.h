@@ -48,6 +48,14 @@ struct dataplane {
 	unsigned int cpus;
 };
 
+/*
+ * As bpf_map_update_elem(). Where the kernel allocates elements one by one it takes
+ * them from a small reserve that it fills again in the background, and refuses when
+ * many are made at once: what it refused is tried again for a while.
+ */
+int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value,
+		      uint64_t flags) MUST_CHECK;
+
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

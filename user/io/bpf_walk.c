@@ -454,9 +454,7 @@ int dataplane_own_add(struct dataplane *dp, int socket)
 	uint64_t cookie;
 	int r = cookie_of(socket, &cookie);
 
-	if (!r && bpf_map_update_elem(bpf_map__fd(dp->skel->maps.own), &cookie, &one, BPF_ANY))
-		r = -errno;
-	return r;
+	return r ? r : dataplane_map_put(dp->skel->maps.own, &cookie, &one, BPF_ANY);
 }
 
 void dataplane_own_remove(struct dataplane *dp, int socket)
