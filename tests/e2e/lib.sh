@@ -596,12 +596,13 @@ agent_counts() {
 	agent --connect "$@" | cut -d ' ' -f 2-4 | uniq -c | sed 's/^ *//'
 }
 
-# Commands over connections that stay open. steps_start ADDR:PORT [OPTION...],
-# then `step COMMAND` sets the variables of call; steps_stop.
+# Commands over connections that stay open. steps_start ADDR:PORT [OPTION...], STEPS_NS=...
+# from another namespace; then `step COMMAND` sets the variables of call; steps_stop.
 steps_start() {
 	steps_stop
 	mkfifo "$TMP/steps.in" "$TMP/steps.out"
-	"${IN_CG[@]}" "$TOOLS/agent" --step --connect "$@" <"$TMP/steps.in" >"$TMP/steps.out" 2>&1 &
+	"$TOOLS/nsrun" --cgroup "$CG" --net "${STEPS_NS:-$NS}" -- "$TOOLS/agent" --step \
+		--connect "$@" <"$TMP/steps.in" >"$TMP/steps.out" 2>&1 &
 	STEPS=$!
 	PIDS+=("$STEPS")
 	exec 7>"$TMP/steps.in" 8<"$TMP/steps.out"
