@@ -121,6 +121,11 @@ else
 	t_skip "without a daemon" "bpftool is not installed"
 fi
 
+# Sockets of agents that still have a peer, by the kernel's own list.
+with_peer() {
+	in_ns "$NS" cat /proc/net/tcp | grep -c "$(printf ':%04X 0[1-5789B] ' ${FAR##*:})"
+}
+
 t "a full table of records: connects work, are counted, and end by a quarantine"
 before=$(counter far unrecorded)
 measured_before=$(counter far responses.2xx)
@@ -129,6 +134,7 @@ expect_ok "$TOOLS/bpfpin" fill "$PINS/flows"
 expect_within "$OUT" 65000 65536 "records to fill the table"
 expect_answer $FAR 200
 expect_server far counters.unrecorded $((before + 1))
+expect_soon 5 eval '[ "$(with_peer)" -eq 3 ]' # the server has closed that one, too
 drip full "$NS" --to $FAR --ask /as/ticks
 expect_soon 5 drip_said full got
 expect_ok sg quarantine far --reason test

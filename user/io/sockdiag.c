@@ -105,6 +105,7 @@ int sockdiag_exists(int fd, const struct sg_victim *v)
 
 #define SYN_SENT 2
 #define PEERED (1U << 1 | 1U << SYN_SENT | 1U << 4 | 1U << 5 | 1U << 8 | 1U << 9 | 1U << 11)
+#define TIMER_OF_TIME_WAIT 3 /* idiag_timer: all that is left is a timer */
 #define ALIGN4(n) (((size_t)(n) + 3) & ~(size_t)3)
 
 static void address_read(__u8 *to, const __be32 *from, unsigned int family)
@@ -156,7 +157,9 @@ static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, vo
 	v.remote_port = m.id.idiag_dport;
 	address_read(v.local, m.id.idiag_src, m.idiag_family);
 	address_read(v.remote, m.id.idiag_dst, m.idiag_family);
-	return v.remote_port ? fn(data, &v) : 0;
+	if (!v.remote_port || m.idiag_timer == TIMER_OF_TIME_WAIT)
+		return 0;
+	return fn(data, &v);
 }
 
 /* One datagram of the dump: 1 at its end, 0 if more is to come, else what fn or the kernel said. */
