@@ -290,7 +290,7 @@ static int strays_here(void *data)
 			r = 0; /* a kernel without that protocol has no such sockets */
 	}
 	for (size_t i = 0; i < st->n && !r; i++) {
-		int one = sockdiag_destroy(fd, &st->v[i]);
+		int one = destroy(fd, &st->v[i]);
 
 		if (!one)
 			st->killed++;
