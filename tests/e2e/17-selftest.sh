@@ -62,17 +62,26 @@ fi
 stop_daemon
 start_daemon
 
+# It fails, and says this: not at once, where its own limit of time was shorter than the
+# processor was slow.
+selftest_says() { # PATTERN
+	local out
+
+	out=$(sg selftest 2>&1) && return 1
+	# shellcheck disable=SC2053 # a pattern
+	[[ $out == $1 ]]
+}
+
 t "requests and answers in quarantine are seen to be stopped, each by its own program"
 for row in "egress request" "ingress answer"; do
 	read -r program what <<<"$row"
 	expect_ok "$TOOLS/bpfpin" pass "$PINS/sg_$program" # the link is where it was
-	expect_status 1 sg selftest
-	expect_match "$OUT" "*$what*in quarantine was not stopped (sg_$program)*"
+	expect_soon 5 selftest_says "*$what*in quarantine was not stopped (sg_$program)*"
 	expect_match "$(status health.degraded)" "*self-test: *(sg_$program)*"
 	expect_match "$(sg metrics | grep '^switchgear_selftest')" "* 0" "the metric"
 	stop_daemon
 	start_daemon # puts its program back
-	expect_ok sg selftest
+	expect_soon 5 sg selftest
 done
 
 if command -v bpftool >/dev/null; then
@@ -80,12 +89,11 @@ if command -v bpftool >/dev/null; then
 	for row in "egress request" "ingress answer"; do
 		read -r program what <<<"$row"
 		expect_ok bpftool link detach pinned "$PINS/sg_$program"
-		expect_status 1 sg selftest
-		expect_match "$OUT" "*$what*was not stopped (sg_$program)*1 link was detached*"
+		expect_soon 5 selftest_says "*$what*was not stopped (sg_$program)*1 link was detached*"
 		expect_match "$(status health.selftest)" "*(sg_$program)*1 link was detached*"
 		stop_daemon
 		start_daemon
-		expect_ok sg selftest
+		expect_soon 5 sg selftest
 	done
 else
 	t_skip "of a program that was detached" "bpftool is not installed"
@@ -127,20 +135,16 @@ between_trip_and_kill() {
 	[ $(($(now_ms) - start)) -lt 800 ]
 }
 
-TRIES=5
-if [ "$SLOW" -eq 1 ]; then
-	t "a request that comes before the kill is dropped first"
-	until between_trip_and_kill || [ $((TRIES -= 1)) -eq 0 ]; do :; done
-	expect_eq "$ARRIVED" 3 "requests that arrived"
-	expect_step error ECONNABORTED - wait 1 3000
-	expect_server a counters.passed_open 0
-	expect_eq "$(peer_stat a agent)" 3 "requests that arrived"
-	steps_stop
-	peer_ctl a answer ok
-	expect_ok sg reset a
-else
-	t_skip "a request that comes before the kill" "a lease is too short for an emulated processor"
-fi
+t "a request that comes before the kill is dropped first"
+TRIES=10
+until between_trip_and_kill || [ $((TRIES -= 1)) -eq 0 ]; do :; done
+expect_eq "$ARRIVED" 3 "requests that arrived"
+expect_step error ECONNABORTED - wait 1 3000
+expect_server a counters.passed_open 0
+expect_eq "$(peer_stat a agent)" 3 "requests that arrived"
+steps_stop
+peer_ctl a answer ok
+expect_ok sg reset a
 stop_daemon
 
 DAEMON_AS=(--no-sockdiag)
@@ -154,8 +158,13 @@ expect_match "$(status health.degraded)" "*self-test: *could not be killed*"
 t "a quarantine counts who survived it, and fails"
 pool_start $AT 5
 expect_status 1 sg quarantine a --reason test
-expect_match "$OUT" "*0 connections killed, 5 survivors*"
-expect_match "$(sg metrics | grep '^switchgear_kill_survivors{server="a"}')" "* 5" "the metric"
+# where it has to look for connections without a record, too, it cannot
+expect_match "$OUT" "*0 connections killed, @(5 survivors|survivors unknown)*"
+if [[ $OUT == *"5 survivors"* ]]; then
+	expect_match "$(sg metrics | grep '^switchgear_kill_survivors{server="a"}')" "* 5"
+else
+	expect_eq "$(sg metrics | grep '^switchgear_kill_survivors{server="a"}')" ""
+fi
 expect_denied $AT
 kill "$POOL"
 expect_ok sg release a
@@ -170,17 +179,13 @@ expect_server a counters.passed_open 1
 expect_denied $AT
 steps_stop
 
-if [ "$SLOW" -eq 1 ]; then
-	t "also what comes before it tried"
-	TRIES=5
-	until between_trip_and_kill || [ $((TRIES -= 1)) -eq 0 ]; do :; done
-	expect_eq "$ARRIVED" 4 "requests that arrived"
-	expect_step ok - '*' finish 1
-	expect_within "$(counter a passed_open)" 2 100
-	steps_stop
-else
-	t_skip "also what comes before it tried" "a lease is too short for an emulated processor"
-fi
+t "also what comes before it tried"
+TRIES=10
+until between_trip_and_kill || [ $((TRIES -= 1)) -eq 0 ]; do :; done
+expect_eq "$ARRIVED" 4 "requests that arrived"
+expect_step ok - '*' finish 1
+expect_within "$(counter a passed_open)" 2 100
+steps_stop
 stop_daemon
 DAEMON_AS=()
 

@@ -128,9 +128,10 @@ came_after() { # NAME MS: what was sent so long after the order
 	[ "${latest:-0}" -gt $((AT + $2 * 1000)) ]
 }
 
-server_goes_on() { # DRIP MS: it sent something so long after the order
+server_goes_on() { # DRIP MS: it sent something so long after the order, or was cut off
 	local us
 
+	drip_said "$1" end && return 0 # killed: where older connections cannot be taken over
 	read -r _ us <<<"$(drip_last "$1" sent)"
 	[ "${us:-0}" -gt $((AT + $2 * 1000)) ]
 }
