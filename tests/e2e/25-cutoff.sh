@@ -7,7 +7,6 @@
 
 OTHER4=10.83.0.3 OTHER6=fd53::3 # of the same host, and nobody quarantines them
 LIMIT_MS=500                    # 100 on a machine of one's own, as in 07
-ANSWER_MS=$((1000 * SLOW))      # how long the answer in flight takes
 config '"far": { "url": "http://10.83.0.2:3004/mcp", "deny_errno": "EHOSTUNREACH" },
 	"far6": { "url": "http://[fd53::2]:3004/mcp", "deny_errno": "EHOSTUNREACH" },
 	"port": { "url": "http://10.83.0.2:3005/mcp" },
@@ -84,13 +83,13 @@ inbound() {
 	CUT+=(in4 in6)
 }
 
-# Requests whose answers come after the order.
+# Requests whose answers come after the order, when the server is told to give them.
 in_flight() {
 	local requests v
 
 	requests=$(peer_stat far requests)
-	drip flight4 "$NS" --to $REMOTE4:3004 --ask "/as/ok+delay=$ANSWER_MS"
-	drip flight6 "$NS" --to "[$REMOTE6]:3004" --ask "/as/ok+delay=$ANSWER_MS"
+	drip flight4 "$NS" --to $REMOTE4:3004 --ask /as/ok+hold
+	drip flight6 "$NS" --to "[$REMOTE6]:3004" --ask /as/ok+hold
 	expect_soon 5 eval "[ \$(peer_stat far requests) = $((requests + 2)) ]"
 	ANSWERED=$(peer_stat far answered)
 }
@@ -246,6 +245,7 @@ for how in stopped dead; do
 	expect_ms "$MS" 5000 "ms until it ended"
 
 	t "$how daemon: nothing came, though the server sent and sent again"
+	peer_ctl far go
 	expect_soon 10 eval "[ \$(peer_stat far answered) -ge $((ANSWERED + 2)) ]"
 	for name in "from-$REMOTE4:3004" "from-[$REMOTE6]:3004" in4-from in6-from; do
 		expect_soon 5 server_goes_on "$name" 1200

@@ -45,7 +45,7 @@ expect_ok sg reset far
 expect_step ok - 200 call 1
 
 t "a quarantine says who survives it, and fails"
-peer_ctl far answer ok+delay=$((600 * MS_SLOW))
+peer_ctl far answer ok+hold
 expect_step ok - - start 3
 expect_soon 5 eval '[ "$(peer_stat far requests)" -eq 3 ]'
 expect_status 1 sg quarantine far --reason test
@@ -55,6 +55,7 @@ expect_match "$(sg metrics | grep '^switchgear_kill_survivors{server="far"}')" "
 t "nothing comes from the server, nothing reaches it, and who asks is told soon"
 expect_step error ETIMEDOUT - call 1
 expect_ms "$MS" 5000 "ms until the request ended"
+peer_ctl far go
 expect_soon 10 eval '[ "$(peer_stat far answered)" -eq 3 ]' # the answer to 3 has been sent
 expect_eq "$(peer_stat far requests)" 3
 expect_step timeout ETIME - wait 3 500

@@ -32,6 +32,7 @@ struct conn {
 	bool hanging;      /* was given no answer: further input is only counted */
 	struct conn *next; /* in the list of those with something due */
 	bool queued;
+	bool held; /* until the command "go" */
 };
 
 struct stats {
@@ -64,9 +65,10 @@ static const char usage[] =
 	"WORD: ok chunked sse split stream html malformed truncate hang rst eof or a status NNN;\n"
 	"  ticks: an event stream for ever, with us=MICROSECONDS, the time of each, in its data\n"
 	"MODIFIER: status=NNN delay=MS gap=MS parts=N body=BYTES retry-after=S close\n"
+	"  hold (until the command go)\n"
 	"A request for /as/STEP is answered by that step. With --udp: ok echoes, else silence.\n"
 	"COMMAND: answer [GET|DELETE] SCRIPT | accept MODE | listen | unlisten | stats | zero |\n"
-	"         close-all | reset-all | quit\n"
+	"         go | close-all | reset-all | quit\n"
 	"Exit status: 0 done, 1 failed, 2 usage.\n";
 
 static void conn_end(struct conn *c, bool hard)
@@ -269,7 +271,8 @@ static void conn_request(struct conn *c, char *body)
 	c->part = 0;
 	c->gap_ms = s->gap_ms;
 	c->hanging = s->word == WORD_HANG || s->word == WORD_STREAM || s->word == WORD_TICKS;
-	if (s->word == WORD_HANG)
+	c->held = s->hold;
+	if (s->word == WORD_HANG || s->hold)
 		return;
 	conn_schedule(c, s->delay_ms ? now_ms() + (double)s->delay_ms : 0);
 }
@@ -392,6 +395,17 @@ static void close_all(bool hard)
 	}
 }
 
+/* Answers that were held go out. */
+static void go(void)
+{
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		if (!peer.conns[fd] || !peer.conns[fd]->held)
+			continue;
+		peer.conns[fd]->held = false;
+		conn_schedule(peer.conns[fd], 0);
+	}
+}
+
 static void print_stats(FILE *out)
 {
 	const struct stats *s = &peer.stats;
@@ -439,6 +453,8 @@ static bool command(const char *line, FILE *out)
 		listen_stop();
 	else if (!strcmp(line, "zero"))
 		peer.stats = (struct stats){};
+	else if (!strcmp(line, "go"))
+		go();
 	else if (!strcmp(line, "close-all"))
 		close_all(false);
 	else if (!strcmp(line, "reset-all"))

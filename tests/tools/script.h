@@ -55,6 +55,7 @@ struct step {
 	long body;           /* bytes of padding in the body */
 	long retry_after;    /* -1: no such header */
 	bool close;          /* Connection: close, and then it is */
+	bool hold;           /* not before the command "go" */
 	unsigned long times; /* how often; the last step goes on after that */
 };
 
@@ -95,8 +96,8 @@ static inline bool parse_modifier(struct step *s, const char *text)
 		{ "retry-after=", offsetof(struct step, retry_after), 86400 },
 	};
 
-	if (!strcmp(text, "close")) {
-		s->close = true;
+	if (!strcmp(text, "close") || !strcmp(text, "hold")) {
+		*(*text == 'c' ? &s->close : &s->hold) = true;
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
