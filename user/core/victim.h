@@ -23,6 +23,7 @@ struct sg_victim {
 	uint8_t fate;    /* enum sg_fate */
 	bool mptcp;      /* a subflow: SOCK_DESTROY alone does not end the connection */
 	bool gone;       /* out: there was no such socket */
+	bool closed;     /* from a listing: by its process; the kernel alone finishes it */
 	ino_t inode;     /* from a listing, else 0 */
 	uint64_t cgroup; /* from a listing: the id of its cgroup; 0: not known */
 };

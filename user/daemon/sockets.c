@@ -253,15 +253,16 @@ struct strays {
 
 /*
  * Is this socket's peer the server, and the socket one of those that are protected? What
- * the kernel does not tell the cgroup of counts as one. A victim is noted: killing has to
- * wait for the list's end.
+ * the kernel does not tell the cgroup of counts as one. No agent gets anything out of a
+ * socket that its process has closed, and older kernels make it immortal by SOCK_DESTROY. A
+ * victim is noted: killing has to wait for the list's end.
  */
 static int stray(void *data, const struct sg_victim *socket)
 {
 	struct strays *st = data;
 	struct sg_victim *more;
 
-	if (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup))
+	if (socket->closed || (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup)))
 		return 0;
 	if (dataplane_server_at(st->dp, socket->remote, ntohs(socket->remote_port), st->home) !=
 		    st->server ||

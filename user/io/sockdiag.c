@@ -106,6 +106,7 @@ int sockdiag_exists(int fd, const struct sg_victim *v)
 #define SYN_SENT 2
 #define PEERED (1U << 1 | 1U << SYN_SENT | 1U << 4 | 1U << 5 | 1U << 8 | 1U << 9 | 1U << 11)
 #define TIMER_OF_TIME_WAIT 3 /* idiag_timer: all that is left is a timer */
+#define CLOSED (1U << 4 | 1U << 5 | 1U << 9 | 1U << 11) /* FIN_WAIT1 and 2, LAST_ACK, CLOSING */
 #define ALIGN4(n) (((size_t)(n) + 3) & ~(size_t)3)
 
 static void address_read(__u8 *to, const __be32 *from, unsigned int family)
@@ -152,6 +153,7 @@ static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, vo
 	v.family = m.idiag_family;
 	v.ifindex = m.id.idiag_if;
 	v.inode = m.idiag_inode;
+	v.closed = !m.idiag_inode && proto == IPPROTO_TCP && CLOSED >> m.idiag_state & 1;
 	v.cgroup = cgroup_read(body + sizeof(m), len - sizeof(m));
 	v.local_port = m.id.idiag_sport;
 	v.remote_port = m.id.idiag_dport;

@@ -89,6 +89,31 @@ static void test_closed_by_its_owner(void **state)
 	close(listener);
 }
 
+/* What it has still to send keeps the socket, but nobody has it any more. */
+static void test_closed_with_something_to_send(void **state)
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at = bound(listener);
+	uint64_t at_client = cookie_of(client);
+	static char data[1 << 16];
+	struct look l;
+
+	(void)state;
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(connect(client, (void *)&at, sizeof(at)), 0);
+	while (send(client, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	l = look(IPPROTO_TCP, at_client);
+	assert_int_equal(l.n, 1);
+	assert_false(l.v.closed);
+	close(client);
+	l = look(IPPROTO_TCP, at_client);
+	assert_int_equal(l.n, 1);
+	assert_true(l.v.closed);
+	close(listener);
+}
+
 static void test_datagrams(void **state)
 {
 	int server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -112,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_closed_by_its_owner),
+		cmocka_unit_test(test_closed_with_something_to_send),
 		cmocka_unit_test(test_datagrams),
 	};
 
