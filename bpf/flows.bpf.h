@@ -114,8 +114,9 @@ static __always_inline void sg_flow_stamp(const struct sg_scope *s, struct sg_fl
 /*
  * Takes the outcome of what ended, and its probe, which then are the caller's
  * alone; returns the flags before: SG_FLOW_COUNTED in them, and others were
- * quicker, or the flow is at something else by now. What is reported goes through the flow, so that the verifier
- * knows nothing of its values, but inside the lock: it is what this caller put.
+ * quicker, or the flow is at something else by now. What is reported goes through
+ * the flow, so that the verifier knows nothing of its values, but inside the lock:
+ * it is what this caller put.
  */
 static __always_inline __u32 sg_claim(const struct sg_scope *s, struct sg_flow *f,
 				      struct sg_result *r)
