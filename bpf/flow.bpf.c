@@ -36,15 +36,16 @@ static __always_inline bool sg_before(__u32 a, __u32 b)
 
 /* --- functions of their own, so that the verifier walks them once ------------- */
 
-/* The header is complete or hopeless: reports what its status alone decides. */
+/* The header is complete or hopeless: reports what its status alone decides; 1 if it trips. */
 __noinline int sg_flow_header(__u64 cookie, __u64 now)
 {
 	struct sg_scope s;
 	struct sg_flow *f = sg_flow_find(cookie, &s);
 
-	if (f && sg_turn_end(&s, f, now, now, false))
-		sg_flags(&s, f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
-	return 0;
+	if (!f || !sg_turn_end(&s, f, now, now, false))
+		return 0;
+	sg_flags(&s, f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
+	return 1;
 }
 
 /* The answer is complete; `end` is the time of its last byte. */
@@ -79,8 +80,10 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u
 	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
 	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	__u32 state;
+	__u32 bits;
 	__u64 part;
-	__u32 i;
+	__u64 i;
 
 	if (!f || !buf || !table || !len)
 		return 0;
@@ -93,15 +96,17 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u
 	part = ((part - 1) & (SG_SCAN - 1)) + 1;
 	if (bpf_skb_load_bytes(skb, payload, buf->data, part))
 		return 0;
-	for (i = 0; i < SG_SCAN; i++) {
-		if (i >= part)
-			break;
-		sg_http_byte(&f->http, table, buf->data[i]);
-		if (f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) {
+	state = f->http.state;
+	bits = f->http.bits;
+	for (i = 0; i < part; i++) {
+		state = sg_http_step(&f->http, table, state, &bits, buf->data[i]);
+		if (bits & (SG_HTTP_END | SG_HTTP_BAD)) {
 			i++;
 			break;
 		}
 	}
+	f->http.state = (__u8)state;
+	f->http.bits = (__u8)bits;
 	if (sg_http_interim(&f->http))
 		sg_interim(f);
 	return (int)i;
@@ -130,7 +135,7 @@ static __always_inline bool sg_tls_request(const struct sg_scope *s, struct sg_f
 static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_flow *f, __u32 head,
 					  __u64 now)
 {
-	sg_flags(s, f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED, 0);
+	sg_flags(s, f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED, 0);
 	f->turn++;
 	f->serial++;
 	f->request_ns = now;
@@ -178,8 +183,9 @@ static __always_inline int sg_backstop(const struct sg_cfg *c, const struct sg_s
 				       struct sg_flow *f, __u64 now)
 {
 	bool kills = sg_daemon_alive(c, now) && c->can_kill && !(f->flags & SG_FLOW_STUCK);
+	bool ends = (f->flags & (SG_FLOW_ARMED | SG_FLOW_ADOPTED)) == SG_FLOW_ARMED;
 
-	if (!kills && !(f->flags & SG_FLOW_ARMED)) {
+	if (!kills && !ends) {
 		if (!(sg_flags(s, f, 0, SG_FLOW_DENY_SEEN) & SG_FLOW_DENY_SEEN))
 			SG_COUNT(s, passed_open);
 		return SG_PASS;
@@ -374,6 +380,7 @@ int sg_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct sg_segment seg = {};
+	const __u64 *stored;
 	struct sg_scope s;
 	struct sg_flow *f;
 	struct sg_cfg *c;
@@ -383,7 +390,10 @@ int sg_egress(struct __sk_buff *skb)
 
 	if (!sk)
 		return SG_PASS;
-	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
+	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!stored)
+		return sg_untracked(skb, SG_CUT_OUT);
+	f = sg_flow_scope(stored, &s);
 	if (!f)
 		return sg_untracked(skb, SG_CUT_OUT);
 	c = sg_config();
@@ -448,7 +458,7 @@ static __always_inline bool sg_fresh(const struct sg_scope *s, struct bpf_sock *
 	return true;
 }
 
-/* Remembers the last eight bytes of the answer. */
+/* Remembers the last eight bytes of the answer, as far as it is, or may be, in chunks. */
 static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
 				    const struct sg_segment *seg)
 {
@@ -503,8 +513,8 @@ static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_f
 		f->http.framing = sg_http_framing(&f->http);
 	if (!(f->http.bits & SG_HTTP_BAD) && !sg_flow_silent(f))
 		sg_count_status(s, sg_http_status(&f->http));
-	if (sg_header_decides(&f->http))
-		sg_flow_header(s->cookie, now);
+	if (sg_header_decides(&f->http) && sg_flow_header(s->cookie, now))
+		sg_pulse_armed(now);
 }
 
 /* Is the body complete, now that `body` more bytes of it came? */
@@ -546,7 +556,6 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 		return;
 	f->last_ns = now;
 	f->rx_bytes = f->rx_bytes + body < f->rx_bytes ? ~0U : f->rx_bytes + body;
-	sg_tail(skb, f, seg);
 	if (f->phase == SG_PHASE_REQUEST) {
 		f->first_ns = now;
 		f->phase = SG_PHASE_HEAD;
@@ -559,11 +568,15 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 		__u32 taken = sg_head(skb, s, f, seg);
 
 		/* a header longer than what is scanned: what was read must do */
-		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
+		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len) {
+			sg_tail(skb, f, seg);
 			return;
+		}
 		body = seg->len > taken ? seg->len - taken : 0;
 		sg_header_done(s, f, now);
 	}
+	if (f->http.framing == SG_FRAMING_CHUNKED)
+		sg_tail(skb, f, seg);
 	if (sg_body_done(f, body))
 		sg_flow_complete(s->cookie, now, now);
 	else if (f->http.framing == SG_FRAMING_UNKNOWN)
@@ -575,6 +588,7 @@ int sg_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct sg_segment seg = {};
+	const __u64 *stored;
 	struct sg_scope s;
 	struct sg_flow *f;
 	struct sg_cfg *c;
@@ -585,7 +599,10 @@ int sg_ingress(struct __sk_buff *skb)
 
 	if (!sk)
 		return SG_PASS;
-	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s);
+	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
+	if (!stored)
+		return sg_untracked(skb, 0);
+	f = sg_flow_scope(stored, &s);
 	if (!f)
 		return sg_untracked(skb, 0);
 	c = sg_config();

@@ -72,6 +72,16 @@ static __always_inline bool sg_flow_silent(const struct sg_flow *f)
 	return f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT);
 }
 
+/* The flow is to end by itself, its kill or not: its socket is told by a callback. */
+static __always_inline void sg_pulse_armed(__u64 now)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+
+	if (p)
+		p->armed_ns = now;
+}
+
 /* Gives back the probe that a flow holds without having decided it. */
 static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flow *f, bool complete)
 {

@@ -99,7 +99,7 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 	bool whole = ended && sg_came_early(f, sk);
 
 	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
-	    (err == SG_ETIMEDOUT && f->flags & SG_FLOW_ARMED)) {
+	    (err == SG_ETIMEDOUT && f->flags & (SG_FLOW_ARMED | SG_FLOW_STOPPED))) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
 	} else if (sg_turn_neutral(f)) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
@@ -227,6 +227,7 @@ int sg_retransmit(__u64 *ctx)
 #define SG_SOL_TCP 6
 #define SG_TCP_USER_TIMEOUT 18
 #define SG_USER_TIMEOUT_MS 100 /* the kernel looks at it after 0.2, 0.6, 1.4 s */
+#define SG_ARMED_NS 3600000000000ULL /* how long after it was armed a socket is disarmed */
 
 /* Which callbacks a connecting socket is to make. */
 static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
@@ -241,12 +242,32 @@ static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
 	return bpf_sock_ops_cb_flags_set(ops, flags);
 }
 
-/* Lets the socket end by itself when what it sends next is not acknowledged. */
-static __always_inline void sg_arm(struct bpf_sock_ops *ops)
+/* Lets the socket end by itself when what it sends is not acknowledged soon. */
+static __always_inline void sg_arm(struct bpf_sock_ops *ops, const struct sg_scope *s,
+				   struct sg_flow *f)
 {
 	int timeout = SG_USER_TIMEOUT_MS;
+	int own = 0;
 
-	bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+	if (f->flags & SG_FLOW_TIMED)
+		return;
+	if (bpf_getsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &own, sizeof(own)))
+		own = 0; /* kernels before 6.1 do not tell */
+	if (bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &timeout, sizeof(timeout)))
+		return;
+	f->user_timeout = (__u32)own;
+	sg_flags(s, f, 0, SG_FLOW_TIMED);
+	sg_pulse_armed(bpf_ktime_get_boot_ns());
+}
+
+/* What was stopped may go on: the socket has again as much time as it had before. */
+static __always_inline void sg_disarm(struct bpf_sock_ops *ops, const struct sg_scope *s,
+				      struct sg_flow *f)
+{
+	int own = (int)f->user_timeout;
+
+	sg_flags(s, f, SG_FLOW_TIMED, 0);
+	bpf_setsockopt(ops, SG_SOL_TCP, SG_TCP_USER_TIMEOUT, &own, sizeof(own));
 }
 
 /*
@@ -261,7 +282,7 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 	struct sg_result r = { .serial = f->serial, .now = now };
 
 	if (f->flags & SG_FLOW_STOPPED) {
-		sg_arm(ops);
+		sg_arm(ops, s, f);
 		return;
 	}
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
@@ -283,47 +304,80 @@ static __always_inline void sg_state_callback(struct bpf_sock_ops *ops, struct b
 }
 
 /*
- * A segment is about to leave. One that egress drops counts as not sent at all: TCP
- * tries it again from its probe timer, of which no callback tells, and for minutes.
- * So what a verdict has stopped is armed when it is tried again.
+ * A segment that egress drops counts as not sent at all: TCP tries it again from its
+ * probe timer, of which no callback tells, and for minutes. So the socket is watched:
+ * the callback for header options is made for each segment that leaves, and arms it
+ * when what a verdict has stopped is tried again. Each costs as much as an answer does.
+ * So a socket is not watched while it waits for an acknowledgement: from a send() while
+ * nothing is in quarantine until that comes, or until RTO tells that it does not.
  */
-static __always_inline void sg_leaving(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+static __always_inline void sg_watch_socket(struct bpf_sock_ops *ops, bool on)
+{
+	int flags = ops->bpf_sock_ops_cb_flags;
+	int want = on ? flags | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG :
+			flags & ~BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
+
+	if (want != flags)
+		bpf_sock_ops_cb_flags_set(ops, want);
+}
+
+/* A segment is about to leave or, with `mss`, send() asks how large the next may be. */
+static __always_inline void sg_leaving(struct bpf_sock_ops *ops, bool mss)
 {
 	__u32 zero = 0;
 	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
-	struct sg_flow *f;
-	__u64 cookie;
-
-	if (!until || !*until) /* nothing is in quarantine: this is all that a segment costs */
-		return;
-	f = sg_flow_at(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &cookie);
-	if (f && f->flags & SG_FLOW_STOPPED)
-		sg_arm(ops);
-}
-
-/*
- * Callbacks of tracked sockets. An RTT sample comes with each answer: with the
- * one that tripped it finds the flow armed, and lets the socket end by itself
- * when its next request is not acknowledged. That is all a kernel can do alone.
- * States and retransmissions come here where tracing programs cannot see flows.
- */
-SEC("sockops")
-int sg_sockops(struct bpf_sock_ops *ops)
-{
 	struct bpf_sock *sk = ops->sk;
 	struct sg_scope s;
 	struct sg_flow *f;
+
+	if (mss) {
+		if (!until || !*until)
+			sg_watch_socket(ops, false);
+		return;
+	}
+	if (!until || !*until || !sk)
+		return;
+	f = sg_flow_at(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s.cookie);
+	if (f && f->flags & SG_FLOW_STOPPED)
+		sg_arm(ops, &s, f);
+}
+
+/*
+ * Something was acknowledged. With the answer that tripped comes the arming of its
+ * socket, with the first one that was let pass again its end. That is all a kernel can
+ * do alone.
+ */
+static __always_inline void sg_acknowledged(struct bpf_sock_ops *ops)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+	__u64 armed = p ? p->armed_ns : 0;
+	struct bpf_sock *sk = ops->sk;
+	struct sg_scope s;
+	struct sg_flow *f;
+
+	sg_watch_socket(ops, true);
+	if (!armed || !sk || armed + SG_ARMED_NS < bpf_ktime_get_boot_ns())
+		return; /* this is all that an answer costs while nothing trips */
+	f = sg_flow_at(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s.cookie);
+	if (!f)
+		return;
+	if (f->flags & SG_FLOW_ARMED)
+		sg_arm(ops, &s, f);
+	else if (f->flags & SG_FLOW_TIMED && !(f->flags & SG_FLOW_STOPPED))
+		sg_disarm(ops, &s, f);
+}
+
+/* What comes seldom: a function of its own, so that the others are short. */
+static __noinline int sg_callback(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
 	__u32 op = ops->op;
+	struct sg_scope s;
+	struct sg_flow *f;
 	__u64 *stored;
 
-	if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB) {
-		if (sk && ops->args[0] != BPF_WRITE_HDR_TCP_CURRENT_MSS)
-			sg_leaving(ops, sk);
-		return 1;
-	}
-	if (!sk || (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_RTT_CB &&
-		    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_RETRANS_CB &&
-		    op != BPF_SOCK_OPS_RTO_CB))
+	if (!sk)
 		return 1;
 	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
 	if (!stored)
@@ -339,13 +393,36 @@ int sg_sockops(struct bpf_sock_ops *ops)
 		sg_flow_name(&s, f, sk);
 		sg_callbacks(ops);
 	} else if (op == BPF_SOCK_OPS_RTO_CB) {
+		sg_watch_socket(ops, true);
 		sg_rto(ops, &s, f);
-	} else if (op == BPF_SOCK_OPS_RETRANS_CB) {
+	} else {
 		SG_COUNT(&s, retransmits);
-	} else if (f->flags & SG_FLOW_ARMED) {
-		sg_arm(ops);
 	}
 	return 1;
+}
+
+/*
+ * Callbacks of tracked sockets. States and retransmissions come here where tracing
+ * programs cannot see flows.
+ */
+SEC("sockops")
+int sg_sockops(struct bpf_sock_ops *ops)
+{
+	switch (ops->op) {
+	case BPF_SOCK_OPS_HDR_OPT_LEN_CB:
+		sg_leaving(ops, ops->args[0] == BPF_WRITE_HDR_TCP_CURRENT_MSS);
+		return 1;
+	case BPF_SOCK_OPS_RTT_CB:
+		sg_acknowledged(ops);
+		return 1;
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+	case BPF_SOCK_OPS_STATE_CB:
+	case BPF_SOCK_OPS_RETRANS_CB:
+	case BPF_SOCK_OPS_RTO_CB:
+		return sg_callback(ops);
+	default:
+		return 1;
+	}
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -195,6 +195,8 @@ struct sg_pulse {
 	__u64 silent_ns;   /* about the latest time an answer of unknown end went on */
 	__u64 dead_ns;     /* the latest time a flow ended */
 	__u64 lost_events; /* records that found the ring full */
+	__u64 pad[4];
+	__u64 armed_ns; /* the latest time a flow was armed; on a cache line of its own */
 };
 
 /* --- sk_ctx: socket storage of tracked sockets, u64: its cookie ------------ */
@@ -220,8 +222,9 @@ struct sg_pulse {
 #define SG_FLOW_DEAD (1U << 17)      /* ended at dead_ns */
 #define SG_FLOW_GONE (1U << 18)      /* dead for so long that its record is being removed */
 #define SG_FLOW_STUCK (1U << 19)     /* could not be killed: what its breaker denies passes */
-#define SG_FLOW_ORPHAN (1U << 21)    /* its owner has closed it; older kernels do not end that */
 #define SG_FLOW_MPTCP (1U << 20)     /* a subflow: killing it does not end the connection */
+#define SG_FLOW_ORPHAN (1U << 21)    /* its owner has closed it; older kernels do not end that */
+#define SG_FLOW_TIMED (1U << 22)     /* has our TCP_USER_TIMEOUT; its own is in user_timeout */
 
 /* Where a flow stands in its current turn. */
 enum sg_phase {
@@ -305,7 +308,7 @@ struct sg_flow {
 	__u64 lease_ns;   /* the probe fails then; 0: not started */
 	__u64 asked_ns;   /* when its kill was last asked for */
 	__u64 dead_ns;
-	__u64 tail; /* last 8 bytes of the answer so far */
+	__u64 tail; /* last 8 bytes of the answer so far, if it comes in chunks */
 	struct sg_http http;
 	__u32 rx_next; /* next expected sequence number */
 	__u32 tx_next;
@@ -324,7 +327,8 @@ struct sg_flow {
 	__u8 outcome;      /* enum sg_class, being reported */
 	__u8 cause;        /* enum sg_cause, being reported */
 	__u8 result_flags; /* SG_OUT_*, being reported */
-	__u8 pad[5];
+	__u8 pad;
+	__u32 user_timeout; /* milliseconds, 0: none; valid with SG_FLOW_TIMED */
 };
 
 /* --- http_dfa: one entry, the automaton that scans an answer's header -------- */

@@ -45,17 +45,31 @@ static __always_inline void sg_http_reset(struct sg_http *h)
 	h->framing = SG_FRAMING_UNKNOWN;
 }
 
+/*
+ * Takes one byte in `state` and returns the next one; adds to h->number and *bits. Each
+ * byte waits for the state of the one before, which therefore is not kept in memory:: the
+ * loads and stores between them were most of what a byte costs.
+ */
+static __always_inline __u32 sg_http_step(struct sg_http *h, const struct sg_http_table *t,
+					  __u32 state, __u32 *bits, __u8 byte)
+{
+	__u32 class = t->class[byte] & (SG_HTTP_CLASSES - 1);
+	__u32 next = t->next[state & (SG_HTTP_STATES - 1)][class] & (SG_HTTP_STATES - 1);
+	__u32 slot = t->slot[next] & 3;
+
+	h->number[slot] = h->number[slot] * 10 + (byte & 15);
+	*bits |= t->effect[next];
+	return next;
+}
+
 /* Feeds one byte; look at h->bits for SG_HTTP_END and SG_HTTP_BAD. */
 static __always_inline void sg_http_byte(struct sg_http *h, const struct sg_http_table *t,
 					 __u8 byte)
 {
-	__u32 class = t->class[byte] & (SG_HTTP_CLASSES - 1);
-	__u32 state = t->next[h->state & (SG_HTTP_STATES - 1)][class] & (SG_HTTP_STATES - 1);
-	__u32 slot = t->slot[state] & 3;
+	__u32 bits = h->bits;
 
-	h->number[slot] = h->number[slot] * 10 + (byte & 15);
-	h->bits |= t->effect[state];
-	h->state = (__u8)state;
+	h->state = (__u8)sg_http_step(h, t, h->state, &bits, byte);
+	h->bits = (__u8)bits;
 }
 
 static __always_inline __u32 sg_http_status(const struct sg_http *h)
