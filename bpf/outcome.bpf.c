@@ -226,7 +226,7 @@ int sg_retransmit(__u64 *ctx)
 
 #define SG_SOL_TCP 6
 #define SG_TCP_USER_TIMEOUT 18
-#define SG_USER_TIMEOUT_MS 100 /* the kernel looks at it after 0.2, 0.6, 1.4 s */
+#define SG_USER_TIMEOUT_MS 100       /* the kernel looks at it after 0.2, 0.6, 1.4 s */
 #define SG_ARMED_NS 3600000000000ULL /* how long after it was armed a socket is disarmed */
 
 /* Which callbacks a connecting socket is to make. */
@@ -314,8 +314,8 @@ static __always_inline void sg_state_callback(struct bpf_sock_ops *ops, struct b
 static __always_inline void sg_watch_socket(struct bpf_sock_ops *ops, bool on)
 {
 	int flags = ops->bpf_sock_ops_cb_flags;
-	int want = on ? flags | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG :
-			flags & ~BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
+	int want = on ? flags | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG
+		      : flags & ~BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
 
 	if (want != flags)
 		bpf_sock_ops_cb_flags_set(ops, want);

@@ -8,8 +8,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 /* --- what is asked for -------------------------------------------------------------------- */
 
@@ -201,6 +203,55 @@ static void test_an_answer_that_stays_out_is_noticed(void **state)
 	assert_int_equal(rig_stats(dp).timeouts, 1);
 }
 
+static int user_timeout(void)
+{
+	int ms = -1;
+
+	assert_int_equal(getsockopt(talk.client, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+				    &(socklen_t){ sizeof(ms) }),
+			 0);
+	return ms;
+}
+
+/* Before 6.1 programs are not told what the socket's own limit was: then it has none. */
+static bool limits_are_told(void)
+{
+	struct utsname name;
+	int major = 0;
+	int minor = 0;
+
+	assert_int_equal(uname(&name), 0);
+	assert_int_equal(sscanf(name.release, "%d.%d", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 1);
+}
+
+/* The answer that trips arms its connection; the first that may pass again ends that. */
+static void test_what_is_armed_is_disarmed(void **state)
+{
+	const int own = 30000;
+	struct sg_policy policy = rig_policy();
+
+	(void)state;
+	policy.consecutive = 2;
+	fresh(&policy);
+	assert_int_equal(talk_dial(&talk), 0);
+	assert_int_equal(setsockopt(talk.client, IPPROTO_TCP, TCP_USER_TIMEOUT, &own, sizeof(own)),
+			 0);
+	turns(2, OK);
+	turns(1, BUSY);
+	assert_int_equal(user_timeout(), own);
+	turns(1, BUSY);
+	assert_int_equal(state_now(), SG_OPEN);
+	assert_int_equal(user_timeout(), 100);
+	rig_command(dp, (struct sg_command){ .op = SG_CMD_RESET });
+	assert_int_equal(state_now(), SG_CLOSED);
+	turns(1, OK);
+	assert_int_equal(user_timeout(), limits_are_told() ? own : 0);
+	turns(1, BUSY); /* and it can be armed again */
+	turns(1, BUSY);
+	assert_int_equal(user_timeout(), 100);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +260,7 @@ static int run(void)
 		cmocka_unit_test(test_success_wakes_nobody),
 		cmocka_unit_test(test_no_header_hides_a_segment),
 		cmocka_unit_test(test_an_answer_that_stays_out_is_noticed),
+		cmocka_unit_test(test_what_is_armed_is_disarmed),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

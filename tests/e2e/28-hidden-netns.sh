@@ -1,24 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# A network namespace that only a socket keeps alive: nobody can enter it to kill
-# what is there. A quarantine says how many survive and stops their packets; what
-# only a breaker denies passes rather than hang.
+# A network namespace that only a socket keeps alive. The daemon finds it by who has
+# that socket. Where it may not look, a quarantine says how many survive and stops
+# their packets, and what only a breaker denies passes rather than hang.
 . "$(dirname "$0")/lib.sh"
 
 FAR=$REMOTE4:3004
 config '"far": { "url": "http://10.83.0.2:3004/mcp", "deny_errno": "EHOSTUNREACH" }'
 join_remote
-join_other
 PEER_NS=$NS_REMOTE peer_start far 0.0.0.0:3004
 start_daemon
 
+gone() {
+	! ip -n "$NS_REMOTE" link show "sg${HASH}p" >/dev/null 2>&1
+}
+
 # Connections of an agent that went away from their namespace; then that loses its name.
-hide() {
+hide() { # [OPTION...]
 	local inode
 
-	IN_OTHER=("$TOOLS/nsrun" --cgroup "$CG" --net "$NS_OTHER" --)
-	inode=$("${IN_OTHER[@]}" readlink /proc/self/ns/net)
-	steps_start $FAR --timeout 20000 --leave "$NS"
+	steps_stop
+	expect_soon 20 gone # the one before has ended with its sockets
+	join_other
+	inode=$("$TOOLS/nsrun" --cgroup "$CG" --net "$NS_OTHER" -- readlink /proc/self/ns/net)
+	STEPS_NS=$NS_OTHER steps_start $FAR --timeout 20000 --leave "$NS" "$@"
 	expect_step ok - 200 call 1
 	expect_step ok - 200 call 2
 	expect_step ok - 200 call 3
@@ -29,10 +34,28 @@ hide() {
 }
 
 t "connections live on in a namespace that has no process and no name"
-STEPS_NS=$NS_OTHER hide
+hide
 expect_step ok - 200 call 1
 expect_answer $FAR 200
 
+t "an opening breaker ends them"
+killed=$(counter far killed)
+expect_ok sg trip far
+expect_step error ECONNABORTED - call 1
+expect_server_soon far counters.killed $((killed + 3))
+expect_ok sg reset far
+
+t "a quarantine ends them"
+hide
+expect_ok sg quarantine far --reason test
+expect_match "$OUT" "*3 connections killed, 0 survivors*"
+expect_step error ECONNABORTED - call 2
+expect_ok sg release far
+
+stop_daemon
+DAEMON_AS=(--drop 19) # CAP_SYS_PTRACE
+start_daemon
+hide
 t "what an opening breaker denies passes there, and is counted"
 peer_ctl far zero
 expect_ok sg trip far
@@ -73,5 +96,30 @@ steps_stop
 
 t "with their sockets the records go"
 expect_soon 5 eval '[ "$("$TOOLS/bpfpin" count "$PINS/flows")" -eq 0 ]'
+
+"$TOOLS/agent" --connect $FAR --md5-keys >"$TMP/md5" 2>&1
+if [ $? -ne 77 ]; then
+	stop_daemon
+	DAEMON_AS=()
+	start_daemon
+	t "connections without a record are found there, too"
+	hide --md5-keys
+	expect_ok sg quarantine far --reason test
+	expect_match "$OUT" "*3 connections killed, 0 survivors*"
+	expect_step error ECONNABORTED - call 3
+	expect_ok sg release far
+
+	t "where nobody may look, it is not known whether such are left"
+	stop_daemon
+	DAEMON_AS=(--drop 19)
+	start_daemon
+	hide --md5-keys
+	expect_status 1 sg quarantine far --reason test
+	expect_match "$OUT" "*unknown*"
+	expect_match "$OUT" "*not permitted*"
+	expect_ok sg release far
+else
+	t_skip "connections without a record are found there, too" "this kernel has no TCP_MD5SIG"
+fi
 
 finish

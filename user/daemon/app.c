@@ -67,7 +67,8 @@ static int capabilities_check(void)
 	if (!r && !has_capability(CAP_SYS_PTRACE))
 		log_warning(SUB,
 			    "CAP_SYS_PTRACE is missing: MPTCP connections that are killed hear of "
-			    "it late, on kernels before 6.7 after a minute");
+			    "it late, on kernels before 6.7 after a minute; connections in "
+			    "network namespaces that only a socket keeps alive cannot be killed");
 	return r;
 }
 

@@ -301,6 +301,54 @@ static int strays_here(void *data)
 	return r;
 }
 
+/* Looks in one namespace; that it is gone is no error. */
+static int strays_in(struct strays *st, struct netns *netns, ino_t inode)
+{
+	CLEANUP(closep) int fd = -1;
+	int r = netns_open(netns, inode, &fd);
+
+	/* hundreds of namespaces take seconds, and we are alive all the while */
+	dataplane_lease(st->dp, clock_boot_ns() + SG_LEASE_NS);
+	st->home = inode == netns_home(netns);
+	if (!r)
+		r = netns_call(netns, fd, strays_here, st);
+	if (!r || r == -ENOENT)
+		return 0;
+	return log_failure(r, SUB,
+			   "cannot look for connections without a record in the network "
+			   "namespace with inode %lu",
+			   (unsigned long)inode);
+}
+
+/* Who is not in the cgroup has no connections that are to be found, as far as can be told. */
+static bool protected(const void *cgroup, pid_t pid)
+{
+	bool inside;
+
+	return !cgroup || cgroup_contains(cgroup, pid, &inside) || inside;
+}
+
+/* Looks in all of them: who hides a connection may hide its namespace, too. */
+static int strays_everywhere(struct strays *st, struct netns *netns, const char *cgroup)
+{
+	int hidden = netns_scan_all(netns, protected, cgroup);
+	size_t n = netns_count(netns);
+	CLEANUP(freep) ino_t *inodes = calloc(n + 1, sizeof(*inodes));
+	int r = hidden == -EPERM || hidden == -E2BIG ? 0 : hidden;
+
+	if (!inodes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		inodes[i] = netns_inode(netns, i); /* the list may change while we look */
+	for (size_t i = 0; i < n && !r; i++)
+		r = strays_in(st, netns, inodes[i]);
+	if (r || !hidden)
+		return r;
+	return log_failure(hidden, SUB,
+			   "cannot look for network namespaces that only a descriptor keeps "
+			   "alive: connections without a record may be left in one");
+}
+
 int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
 		struct kill_result *ret)
 {
@@ -309,24 +357,7 @@ int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, u
 
 	if (r)
 		return log_failure(r, SUB, "cannot look for what is below the cgroup %s", cgroup);
-	r = netns_scan(netns);
-
-	for (size_t i = 0; i < netns_count(netns) && !r; i++) {
-		ino_t inode = netns_inode(netns, i);
-		CLEANUP(closep) int fd = -1;
-		int one = netns_open(netns, inode, &fd);
-
-		/* hundreds of namespaces take seconds, and we are alive all the while */
-		dataplane_lease(dp, clock_boot_ns() + SG_LEASE_NS);
-		st.home = inode == netns_home(netns);
-		if (!one)
-			one = netns_call(netns, fd, strays_here, &st);
-		if (one && one != -ENOENT)
-			r = log_failure(one, SUB,
-					"cannot look for connections without a record in the "
-					"network namespace with inode %lu",
-					(unsigned long)inode);
-	}
+	r = strays_everywhere(&st, netns, cgroup);
 	free(st.v);
 	cgroup_ids_done(&st.inside);
 	if (st.killed)

@@ -31,7 +31,7 @@ int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
 		 struct kill_result *ret) MUST_CHECK;
 
 /* Kills connections to a server that have no record, of the cgroup and all below it (NULL: of
- * whatever cgroup); adds to *ret. */
+ * whatever cgroup); adds to *ret. -errno: they could not be counted, as from kill_tracked(). */
 int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
 		struct kill_result *ret) MUST_CHECK;
 

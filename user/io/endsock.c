@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "io/endsock.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,21 +16,19 @@
 #include <linux/sock_diag.h>
 
 #include "base/log.h"
-#include "base/parse.h"
+#include "io/descriptors.h"
 
 #define SUB "kill"
 
 /* --- by a descriptor of it --------------------------------------------------------- */
 
-#define DESCRIPTORS_MAX 200000U
 #define BUSY_TRIES 20
 #define BUSY_WAIT_US 1000
 
 struct search {
 	ino_t inode;
 	char link[32]; /* what a descriptor of it is a link to */
-	size_t looked_at;
-	bool denied; /* somebody was not to be looked at */
+	bool denied;   /* somebody's descriptor was not to be had */
 };
 
 /*
@@ -52,90 +50,38 @@ static int disconnect(int fd)
 	return -EBUSY;
 }
 
-/* Descriptor `number` of process `pid` was a link to the socket a moment ago; by now the
- * process may have ended, or use the number for something else. */
-static int end_descriptor(struct search *s, uint64_t pid, uint64_t number)
+/* A positive result: it was one of the socket, which is ended. */
+static int end_descriptor(void *data, const struct descriptor *d)
 {
-	CLEANUP(closep) int process = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	struct search *s = data;
 	CLEANUP(closep) int fd = -1;
 	struct stat st;
+	int r;
 
-	if (process >= 0)
-		fd = (int)syscall(SYS_pidfd_getfd, process, (int)number, 0);
-	if (fd < 0 && (errno == EPERM || errno == EACCES))
+	s->denied |= !d->link;
+	if (!d->link || strcmp(d->link, s->link) != 0)
+		return 0;
+	r = descriptor_take(d->pid, d->number, &fd);
+	if (r == -EPERM || r == -EACCES)
 		s->denied = true;
-	else if (fd < 0 && errno != ESRCH && errno != EBADF)
-		return -errno;
-	if (fd < 0 || fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_ino != s->inode)
-		return -ENOENT;
-	return disconnect(fd);
-}
-
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-/* The next entry that is a number; false at the end. */
-static bool next_number(DIR *dir, const char **ret_name, uint64_t *ret)
-{
-	const struct dirent *entry;
-
-	while ((entry = readdir(dir))) {
-		*ret_name = entry->d_name;
-		if (!parse_u64(entry->d_name, 0, INT32_MAX, ret))
-			return true;
-	}
-	return false;
-}
-
-/* 0: ended; -ENOENT: this process does not hold it. Processes end while we look. */
-static int search_process(struct search *s, int proc, uint64_t pid)
-{
-	CLEANUP(closedirp) DIR *dir = NULL;
-	CLEANUP(closep) int fd = -1;
-	const char *name;
-	char path[32];
-	uint64_t number;
-	int r = -ENOENT;
-
-	snprintf(path, sizeof(path), "%d/fd", (int)pid);
-	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	s->denied |= fd < 0 && (errno == EACCES || errno == EPERM);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return -ENOENT;
-	(void)TAKE_FD(fd); /* it is the directory's now */
-	while (r == -ENOENT && next_number(dir, &name, &number)) {
-		char link[sizeof(s->link) + 1] = "";
-
-		if (s->looked_at++ == DESCRIPTORS_MAX)
-			return -E2BIG;
-		if (readlinkat(dirfd(dir), name, link, sizeof(link) - 1) < 0 && errno == EACCES) {
-			s->denied = true; /* as will be the others of this process */
-			return -ENOENT;
-		}
-		if (!strcmp(link, s->link))
-			r = end_descriptor(s, pid, number);
-	}
-	return r;
+	else if (r && r != -ESRCH && r != -EBADF)
+		return r;
+	if (r || fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_ino != s->inode)
+		return 0;
+	r = disconnect(fd);
+	return r ? r : 1;
 }
 
 int endsock_inode(ino_t inode)
 {
 	struct search s = { .inode = inode };
-	CLEANUP(closedirp) DIR *proc = opendir("/proc");
-	const char *name;
-	uint64_t pid;
-	int r = -ENOENT;
+	int r;
 
-	if (!proc)
-		return -errno;
 	snprintf(s.link, sizeof(s.link), "socket:[%llu]", (unsigned long long)inode);
-	while (r == -ENOENT && next_number(proc, &name, &pid))
-		r = search_process(&s, dirfd(proc), pid);
-	return r == -ENOENT && s.denied ? -EPERM : r;
+	r = descriptors_walk(end_descriptor, &s);
+	if (r > 0)
+		return 0;
+	return r ? r : s.denied ? -EPERM : -ENOENT;
 }
 
 /* --- what sockets there are ---------------------------------------------------------- */

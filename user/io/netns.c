@@ -7,9 +7,14 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include <linux/sockios.h>
+
+#include "base/clock.h"
 #include "base/log.h"
+#include "io/descriptors.h"
 
 #define SUB "netns"
 #define ENTRIES_MAX 65536U
@@ -18,7 +23,9 @@
 struct netns_entry {
 	ino_t inode;
 	uint64_t cookie; /* as it was when it was asked, 0: it was not */
-	char *path;
+	char *path;      /* NULL: that of a socket, which is this descriptor */
+	pid_t pid;
+	int number;
 };
 
 struct netns {
@@ -29,6 +36,9 @@ struct netns {
 	size_t cap;
 	netns_cookie_fn *cookie_fn;
 	void *cookie_data;
+	bool all;            /* the last scan looked at descriptors, too */
+	uint64_t missing;    /* the last cookie that was not found even so, */
+	uint64_t missing_ns; /* and when */
 };
 
 static const char *const directories[] = { "/run/netns", "/run/docker/netns" };
@@ -40,11 +50,16 @@ static void forget(struct netns *netns)
 	netns->n = 0;
 }
 
-static int add(struct netns *netns, ino_t inode, const char *path)
+static bool known(const struct netns *netns, ino_t inode)
 {
 	for (size_t i = 0; i < netns->n; i++)
 		if (netns->entries[i].inode == inode)
-			return 0;
+			return true;
+	return false;
+}
+
+static int grow(struct netns *netns)
+{
 	if (netns->n == ENTRIES_MAX)
 		return -E2BIG;
 	if (netns->n == netns->cap) {
@@ -56,10 +71,19 @@ static int add(struct netns *netns, ino_t inode, const char *path)
 		netns->entries = grown;
 		netns->cap = cap;
 	}
+	netns->entries[netns->n] = (struct netns_entry){ 0 };
+	return 0;
+}
+
+static int add(struct netns *netns, ino_t inode, const char *path)
+{
+	int r = known(netns, inode) ? 1 : grow(netns);
+
+	if (r)
+		return r < 0 ? r : 0;
 	netns->entries[netns->n].path = strdup(path);
 	if (!netns->entries[netns->n].path)
 		return -ENOMEM;
-	netns->entries[netns->n].cookie = 0;
 	netns->entries[netns->n++].inode = inode;
 	return 0;
 }
@@ -139,10 +163,90 @@ int netns_scan(struct netns *netns)
 		return -ENOMEM;
 	memcpy(old, netns->entries, n * sizeof(*old)); /* their paths are not looked at */
 	forget(netns);
+	netns->all = false;
 	r = scan(netns);
 	cookies_keep(netns, old, n);
 	free(old);
 	return r;
+}
+
+/* --- kept alive by a descriptor ------------------------------------------------------ */
+
+/* The namespace of the socket that a descriptor is. */
+static int open_socket(pid_t pid, int number, int *ret_fd)
+{
+	CLEANUP(closep) int fd = -1;
+	int r = descriptor_take(pid, number, &fd);
+
+	if (r)
+		return r;
+	r = ioctl(fd, SIOCGSKNS);
+	if (r < 0)
+		return -errno;
+	*ret_fd = r;
+	return 0;
+}
+
+struct descriptors {
+	struct netns *netns;
+	netns_matters_fn *matters;
+	const void *data;
+	int error; /* a descriptor of somebody who matters was not to be had */
+};
+
+static void deny(struct descriptors *ds, pid_t pid)
+{
+	if (!ds->matters || ds->matters(ds->data, pid))
+		ds->error = -EPERM;
+}
+
+static int add_socket(struct descriptors *ds, const struct descriptor *d)
+{
+	struct netns *netns = ds->netns;
+	CLEANUP(closep) int fd = -1;
+	struct stat st;
+	int r = open_socket(d->pid, d->number, &fd);
+
+	if (r == -EPERM || r == -EACCES)
+		deny(ds, d->pid);
+	if (r || fstat(fd, &st) || st.st_dev != netns->dev || known(netns, st.st_ino))
+		return 0; /* what is gone, or no socket any more, keeps nothing alive */
+	r = grow(netns);
+	if (r)
+		return r;
+	netns->entries[netns->n].pid = d->pid;
+	netns->entries[netns->n].number = d->number;
+	netns->entries[netns->n++].inode = st.st_ino;
+	return 0;
+}
+
+static int add_descriptor(void *data, const struct descriptor *d)
+{
+	struct descriptors *ds = data;
+	char path[64];
+
+	if (!d->link) {
+		deny(ds, d->pid);
+		return 0;
+	}
+	if (!strncmp(d->link, "socket:", strlen("socket:")))
+		return add_socket(ds, d);
+	if (strncmp(d->link, "net:", strlen("net:")) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", d->pid, d->number);
+	return add_path(ds->netns, path);
+}
+
+int netns_scan_all(struct netns *netns, netns_matters_fn *matters, const void *data)
+{
+	struct descriptors ds = { .netns = netns, .matters = matters, .data = data };
+	int r = netns_scan(netns);
+
+	if (r)
+		return r;
+	netns->all = true;
+	r = descriptors_walk(add_descriptor, &ds);
+	return r ? r : ds.error;
 }
 
 int netns_new(struct netns **ret)
@@ -197,9 +301,14 @@ static int open_known(const struct netns *netns, ino_t inode, int *ret_fd)
 		CLEANUP(closep) int fd = -1;
 		struct stat st;
 
-		if (netns->entries[i].inode != inode)
+		const struct netns_entry *e = &netns->entries[i];
+
+		if (e->inode != inode)
 			continue;
-		fd = open(netns->entries[i].path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (e->path)
+			fd = open(e->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		else
+			(void)!open_socket(e->pid, e->number, &fd);
 		if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != inode || st.st_dev != netns->dev)
 			return -ENOENT;
 		*ret_fd = TAKE_FD(fd);
@@ -214,8 +323,10 @@ int netns_open(struct netns *netns, ino_t inode, int *ret_fd)
 
 	if (r == 0)
 		return 0;
-	r = netns_scan(netns);
-	return r < 0 ? r : open_known(netns, inode, ret_fd);
+	r = netns->all ? netns_scan_all(netns, NULL, NULL) : netns_scan(netns);
+	if (r < 0 && !netns->all)
+		return r;
+	return open_known(netns, inode, ret_fd);
 }
 
 /* --- by cookie --------------------------------------------------------------------- */
@@ -275,7 +386,19 @@ int netns_open_cookie(struct netns *netns, uint64_t cookie, int *ret_fd)
 	if (r != -ENOENT)
 		return r;
 	r = netns_scan(netns);
-	return r < 0 ? r : open_cookie_known(netns, cookie, ret_fd);
+	if (!r)
+		r = open_cookie_known(netns, cookie, ret_fd);
+	if (r != -ENOENT ||
+	    (cookie == netns->missing && clock_boot_ns() < netns->missing_ns + NS_PER_SEC))
+		return r;
+	/* whether all of them could be seen matters only if it is not among them */
+	(void)!netns_scan_all(netns, NULL, NULL);
+	r = open_cookie_known(netns, cookie, ret_fd);
+	if (r == -ENOENT) {
+		netns->missing = cookie;
+		netns->missing_ns = clock_boot_ns();
+	}
+	return r;
 }
 
 int netns_call(struct netns *netns, int fd, int (*fn)(void *data), void *data)

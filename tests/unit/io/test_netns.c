@@ -6,9 +6,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -151,6 +153,43 @@ static void notices_that_a_path_leads_elsewhere(void **state)
 	assert_int_equal(fd, -1);
 }
 
+/* A namespace that nothing but a descriptor of ours keeps alive: itself, or a socket in it. */
+static void finds_one_that_a_descriptor_keeps(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!f->inode)
+		skip();
+	for (int by_socket = 0; by_socket < 2; by_socket++) {
+		CLEANUP(closep) int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+		CLEANUP(closep) int keeps = -1;
+		CLEANUP(closep) int fd = -1;
+		struct stat st;
+		ino_t inode;
+
+		assert_int_equal(unshare(CLONE_NEWNET), 0);
+		inode = inode_of("/proc/thread-self/ns/net");
+		keeps = by_socket ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+				  : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+		assert_true(keeps >= 0);
+		assert_int_equal(setns(home, CLONE_NEWNET), 0);
+		assert_int_equal(netns_scan(f->netns), 0);
+		assert_false(lists(f->netns, inode));
+		/* whether all of them could be looked at is the machine's matter */
+		(void)!netns_scan_all(f->netns, NULL, NULL);
+		assert_true(lists(f->netns, inode));
+		assert_true(lists(f->netns, f->inode));
+		assert_int_equal(netns_open(f->netns, inode, &fd), 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_ino, inode);
+		closep(&fd);
+		fd = -1;
+		closep(&keeps);
+		keeps = -1;
+		assert_int_equal(netns_open(f->netns, inode, &fd), -ENOENT);
+	}
+}
+
 static int report(void *data)
 {
 	*(ino_t *)data = inode_of("/proc/thread-self/ns/net");
@@ -180,6 +219,7 @@ int main(void)
 		TEST(finds_one_of_a_process),
 		TEST(forgets_it_with_the_process),
 		TEST(notices_that_a_path_leads_elsewhere),
+		TEST(finds_one_that_a_descriptor_keeps),
 		TEST(calls_inside_and_comes_back),
 	};
 
