@@ -55,6 +55,12 @@ expect_ok sg release far
 stop_daemon
 DAEMON_AS=(--drop 19) # CAP_SYS_PTRACE
 start_daemon
+# A kernel that cannot take over connections older than the load has to look for such,
+# and may not: then nobody knows.
+left="3 survivors" left_later="2 survivors" metric="* 3"
+if grep -q 'sg_adopt_tcp was refused' "$LOG"; then
+	left="survivors unknown" left_later=$left metric=
+fi
 hide
 t "what an opening breaker denies passes there, and is counted"
 peer_ctl far zero
@@ -72,8 +78,8 @@ peer_ctl far answer ok+hold
 expect_step ok - - start 3
 expect_soon 5 eval '[ "$(peer_stat far requests)" -eq 3 ]'
 expect_status 1 sg quarantine far --reason test
-expect_match "$OUT" "*0 connections killed, 3 survivors*"
-expect_match "$(sg metrics | grep '^switchgear_kill_survivors{server="far"}')" "* 3" "the metric"
+expect_match "$OUT" "*0 connections killed, $left*"
+expect_match "$(sg metrics | grep '^switchgear_kill_survivors{server="far"}')" "$metric" "the metric"
 
 t "nothing comes from the server, nothing reaches it, and who asks is told soon"
 expect_step error ETIMEDOUT - call 1
@@ -86,7 +92,7 @@ expect_within "$(counter far dropped_packets)" 2 1000 "packets that were dropped
 
 t "a quarantine that comes again counts who is left"
 expect_status 1 sg quarantine far --reason test
-expect_match "$OUT" "*0 connections killed, 2 survivors*"
+expect_match "$OUT" "*0 connections killed, $left_later*"
 
 t "released, those that are left go on"
 expect_ok sg release far

@@ -4,10 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+
+#include <linux/bpf.h>
+#include <linux/magic.h>
 
 #define DEPTH_MAX 4
 #define PASSES_MAX 8
@@ -16,6 +20,28 @@ static void closedirp(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
+}
+
+/*
+ * A link lets go of what it is attached to when its last reference is gone, which the
+ * kernel puts off for a while after the pin is. So it is told to let go at once. What is no
+ * link, or of a kind that cannot be told (tracing), is left to that.
+ */
+static void let_go(int dir, const char *name)
+{
+	union bpf_attr attr = { 0 };
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+	attr.pathname = (uintptr_t)path;
+	fd = (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
+	if (fd < 0)
+		return;
+	memset(&attr, 0, sizeof(attr));
+	attr.link_detach.link_fd = (__u32)fd;
+	(void)syscall(SYS_bpf, BPF_LINK_DETACH, &attr, sizeof(attr));
+	close(fd);
 }
 
 /* Takes the descriptor. */
@@ -36,6 +62,8 @@ static int empty(int fd, unsigned int depth, size_t *removed)
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
+		if (entry->d_type != DT_DIR)
+			let_go(fd, entry->d_name);
 		if (unlinkat(fd, entry->d_name, 0) == 0) {
 			++*removed;
 			continue;

@@ -292,11 +292,31 @@ static int attach_xdp(struct dataplane *dp, const char *interface)
 	return 0;
 }
 
+/*
+ * A link lets go of what it is attached to when its last reference is gone, which the
+ * kernel puts off for a while after its pin and descriptor are. So it is told to let go
+ * at once; tracing links cannot be told, and end then.
+ */
+static void link_end(struct bpf_link *link)
+{
+	(void)!bpf_link__detach(link);
+	bpf_link__destroy(link);
+}
+
+static void link_end_at(const char *path)
+{
+	struct bpf_link *link = bpf_link__open(path);
+
+	if (link)
+		link_end(link);
+}
+
 /* Unpins the XDP links of interfaces that are no longer named. */
 static void xdp_prune(struct dataplane *dp)
 {
 	DIR *dir = opendir(dp->pin_dir);
 	struct dirent *d;
+	char path[640];
 	bool wanted;
 
 	if (!dir)
@@ -307,7 +327,11 @@ static void xdp_prune(struct dataplane *dp)
 		wanted = false;
 		for (size_t i = 0; i < dp->links_n; i++)
 			wanted |= !strcmp(dp->links[i].pin, d->d_name);
-		if (!wanted && !unlinkat(dirfd(dir), d->d_name, 0))
+		if (wanted)
+			continue;
+		link_path(dp, d->d_name, path, sizeof(path));
+		link_end_at(path);
+		if (!unlinkat(dirfd(dir), d->d_name, 0))
 			log_notice(SUB, "detached XDP from %s, which is no longer configured",
 				   d->d_name + 4);
 	}
@@ -380,7 +404,7 @@ int dataplane_detach(struct dataplane *dp)
 	}
 	closedir(dir);
 	for (size_t i = 0; i < dp->links_n; i++)
-		bpf_link__destroy(dp->links[i].link);
+		link_end(dp->links[i].link);
 	dp->links_n = 0;
 	if (!r && rmdir(dp->pin_dir))
 		r = log_failure(-errno, SUB, "cannot remove the pin directory %s", dp->pin_dir);
