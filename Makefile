@@ -57,13 +57,15 @@ endif
 
 # --- what there is ----------------------------------------------------------
 
-LAYERS := base core codec io daemon cli
+LAYERS := base core codec sim io dataplane daemon cli
 LAYER_USES_base :=
 LAYER_USES_core := base
 LAYER_USES_codec := base core
+LAYER_USES_sim := base core codec
 LAYER_USES_io := base core codec
-LAYER_USES_daemon := base core codec io
-LAYER_USES_cli := base core codec
+LAYER_USES_dataplane := base core
+LAYER_USES_daemon := base core codec io dataplane
+LAYER_USES_cli := base core codec sim
 HEADER_LAYERS := $(filter-out base,$(LAYERS)) # base knows libc and nothing else
 
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
@@ -71,7 +73,7 @@ BPF_OBJ := $(BPF_SRC:bpf/%.c=$(G)/bpf/%.o)
 TEST_BPF_SRC := $(sort $(wildcard tests/*/*.bpf.c))
 TEST_BPF_OBJ := $(TEST_BPF_SRC:tests/%.c=$(G)/tests/%.o)
 SKEL := $(if $(BPF_SRC),$(G)/gen/switchgear.skel.h)
-SKEL_USERS := $(wildcard user/io/bpf*.c)
+SKEL_USERS := $(wildcard user/dataplane/*.c)
 
 src = $(sort $(wildcard user/$(1)/*.c))
 obj = $(patsubst %.c,$(B)/obj/%.o,$(call src,$(1)))
@@ -119,11 +121,11 @@ layer_inc = -I$(INC)/$(1) $(if $(filter $(1),$(HEADER_LAYERS)),-Iheaders)
 LAYER_CFLAGS_base := $(call poison,bpf json http)
 LAYER_CFLAGS_core := $(call poison,bpf json http)
 LAYER_CFLAGS_codec = $(call poison,bpf http) $(JSON_CFLAGS)
-LAYER_CFLAGS_io = $(call poison,json) $(HTTP_CFLAGS)
+LAYER_CFLAGS_sim = $(call poison,bpf http) $(JSON_CFLAGS)
+LAYER_CFLAGS_io = $(call poison,bpf json) $(HTTP_CFLAGS)
+LAYER_CFLAGS_dataplane = $(call poison,json http) -I$(G)/gen
 LAYER_CFLAGS_daemon := $(call poison,bpf json http)
 LAYER_CFLAGS_cli := $(call poison,bpf json http)
-# Only the loader's own files see libbpf and the skeleton.
-file_cflags = $(if $(filter io,$(2)),$(if $(filter user/io/bpf%,$(1)),-I$(G)/gen,$(call poison,bpf)))
 
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -ljson-c -lm
 LIBS_cli := -ljson-c -lm
@@ -131,16 +133,20 @@ LIBS_test_headers := -lm
 LIBS_test_base := -lm
 LIBS_test_core := -lm
 LIBS_test_codec := -ljson-c -lm
-LIBS_test_io := $(LIBS_daemon)
+LIBS_test_sim := $(LIBS_cli)
+LIBS_test_io := -lmicrohttpd -ljson-c -lm
+LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
 LIBS_test_cli := $(LIBS_cli)
 PARTS_headers := core base
 PARTS_base := base
 PARTS_core := core base
 PARTS_codec := codec core base
+PARTS_sim := sim codec core base
 PARTS_io := io codec core base
-PARTS_daemon := daemon io codec core base
-PARTS_cli := cli codec core base
+PARTS_dataplane := dataplane core base
+PARTS_daemon := daemon io dataplane codec core base
+PARTS_cli := cli sim codec core base
 # Tests see every layer, and the sources' own directories for static parts.
 TEST_CFLAGS = -Iuser -Iheaders -Itests -I$(G)/gen $(JSON_CFLAGS) -Werror=unused-function
 
@@ -182,8 +188,8 @@ $(INC)/stamp: Makefile
 		for d in $(LAYER_USES_$(l)) $(l); do \
 			ln -s $(abspath user)/$$d $(INC)/$(l)/$$d || exit 1; done && ) :
 	$(Q)for h in bpf.h libbpf.h btf.h; do \
-		echo '#error "libbpf belongs in user/io/bpf*.c only"' >$(INC)/poison-bpf/bpf/$$h; done
-	$(Q)echo '#error "the skeleton belongs in user/io/bpf*.c only"' >$(INC)/poison-bpf/switchgear.skel.h
+		echo '#error "libbpf belongs in user/dataplane only"' >$(INC)/poison-bpf/bpf/$$h; done
+	$(Q)echo '#error "the skeleton belongs in user/dataplane only"' >$(INC)/poison-bpf/switchgear.skel.h
 	$(Q)for h in json.h json_object.h json_tokener.h; do \
 		echo '#error "json-c belongs in user/codec only"' >$(INC)/poison-json/json-c/$$h; done
 	$(Q)echo '#error "libmicrohttpd belongs in user/io only"' >$(INC)/poison-http/microhttpd.h
@@ -214,7 +220,7 @@ define layer_rules
 $(B)/obj/user/$(1)/%.o: user/$(1)/%.c $(INC)/stamp Makefile $(B)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<) $$(CC) $$(ALL_CFLAGS) $$(call layer_inc,$(1)) $$(LAYER_CFLAGS_$(1)) \
-		$$(call file_cflags,$$<,$(1)) $$(CFLAGS) -c $$< -o $$@
+		$$(CFLAGS) -c $$< -o $$@
 
 $(B)/lib$(1).a: $(call part,$(1))
 	$$(call say,AR,$$@) rm -f $$@ && $$(AR) rcs $$@ $$^
@@ -248,16 +254,16 @@ $(foreach l,$(TEST_LAYERS),$(if $(call unit_bin,$(l)),$(eval $(call unit_rules,$
 BPFTEST_COMMON := $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(BPFTEST_MAIN),$(BPFTEST_SRC)))
 define bpftest_rule
 $(patsubst tests/bpf/%.c,$(B)/tests/bpf_%,$(subst /test_,/,$(1))): $(patsubst tests/%.c,$(B)/tests/%.o,$(1)) $(BPFTEST_COMMON) $(call libs,$(PARTS_daemon))
-	$$(call say,LINK,$$@) $$(CC) $$(LDHARDEN) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS_test_io)
+	$$(call say,LINK,$$@) $$(CC) $$(LDHARDEN) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS_test_daemon)
 endef
 $(foreach s,$(BPFTEST_MAIN),$(eval $(call bpftest_rule,$(s))))
 
 $(BENCH_BIN): $(B)/tests/bench_%: $(B)/tests/bench/%.o $(B)/tests/bpf/crowd.o $(call libs,$(PARTS_daemon))
-	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_test_io) -lpthread
+	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_test_daemon) -lpthread
 
 VERIFY := $(B)/tests/kernels_verify
-$(VERIFY): $(B)/tests/kernels/verify.o $(call libs,$(PARTS_io))
-	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_io)
+$(VERIFY): $(B)/tests/kernels/verify.o $(call libs,$(PARTS_dataplane))
+	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_dataplane)
 
 .PHONY: tests test test-bpf test-e2e test-kernels test-bare test-model test-oracle test-judge test-bench asan check
 tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(BENCH_BIN) $(VERIFY) ## Build all tests without running them
@@ -320,7 +326,7 @@ $(B)/lint/user/%.tidy: user/%.c .clang-tidy $(B)/obj/user/%.o
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<) $(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- -std=gnu17 $(DEFINES) \
 		$(call layer_inc,$(call layer_of,$<)) $(LAYER_CFLAGS_$(call layer_of,$<)) \
-		$(call file_cflags,$<,$(call layer_of,$<)) >$@.log 2>&1 || { cat $@.log; exit 1; }
+		>$@.log 2>&1 || { cat $@.log; exit 1; }
 	@touch $@
 
 $(B)/lint/user/%.cppcheck: user/%.c tests/lint/cppcheck.suppress $(B)/obj/user/%.o
@@ -335,7 +341,7 @@ $(B)/lint/user/%.header: user/%.h $(INC)/stamp $(B)/flags | $(SKEL)
 	@mkdir -p $(@D)
 	$(call say,HEADER,$<) echo '#include "$*.h"' | $(CC) $(ALL_CFLAGS) $(call layer_inc,$(call layer_of,$<)) \
 		$(LAYER_CFLAGS_$(call layer_of,$<)) \
-		$(call file_cflags,$<,$(call layer_of,$<)) -MF $@.d -MT $@ -fsyntax-only -x c -
+		-MF $@.d -MT $@ -fsyntax-only -x c -
 	@touch $@
 
 $(B)/lint/headers/%.header: headers/%.h $(B)/flags
@@ -356,7 +362,7 @@ compile_commands.json: Makefile $(USER_SRC) ## For editors and clang tools
 	$(Q)exec >$@.new; echo '['; sep=; \
 	$(foreach s,$(USER_SRC),printf '%s{"directory":"%s","file":"%s","command":"%s"}\n' "$$sep" '$(CURDIR)' '$(s)' \
 		'$(subst ','\'',$(subst ",\",$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(call layer_inc,$(call layer_of,$(s))) \
-		$(LAYER_CFLAGS_$(call layer_of,$(s))) $(call file_cflags,$(s),$(call layer_of,$(s))) -c $(s)))'; sep=,;) \
+		$(LAYER_CFLAGS_$(call layer_of,$(s))) -c $(s)))'; sep=,;) \
 	echo ']'
 	$(Q)mv $@.new $@
 

@@ -25,8 +25,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "io/bpf_private.h"
-#include "io/cgroup.h"
+#include "dataplane/private.h"
+#include "dataplane/cgroup.h"
 
 #define BENCH_ROUNDS_MAX 512
 #define BENCH_BROKEN 1  /* exit status: a budget is broken */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/sockets.h"
+#include "dataplane/kill.h"
 
 #define BACKLOG 4096
 #define FULL_PORT 3900 /* + server: nobody gets through there */

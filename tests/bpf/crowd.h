@@ -6,8 +6,8 @@
 #ifndef SWITCHGEAR_TESTS_BPF_CROWD_H
 #define SWITCHGEAR_TESTS_BPF_CROWD_H
 
-#include "io/bpf.h"
-#include "io/netns.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/netns.h"
 
 #define CROWD_SPACES_MAX 16
 #define CROWD_SERVERS_MAX 16

@@ -5,7 +5,7 @@
 
 #include "bpf/talk.h"
 
-#include "daemon/sockets.h"
+#include "dataplane/kill.h"
 
 #define POST "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

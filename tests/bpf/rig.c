@@ -15,8 +15,8 @@
 
 #include "base/log.h"
 #include "core/answer.h"
-#include "io/cgroup.h"
-#include "daemon/sockets.h"
+#include "dataplane/cgroup.h"
+#include "dataplane/kill.h"
 
 #define EXIT_SKIP 77
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "io/bpf_private.h"
+#include "dataplane/private.h"
 #include "unit/unit.h"
 
 #define RIG_SERVER 7U /* the id that tests use */

@@ -17,8 +17,8 @@
 #include <linux/capability.h>
 
 #include "base/log.h"
-#include "io/sockdiag.h"
-#include "io/endsock.h"
+#include "dataplane/sockdiag.h"
+#include "dataplane/endsock.h"
 
 #define MPTCP 262
 #define TIMEOUT "/proc/sys/net/mptcp/close_timeout"

@@ -9,7 +9,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include "io/sockdiag.h"
+#include "dataplane/sockdiag.h"
 
 /* --- whose record it is ------------------------------------------------------------- */
 

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "codec/jsonpos.h"
-#include "codec/sim_line.h"
-#include "codec/sim_write.h"
+#include "sim/line.h"
+#include "sim/write.h"
 
 #define OUTPUT_MAX (8U << 20)
 

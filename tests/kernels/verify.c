@@ -16,7 +16,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "io/bpf_private.h"
+#include "dataplane/private.h"
 
 #include "base/log.h"
 

@@ -12,10 +12,10 @@
 #include "cli/command.h"
 #include "codec/config.h"
 #include "codec/jsonpos.h"
-#include "codec/sim_line.h"
-#include "codec/sim_policy.h"
-#include "codec/sim_write.h"
-#include "core/sim_blast.h"
+#include "sim/line.h"
+#include "sim/policy.h"
+#include "sim/write.h"
+#include "sim/blast.h"
 
 #define INPUT_SIZE (4 * SIM_LINE_MAX)
 #define OUTPUT_FLUSH (64U << 10)

@@ -12,8 +12,8 @@
 #include "daemon/app.h"
 #include "daemon/check.h"
 #include "daemon/file.h"
-#include "io/cgroup.h"
-#include "daemon/sockets.h"
+#include "dataplane/cgroup.h"
+#include "dataplane/kill.h"
 #include "io/notify.h"
 
 #define SUB "switchgeard"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "io/bpf.h"
+#include "dataplane/dataplane.h"
 
 /* What dataplane_probe() found. */
 struct check {

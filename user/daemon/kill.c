@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * When live connections are ended: at a quarantine, when a breaker opens, and when
- * the kernel asks for it. How: daemon/sockets.h.
+ * the kernel asks for it. How: dataplane/kill.h.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "daemon/app.h"
-#include "daemon/sockets.h"
+#include "dataplane/kill.h"
 #include "verdict.h"
 
 #define SUB "kill"

@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 
 #include "daemon/app.h"
-#include "daemon/sockets.h"
-#include "io/cgroup.h"
+#include "dataplane/kill.h"
+#include "dataplane/cgroup.h"
 
 #define SUB "selftest"
 #define CANARY_ERRNO EHOSTDOWN /* no failing network gives this on loopback */

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/log.h"
+
+#define SUB "cgroup"
+
+/* --- mountinfo -------------------------------------------------------------- */
+
+static bool octal(const char *s, char *ret)
+{
+	for (int i = 0; i < 3; i++)
+		if (s[i] < '0' || s[i] > (i ? '7' : '3'))
+			return false;
+	*ret = (char)((s[0] - '0') << 6 | (s[1] - '0') << 3 | (s[2] - '0'));
+	return true;
+}
+
+/* Space, tab, line feed and backslash come as \040, \011, \012, \134. */
+static int unescape(char *s)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		if (*s != '\\') {
+			*out++ = *s;
+			continue;
+		}
+		if (!octal(s + 1, out) || !*out)
+			return -EINVAL;
+		out++;
+		s += 3;
+	}
+	*out = '\0';
+	return 0;
+}
+
+int cgroup_parse_mount(const char *line, struct cgroup_mount *ret)
+{
+	CLEANUP(freep) char *copy = strdup(line);
+	CLEANUP(freep) char *root = NULL;
+	CLEANUP(freep) char *point = NULL;
+	char *save = NULL;
+	char *type = NULL;
+	int n = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	copy[strcspn(copy, "\n")] = '\0';
+	/* "31 23 0:28 /root /point options [optional]... - type source options" */
+	for (char *word = strtok_r(copy, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save), n++) {
+		if (n == 3)
+			root = strdup(word);
+		else if (n == 4)
+			point = strdup(word);
+		if ((n == 3 && !root) || (n == 4 && !point))
+			return -ENOMEM;
+		if (n >= 6 && !strcmp(word, "-")) {
+			type = strtok_r(NULL, " ", &save);
+			break;
+		}
+	}
+	if (!type)
+		return -EINVAL;
+	if (strcmp(type, "cgroup2"))
+		return -ENOENT;
+	if (unescape(root) < 0 || unescape(point) < 0)
+		return -EINVAL;
+	ret->root = TAKE_PTR(root);
+	ret->point = TAKE_PTR(point);
+	return 0;
+}
+
+void cgroup_mount_done(struct cgroup_mount *mount)
+{
+	freep(&mount->root);
+	freep(&mount->point);
+	mount->root = mount->point = NULL;
+}
+
+/* Length of prefix if it is path itself or a directory above it, else 0. */
+static size_t above(const char *prefix, const char *path)
+{
+	size_t len = strlen(prefix);
+
+	while (len > 1 && prefix[len - 1] == '/')
+		len--;
+	if (len == 1 && prefix[0] == '/')
+		return path[0] == '/';
+	if (!len || strncmp(prefix, path, len))
+		return 0;
+	return path[len] == '\0' || path[len] == '/' ? len : 0;
+}
+
+/*
+ * The mount that path is on or, without path, the best one: of the whole
+ * hierarchy (root "/") if there is one, else the first.
+ */
+static int find_mount(const char *path, struct cgroup_mount *ret)
+{
+	CLEANUP(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+	CLEANUP(cgroup_mount_done) struct cgroup_mount best = { 0 };
+	CLEANUP(freep) char *line = NULL;
+	size_t best_score = 0;
+	size_t size = 0;
+
+	if (!f)
+		return log_failure(-errno, SUB,
+				   "cannot read /proc/self/mountinfo: is /proc mounted?");
+	while (getline(&line, &size, f) > 0) {
+		CLEANUP(cgroup_mount_done) struct cgroup_mount m = { 0 };
+		size_t score;
+
+		if (cgroup_parse_mount(line, &m) < 0)
+			continue;
+		if (path)
+			score = above(m.point, path);
+		else
+			score = strcmp(m.root, "/") ? 1 : 2;
+		/* Of two mounts at one place the later one is on top. */
+		if (score > best_score || (path && score && score == best_score)) {
+			cgroup_mount_done(&best);
+			best = m;
+			m.root = m.point = NULL;
+			best_score = score;
+		}
+	}
+	if (!best_score)
+		return -ENOENT;
+	*ret = best;
+	best.root = best.point = NULL;
+	return 0;
+}
+
+int cgroup_find(char **ret)
+{
+	CLEANUP(cgroup_mount_done) struct cgroup_mount mount = { 0 };
+	int r = find_mount(NULL, &mount);
+
+	if (r == -ENOENT)
+		return log_failure(r, SUB,
+				   "no cgroup2 file system is mounted: mount one (mkdir -p "
+				   "/sys/fs/cgroup/unified && mount -t cgroup2 none "
+				   "/sys/fs/cgroup/unified), or name a group with --cgroup");
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(mount.point);
+	return 0;
+}
+
+int cgroup_check(const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return log_failure(-errno, SUB,
+				   "cannot use the cgroup %s: name another one with "
+				   "--cgroup, or let --cgroup auto find it",
+				   path);
+	if (!S_ISDIR(st.st_mode))
+		return log_failure(-ENOTDIR, SUB,
+				   "cannot use the cgroup %s: name a directory of a "
+				   "cgroup2 file system with --cgroup",
+				   path);
+	if (statfs(path, &fs) < 0)
+		return log_failure(-errno, SUB, "cannot use the cgroup %s", path);
+	if (fs.f_type != CGROUP2_SUPER_MAGIC)
+		return log_failure(-EINVAL, SUB,
+				   "%s is not on a cgroup2 file system (version 1 cannot be used): "
+				   "name another one with --cgroup, or let --cgroup auto find it",
+				   path);
+	return 0;
+}
+
+/* --- membership ------------------------------------------------------------- */
+
+/* The path of the process in the cgroup2 hierarchy: the line "0::/path". */
+static int process_path(pid_t pid, char **ret)
+{
+	CLEANUP(fclosep) FILE *f = NULL;
+	CLEANUP(freep) char *line = NULL;
+	char file[64] = "/proc/self/cgroup";
+	size_t size = 0;
+
+	if (pid)
+		snprintf(file, sizeof(file), "/proc/%d/cgroup", pid);
+	f = fopen(file, "re");
+	if (!f)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (getline(&line, &size, f) > 0) {
+		if (strncmp(line, "0::/", 4))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		*ret = strdup(line + 3);
+		return *ret ? 0 : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+int cgroup_contains(const char *path, pid_t pid, bool *ret)
+{
+	CLEANUP(cgroup_mount_done) struct cgroup_mount mount = { 0 };
+	CLEANUP(freep) char *real = realpath(path, NULL);
+	CLEANUP(freep) char *process = NULL;
+	CLEANUP(freep) char *group = NULL;
+	const char *rest;
+	int r;
+
+	if (!real)
+		return -errno;
+	r = find_mount(real, &mount);
+	if (!mount.root || !mount.point)
+		return r < 0 ? r : -ENOENT;
+	r = process_path(pid, &process);
+	if (r < 0)
+		return r;
+	/* Inside the hierarchy the group is at the mount's root plus what follows its point. */
+	rest = real + above(mount.point, real);
+	if (asprintf(&group, "%s%s", strcmp(mount.root, "/") ? mount.root : "",
+		     *rest ? rest : "/") < 0) {
+		group = NULL;
+		return -ENOMEM;
+	}
+	*ret = above(group, process) > 0;
+	return 0;
+}
+
+/* --- what is inside ----------------------------------------------------------- */
+
+#define ROOT_ID 1 /* the inode of a hierarchy's root; an inode is the id of its cgroup */
+#define DEPTH_MAX 64
+
+static int ids_add(struct cgroup_ids *ids, uint64_t id)
+{
+	uint64_t *more;
+
+	if (!(ids->n & (ids->n - 1))) { /* a power of two: double */
+		more = realloc(ids->v, (ids->n ? 2 * ids->n : 1) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		ids->v = more;
+	}
+	ids->v[ids->n++] = id;
+	return 0;
+}
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* Adds the group behind fd, which is taken, and all below it; those that vanish are skipped. */
+static int ids_walk(int fd, int depth, struct cgroup_ids *ids)
+{
+	CLEANUP(closedirp) DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	struct stat st;
+	int r;
+
+	if (!dir) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = depth < DEPTH_MAX ? ids_add(ids, st.st_ino) : -ELOOP;
+	while (!r && (entry = readdir(dir))) {
+		int below;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		below = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (below >= 0)
+			r = ids_walk(below, depth + 1, ids);
+		else if (errno != ENOENT && errno != ENODEV)
+			r = -errno;
+	}
+	return r;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int cgroup_ids(const char *path, struct cgroup_ids *ret)
+{
+	struct cgroup_ids ids = { 0 };
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	*ret = ids;
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && st.st_ino == ROOT_ID) {
+		close(fd);
+		ret->all = true;
+		return 0;
+	}
+	r = ids_walk(fd, 0, &ids);
+	if (r) {
+		cgroup_ids_done(&ids);
+		return r;
+	}
+	qsort(ids.v, ids.n, sizeof(*ids.v), by_id);
+	*ret = ids;
+	return 0;
+}
+
+bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id)
+{
+	return ids->all || (ids->n && bsearch(&id, ids->v, ids->n, sizeof(*ids->v), by_id));
+}
+
+void cgroup_ids_done(struct cgroup_ids *ids)
+{
+	free(ids->v);
+	*ids = (struct cgroup_ids){ 0 };
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The data plane as the daemon sees it: programs and maps, loaded or taken
+ * over from the pin directory. The only files that know libbpf are bpf*.c.
+ *
+ * Enforcement lives in the kernel and outlives this object: dataplane_close()
+ * leaves everything pinned, dataplane_detach() removes it. Everything runs in
+ * the network namespace of the caller unless a function says otherwise.
+ */
+#ifndef SWITCHGEAR_DATAPLANE_DATAPLANE_H
+#define SWITCHGEAR_DATAPLANE_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "core/victim.h"
+
+#define DATAPLANE_DEGRADED_MAX 16
+#define DATAPLANE_XDP_MAX 8
+#define DATAPLANE_PROGRAMS_MAX 32
+
+struct dataplane;
+
+struct dataplane_options {
+	const char *pin_dir;           /* final directory, made 0700 */
+	const char *cgroup;            /* path in a cgroup2 file system */
+	const char *const *interfaces; /* for XDP; NULL-terminated, NULL: none */
+	uint32_t endpoints_max;        /* size of ep2srv and listed where made anew; 0: default */
+	bool observe;
+	const char *without; /* optional programs not to load, for trying degradations; NULL */
+};
+
+/*
+ * Loads the programs and attaches them, or takes over what is pinned without a
+ * gap: maps are reused, cgroup and XDP links updated in place, tracing programs
+ * attached beside the old ones and switched by an epoch. Errors are logged with
+ * their remedy: -EPERM (capabilities), -EBUSY (another daemon owns the pins),
+ * -ESTALE (pins of another layout), -ENOTSUP (no bpffs), else libbpf's.
+ * What this kernel cannot do is in dataplane_degraded().
+ */
+int dataplane_open(const struct dataplane_options *o, struct dataplane **ret) MUST_CHECK;
+void dataplane_close(struct dataplane *dp);            /* NULL-safe; enforcement stays */
+int dataplane_detach(struct dataplane *dp) MUST_CHECK; /* removes every pin */
+
+static inline void dataplane_closep(struct dataplane **dp)
+{
+	dataplane_close(*dp);
+}
+
+struct dataplane_feature {
+	const char *name;
+	const char *since; /* kernel */
+	const char *works; /* what it is good for; several can share it */
+	const char *loss;  /* what is lost without it, or done another way */
+	bool there;
+	bool enforces; /* its loss weakens enforcement; else it only measures less */
+	int error;     /* what the kernel gave when it refused, -errno; 0: unknown */
+};
+
+/*
+ * Tries to load everything, attaches and pins nothing: what can this kernel do?
+ * Fills at most max; 0 if enforcement is possible, else -errno (and *ret all the
+ * same).
+ */
+int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n) MUST_CHECK;
+
+/* --- what it is ------------------------------------------------------------------ */
+
+bool dataplane_taken_over(const struct dataplane *dp);     /* maps were there already */
+uint64_t dataplane_home_netns(const struct dataplane *dp); /* cookie */
+/* Messages on what is missing, why and what is lost; NULL at the end. */
+const char *dataplane_degraded(const struct dataplane *dp, size_t i);
+
+struct dataplane_xdp {
+	char interface[16];
+	const char *mode; /* "native", "generic" */
+};
+const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i); /* NULL: end */
+
+struct dataplane_program {
+	const char *name;
+	uint64_t run_count; /* 0 unless the kernel keeps BPF statistics */
+	uint64_t run_ns;
+};
+/* Fills at most max; returns how many. */
+size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, size_t max);
+
+struct dataplane_fill {
+	const char *map;
+	uint32_t used;
+	uint32_t max;
+};
+size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t max);
+
+/* Are all links still attached to what they were attached to? Logs what is gone;
+ * returns how many are not. */
+size_t dataplane_check(struct dataplane *dp);
+
+/* --- servers ----------------------------------------------------------------------- */
+
+/* The id of a name that is in use, or -ENOENT; for taking over. */
+int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id) MUST_CHECK;
+/* An id that is free, or -ENOSPC. */
+int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id) MUST_CHECK;
+/* The name of an id; "" if it is free. name has SG_NAME_LEN bytes. */
+int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name) MUST_CHECK;
+
+/* Runs one command under the breaker's lock; *cmd comes back with the snapshot. */
+int dataplane_command(struct dataplane *dp, struct sg_command *cmd) MUST_CHECK;
+
+/* Puts a server into use, or changes its policy; counters are made if missing. */
+int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, uint32_t flags,
+			 uint32_t group, const struct sg_policy *policy, uint64_t next_open_ns,
+			 bool may_trip) MUST_CHECK;
+/* The group that an id is in, as pinned: for taking over. */
+int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_group) MUST_CHECK;
+/* Frees the id: endpoints, quarantine, counters, breaker, records of connections. */
+int dataplane_server_forget(struct dataplane *dp, uint32_t id) MUST_CHECK;
+
+/* Counts n connections that were killed and have no record. */
+int dataplane_killed_add(struct dataplane *dp, uint32_t id, uint32_t n) MUST_CHECK;
+
+/* What of a group user space decides; see struct sg_group. */
+struct dataplane_group {
+	uint32_t limit;     /* SG_UNLIMITED: none */
+	uint32_t take_back; /* places that count no more */
+	uint64_t rest_ns;   /* SG_GROUP_ALL */
+};
+/* *ret_open, if not NULL: places that are taken after that. */
+int dataplane_group_set(struct dataplane *dp, uint32_t group, const struct dataplane_group *to,
+			uint32_t *ret_open) MUST_CHECK;
+/* The same without a change. */
+int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_open) MUST_CHECK;
+
+/* Also keeps the latest end of all quarantines, for packets of sockets without a record. */
+int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns) MUST_CHECK;
+/* Takes orders into account that somebody else wrote into the map (bpftool). No system call. */
+void dataplane_quarantine_sync(struct dataplane *dp);
+/* As the map has it; 0 for an id that does not exist. No system call. */
+uint64_t dataplane_quarantine_until(const struct dataplane *dp, uint32_t id);
+
+/* Sums over CPUs; -ENOENT if the id has no counters. */
+int dataplane_stats(struct dataplane *dp, uint32_t id, struct sg_stats *ret) MUST_CHECK;
+int dataplane_hist(struct dataplane *dp, uint32_t id, enum sg_metric metric,
+		   struct sg_hist *ret) MUST_CHECK;
+
+/* --- addresses ------------------------------------------------------------------------ */
+
+struct dataplane_net {
+	struct addr addr;
+	unsigned int len; /* of 128 */
+};
+
+/*
+ * Makes the endpoints and networks of a server exactly these. Each endpoint is
+ * an address and port; both protocols are entered, and a local one for the
+ * daemon's namespace. Their addresses are listed, and no more than those of all
+ * servers. -E2BIG: a map is full (logged with the remedy); what fitted is in force.
+ */
+int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+			    const uint16_t *ports, size_t n) MUST_CHECK;
+int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,
+			   size_t n) MUST_CHECK;
+/* The addresses that the daemon's namespace owns. */
+int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
+
+/* --- time and events -------------------------------------------------------------------- */
+
+/* The daemon is alive until then (boot time). No system call. */
+void dataplane_lease(struct dataplane *dp, uint64_t until_ns);
+void dataplane_observe(struct dataplane *dp, bool observe);
+/* How many events found the ring full. No system call. */
+uint64_t dataplane_lost(const struct dataplane *dp);
+
+int dataplane_ring_fd(const struct dataplane *dp);
+typedef void dataplane_event_fn(void *data, const struct sg_event *e);
+/* Hands over every event that is there; returns how many, or -errno. */
+int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data) MUST_CHECK;
+
+/* --- flows: the records of tracked sockets ---------------------------------------------------- */
+
+struct dataplane_victims {
+	struct sg_victim *v; /* owned; dataplane_victims_done() */
+	size_t n;
+	size_t busy; /* others that will die when their turn ends */
+};
+void dataplane_victims_done(struct dataplane_victims *victims);
+
+/* Sockets of a server (SG_SERVERS_MAX: all) that must die, in every namespace; busy ones
+ * are marked to die after their turn. */
+int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_victims *ret) MUST_CHECK;
+
+/* What became of n flows: SG_WALK_ENDED, _STUCK or _LOST, see enum sg_walk_op. */
+int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
+			 size_t n) MUST_CHECK;
+
+/* Has the socket with this cookie a record, and is not dead? */
+bool dataplane_flow_lives(struct dataplane *dp, uint64_t cookie);
+
+struct dataplane_sweep {
+	uint32_t flows; /* records, dead ones not counted */
+	uint32_t dead;  /* records that are still to be removed */
+	uint32_t ended; /* connects, turns and probes that this sweep ended */
+	uint32_t buried;
+};
+
+/* Ends what only the clock can end, and removes records of the dead. */
+int dataplane_sweep(struct dataplane *dp, struct dataplane_sweep *ret) MUST_CHECK;
+/* Boot time before which another sweep can find nothing. No system call. */
+uint64_t dataplane_sweep_due(const struct dataplane *dp);
+
+/*
+ * Records of sockets whose end may go unseen (datagrams, connections older than the load, and
+ * those that never sent a SYN), at rest for `idle_ns`: for asking whether they still exist.
+ */
+int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns,
+			 struct dataplane_victims *ret) MUST_CHECK;
+
+/* Takes over connections older than the load in the caller's namespace, whose
+ * cookie is given; *ret_n: how many. */
+int dataplane_adopt_here(struct dataplane *dp, uint64_t netns_cookie, size_t *ret_n) MUST_CHECK;
+/* Can connections older than the load be taken over here? */
+bool dataplane_adopts(const struct dataplane *dp);
+/* The id of the server at an address (IPv4 v4-mapped) as a socket sees it, in the daemon's
+ * own namespace (home) or another; SG_SERVERS_MAX if there is none. */
+uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint16_t port,
+			     bool home);
+
+/* Exempts a socket of our own from breakers (not from quarantine), by its cookie, which
+ * nobody can forge; before it connects. To be taken back before it is closed. */
+int dataplane_own_add(struct dataplane *dp, int socket) MUST_CHECK;
+void dataplane_own_remove(struct dataplane *dp, int socket);
+
+/* Did killing a socket work when it was tried last? If not, what a breaker denies on open
+ * connections passes: a request that is dropped and not killed would hang. No system call. */
+void dataplane_can_kill(struct dataplane *dp, bool can);
+bool dataplane_kills(const struct dataplane *dp);
+
+/* The cookie of the caller's network namespace; `dp` is a struct dataplane: for netns.h.
+ * Before 5.14 a child tells it, in a cgroup of its own that is made for that moment. */
+int dataplane_cookie_here(void *dp, uint64_t *ret) MUST_CHECK;
+
+#endif

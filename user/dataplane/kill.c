@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/kill.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataplane/cgroup.h"
+#include "dataplane/endsock.h"
+#include "dataplane/sockdiag.h"
+
+#define SUB "kill"
+#define PASSES_MAX 16
+#define STRAYS_MAX 65536U
+
+/* The victims of one namespace, while we are in it. */
+struct group {
+	struct sg_victim *v; /* by their cookies */
+	size_t n;
+	bool *dead;      /* of each: killed now */
+	bool by_listing; /* their names are not known, or not right any more */
+	int error;
+};
+
+/* Not UDP-Lite: no kernel can end such a socket. A quarantine drops its datagrams. */
+static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+static int by_cookie(const void *a, const void *b)
+{
+	const struct sg_victim *x = a;
+	const struct sg_victim *y = b;
+
+	return (x->cookie > y->cookie) - (x->cookie < y->cookie);
+}
+
+static int by_netns(const void *a, const void *b)
+{
+	const struct sg_victim *x = a;
+	const struct sg_victim *y = b;
+
+	if (x->netns != y->netns)
+		return x->netns > y->netns ? 1 : -1;
+	return by_cookie(a, b);
+}
+
+/*
+ * Ends one socket. Of an MPTCP connection the subflow alone is not enough, and a
+ * kernel without INET_DIAG_DESTROY can only be helped through the owner's descriptor,
+ * which takes an inode, from a listing. `gone`: it has to be looked up, by its cookie.
+ */
+static int destroy(int fd, struct sg_victim *v)
+{
+	int r = -ENOENT;
+
+	if (v->family)
+		r = v->mptcp ? endsock_mptcp(v) : sockdiag_destroy(fd, v);
+	if (r == -EOPNOTSUPP && v->inode)
+		r = endsock_inode(v->inode);
+	v->gone = r == -ENOENT || (r == -EOPNOTSUPP && !v->inode);
+	return r;
+}
+
+/* A listed socket: is it one of ours, found under another name than its record says? */
+static int rename_one(void *data, const struct sg_victim *socket)
+{
+	struct group *g = data;
+	struct sg_victim *v = bsearch(socket, g->v, g->n, sizeof(*g->v), by_cookie);
+
+	if (!v || !v->gone)
+		return 0;
+	memcpy(v->local, socket->local, sizeof(v->local));
+	memcpy(v->remote, socket->remote, sizeof(v->remote));
+	v->local_port = socket->local_port;
+	v->remote_port = socket->remote_port;
+	v->ifindex = socket->ifindex;
+	v->family = socket->family;
+	v->inode = socket->inode;
+	v->gone = false;
+	return 0;
+}
+
+/*
+ * The sockets that were not found by name, e.g. bound to a device since they were
+ * named, or connected and never used: they are looked up by their cookies.
+ */
+static int list_gone(struct group *g)
+{
+	bool wanted[ARRAY_SIZE(protocols)] = { false };
+	int r = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		for (size_t p = 0; p < ARRAY_SIZE(protocols); p++)
+			wanted[p] |= g->v[i].gone && g->v[i].proto == protocols[p];
+	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++)
+		if (wanted[p])
+			r = sockdiag_list(protocols[p], rename_one, g);
+	return r;
+}
+
+static int kill_by_listing(int fd, struct group *g)
+{
+	int r = list_gone(g);
+
+	for (size_t i = 0; i < g->n && !r; i++)
+		if (!g->dead[i] && !g->v[i].gone)
+			g->dead[i] = !destroy(fd, &g->v[i]);
+	return r;
+}
+
+static int kill_group(void *data)
+{
+	struct group *g = data;
+	CLEANUP(closep) int fd = -1;
+	size_t gone = 0;
+	int r = sockdiag_open(&fd);
+
+	for (size_t i = 0; i < g->n && !r; i++) {
+		int one = destroy(fd, &g->v[i]);
+
+		g->dead[i] = !one;
+		gone += g->v[i].gone;
+		if (one == -EOPNOTSUPP)
+			g->by_listing = true; /* it takes the inode, which a listing tells */
+		else if (one && one != -ENOENT)
+			g->error = one;
+	}
+	return r || !gone || !g->by_listing ? r : kill_by_listing(fd, g);
+}
+
+/* What became of them, in the records: dead ones are counted, lost ones forgotten. */
+static int note(struct dataplane *dp, const struct group *g, uint32_t *killed)
+{
+	CLEANUP(freep) uint64_t *ended = calloc(g->n, sizeof(*ended));
+	CLEANUP(freep) uint64_t *lost = calloc(g->n, sizeof(*lost));
+	size_t ended_n = 0;
+	size_t lost_n = 0;
+	int r;
+
+	if (!ended || !lost)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->dead[i])
+			ended[ended_n++] = g->v[i].cookie;
+		else if (g->v[i].gone && g->by_listing)
+			lost[lost_n++] = g->v[i].cookie;
+	}
+	*killed += (uint32_t)ended_n;
+	r = dataplane_flows_note(dp, SG_WALK_ENDED, ended, ended_n);
+	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, lost, lost_n);
+}
+
+/* The namespace cannot be entered, or nothing can be killed there: what only a breaker
+ * denies is to pass on these connections. */
+static int note_stuck(struct dataplane *dp, const struct group *g, int error)
+{
+	CLEANUP(freep) uint64_t *cookies = calloc(g->n, sizeof(*cookies));
+
+	if (!cookies)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++)
+		cookies[i] = g->v[i].cookie;
+	log_failure(error, SUB,
+		    "cannot kill %zu connections in the network namespace with cookie %llu: a "
+		    "quarantine drops their packets, but what a breaker denies passes there",
+		    g->n, (unsigned long long)g->v[0].netns);
+	return dataplane_flows_note(dp, SG_WALK_STUCK, cookies, g->n);
+}
+
+/* Enters one namespace and does its work there. */
+static int visit(struct dataplane *dp, struct netns *netns, struct group *g, uint32_t *killed)
+{
+	CLEANUP(freep) bool *dead = calloc(g->n, sizeof(*dead));
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	if (!dead)
+		return -ENOMEM;
+	g->dead = dead;
+	r = netns_open_cookie(netns, g->v[0].netns, &fd);
+	if (!r)
+		r = netns_call(netns, fd, kill_group, g);
+	if (r)
+		return note_stuck(dp, g, r);
+	if (g->error)
+		(void)!note_stuck(dp, g, g->error);
+	return note(dp, g, killed);
+}
+
+static int kill_found(struct dataplane *dp, struct netns *netns, struct dataplane_victims *found,
+		      bool by_listing, uint32_t *killed)
+{
+	size_t end;
+	int r = 0;
+
+	if (found->n)
+		qsort(found->v, found->n, sizeof(*found->v), by_netns);
+	for (size_t i = 0; i < found->n && !r; i = end) {
+		struct group g = { .v = &found->v[i], .by_listing = by_listing };
+
+		for (end = i; end < found->n && found->v[end].netns == g.v[0].netns; end++)
+			;
+		g.n = end - i;
+		r = visit(dp, netns, &g, killed);
+	}
+	return r;
+}
+
+int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
+		 struct kill_result *ret)
+{
+	size_t before = SIZE_MAX;
+	bool last = false;
+	int r = 0;
+
+	for (int pass = 0; pass < PASSES_MAX && !r; pass++) {
+		struct dataplane_victims found = { 0 };
+
+		r = dataplane_find(dp, server, &found);
+		if (r)
+			break;
+		ret->survivors = (uint32_t)found.n;
+		ret->busy = (uint32_t)found.busy;
+		/* nobody left, or nobody dies any more: not by name, and not by cookie */
+		if (!found.n || (last && found.n >= before))
+			pass = PASSES_MAX;
+		else
+			r = kill_found(dp, netns, &found, found.n >= before, &ret->killed);
+		last = found.n >= before;
+		before = found.n;
+		dataplane_victims_done(&found);
+	}
+	if (ret->killed)
+		(void)!dataplane_killed_add(dp, server, ret->killed);
+	return r;
+}
+
+/* --- without a record ------------------------------------------------------------------------ */
+
+struct strays {
+	struct dataplane *dp;
+	struct cgroup_ids inside;
+	uint32_t server;
+	bool home; /* in the daemon's own namespace */
+	struct sg_victim *v;
+	size_t n;
+	uint32_t killed;
+	uint32_t left;
+};
+
+/*
+ * Is this socket's peer the server, and the socket one of those that are protected? What
+ * the kernel does not tell the cgroup of counts as one. No agent gets anything out of a
+ * socket that its process has closed, and older kernels make it immortal by SOCK_DESTROY. A
+ * victim is noted: killing has to wait for the list's end.
+ */
+static int stray(void *data, const struct sg_victim *socket)
+{
+	struct strays *st = data;
+	struct sg_victim *more;
+
+	if (socket->closed || (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup)))
+		return 0;
+	if (dataplane_server_at(st->dp, socket->remote, ntohs(socket->remote_port), st->home) !=
+		    st->server ||
+	    dataplane_flow_lives(st->dp, socket->cookie))
+		return 0;
+	if (st->n == STRAYS_MAX)
+		return -E2BIG;
+	more = realloc(st->v, (st->n + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	st->v = more;
+	st->v[st->n++] = *socket;
+	return 0;
+}
+
+static int strays_here(void *data)
+{
+	struct strays *st = data;
+	CLEANUP(closep) int fd = -1;
+	int r = sockdiag_open(&fd);
+
+	st->n = 0;
+	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
+		r = sockdiag_list(protocols[p], stray, st);
+		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
+			r = 0; /* a kernel without that protocol has no such sockets */
+	}
+	for (size_t i = 0; i < st->n && !r; i++) {
+		int one = destroy(fd, &st->v[i]);
+
+		if (!one)
+			st->killed++;
+		else if (one != -ENOENT)
+			st->left++;
+	}
+	return r;
+}
+
+/* Looks in one namespace; that it is gone is no error. */
+static int strays_in(struct strays *st, struct netns *netns, ino_t inode)
+{
+	CLEANUP(closep) int fd = -1;
+	int r = netns_open(netns, inode, &fd);
+
+	/* hundreds of namespaces take seconds, and we are alive all the while */
+	dataplane_lease(st->dp, clock_boot_ns() + SG_LEASE_NS);
+	st->home = inode == netns_home(netns);
+	if (!r)
+		r = netns_call(netns, fd, strays_here, st);
+	if (!r || r == -ENOENT)
+		return 0;
+	return log_failure(r, SUB,
+			   "cannot look for connections without a record in the network "
+			   "namespace with inode %lu",
+			   (unsigned long)inode);
+}
+
+/* Who is not in the cgroup has no connections that are to be found, as far as can be told. */
+static bool protected(const void *cgroup, pid_t pid)
+{
+	bool inside;
+
+	return !cgroup || cgroup_contains(cgroup, pid, &inside) || inside;
+}
+
+/* Looks in all of them: who hides a connection may hide its namespace, too. */
+static int strays_everywhere(struct strays *st, struct netns *netns, const char *cgroup)
+{
+	int hidden = netns_scan_all(netns, protected, cgroup);
+	size_t n = netns_count(netns);
+	CLEANUP(freep) ino_t *inodes = calloc(n + 1, sizeof(*inodes));
+	int r = hidden == -EPERM || hidden == -E2BIG ? 0 : hidden;
+
+	if (!inodes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		inodes[i] = netns_inode(netns, i); /* the list may change while we look */
+	for (size_t i = 0; i < n && !r; i++)
+		r = strays_in(st, netns, inodes[i]);
+	if (r || !hidden)
+		return r;
+	return log_failure(hidden, SUB,
+			   "cannot look for network namespaces that only a descriptor keeps "
+			   "alive: connections without a record may be left in one");
+}
+
+int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
+		struct kill_result *ret)
+{
+	struct strays st = { .dp = dp, .server = server, .inside.all = !cgroup };
+	int r = cgroup ? cgroup_ids(cgroup, &st.inside) : 0;
+
+	if (r)
+		return log_failure(r, SUB, "cannot look for what is below the cgroup %s", cgroup);
+	r = strays_everywhere(&st, netns, cgroup);
+	free(st.v);
+	cgroup_ids_done(&st.inside);
+	if (st.killed)
+		(void)!dataplane_killed_add(dp, server, st.killed);
+	ret->killed += st.killed;
+	ret->survivors += st.left;
+	return r;
+}
+
+/* --- records of whose end nobody told --------------------------------------------------------- */
+
+/* Who is not found by name is looked up by cookie; who is `gone` then does not exist any more. */
+static int look_here(void *data)
+{
+	struct group *g = data;
+	CLEANUP(closep) int fd = -1;
+	bool any = false;
+	int r = sockdiag_open(&fd);
+
+	for (size_t i = 0; i < g->n && !r; i++) {
+		struct sg_victim *v = &g->v[i];
+		int one = v->family ? sockdiag_exists(fd, v) : -ENOENT;
+
+		v->gone = one == -ENOENT;
+		any |= v->gone;
+	}
+	return r || !any ? r : list_gone(g);
+}
+
+int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns, size_t *ret_n)
+{
+	struct dataplane_victims idle = { 0 };
+	size_t end;
+	int r = dataplane_flows_idle(dp, idle_ns, &idle);
+
+	*ret_n = 0;
+	if (!r && idle.n)
+		qsort(idle.v, idle.n, sizeof(*idle.v), by_netns);
+	for (size_t i = 0; i < idle.n && !r; i = end) {
+		struct group g = { .v = &idle.v[i] };
+		CLEANUP(closep) int fd = -1;
+
+		for (end = i; end < idle.n && idle.v[end].netns == g.v[0].netns; end++)
+			;
+		g.n = end - i;
+		if (netns_open_cookie(netns, g.v[0].netns, &fd) ||
+		    netns_call(netns, fd, look_here, &g))
+			continue; /* who cannot be asked is not forgotten */
+		for (size_t k = 0; k < g.n && !r; k++)
+			if (g.v[k].gone) {
+				r = dataplane_flows_note(dp, SG_WALK_LOST, &g.v[k].cookie, 1);
+				++*ret_n;
+			}
+	}
+	dataplane_victims_done(&idle);
+	return r;
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Loading: gives up what this kernel cannot do, one optional program after the
+ * other, by trying and never by version, and says what is lost by it.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "dataplane/private.h"
+
+#define SUB "bpf"
+
+/* Without a program that has a text of loss here, Switchgear goes on and says so. */
+const struct dataplane_part dataplane_parts[] = {
+	{ .name = "sg_connect4",
+	  .since = "4.17",
+	  .enforces = true,
+	  .works = "new connects to denied servers are refused" },
+	{ .name = "sg_connect6",
+	  .since = "4.17",
+	  .enforces = true,
+	  .works = "new connects to denied servers are refused" },
+	{ .name = "sg_command",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "orders reach the kernel" },
+	{ .name = "sg_walk",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "live connections are found, judged and proved dead" },
+	{ .name = "sg_netns",
+	  .since = "5.7",
+	  .enforces = true,
+	  .works = "network namespaces are told apart" },
+	{ .name = "sg_sendmsg4",
+	  .since = "4.18",
+	  .enforces = true,
+	  .works = "datagrams (QUIC) to denied servers are refused",
+	  .loss = "datagrams (QUIC) to denied IPv4 servers are not refused" },
+	{ .name = "sg_sendmsg6",
+	  .since = "4.18",
+	  .enforces = true,
+	  .works = "datagrams (QUIC) to denied servers are refused",
+	  .loss = "datagrams (QUIC) to denied IPv6 servers are not refused" },
+	{ .name = "sg_release",
+	  .since = "5.9",
+	  .works = "the end of unused and of datagram sockets is seen",
+	  .loss = "a probe taken by a connect that fails locally is lost until the half-open "
+		  "limit, and records of datagram sockets stay for minutes" },
+	{ .name = "sg_egress",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "requests on open connections are measured and stopped",
+	  .loss = "requests on open connections are not measured, nor stopped when the breaker "
+		  "opens or in quarantine" },
+	{ .name = "sg_ingress",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "answers are measured, and stopped in quarantine",
+	  .loss = "answers are not measured, so only connects can trip a breaker, nor stopped "
+		  "in quarantine" },
+	{ .name = "sg_sockops",
+	  .since = "5.8",
+	  .enforces = true,
+	  .works = "a connection whose answer trips the breaker ends without a daemon, too",
+	  .loss = "without a daemon, a connection whose answer trips the breaker does not end "
+		  "by itself, and connects that time out are not noticed" },
+	{ .name = "sg_state",
+	  .since = "6.1",
+	  .recent = true,
+	  .works = "the end of connections older than the load is seen",
+	  .loss = "failed connects are not seen: only answers can trip a breaker",
+	  .instead = "sg_sockops",
+	  .change = "the end of connections older than the load is not seen" },
+	{ .name = "sg_retransmit",
+	  .since = "5.11",
+	  .recent = true,
+	  .works = "retransmissions are counted",
+	  .loss = "retransmissions are not counted",
+	  .instead = "sg_sockops",
+	  .change = "retransmissions come from sockops instead of a tracepoint" },
+	{ .name = "sg_watch",
+	  .since = "5.15",
+	  .recent = true,
+	  .works = "hangs are noticed without a daemon, too",
+	  .loss = "without a daemon, answers that stay out are not noticed (connects that time "
+		  "out are)" },
+	{ .name = "sg_adopt_tcp",
+	  .since = "6.1",
+	  .recent = true,
+	  .works = "connections older than the load are taken over",
+	  .loss = "connections older than the load are not measured; a quarantine kills them" },
+	{ .name = "sg_adopt_udp",
+	  .since = "6.1",
+	  .recent = true,
+	  .works = "connected UDP sockets older than the load are taken over",
+	  .loss = "connected UDP sockets older than the load are not measured; a quarantine kills "
+		  "them" },
+	{ .name = "sg_xdp",
+	  .since = "5.9",
+	  .enforces = true,
+	  .works = "packets of quarantined servers are dropped at XDP, on interfaces that "
+		   "are named",
+	  .loss = "packets of quarantined servers are not dropped at XDP" },
+	{ .name = NULL },
+};
+
+const struct dataplane_part *dataplane_part(const char *name)
+{
+	for (const struct dataplane_part *p = dataplane_parts; p->name; p++)
+		if (!strcmp(p->name, name))
+			return p;
+	return NULL;
+}
+
+void dataplane_degrade(struct dataplane *dp, const char *fmt, ...)
+{
+	char text[sizeof(dp->degraded[0])];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < dp->degraded_n; i++)
+		if (!strcmp(dp->degraded[i], text))
+			return;
+	if (!dp->quiet)
+		log_warning(SUB, "degraded: %s", text);
+	if (dp->degraded_n < DATAPLANE_DEGRADED_MAX)
+		memcpy(dp->degraded[dp->degraded_n++], text, sizeof(text));
+}
+
+/* --- load ------------------------------------------------------------------------------- */
+
+/* The program that libbpf said it could not load; it tells nobody but its log. */
+static char failed_program[64];
+
+static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	static const char mark[] = "': failed to load: ";
+	char text[1024];
+	char *end;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), fmt, args);
+	end = strstr(text, mark);
+	if (end) {
+		char *start = strchr(text, '\'');
+
+		if (start && start < end)
+			snprintf(failed_program, sizeof(failed_program), "%.*s",
+				 (int)(end - start - 1), start + 1);
+	}
+	text[strcspn(text, "\n")] = '\0';
+	log_line(LOG_LEVEL_DEBUG, "libbpf", "%s", text);
+	return 0;
+}
+
+/* May bpf_set_retval() be called from connect hooks? By trying (true since 6.1). */
+static bool has_retval(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = -111 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_set_retval },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "sg_try", "GPL", insns,
+			       ARRAY_SIZE(insns), &opts);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* May bpf_get_netns_cookie() be called for packets? By trying (true since 6.16). */
+static bool has_skb_netns(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_netns_cookie },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "sg_try", "GPL", insns, ARRAY_SIZE(insns),
+			       NULL);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static const char retval_loss[] =
+	"refused connects fail with EPERM, but TCP ones with a deny_errno of ECONNREFUSED, "
+	"which end at a closed port of the loopback";
+
+bool dataplane_loaded(const struct bpf_program *prog)
+{
+	return bpf_program__fd(prog) >= 0;
+}
+
+/* The epoch of the load before, 0 if there is none. */
+static uint32_t old_epoch(const struct dataplane *dp)
+{
+	struct sg_cfg cfg = { 0 };
+	char path[640];
+	__u32 zero = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	if (bpf_map_lookup_elem(fd, &zero, &cfg))
+		cfg.epoch = 0;
+	close(fd);
+	return cfg.epoch;
+}
+
+/* What is left out of a load: programs that this kernel refused, or by order. */
+struct omission {
+	const char *names[DATAPLANE_PROGRAMS_MAX];
+	int errors[DATAPLANE_PROGRAMS_MAX]; /* 0: by order */
+	size_t n;
+	bool trying; /* only what older kernels refuse */
+};
+
+static bool is_left_out(const struct omission *out, const char *name)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (!strcmp(out->names[i], name))
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct omission *out, const char *name)
+{
+	const struct dataplane_part *part = dataplane_part(name);
+
+	return !is_left_out(out, name) && !(out->trying && !(part && part->recent));
+}
+
+#define ROOT_ID 1 /* of a whole hierarchy */
+
+/* The id of a cgroup is its inode; 0 if every socket is in it. */
+static uint64_t cgroup_id(const char *path)
+{
+	struct stat st;
+
+	return path && !stat(path, &st) && st.st_ino != ROOT_ID ? st.st_ino : 0;
+}
+
+static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
+		    const struct omission *out)
+{
+	struct bpf_program *prog;
+	struct sg_rodata *rodata;
+	int r;
+
+	dp->taken_over = false;
+	dp->skel = switchgear_bpf__open();
+	if (!dp->skel)
+		return log_failure(-errno, SUB, "the BPF object in this program is broken");
+	rodata = &dp->skel->rodata_sg->sg_rodata;
+	rodata->epoch = o->pin_dir ? old_epoch(dp) + 1 : 0;
+	rodata->has_retval = retval;
+	rodata->by_sockops = !is_left_out(out, "sg_sockops");
+	rodata->retransmits = is_left_out(out, "sg_retransmit");
+	rodata->skb_netns = has_skb_netns();
+	rodata->blind = is_left_out(out, "sg_ingress");
+	rodata->cgroup = cgroup_id(o->cgroup);
+	bpf_object__for_each_program(prog, dp->skel->obj)
+	{
+		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));
+	}
+	r = o->pin_dir ? dataplane_maps_prepare(dp, o->endpoints_max) : 0;
+	if (r)
+		return r;
+	failed_program[0] = '\0';
+	return switchgear_bpf__load(dp->skel);
+}
+
+/* Is `name` one of the names in `list`, which commas separate? */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, name, len) && (at[len] == ',' || !at[len]))
+			return true;
+	}
+	return false;
+}
+
+static void leave_out(struct omission *out, const struct dataplane_part *part, int error)
+{
+	if (out->n == ARRAY_SIZE(out->names))
+		return;
+	out->errors[out->n] = error;
+	out->names[out->n++] = part->name;
+}
+
+/* Says what is lost, or what does its work instead, of all that was left out. */
+static void omission_tell(struct dataplane *dp, const struct omission *out, const char *order)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		const struct dataplane_part *p = dataplane_part(out->names[i]);
+
+		dataplane_degrade(dp, "%s (%s was %s)",
+				  p->instead && !is_left_out(out, p->instead) ? p->change : p->loss,
+				  p->name,
+				  is_listed(order, p->name) ? "left out by order" : "refused");
+	}
+}
+
+/* Loads; leaves out one optional program after another that this kernel refuses. */
+static int load(struct dataplane *dp, const struct dataplane_options *o, struct omission *out)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct dataplane_part *part;
+	bool retval;
+	int r;
+
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	libbpf_set_print(libbpf_print);
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* counts BPF memory before 5.11 */
+	retval = has_retval() && !is_listed(o->without, "bpf_set_retval");
+	for (const struct dataplane_part *p = dataplane_parts; p->name; p++)
+		if (p->loss && is_listed(o->without, p->name))
+			leave_out(out, p, 0);
+	for (;;) {
+		r = skel_try(dp, o, retval, out);
+		if (!r && !out->trying)
+			break;
+		switchgear_bpf__destroy(dp->skel);
+		dp->skel = NULL;
+		if (!r) {
+			out->trying = false;
+			continue;
+		}
+		if (r == -ESTALE)
+			return r;
+		part = failed_program[0] ? dataplane_part(failed_program) : NULL;
+		if (!part || !part->loss || is_left_out(out, part->name))
+			return log_failure(
+				r, SUB,
+				"the kernel refuses the BPF program %s; without it nothing "
+				"can be enforced (SWITCHGEAR_LOG=debug shows why)",
+				failed_program[0] ? failed_program : "object");
+		leave_out(out, part, r);
+		out->trying = part->recent; /* the others first: they are quick to verify */
+	}
+	omission_tell(dp, out, o->without);
+	if (!retval)
+		dataplane_degrade(dp, "%s (bpf_set_retval needs kernel 6.1)", retval_loss);
+	return 0;
+}
+
+int dataplane_load(struct dataplane *dp, const struct dataplane_options *o)
+{
+	struct omission out = { .n = 0 };
+
+	return load(dp, o, &out);
+}
+
+static bool is_loaded(const struct dataplane *dp, const char *name)
+{
+	const struct bpf_program *prog =
+		dp->skel ? bpf_object__find_program_by_name(dp->skel->obj, name) : NULL;
+
+	return prog && dataplane_loaded(prog);
+}
+
+static struct dataplane_feature feature_of(const struct dataplane *dp,
+					   const struct dataplane_part *p)
+{
+	bool instead = p->instead && is_loaded(dp, p->instead);
+
+	return (struct dataplane_feature){
+		.name = p->name,
+		.since = p->since,
+		.works = p->works,
+		.loss = instead   ? p->change
+			: p->loss ? p->loss
+				  : "nothing can be enforced",
+		.there = is_loaded(dp, p->name),
+		.enforces = p->enforces,
+	};
+}
+
+int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
+{
+	const struct dataplane_options none = { .without = getenv("SWITCHGEAR_WITHOUT") };
+	CLEANUP(dataplane_closep) struct dataplane *dp = calloc(1, sizeof(*dp));
+	struct omission out = { .n = 0 };
+	size_t n = 0;
+	int r;
+
+	if (!dp)
+		return -ENOMEM;
+	dp->dir_fd = -1;
+	dp->quiet = true;
+	r = load(dp, &none, &out);
+	for (const struct dataplane_part *p = dataplane_parts; p->name && n < max; p++, n++) {
+		ret[n] = feature_of(dp, p);
+		for (size_t i = 0; i < out.n; i++)
+			if (!strcmp(out.names[i], p->name))
+				ret[n].error = out.errors[i];
+		if (r && !strcmp(p->name, failed_program))
+			ret[n].error = r;
+	}
+	if (n < max)
+		ret[n++] = (struct dataplane_feature){
+			.name = "bpf_set_retval",
+			.since = "6.1",
+			.works = "refused connects fail with the errno of the configuration",
+			.loss = retval_loss,
+			.there = has_retval(),
+		};
+	if (n < max)
+		ret[n++] = (struct dataplane_feature){
+			.name = "bpf_get_netns_cookie",
+			.since = "6.16",
+			.works = "a quarantine knows local servers by their packets alone",
+			.loss = "datagrams of a quarantined server on this host pass to sockets that "
+				"never connected",
+			.there = has_skb_netns(),
+		};
+	*ret_n = n;
+	return r;
+}

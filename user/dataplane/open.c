@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Opening: pins, load, what a fresh load needs, and attaching, in this order. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "core/answer.h"
+#include "dataplane/private.h"
+
+#define SUB "bpf"
+
+static int map_mmap(const struct bpf_map *map, size_t size, void **ret)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED)
+		return log_failure(-errno, SUB, "cannot map %s into memory", bpf_map__name(map));
+	*ret = p;
+	return 0;
+}
+
+/* --- open ----------------------------------------------------------------------------- */
+
+static int tables_write(struct dataplane *dp)
+{
+	struct sg_http_table table;
+	__u32 zero = 0;
+	int r;
+
+	r = answer_table_build(&table);
+	if (!r)
+		r = bpf_map_update_elem(bpf_map__fd(dp->skel->maps.http_dfa), &zero, &table,
+					BPF_ANY);
+	if (r)
+		return log_failure(r, SUB, "cannot write the HTTP table");
+	return 0;
+}
+
+static int config_write(struct dataplane *dp, const struct dataplane_options *o)
+{
+	void *p;
+	int r;
+
+	r = map_mmap(dp->skel->maps.cfg, sizeof(struct sg_cfg), &p);
+	if (r)
+		return r;
+	dp->cfg = p;
+	r = map_mmap(dp->skel->maps.pulse, sizeof(struct sg_pulse), &p);
+	if (r)
+		return r;
+	dp->pulse = p;
+	r = map_mmap(dp->skel->maps.cutoff, sizeof(*dp->cutoff), &p);
+	if (r)
+		return r;
+	dp->cutoff = p;
+	r = map_mmap(dp->skel->maps.quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine), &p);
+	if (r)
+		return r;
+	dp->quarantine = p;
+	r = dataplane_cookie_here(dp, &dp->home_netns);
+	if (r)
+		return r;
+	dp->cfg->abi = SG_ABI;
+	dp->cfg->home_netns = dp->home_netns;
+	dp->cfg->observe = o->observe;
+	return 0;
+}
+
+/* Sockets of a daemon before this one: closed with it, or never closed by it. */
+static int own_forget(struct dataplane *dp)
+{
+	int fd = bpf_map__fd(dp->skel->maps.own);
+	uint64_t cookie;
+
+	for (uint32_t i = 0; i < SG_OWN_MAX && !bpf_map_get_next_key(fd, NULL, &cookie); i++)
+		if (bpf_map_delete_elem(fd, &cookie) && errno != ENOENT)
+			return log_failure(-errno, SUB, "cannot clear the map of own sockets");
+	return 0;
+}
+
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct dataplane *dp = ctx;
+
+	if (size >= sizeof(struct sg_event) && dp->event_fn)
+		dp->event_fn(dp->event_data, data);
+	return 0;
+}
+
+int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
+{
+	CLEANUP(dataplane_closep) struct dataplane *dp = calloc(1, sizeof(*dp));
+	int r;
+
+	if (!dp)
+		return -ENOMEM;
+	dp->dir_fd = -1;
+	dp->observe = o->observe;
+	dp->pin_dir = strdup(o->pin_dir);
+	dp->cgroup = strdup(o->cgroup);
+	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
+	if (!dp->pin_dir || !dp->cgroup)
+		return -ENOMEM;
+	r = dataplane_pins_open(dp);
+	if (!r)
+		r = dataplane_load(dp, o);
+	if (!r)
+		r = tables_write(dp);
+	if (!r)
+		r = config_write(dp, o);
+	if (!r)
+		r = dataplane_maps_pin(dp);
+	if (!r)
+		r = own_forget(dp);
+	if (!r)
+		dataplane_quarantine_sync(dp);
+	if (!r)
+		r = dataplane_attach(dp, o);
+	if (r)
+		return r;
+	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
+	if (!dp->ring)
+		return log_failure(-errno, SUB, "cannot read the event ring");
+	*ret = TAKE_PTR(dp);
+	return 0;
+}
+
+void dataplane_close(struct dataplane *dp)
+{
+	if (!dp)
+		return;
+	ring_buffer__free(dp->ring);
+	for (size_t i = 0; i < dp->links_n; i++)
+		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
+	bpf_link__destroy(dp->iter_adopt_tcp);
+	bpf_link__destroy(dp->iter_adopt_udp);
+	if (dp->cfg)
+		munmap(dp->cfg, sizeof(*dp->cfg));
+	if (dp->pulse)
+		munmap(dp->pulse, sizeof(*dp->pulse));
+	if (dp->cutoff)
+		munmap(dp->cutoff, sizeof(*dp->cutoff));
+	if (dp->quarantine)
+		munmap(dp->quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine));
+	switchgear_bpf__destroy(dp->skel);
+	closep(&dp->dir_fd);
+	free(dp->batch);
+	free(dp->cgroup);
+	free(dp->pin_dir);
+	free(dp);
+}

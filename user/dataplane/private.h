@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The parts of struct dataplane, for the files bpf*.c only. */
+#ifndef SWITCHGEAR_DATAPLANE_PRIVATE_H
+#define SWITCHGEAR_DATAPLANE_PRIVATE_H
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/dataplane.h"
+#include "switchgear.skel.h"
+
+#define DATAPLANE_LINKS_MAX (DATAPLANE_PROGRAMS_MAX + DATAPLANE_XDP_MAX)
+
+struct dataplane_link {
+	char pin[32]; /* file name in the pin directory */
+	struct bpf_link *link;
+};
+
+struct dataplane {
+	struct switchgear_bpf *skel;
+	char *pin_dir;
+	char *cgroup; /* where a child may be put that tells a namespace's cookie */
+	int dir_fd;   /* holds the lock */
+	bool taken_over;
+	bool quiet; /* only trying: losses are returned, not logged */
+	bool observe;
+	uint64_t home_netns;
+	struct sg_cfg *cfg;                  /* mapped */
+	struct sg_pulse *pulse;              /* mapped */
+	uint64_t *cutoff;                    /* mapped */
+	uint64_t *quarantine;                /* mapped, SG_SERVERS_MAX */
+	struct dataplane_batch *batch;       /* bpf_walk.c: for walks over flows */
+	uint64_t swept_ns;                   /* when the latest sweep began */
+	uint64_t sweep_next_ns;              /* what it knew to be due next */
+	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
+	struct ring_buffer *ring;
+	dataplane_event_fn *event_fn; /* while the ring is read */
+	void *event_data;
+	struct dataplane_link links[DATAPLANE_LINKS_MAX];
+	size_t links_n;
+	struct bpf_link *iter_adopt_tcp;
+	struct bpf_link *iter_adopt_udp;
+	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX];
+	size_t xdp_n;
+	char degraded[DATAPLANE_DEGRADED_MAX][256];
+	size_t degraded_n;
+	unsigned int cpus;
+};
+
+/*
+ * As bpf_map_update_elem(). Where the kernel allocates elements one by one it takes
+ * them from a small reserve that it fills again in the background, and refuses when
+ * many are made at once: what it refused is tried again for a while.
+ */
+int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value,
+		      uint64_t flags) MUST_CHECK;
+
+/* Notes what is lost, once, and logs it. */
+void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* bpf_load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
+int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
+
+/* bpf_pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
+ * dataplane_open(). */
+int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
+/* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
+int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
+/* Pins those that are not pinned yet. */
+int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
+
+/* bpf_attach.c: attaches what is loaded, updating pinned links in place. */
+int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
+
+/* A program of the skeleton, and what is lost without it (NULL: nothing works). */
+struct dataplane_part {
+	const char *name;
+	const char *since; /* the first kernel that takes it, for people */
+	const char *works; /* what it is good for */
+	const char *loss;
+	const char *instead; /* the program that does its work where it is refused */
+	const char *change;  /* what is different then */
+	bool enforces;       /* its loss weakens enforcement, not only what is known */
+	bool recent;         /* older kernels refuse it */
+};
+extern const struct dataplane_part dataplane_parts[];
+const struct dataplane_part *dataplane_part(const char *name);
+bool dataplane_loaded(const struct bpf_program *prog);
+
+/* bpf_walk.c: ends the records of a server that is no longer in use; their sockets go on. */
+int dataplane_flows_forget(struct dataplane *dp, uint32_t server) MUST_CHECK;
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/sockdiag.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+
+struct request {
+	struct nlmsghdr header;
+	struct inet_diag_req_v2 diag;
+};
+
+/* IPv4 sockets are looked up by four bytes; v4-mapped ones of AF_INET6 by sixteen. */
+static void address_copy(__be32 *to, const __u8 *from, unsigned int family)
+{
+	if (family == AF_INET)
+		memcpy(to, from + 12, 4);
+	else
+		memcpy(to, from, 16);
+}
+
+/* What the kernel says to a request about one socket: 0, or its error. */
+static int answered(int fd)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[512];
+	} answer;
+	ssize_t n = recv(fd, &answer, sizeof(answer), 0);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < sizeof(answer.header) + sizeof(answer.error.error))
+		return -EBADMSG;
+	if (answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
+		return 0; /* here it is */
+	if (answer.header.nlmsg_type != NLMSG_ERROR)
+		return -EBADMSG;
+	/* somebody else has the addresses by now */
+	return answer.error.error == -ESTALE ? -ENOENT : answer.error.error;
+}
+
+int sockdiag_open(int *ret_fd)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int ask(int fd, const struct sg_victim *v, uint16_t what, uint16_t flags)
+{
+	struct request r = {
+		.header = { .nlmsg_len = sizeof(r),
+			    .nlmsg_type = what,
+			    .nlmsg_flags = NLM_F_REQUEST | flags },
+		.diag = { .sdiag_family = v->family,
+			  .sdiag_protocol = v->proto,
+			  .idiag_states = ~0U,
+			  .id = { .idiag_sport = v->local_port,
+				  .idiag_dport = v->remote_port,
+				  .idiag_if = v->ifindex,
+				  .idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } } },
+	};
+
+	if (v->cookie) {
+		r.diag.id.idiag_cookie[0] = (__u32)v->cookie;
+		r.diag.id.idiag_cookie[1] = (__u32)(v->cookie >> 32);
+	}
+	address_copy(r.diag.id.idiag_src, v->local, v->family);
+	address_copy(r.diag.id.idiag_dst, v->remote, v->family);
+	if (send(fd, &r, sizeof(r), 0) != sizeof(r))
+		return -errno;
+	return answered(fd);
+}
+
+int sockdiag_destroy(int fd, const struct sg_victim *v)
+{
+	return ask(fd, v, SOCK_DESTROY, NLM_F_ACK);
+}
+
+/* Of UDP sockets the kernel takes the ends the other way round, but only here. */
+int sockdiag_exists(int fd, const struct sg_victim *v)
+{
+	struct sg_victim turned = *v;
+
+	if (v->proto == IPPROTO_TCP)
+		return ask(fd, v, SOCK_DIAG_BY_FAMILY, 0);
+	memcpy(turned.local, v->remote, sizeof(turned.local));
+	memcpy(turned.remote, v->local, sizeof(turned.remote));
+	turned.local_port = v->remote_port;
+	turned.remote_port = v->local_port;
+	return ask(fd, &turned, SOCK_DIAG_BY_FAMILY, 0);
+}
+
+/* --- listing ----------------------------------------------------------------------- */
+
+#define SYN_SENT 2
+#define PEERED (1U << 1 | 1U << SYN_SENT | 1U << 4 | 1U << 5 | 1U << 8 | 1U << 9 | 1U << 11)
+#define TIMER_OF_TIME_WAIT 3 /* idiag_timer: all that is left is a timer */
+#define CLOSED (1U << 4 | 1U << 5 | 1U << 9 | 1U << 11) /* FIN_WAIT1 and 2, LAST_ACK, CLOSING */
+#define ALIGN4(n) (((size_t)(n) + 3) & ~(size_t)3)
+
+static void address_read(__u8 *to, const __be32 *from, unsigned int family)
+{
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (family == AF_INET) {
+		memcpy(to, mapped, sizeof(mapped));
+		memcpy(to + 12, from, 4);
+	} else {
+		memcpy(to, from, 16);
+	}
+}
+
+/* The attribute INET_DIAG_CGROUP_ID (since 5.9), 0 if there is none. */
+static uint64_t cgroup_read(const char *at, size_t len)
+{
+	struct nlattr a;
+	uint64_t id = 0;
+
+	for (; len >= sizeof(a); at += ALIGN4(a.nla_len), len -= ALIGN4(a.nla_len)) {
+		memcpy(&a, at, sizeof(a));
+		if (a.nla_len < sizeof(a) || a.nla_len > len)
+			break;
+		if (a.nla_type == INET_DIAG_CGROUP_ID && a.nla_len >= sizeof(a) + sizeof(id)) {
+			memcpy(&id, at + sizeof(a), sizeof(id));
+			break;
+		}
+		if (ALIGN4(a.nla_len) >= len)
+			break;
+	}
+	return id;
+}
+
+static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
+{
+	struct sg_victim v = { .proto = proto };
+	struct inet_diag_msg m;
+
+	if (len < sizeof(m))
+		return -EBADMSG;
+	memcpy(&m, body, sizeof(m));
+	v.cookie = (__u64)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
+	v.family = m.idiag_family;
+	v.ifindex = m.id.idiag_if;
+	v.inode = m.idiag_inode;
+	v.closed = !m.idiag_inode && proto == IPPROTO_TCP && CLOSED >> m.idiag_state & 1;
+	v.cgroup = cgroup_read(body + sizeof(m), len - sizeof(m));
+	v.local_port = m.id.idiag_sport;
+	v.remote_port = m.id.idiag_dport;
+	address_read(v.local, m.id.idiag_src, m.idiag_family);
+	address_read(v.remote, m.id.idiag_dst, m.idiag_family);
+	if (!v.remote_port || m.idiag_timer == TIMER_OF_TIME_WAIT)
+		return 0;
+	return fn(data, &v);
+}
+
+/* One datagram of the dump: 1 at its end, 0 if more is to come, else what fn or the kernel said. */
+static int take_all(const char *bytes, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
+{
+	size_t at = 0;
+
+	while (at + sizeof(struct nlmsghdr) <= len) {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		int r = 0;
+
+		memcpy(&head, bytes + at, sizeof(head));
+		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len - at)
+			return -EBADMSG;
+		if (head.nlmsg_type == NLMSG_DONE) { /* a listing that was refused says so here */
+			if (head.nlmsg_len >= sizeof(head) + sizeof(r))
+				memcpy(&r, bytes + at + sizeof(head), sizeof(r));
+			return r < 0 ? r : 1;
+		}
+		if (head.nlmsg_type == NLMSG_ERROR) {
+			if (head.nlmsg_len < sizeof(head) + sizeof(error))
+				return -EBADMSG;
+			memcpy(&error, bytes + at + sizeof(head), sizeof(error));
+			return error.error ? error.error : -EBADMSG;
+		}
+		r = take(bytes + at + sizeof(head), head.nlmsg_len - sizeof(head), proto, fn, data);
+		if (r)
+			return r;
+		at += ALIGN4(head.nlmsg_len);
+	}
+	return 0;
+}
+
+static int list_family(uint8_t proto, int family, sockdiag_fn *fn, void *data)
+{
+	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	struct request q = {
+		.header = { .nlmsg_len = sizeof(q),
+			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.diag = { .sdiag_family = (__u8)family,
+			  .sdiag_protocol = proto,
+			  .idiag_states = PEERED },
+	};
+	char bytes[32768];
+	ssize_t n;
+	int r;
+
+	if (fd < 0 || send(fd, &q, sizeof(q), 0) != sizeof(q))
+		return -errno;
+	do {
+		n = recv(fd, bytes, sizeof(bytes), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		r = take_all(bytes, (size_t)n, proto, fn, data);
+	} while (!r);
+	return r == 1 ? 0 : r;
+}
+
+int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data)
+{
+	int r = list_family(proto, AF_INET, fn, data);
+
+	return r ? r : list_family(proto, AF_INET6, fn, data);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Listing sockets and destroying one by netlink (sock_diag), in the caller's network
+ * namespace. The owner of a destroyed socket reads ECONNABORTED, the peer of a
+ * connection gets a reset. Needs CAP_NET_ADMIN over the namespace, and a kernel
+ * with INET_DIAG_DESTROY.
+ */
+#ifndef SWITCHGEAR_DATAPLANE_SOCKDIAG_H
+#define SWITCHGEAR_DATAPLANE_SOCKDIAG_H
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "core/victim.h"
+
+/* A descriptor for the functions below, good for the namespace it was made in. */
+int sockdiag_open(int *ret_fd) MUST_CHECK;
+
+/*
+ * 0: it is dead; -ENOENT: there is no socket with these addresses, this cookie and bound
+ * to this interface; -EOPNOTSUPP: the kernel cannot. The cookie makes sure that no
+ * stranger dies who took over the addresses meanwhile.
+ */
+int sockdiag_destroy(int fd, const struct sg_victim *victim) MUST_CHECK;
+
+/* 0: there is this socket; -ENOENT: not by these addresses, this cookie and interface. */
+int sockdiag_exists(int fd, const struct sg_victim *socket) MUST_CHECK;
+
+/*
+ * Calls fn with each socket of the caller's network namespace that has a peer,
+ * of IPPROTO_TCP or IPPROTO_UDP: everything but netns, server, fate and mptcp is
+ * set. What a closed connection leaves behind until its peer has closed, too, is no
+ * socket: it belongs to no process and no cgroup, and nothing can come through it.
+ * A result of fn that is not 0 ends the walk and is returned. -ENOENT: the kernel
+ * does not know the protocol.
+ */
+typedef int sockdiag_fn(void *data, const struct sg_victim *socket);
+int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data) MUST_CHECK;
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "sim/policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "codec/config_read.h"
+#include "codec/jsonget.h"
+
+static bool read_breaker(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target)
+{
+	struct breaker_policy *policy = target;
+
+	(void)key;
+	return config_read_breaker(r, v, policy) && config_check_policy(r, &v->path, policy);
+}
+
+static bool read_trust(struct config_reader *r, const struct config_value *v,
+		       const struct config_key *key, void *target)
+{
+	(void)key;
+	(void)target;
+	return config_read_trust(r, v);
+}
+
+static int bare_parameter(struct config_reader *r, const struct config_value *v, void *target)
+{
+	return config_read_breaker_key(r, v, target);
+}
+
+static bool read_document(struct config_reader *r, struct json_object *root,
+			  struct breaker_policy *policy)
+{
+	static const struct config_key parts[] = {
+		{ "breaker", read_breaker, 0, 0, 0 },
+		{ "trust", read_trust, 0, 0, 0 },
+	};
+	static const struct config_keys whole = { .keys = parts, .n = ARRAY_SIZE(parts) };
+	static const struct config_keys bare = {
+		.keys = parts, .n = ARRAY_SIZE(parts), .other = bare_parameter, .breaker_keys = true
+	};
+	struct config_value v = { .obj = root };
+
+	if (!json_object_is_type(root, json_type_object))
+		return config_complain(r, NULL, true,
+				       "a policy is an object: { \"breaker\": { } }");
+	if (json_object_object_get_ex(root, "breaker", NULL) ||
+	    json_object_object_get_ex(root, "trust", NULL))
+		return config_read_object(r, &v, &whole, policy);
+	return config_read_object(r, &v, &bare, policy) && config_check_policy(r, NULL, policy);
+}
+
+static int parse_tree(struct config_reader *r, struct json_object **ret)
+{
+	struct jsonpos_fault fault;
+	int e;
+
+	if (r->len > CONFIG_SIZE_MAX) {
+		buf_printf(r->errors, "%s: %zu bytes; a policy may have at most %u\n", r->file,
+			   r->len, CONFIG_SIZE_MAX);
+		return -EINVAL;
+	}
+	e = jsonpos_check(r->text, r->len, CONFIG_DEPTH_MAX, &fault);
+	if (e == -ENOMEM)
+		return e;
+	if (e < 0) {
+		buf_printf(r->errors, "%s:%u:%u: %s\n", r->file, fault.at.line, fault.at.column,
+			   fault.what);
+		return -EINVAL;
+	}
+	e = json_parse(r->text, r->len, CONFIG_DEPTH_MAX + 1, ret);
+	if (e == -EBADMSG) {
+		buf_printf(r->errors, "%s: not JSON; check the syntax\n", r->file);
+		return -EINVAL;
+	}
+	return e;
+}
+
+int sim_policy_parse(const char *text, size_t len, const char *file, struct breaker_policy *ret,
+		     struct buf *errors)
+{
+	struct config_reader r = { .text = text, .len = len, .file = file, .errors = errors };
+	struct breaker_policy policy = breaker_policy_defaults();
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	int e = parse_tree(&r, &root);
+
+	if (e < 0)
+		return e;
+	if (!read_document(&r, root, &policy) && !r.no_memory && !r.n_errors)
+		return -EINVAL;
+	if (r.no_memory)
+		return -ENOMEM;
+	if (r.n_errors)
+		return -EINVAL;
+	*ret = policy;
+	return 0;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Events to breakers. */
+#include "sim/sim.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "sim/private.h"
+
+static const char *const op_names[] = {
+	[SIM_CALL] = "call",   [SIM_START] = "start",     [SIM_END] = "end",
+	[SIM_ADMIT] = "admit", [SIM_CANCEL] = "cancel",   [SIM_FORCE] = "force",
+	[SIM_STATE] = "state", [SIM_FINDING] = "finding", [SIM_TRUST] = "trust",
+};
+_Static_assert(ARRAY_SIZE(op_names) == SIM_OP_COUNT, "an op misses its name");
+
+const char *sim_op_name(unsigned int op)
+{
+	return op < SIM_OP_COUNT ? op_names[op] : "unknown";
+}
+
+int sim_new(const struct sim_setup *setup, struct sim **ret)
+{
+	struct sim *sim = calloc(1, sizeof(*sim));
+
+	if (!sim)
+		return -ENOMEM;
+	sim->setup = *setup;
+	if (!setup->bounds.breakers)
+		sim->setup.bounds.breakers = SIM_BREAKERS_MAX;
+	if (!setup->bounds.calls)
+		sim->setup.bounds.calls = SIM_CALLS_MAX;
+	if (!setup->bounds.memory)
+		sim->setup.bounds.memory = SIM_MEMORY_MAX;
+	policy_to_kernel(&setup->policy, ECONNREFUSED, &sim->kernel);
+	*ret = sim;
+	return 0;
+}
+
+static void free_breakers(struct sim_table *t)
+{
+	struct sim_node *node;
+	size_t cursor = 0;
+
+	while ((node = sim_table_pop(t, &cursor)))
+		sim_breaker_free((struct sim_breaker *)(void *)node);
+	sim_table_done(t);
+}
+
+void sim_free(struct sim *sim)
+{
+	struct sim_node *node;
+	size_t cursor = 0;
+
+	if (!sim)
+		return;
+	/* Breakers first: their lists end in the calls. */
+	free_breakers(&sim->servers);
+	free_breakers(&sim->tools);
+	while ((node = sim_table_pop(&sim->calls, &cursor)))
+		free(node);
+	sim_table_done(&sim->calls);
+	free(sim->heap);
+	free(sim);
+}
+
+uint64_t sim_overflow(const struct sim *sim)
+{
+	return sim->overflow;
+}
+
+bool sim_last_admitted(const struct sim *sim)
+{
+	return sim->admitted;
+}
+
+/* --- breakers by name -------------------------------------------------------------------- */
+
+static struct sim_breaker *breaker_find(const struct sim_table *t, const struct sim_breaker *server,
+					struct sim_text name, uint64_t hash)
+{
+	struct sim_node *node;
+
+	for (node = sim_table_first(t, hash); node; node = sim_table_next(node, hash)) {
+		struct sim_breaker *k = (struct sim_breaker *)(void *)node;
+
+		if (k->server == server && k->name_len == name.len &&
+		    !memcmp(k->name, name.s, name.len))
+			return k;
+	}
+	return NULL;
+}
+
+static enum sim_fault breaker_add(struct sim *sim, struct sim_table *t, struct sim_breaker *server,
+				  struct sim_text name, uint64_t hash, struct sim_breaker **ret)
+{
+	size_t size = sim_breaker_size(&sim->setup.policy) + name.len;
+
+	if (sim->n_breakers >= sim->setup.bounds.breakers)
+		return SIM_FAULT_BREAKERS;
+	if (size > sim->setup.bounds.memory - sim->memory)
+		return SIM_FAULT_SIZE;
+	if (sim_table_reserve(t) < 0 || sim_heap_reserve(sim) < 0 ||
+	    sim_breaker_new(sim, server, name, hash, ret) < 0)
+		return SIM_FAULT_MEMORY;
+	sim_table_add(t, &(*ret)->node, hash);
+	sim->memory += size;
+	sim->n_breakers++;
+	return SIM_FAULT_NONE;
+}
+
+static enum sim_fault server_get(struct sim *sim, struct sim_text name, struct sim_breaker **ret)
+{
+	uint64_t hash = sim_table_hash(name.s, name.len, sim->setup.seed);
+
+	*ret = breaker_find(&sim->servers, NULL, name, hash);
+	return *ret ? SIM_FAULT_NONE : breaker_add(sim, &sim->servers, NULL, name, hash, ret);
+}
+
+/* Without a name *ret is NULL. */
+static enum sim_fault tool_get(struct sim *sim, struct sim_breaker *server, struct sim_text name,
+			       struct sim_breaker **ret)
+{
+	uint64_t hash = sim_table_hash(name.s, name.len, server->node.hash);
+	enum sim_fault fault;
+
+	*ret = NULL;
+	if (!name.len)
+		return SIM_FAULT_NONE;
+	*ret = breaker_find(&sim->tools, server, name, hash);
+	if (*ret)
+		return SIM_FAULT_NONE;
+	fault = breaker_add(sim, &sim->tools, server, name, hash, ret);
+	if (fault != SIM_FAULT_NONE)
+		return fault;
+	if (server->tools_last)
+		server->tools_last->next_tool = *ret;
+	else
+		server->tools = *ret;
+	server->tools_last = *ret;
+	return SIM_FAULT_NONE;
+}
+
+/* --- calls in flight ------------------------------------------------------------------------ */
+
+static uint64_t call_hash(const struct sim_breaker *server, struct sim_text id)
+{
+	return sim_table_hash(id.s, id.len, ~server->node.hash);
+}
+
+static struct sim_call *call_find(const struct sim *sim, const struct sim_breaker *server,
+				  struct sim_text id, uint64_t hash)
+{
+	struct sim_node *node;
+
+	for (node = sim_table_first(&sim->calls, hash); node; node = sim_table_next(node, hash)) {
+		struct sim_call *call = (struct sim_call *)(void *)node;
+
+		if (call->server == server && call->id_len == id.len &&
+		    !memcmp(call->id, id.s, id.len))
+			return call;
+	}
+	return NULL;
+}
+
+/* Makes place for a call of this id; *ret is in no table yet. */
+static enum sim_fault call_new(struct sim *sim, struct sim_breaker *server, struct sim_text id,
+			       uint64_t hash, struct sim_call **ret)
+{
+	struct sim_call *call = call_find(sim, server, id, hash);
+
+	if (call && !call->refused)
+		return SIM_FAULT_ID_LIVE;
+	if (call) {
+		sim_table_remove(&sim->calls, &call->node);
+		free(call);
+	}
+	if (sim->calls.n >= sim->setup.bounds.calls)
+		return SIM_FAULT_CALLS;
+	call = calloc(1, sizeof(*call) + id.len);
+	if (!call || sim_table_reserve(&sim->calls) < 0) {
+		free(call);
+		return SIM_FAULT_MEMORY;
+	}
+	call->server = server;
+	call->id_len = (uint8_t)id.len;
+	memcpy(call->id, id.s, id.len);
+	*ret = call;
+	return SIM_FAULT_NONE;
+}
+
+/* --- what a call meets ------------------------------------------------------------------------ */
+
+/* Where a call stands in the ramp: [0, SG_HASH_RANGE). */
+static uint32_t place_in_ramp(const struct sim *sim, const struct sim_event *e)
+{
+	uint64_t hash = e->id.len ? sim_table_hash(e->id.s, e->id.len, sim->setup.seed)
+				  : sim_table_hash(&e->line, sizeof(e->line), sim->setup.seed);
+
+	return (uint32_t)(hash % SG_HASH_RANGE);
+}
+
+static enum sg_admit ask(struct sim *sim, struct sim_breaker *server, const struct sim_event *e)
+{
+	struct sim_report report = {
+		.type = SIM_ADMISSION,
+		.t_ns = sim->now_ns,
+		.server = sim_breaker_name(server),
+		.op = e->op,
+		.state = sg_breaker_shown(&server->b),
+	};
+	uint32_t hash = server->b.state == SG_RAMP ? place_in_ramp(sim, e) : 0;
+	enum sg_admit admit = sim_breaker_admit(sim, server, hash);
+
+	report.admitted = admit != SG_DENY;
+	report.would_deny = admit == SG_WOULD_DENY;
+	sim->admitted = report.admitted;
+	sim->setup.report(sim->setup.arg, &report);
+	return admit;
+}
+
+static bool is_good(const struct sim_breaker *k)
+{
+	return k->b.state == SG_CLOSED || k->b.state == SG_RAMP;
+}
+
+/* Slow as compared with the usual latency of this tool, which learns from the call. */
+static bool judge_latency(struct sim *sim, struct sim_breaker *server, struct sim_breaker *tool,
+			  const struct sim_outcome *o)
+{
+	const struct breaker_policy *p = &sim->setup.policy;
+	struct baseline *baseline = tool ? &tool->baseline : &server->baseline;
+	bool slow = o->latency_ns != SG_FOREVER && o->latency_ns > baseline->slow_ns;
+
+	if (p->slow_factor > 0 && o->class == SG_SUCCESS && o->latency_ns != SG_FOREVER &&
+	    o->generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
+		baseline_add(baseline, p, sim->now_ns, o->latency_ns);
+	return slow;
+}
+
+static struct sim_outcome outcome_of(const struct sim_event *e)
+{
+	return (struct sim_outcome){
+		.class = e->outcome,
+		.complete = e->complete,
+		.latency_ns = e->latency_ns,
+		.retry_after_ns = e->retry_after_ns,
+	};
+}
+
+static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
+			      const struct sim_event *e)
+{
+	struct sim_outcome o = outcome_of(e);
+	struct sim_breaker *tool;
+	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
+	enum sg_admit admit;
+	bool slow;
+
+	if (fault != SIM_FAULT_NONE)
+		return fault;
+	admit = ask(sim, server, e);
+	/* What the shadow would have refused does not count, as if it were. */
+	if (admit == SG_DENY || admit == SG_WOULD_DENY)
+		return SIM_FAULT_NONE;
+	o.generation = server->b.generation;
+	o.probe = admit == SG_ALLOW_PROBE;
+	slow = judge_latency(sim, server, tool, &o);
+	if (tool && server->b.state != SG_DISABLED) {
+		struct sim_outcome of_tool = o;
+
+		of_tool.probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
+		of_tool.generation = tool->b.generation;
+		sim_breaker_outcome(sim, server, &o, slow);
+		sim_breaker_outcome(sim, tool, &of_tool, slow);
+		return SIM_FAULT_NONE;
+	}
+	sim_breaker_outcome(sim, server, &o, slow);
+	return SIM_FAULT_NONE;
+}
+
+static enum sim_fault on_start(struct sim *sim, struct sim_breaker *server,
+			       const struct sim_event *e)
+{
+	uint64_t hash = call_hash(server, e->id);
+	struct sim_breaker *tool;
+	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
+	struct sim_call *call;
+	enum sg_admit admit;
+
+	if (fault == SIM_FAULT_NONE)
+		fault = call_new(sim, server, e->id, hash, &call);
+	if (fault != SIM_FAULT_NONE)
+		return fault;
+	sim_table_add(&sim->calls, &call->node, hash);
+	admit = ask(sim, server, e);
+	call->refused = admit == SG_DENY;
+	if (admit == SG_DENY)
+		return SIM_FAULT_NONE;
+	call->ignored = admit == SG_WOULD_DENY;
+	call->generation = server->b.generation;
+	if (admit == SG_ALLOW_PROBE)
+		sim_probe_take(sim, server, &call->probe);
+	if (!tool || call->ignored || server->b.state == SG_DISABLED)
+		return SIM_FAULT_NONE;
+	call->tool = tool;
+	call->tool_generation = tool->b.generation;
+	if (sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE)
+		sim_probe_take(sim, tool, &call->tool_probe);
+	return SIM_FAULT_NONE;
+}
+
+static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_event *e)
+{
+	struct sim_breaker *server = call->server;
+	struct sim_outcome o = outcome_of(e);
+	struct sim_outcome of_tool = o;
+	bool disabled = server->b.state == SG_DISABLED;
+	bool slow;
+
+	o.generation = call->generation;
+	o.probe = call->probe.listed;
+	of_tool.generation = call->tool_generation;
+	of_tool.probe = call->tool_probe.listed;
+	sim_probe_drop(server, &call->probe);
+	slow = judge_latency(sim, server, call->tool, &o);
+	sim_breaker_outcome(sim, server, &o, slow);
+	if (!call->tool)
+		return;
+	if (disabled) {
+		sim_breaker_cancel(sim, call->tool, call->tool_generation, &call->tool_probe);
+		return;
+	}
+	sim_probe_drop(call->tool, &call->tool_probe);
+	sim_breaker_outcome(sim, call->tool, &of_tool, slow);
+}
+
+/* END and CANCEL. */
+static enum sim_fault on_end(struct sim *sim, const struct sim_event *e)
+{
+	uint64_t hash = sim_table_hash(e->server.s, e->server.len, sim->setup.seed);
+	struct sim_breaker *server = breaker_find(&sim->servers, NULL, e->server, hash);
+	struct sim_call *call = server ? call_find(sim, server, e->id, call_hash(server, e->id))
+				       : NULL;
+
+	if (!call)
+		return SIM_FAULT_ID_UNKNOWN;
+	sim_table_remove(&sim->calls, &call->node);
+	if (e->op == SIM_END && !call->refused && !call->ignored) {
+		call_ended(sim, call, e);
+	} else {
+		sim_breaker_cancel(sim, server, call->generation, &call->probe);
+		if (call->tool)
+			sim_breaker_cancel(sim, call->tool, call->tool_generation,
+					   &call->tool_probe);
+	}
+	free(call);
+	return SIM_FAULT_NONE;
+}
+
+static enum sim_fault on_admit(struct sim *sim, struct sim_breaker *server,
+			       const struct sim_event *e)
+{
+	struct sim_probe *probe;
+
+	if (server->b.state != SG_HALF_OPEN) {
+		(void)ask(sim, server, e);
+		return SIM_FAULT_NONE;
+	}
+	probe = calloc(1, sizeof(*probe));
+	if (!probe)
+		return SIM_FAULT_MEMORY;
+	probe->alone = true;
+	if (ask(sim, server, e) == SG_ALLOW_PROBE)
+		sim_probe_take(sim, server, probe);
+	else
+		free(probe);
+	return SIM_FAULT_NONE;
+}
+
+static void on_force(struct sim *sim, struct sim_breaker *server, const struct sim_event *e)
+{
+	if (e->to != SG_CLOSED) {
+		sim_breaker_order(sim, server, e->to, e->for_ns);
+		return;
+	}
+	sim_breaker_reset(sim, server);
+	for (struct sim_breaker *tool = server->tools; tool; tool = tool->next_tool)
+		sim_breaker_reset(sim, tool);
+}
+
+static enum sim_fault on_state(struct sim *sim, struct sim_breaker *server,
+			       const struct sim_event *e)
+{
+	struct sim_breaker *tool;
+	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
+
+	if (fault == SIM_FAULT_NONE)
+		sim_breaker_show(sim, tool ? tool : server);
+	return fault;
+}
+
+static void on_trust(struct sim *sim, const struct sim_event *e)
+{
+	struct sim_report report = {
+		.type = SIM_SHOWN_TRUST,
+		.t_ns = sim->now_ns,
+		.server = e->server,
+	};
+
+	sim->setup.report(sim->setup.arg, &report);
+}
+
+enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
+{
+	struct sim_breaker *server = NULL;
+	enum sim_fault fault = SIM_FAULT_NONE;
+
+	if (e->t_ns < sim->now_ns)
+		return SIM_FAULT_TIME;
+	while (sim_breaker_due(sim, e->t_ns))
+		;
+	sim->now_ns = e->t_ns;
+	switch (e->op) {
+	case SIM_END:
+	case SIM_CANCEL:
+		return on_end(sim, e);
+	case SIM_TRUST:
+		on_trust(sim, e);
+		return SIM_FAULT_NONE;
+	case SIM_FINDING:
+		return SIM_FAULT_NONE;
+	default:
+		break;
+	}
+	fault = server_get(sim, e->server, &server);
+	if (fault != SIM_FAULT_NONE)
+		return fault;
+	switch (e->op) {
+	case SIM_CALL:
+		return on_call(sim, server, e);
+	case SIM_START:
+		return on_start(sim, server, e);
+	case SIM_ADMIT:
+		return on_admit(sim, server, e);
+	case SIM_STATE:
+		return on_state(sim, server, e);
+	default:
+		on_force(sim, server, e);
+		return SIM_FAULT_NONE;
+	}
+}
