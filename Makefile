@@ -57,7 +57,7 @@ endif
 
 # --- what there is ----------------------------------------------------------
 
-LAYERS := base core codec sim io dataplane daemon cli
+LAYERS := base core codec sim io dataplane daemon modules cli
 LAYER_USES_base :=
 LAYER_USES_core := base
 LAYER_USES_codec := base core
@@ -65,6 +65,7 @@ LAYER_USES_sim := base core codec
 LAYER_USES_io := base core codec
 LAYER_USES_dataplane := base core
 LAYER_USES_daemon := base core codec io dataplane
+LAYER_USES_modules := base core codec io dataplane daemon
 LAYER_USES_cli := base core codec sim
 HEADER_LAYERS := $(filter-out base,$(LAYERS)) # base knows libc and nothing else
 
@@ -83,7 +84,7 @@ libs = $(foreach l,$(1),$(call lib,$(l)))
 USER_SRC := $(foreach l,$(LAYERS),$(call src,$(l)))
 USER_OBJ := $(USER_SRC:%.c=$(B)/obj/%.o)
 
-DAEMON := $(if $(wildcard user/daemon/main.c),$(B)/switchgeard)
+DAEMON := $(if $(wildcard user/modules/main.c),$(B)/switchgeard)
 CLI := $(if $(wildcard user/cli/main.c),$(B)/switchgear)
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(sort $(wildcard tests/tools/*.c)))
 
@@ -125,6 +126,7 @@ LAYER_CFLAGS_sim = $(call poison,bpf http) $(JSON_CFLAGS)
 LAYER_CFLAGS_io = $(call poison,bpf json) $(HTTP_CFLAGS)
 LAYER_CFLAGS_dataplane = $(call poison,json http) -I$(G)/gen
 LAYER_CFLAGS_daemon := $(call poison,bpf json http)
+LAYER_CFLAGS_modules := $(call poison,bpf json http)
 LAYER_CFLAGS_cli := $(call poison,bpf json http)
 
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -ljson-c -lm
@@ -137,6 +139,7 @@ LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -ljson-c -lm
 LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
+LIBS_test_modules := $(LIBS_daemon)
 LIBS_test_cli := $(LIBS_cli)
 PARTS_headers := core base
 PARTS_base := base
@@ -146,6 +149,7 @@ PARTS_sim := sim codec core base
 PARTS_io := io codec core base
 PARTS_dataplane := dataplane core base
 PARTS_daemon := daemon io dataplane codec core base
+PARTS_modules := modules daemon io dataplane codec core base
 PARTS_cli := cli sim codec core base
 # Tests see every layer, and the sources' own directories for static parts.
 TEST_CFLAGS = -Iuser -Iheaders -Itests -I$(G)/gen $(JSON_CFLAGS) -Werror=unused-function
@@ -228,7 +232,7 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
 $(SKEL_USERS:%.c=$(B)/obj/%.o): | $(SKEL)
 
-$(B)/switchgeard: $(B)/obj/user/daemon/main.o $(call libs,$(PARTS_daemon))
+$(B)/switchgeard: $(B)/obj/user/modules/main.o $(call libs,$(PARTS_modules))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_daemon)
 
 $(B)/switchgear: $(B)/obj/user/cli/main.o $(call libs,$(PARTS_cli))

@@ -186,9 +186,6 @@ void crowd_init(struct crowd *c, struct dataplane *dp, size_t spaces, uint32_t f
 	c->first_server = first;
 	c->servers_n = servers;
 	c->home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (netns_new(&c->netns))
-		die("namespaces");
-	netns_cookies(c->netns, dataplane_cookie_here, dp);
 	for (; c->spaces_n < spaces; c->spaces_n++) {
 		c->spaces[c->spaces_n] = space_new(&c->keepers[c->spaces_n]);
 		servers_listen(c);
@@ -247,7 +244,7 @@ uint64_t crowd_quarantine(struct crowd *c, uint32_t server)
 	uint64_t end;
 
 	if (dataplane_quarantine_set(c->dp, server, SG_FOREVER) ||
-	    kill_tracked(c->dp, c->netns, server, &result))
+	    kill_server(c->dp, server, KILL_RECORDED, &result))
 		die("a quarantine");
 	end = clock_boot_ns();
 	if (result.survivors)
@@ -277,6 +274,5 @@ void crowd_done(struct crowd *c)
 		waitpid(c->keepers[i], NULL, 0);
 	}
 	close(c->home);
-	netns_free(c->netns);
 	free(c->sockets);
 }

@@ -7,7 +7,6 @@
 #define SWITCHGEAR_TESTS_BPF_CROWD_H
 
 #include "dataplane/dataplane.h"
-#include "dataplane/netns.h"
 
 #define CROWD_SPACES_MAX 16
 #define CROWD_SERVERS_MAX 16
@@ -33,7 +32,6 @@ struct crowd_socket {
 
 struct crowd {
 	struct dataplane *dp;
-	struct netns *netns;           /* owned */
 	int home;                      /* the namespace that crowd_init() was called in */
 	int spaces[CROWD_SPACES_MAX];  /* descriptors of namespaces */
 	int keepers[CROWD_SPACES_MAX]; /* processes in them, so that they can be found */

@@ -172,6 +172,8 @@ struct dataplane *rig_bare(void)
 	dp->quarantine =
 		map_memory(dp->skel->maps.quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine));
 	dp->cgroup = strdup(cgroup_path);
+	assert_int_equal(netns_new(&dp->netns), 0);
+	netns_cookies(dp->netns, dataplane_cookie_here, dp);
 	assert_int_equal(dataplane_cookie_here(dp, &dp->home_netns), 0);
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
@@ -294,12 +296,9 @@ uint64_t rig_cookie(int socket)
 
 size_t rig_kill(struct dataplane *dp)
 {
-	CLEANUP(netns_freep) struct netns *netns = NULL;
 	struct kill_result result = { 0 };
 
-	assert_int_equal(netns_new(&netns), 0);
-	netns_cookies(netns, dataplane_cookie_here, dp);
-	assert_int_equal(kill_tracked(dp, netns, RIG_SERVER, &result), 0);
+	assert_int_equal(kill_server(dp, RIG_SERVER, KILL_RECORDED, &result), 0);
 	assert_int_equal(result.survivors, 0);
 	return result.killed;
 }

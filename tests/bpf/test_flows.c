@@ -202,7 +202,6 @@ static void test_a_socket_is_asked_for_by_its_name(void **state)
 /* Records of sockets that are no more go, those of sockets that are at rest stay. */
 static void test_lost_records_are_asked_for(void **state)
 {
-	CLEANUP(netns_freep) struct netns *netns = NULL;
 	struct sg_policy policy = rig_policy();
 	struct sg_flow f;
 	uint64_t cookie;
@@ -210,8 +209,6 @@ static void test_lost_records_are_asked_for(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(netns_new(&netns), 0);
-	netns_cookies(netns, dataplane_cookie_here, dp);
 	fresh(&policy);
 	fd = udp(talk.port);
 	assert_int_equal(send(fd, "x", 1, 0), 1);
@@ -220,9 +217,9 @@ static void test_lost_records_are_asked_for(void **state)
 	cookie = STRANGER;
 	f.cookie = cookie;
 	record_write(cookie, &f);
-	assert_int_equal(kill_forget_lost(dp, netns, 3600 * NS_PER_SEC, &lost), 0);
+	assert_int_equal(kill_forget_lost(dp, 3600 * NS_PER_SEC, &lost), 0);
 	assert_int_equal(lost, 0); /* not at rest for so long */
-	assert_int_equal(kill_forget_lost(dp, netns, 0, &lost), 0);
+	assert_int_equal(kill_forget_lost(dp, 0, &lost), 0);
 	assert_int_equal(lost, 1);
 	assert_true(record(cookie, &f));
 	assert_true(f.flags & SG_FLOW_DEAD);
@@ -486,12 +483,10 @@ static void flows_fill(bool full)
 
 static void test_a_full_table_is_no_way_around(void **state)
 {
-	CLEANUP(netns_freep) struct netns *netns = NULL;
 	struct kill_result result = { 0 };
 	struct sg_policy policy = rig_policy();
 
 	(void)state;
-	assert_int_equal(netns_new(&netns), 0);
 	fresh(&policy);
 	flows_fill(true);
 	assert_int_equal(talk_dial(&talk), 0);
@@ -505,7 +500,7 @@ static void test_a_full_table_is_no_way_around(void **state)
 	assert_false(talk_heard(&talk));
 	assert_int_equal(recv(talk.client, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
 	assert_true(rig_stats(dp).dropped_packets >= 2);
-	assert_int_equal(kill_strays(dp, netns, NULL, RIG_SERVER, &result), 0);
+	assert_int_equal(kill_server(dp, RIG_SERVER, KILL_DENIED, &result), 0);
 	assert_int_equal(result.killed, 1);
 	assert_int_equal(result.survivors, 0);
 	assert_int_equal(talk_error(talk.client), ECONNABORTED);

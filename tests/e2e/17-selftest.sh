@@ -155,6 +155,35 @@ expect_status 1 sg selftest
 expect_match "$OUT" "*could not be killed (SOCK_DESTROY)*"
 expect_match "$(status health.degraded)" "*self-test: *could not be killed*"
 
+# This one takes a quarter of a second, in which the child waits for its connection's end.
+both_same() {
+	local one
+
+	sg selftest --json >"$TMP/one" 2>/dev/null &
+	one=$!
+	sg selftest --json >"$TMP/two" 2>/dev/null
+	wait $one
+	grep -q elapsed_ms "$TMP/one" && cmp -s "$TMP/one" "$TMP/two"
+}
+
+answers_meanwhile() {
+	local one start took
+
+	sg selftest >/dev/null 2>&1 &
+	one=$!
+	nap 0.05
+	start=$(now_ms)
+	sg status >/dev/null
+	took=$(($(now_ms) - start))
+	kill -0 $one 2>/dev/null || took=1000 # it had ended: that says nothing
+	wait $one
+	[ $took -lt 100 ]
+}
+
+t "who asks while it runs gets the same result, and others are answered meanwhile"
+expect_soon 5 both_same
+expect_soon 5 answers_meanwhile
+
 t "a quarantine counts who survived it, and fails"
 pool_start $AT 5
 expect_status 1 sg quarantine a --reason test

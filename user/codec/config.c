@@ -225,15 +225,13 @@ static bool read_foreign_servers(struct config_reader *r, const struct config_va
 /* Read in this order, not the file's: the servers need what stands before them. */
 static const struct config_key document_keys[] = {
 	{ "mode", read_mode, 0, 0, 0 },
-	{ "cgroup", read_cgroup, offsetof(struct config, cgroup), 0, 0 },
-	{ "interfaces", read_interfaces, offsetof(struct config, interfaces), 0,
-	  CONFIG_INTERFACES_MAX },
-	{ "pin_dir", read_path, offsetof(struct config, pin_dir), 0, 0 },
-	{ "socket", read_path, offsetof(struct config, socket), 0, 0 },
-	{ "state_dir", read_path, offsetof(struct config, state_dir), 0, 0 },
-	{ "metrics", read_metrics, offsetof(struct config, metrics), 0, 0 },
+#define SETTING_KEY(key, reader, argument, fallback, help) \
+	{ #key, reader, offsetof(struct config, key), 0, 0 },
+	CONFIG_SETTINGS(SETTING_KEY)
+#undef SETTING_KEY
+		{ "interfaces", read_interfaces, offsetof(struct config, interfaces), 0,
+		  CONFIG_INTERFACES_MAX },
 	{ "api_read", read_api_read, 0, 0, 0 },
-	{ "api_group", config_read_text, offsetof(struct config, api_group), 0, 0 },
 	{ "resolve_seconds", config_read_duration, offsetof(struct config, resolve_ns), NS_PER_SEC,
 	  DAY_NS },
 	{ "limits", read_limits, 0, 0, 0 },

@@ -40,12 +40,9 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->n_servers; i++)
 		config_server_done(&config->servers[i]);
 	free(config->servers);
-	free(config->cgroup);
-	free(config->pin_dir);
-	free(config->socket);
-	free(config->state_dir);
-	free(config->metrics);
-	free(config->api_group);
+#define SETTING_FREE(key, reader, argument, fallback, help) free(config->key);
+	CONFIG_SETTINGS(SETTING_FREE)
+#undef SETTING_FREE
 	config_list_done(&config->interfaces);
 	free(config);
 }

@@ -73,17 +73,30 @@ struct config_server {
 	unsigned int line; /* of its key in the file */
 };
 
+/*
+ * The daemon's settings that are one text and change only at a restart, one line each:
+ * the key, which is the option with a dash for each underscore (--pin-dir), and in
+ * capitals the variable (SWITCHGEAR_PIN_DIR); its reader in config.c; its argument, NULL:
+ * no option; the default, NULL: none; and what --help says.
+ */
+#define CONFIG_SETTINGS(X)                                                                \
+	X(cgroup, read_cgroup, "PATH|auto", NULL,                                         \
+	  "whose processes are protected (auto: the whole host)")                         \
+	X(pin_dir, read_path, "DIR", "/sys/fs/bpf/switchgear/v1",                         \
+	  "where maps and links are pinned")                                              \
+	X(socket, read_path, "PATH", "/run/switchgear/switchgear.sock", "API socket")     \
+	X(state_dir, read_path, "DIR", "/var/lib/switchgear", "durable state")            \
+	X(metrics, read_metrics, "ADDR:PORT|off", "127.0.0.1:9464", "Prometheus metrics") \
+	X(api_group, config_read_text, NULL, NULL, NULL)
+
 /* NULL and 0 mean: not given, the daemon's default holds. */
 struct config {
 	bool observe; /* mode */
-	char *cgroup;
+#define CONFIG_MEMBER(key, reader, argument, fallback, help) char *key;
+	CONFIG_SETTINGS(CONFIG_MEMBER)
+#undef CONFIG_MEMBER
 	struct config_list interfaces;
-	char *pin_dir;
-	char *socket;
-	char *state_dir;
-	char *metrics;       /* "ADDRESS:PORT" or "off", checked */
-	bool api_read_group; /* reading is for the group only */
-	char *api_group;
+	bool api_read_group;          /* reading is for the group only */
 	uint32_t limit_endpoints;     /* SG_ENDPOINTS_DEFAULT */
 	uint32_t limit_servers;       /* CONFIG_SERVERS_MAX */
 	uint64_t resolve_ns;          /* 30 s */

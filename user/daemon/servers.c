@@ -1,100 +1,167 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * The servers: from the configuration to ids, breakers and endpoints in the
- * kernel, at the start, at a takeover and at a reload, which touches only what
- * changed.
- */
+#include "daemon/servers.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/policy.h"
+#include "daemon/bus.h"
+#include "dataplane/kill.h"
 
 #define SUB "servers"
 
-struct app_server *app_server_by_id(struct app *app, uint32_t id)
+struct servers {
+	struct daemon *d;
+	struct modules *modules;
+	struct config *config;
+	struct server **v;
+	size_t n;
+	struct server *by_id[SG_SERVERS_MAX];
+	char error[256];
+};
+
+/* --- finding --------------------------------------------------------------------------- */
+
+const struct config *servers_config(const struct servers *all)
 {
-	if (id < SG_RESERVED)
-		return NULL;
-	for (size_t i = 0; i < app->servers_n; i++)
-		if (app->servers[i]->id == id)
-			return app->servers[i];
+	return all->config;
+}
+
+size_t servers_n(const struct servers *all)
+{
+	return all->n;
+}
+
+struct server *servers_at(const struct servers *all, size_t i)
+{
+	return all->v[i];
+}
+
+struct server *servers_by_id(const struct servers *all, uint32_t id)
+{
+	return id >= SG_RESERVED && id < SG_SERVERS_MAX ? all->by_id[id] : NULL;
+}
+
+struct server *servers_by_name(const struct servers *all, const char *name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!strcmp(all->v[i]->config->name, name))
+			return all->v[i];
 	return NULL;
 }
 
-struct app_server *app_server_by_name(struct app *app, const char *name)
+const char *servers_error(const struct servers *all)
 {
-	for (size_t i = 0; i < app->servers_n; i++)
-		if (!strcmp(app->servers[i]->config->name, name))
-			return app->servers[i];
-	return NULL;
+	return all->error;
 }
 
-static void server_free(struct app_server *s)
-{
-	if (!s)
-		return;
-	app_probe_free(s);
-	if (s->engine_ready)
-		engine_done(&s->engine);
-	free(s);
-}
+/* --- the kernel --------------------------------------------------------------------------- */
 
-void app_servers_free(struct app *app)
-{
-	for (size_t i = 0; i < app->servers_n; i++)
-		server_free(app->servers[i]);
-	free(app->servers);
-	app->servers = NULL;
-	app->servers_n = 0;
-}
-
-int app_server_read(struct app_server *s)
+int server_read(struct server *s)
 {
 	struct sg_command cmd = { .op = SG_CMD_READ, .server = s->id };
-	int r = dataplane_command(s->app->dp, &cmd);
+	int r = dataplane_command(s->d->dp, &cmd);
 
 	if (!r)
 		s->breaker = cmd.breaker;
 	return r;
 }
 
-int app_server_configure(struct app_server *s)
+static int server_write(struct server *s)
 {
 	struct sg_policy policy;
+	int r;
 
 	policy_to_kernel(&s->config->policy, s->config->deny_errno, &policy);
-	policy.slow_ns = s->slow_ns = s->baseline.slow_ns;
-	return dataplane_server_set(s->app->dp, s->id, s->config->name,
-				    app_probe_possible(s) ? SG_SRV_PROBED : 0, s->group, &policy,
-				    engine_next_open_ns(&s->engine, clock_boot_ns()), true);
+	policy.slow_ns = s->wanted.slow_ns;
+	r = dataplane_server_set(s->d->dp, s->id, s->config->name, s->wanted.flags, s->wanted.group,
+				 &policy, s->wanted.next_open_ns, true);
+	if (r)
+		return r;
+	s->written = s->wanted;
+	s->rewrite = false;
+	return 0;
 }
 
-int app_server_endpoints(struct app_server *s)
+static bool server_differs(const struct server *s)
 {
+	const struct server_wanted *a = &s->wanted;
+	const struct server_wanted *b = &s->written;
+
+	return s->rewrite || a->flags != b->flags || a->group != b->group ||
+	       a->slow_ns != b->slow_ns || a->next_open_ns != b->next_open_ns;
+}
+
+void servers_write(struct servers *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct server *s = all->v[i];
+		int r = 0;
+
+		if (!s->id || !server_differs(s))
+			continue;
+		r = server_write(s);
+		if (!r)
+			r = server_read(s);
+		if (r)
+			log_failure(r, SUB,
+				    "server \"%s\": the kernel goes on with what it knew of "
+				    "it; trying again",
+				    s->config->name);
+	}
+}
+
+int server_endpoints(struct server *s)
+{
+	struct servers *all = s->d->servers;
 	struct dataplane_net nets[CONFIG_NETWORKS_MAX];
-	uint16_t ports[APP_ADDRS_MAX];
+	uint16_t ports[SERVER_ADDRS_MAX];
 	int r;
 
 	for (size_t i = 0; i < s->addrs_n; i++)
 		ports[i] = s->config->port;
-	r = dataplane_endpoints_set(s->app->dp, s->id, s->addrs, ports, s->addrs_n);
+	r = dataplane_endpoints_set(s->d->dp, s->id, s->addrs, ports, s->addrs_n);
 	for (size_t i = 0; i < s->config->n_networks; i++) {
 		nets[i].addr = s->config->networks[i].addr;
 		nets[i].len = s->config->networks[i].prefix;
 	}
 	if (!r)
-		r = dataplane_networks_set(s->app->dp, s->id, nets, s->config->n_networks);
+		r = dataplane_networks_set(s->d->dp, s->id, nets, s->config->n_networks);
 	if (r == -E2BIG)
-		snprintf(
-			s->app->map_error, sizeof(s->app->map_error),
-			"the endpoint map is full: server \"%s\" is not, or not wholly, watched; raise "
-			"\"limits\".\"endpoints\", then \"switchgear detach\" and start again",
-			s->config->name);
+		snprintf(all->error, sizeof(all->error),
+			 "the endpoint map is full: server \"%s\" is not (fully) monitored; raise "
+			 "\"limits\".\"endpoints\", then \"switchgear detach\" and start again",
+			 s->config->name);
 	return r;
 }
 
-/* --- one server comes ------------------------------------------------------------------ */
+int server_set_addrs(struct server *s, const struct addr *addrs, size_t n)
+{
+	int r;
+
+	memcpy(s->addrs, addrs, n * sizeof(*addrs));
+	s->addrs_n = n;
+	s->resolved = true;
+	r = server_endpoints(s);
+	if (!r)
+		bus_emit(s->d->bus, &(struct signal){ .type = SIGNAL_ADDRS, .server = s });
+	return r;
+}
+
+bool server_moved(struct server *s, uint32_t seq, bool made_up)
+{
+	if (seq == (made_up ? s->seq : s->made_up))
+		return false;
+	s->seq = seq;
+	if (made_up)
+		s->made_up = seq;
+	return true;
+}
+
+/* --- one server comes ------------------------------------------------------------------------ */
 
 static const struct state_server *state_find(const struct state *state, const char *name)
 {
@@ -104,57 +171,31 @@ static const struct state_server *state_find(const struct state *state, const ch
 	return NULL;
 }
 
-/* Writes a breaker and quarantine from the state on disk into the kernel. */
-static int restore(struct app_server *s, const struct state *state, const struct state_server *old,
-		   const struct state_clock *now)
+/* Writes a breaker from the state on disk into the kernel. */
+static int restore(struct server *s, const struct server_start *start)
 {
 	struct sg_command cmd = { .op = SG_CMD_RESTORE, .server = s->id };
 
-	state_server_restore(old, &state->saved, now, policy_ns(s->config->policy.open_max_seconds),
+	state_server_restore(start->old, &start->state->saved, start->clock,
+			     policy_ns(s->config->policy.open_max_seconds),
 			     policy_ns(s->config->policy.ramp_seconds), &cmd.breaker);
-	return dataplane_command(s->app->dp, &cmd);
+	return dataplane_command(s->d->dp, &cmd);
 }
 
-static void quarantine_restore(struct app_server *s, const struct state *state,
-			       const struct state_server *old, const struct state_clock *now,
-			       bool pinned)
+static int id_find(struct server *s, bool *ret_pinned)
 {
-	struct app_quarantine *q = &s->quarantine;
-	uint64_t until = 0;
-	uint64_t left;
-
-	if (pinned)
-		until = dataplane_quarantine_until(s->app->dp, s->id);
-	if (!pinned && old && old->quarantined) {
-		left = state_left_ns(&state->saved, now, old->quarantine_ns, SG_FOREVER);
-		until = left == SG_FOREVER ? SG_FOREVER : now->boot_ns + left;
-		if (dataplane_quarantine_set(s->app->dp, s->id, until))
-			return;
-	}
-	if (until <= now->boot_ns)
-		return;
-	q->active = true;
-	q->until_ns = until;
-	q->since_wall_ns = old && old->quarantined ? old->since_wall_ns : now->wall_ns;
-	snprintf(q->reason, sizeof(q->reason), "%s",
-		 old && old->quarantined ? old->reason : "set in the map while no daemon ran");
-	snprintf(q->by, sizeof(q->by), "%s", old && old->quarantined ? old->by : "unknown");
-}
-
-static int server_id(struct app_server *s, bool *ret_pinned)
-{
-	int r = dataplane_server_find(s->app->dp, s->config->name, &s->id);
+	int r = dataplane_server_find(s->d->dp, s->config->name, &s->id);
 
 	*ret_pinned = !r;
 	if (r == -ENOENT)
-		r = dataplane_server_new(s->app->dp, &s->id);
+		r = dataplane_server_new(s->d->dp, &s->id);
 	if (r)
 		return log_failure(r, SUB, "no place for server \"%s\" in the kernel's maps",
 				   s->config->name);
 	return 0;
 }
 
-static void literal_address(struct app_server *s)
+static void literal_address(struct server *s)
 {
 	if (!s->config->has_addr)
 		return;
@@ -163,108 +204,124 @@ static void literal_address(struct app_server *s)
 	s->resolved = true;
 }
 
-static int server_start(struct app_server *s, const struct state *state,
-			const struct state_clock *now)
+static void server_end(struct servers *all, struct server *s)
 {
-	const struct state_server *old = state_find(state, s->config->name);
-	bool pinned;
+	for (size_t i = all->modules->n; s->id && i-- > 0;)
+		if (all->modules->v[i]->server_removed)
+			all->modules->v[i]->server_removed(all->modules->memory[i], s);
+	s->id = SG_CANARY;
+}
+
+static int server_begin(struct servers *all, struct server *s, struct server_start *start)
+{
 	int r;
 
-	r = server_id(s, &pinned);
+	start->old = state_find(start->state, s->config->name);
+	r = id_find(s, &start->pinned);
 	if (r)
 		return r;
-	r = engine_init(&s->engine, &s->config->policy, now->wall_ns, s->id);
+	MODULES_TRY(r, all->modules, server_added, s, start);
 	if (r) {
-		s->id = SG_CANARY;
+		server_end(all, s);
 		return r;
 	}
-	s->engine_ready = true;
-	baseline_init(&s->baseline, &s->config->policy);
-	if (pinned)
-		r = app_group_adopt(s);
+	r = server_write(s);
+	if (!r && !start->pinned && start->old)
+		r = restore(s, start);
 	if (!r)
-		r = app_server_configure(s);
-	if (!r && !pinned && old)
-		r = restore(s, state, old, now);
-	if (!r)
-		r = app_server_read(s);
+		r = server_read(s);
 	if (r)
 		return r;
 	s->seq = s->breaker.last.seq;
-	engine_restore(&s->engine, &s->breaker, old ? old->trips : 0, old ? old->good_ns : 0,
-		       old ? now->boot_ns : 0);
-	quarantine_restore(s, state, old, now, pinned);
 	literal_address(s);
-	r = app_server_configure(s);
-	if (!r && (s->addrs_n || s->config->n_networks || !s->config->has_url || !pinned))
-		r = app_server_endpoints(s);
+	MODULES_TRY(r, all->modules, server_ready, s, start);
+	if (!r)
+		r = server_write(s);
+	if (!r && (s->addrs_n || s->config->n_networks || !s->config->has_url || !start->pinned))
+		r = server_endpoints(s);
 	return r;
 }
 
-static struct app_server *server_new(struct app *app, const struct config_server *config)
-{
-	struct app_server *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->app = app;
-	s->config = config;
-	return s;
-}
-
 /* Does the kernel have anything to do with it? (stdio servers are only listed) */
-static bool server_watched(const struct config_server *c)
+static bool to_be_watched(const struct config_server *c)
 {
 	return (c->has_url && c->same_endpoint == CONFIG_UNIQUE) || c->n_networks;
 }
 
-/* --- a server that stays ----------------------------------------------------------------- */
+static void server_free(struct servers *all, struct server *s)
+{
+	if (!s)
+		return;
+	server_end(all, s);
+	for (size_t i = 0; i < all->modules->n; i++)
+		free(s->memory[i]);
+	if (all->d->bus)
+		bus_forget(all->d->bus, s);
+	free(s);
+}
 
-static int server_change(struct app_server *s, const struct config_server *now, unsigned int diff)
+static struct server *server_new(struct servers *all, const struct config_server *config)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->d = all->d;
+	s->config = config;
+	for (size_t i = 0; i < all->modules->n; i++) {
+		size_t size = all->modules->v[i]->server_size;
+
+		s->memory[i] = calloc(1, size ? size : 1);
+		if (!s->memory[i]) {
+			server_free(all, s);
+			return NULL;
+		}
+	}
+	return s;
+}
+
+/* --- a server that stays ------------------------------------------------------------------------ */
+
+static int server_change(struct servers *all, struct server *s, const struct config_server *now,
+			 unsigned int diff)
 {
 	int r = 0;
 
 	s->config = now;
-	if (diff & CONFIG_DIFF_POLICY) {
-		r = engine_set_policy(&s->engine, &now->policy);
-		if (!r)
-			baseline_set_policy(&s->baseline, &now->policy);
-		if (!r)
-			r = app_server_configure(s);
-	}
-	if (!r && diff & CONFIG_DIFF_ENDPOINTS) {
-		app_probe_free(s);
+	if (diff & CONFIG_DIFF_ENDPOINTS) {
 		s->addrs_n = 0;
 		s->resolved = false;
-		s->question = 0; /* an answer to it is for the old name */
-		s->resolve_error[0] = '\0';
-		s->resolve_next_ns = 0;
 		literal_address(s);
-		if (now->has_addr || !now->has_url)
-			r = app_server_endpoints(s);
 	}
+	MODULES_TRY(r, all->modules, server_changed, s, diff);
+	if (diff & CONFIG_DIFF_POLICY)
+		s->rewrite = true;
+	if (!r && server_differs(s))
+		r = server_write(s);
+	if (!r && diff & CONFIG_DIFF_ENDPOINTS && (now->has_addr || !now->has_url))
+		r = server_endpoints(s);
 	return r;
 }
 
-/* --- all of them --------------------------------------------------------------------------- */
+/* --- all of them ----------------------------------------------------------------------------------- */
 
 /* Frees the ids in the maps that no server has any more. */
-static void forget_others(struct app *app)
+static void forget_others(struct servers *all)
 {
 	char name[SG_NAME_LEN];
 
 	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++) {
-		if (dataplane_server_name(app->dp, id, name) || !name[0] ||
-		    app_server_by_id(app, id))
+		if (dataplane_server_name(all->d->dp, id, name) || !name[0] || all->by_id[id])
 			continue;
-		app_group_forget(app, id);
-		if (!dataplane_server_forget(app->dp, id))
+		MODULES_EACH(all->modules, id_forgotten, id);
+		kill_forget_server(all->d->dp, id);
+		if (!dataplane_server_forget(all->d->dp, id))
 			log_notice(SUB, "server \"%s\" is no longer configured: released", name);
 	}
 }
 
 /* Takes the server of that name out of a list, or NULL. */
-static struct app_server *take(struct app_server **list, size_t n, const char *name)
+static struct server *take(struct server **list, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (list[i] && !strcmp(list[i]->config->name, name))
@@ -272,79 +329,117 @@ static struct app_server *take(struct app_server **list, size_t n, const char *n
 	return NULL;
 }
 
-static int server_place(struct app *app, struct app_server **old, size_t old_n,
-			const struct config_server *c, const struct state *state,
-			const struct state_clock *now, struct app_server **ret)
+/* A server of the new configuration: one that was there, or a new one. NULL in *ret: none. */
+static int server_place(struct servers *all, struct server *old, const struct config_server *c,
+			struct server_start *start, struct server **ret)
 {
-	struct app_server *s = take(old, old_n, c->name);
-	bool was_watched = s && s->id;
-	unsigned int diff;
+	struct server *s = old;
 	int r;
 
-	if (s && was_watched == server_watched(c)) {
-		diff = config_server_diff(s->config, c);
+	if (s && (s->id != SG_CANARY) == to_be_watched(c)) {
+		unsigned int diff = config_server_diff(s->config, c);
+
 		*ret = s;
-		if (was_watched)
-			return server_change(s, c, diff);
+		if (s->id)
+			return server_change(all, s, c, diff);
 		s->config = c;
 		return 0;
 	}
-	server_free(s);
-	s = server_new(app, c);
+	server_free(all, s);
+	s = server_new(all, c);
+	*ret = s;
 	if (!s)
 		return -ENOMEM;
-	*ret = s;
-	if (!server_watched(c))
+	if (!to_be_watched(c))
 		return 0;
-	r = server_start(s, state, now);
+	r = server_begin(all, s, start);
 	if (r)
-		log_failure(r, SUB, "server \"%s\" is not, or not wholly, watched", c->name);
+		log_failure(r, SUB, "server \"%s\" is not (fully) monitored", c->name);
 	return 0;
 }
 
-int app_servers_apply(struct app *app, struct config *config)
+static int place_all(struct servers *all, struct server **old, size_t old_n,
+		     const struct state *state, const struct state_clock *clock)
 {
-	CLEANUP(config_freep) struct config *old_config = app->config;
-	struct app_server **old = app->servers;
-	size_t old_n = app->servers_n;
-	struct state state = { 0 };
-	struct state_clock now = { .boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns() };
-	struct app_server **list = calloc(config->n_servers + 1, sizeof(struct app_server *));
+	struct server_start start = { .state = state, .clock = clock };
 	int r = 0;
+
+	for (size_t i = 0; i < all->config->n_servers; i++) {
+		const struct config_server *c = &all->config->servers[i];
+		struct server *s = NULL;
+		int one = server_place(all, take(old, old_n, c->name), c, &start, &s);
+
+		if (s)
+			all->v[all->n++] = s;
+		r = r ? r : one;
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		size_t same = all->v[i]->config->same_endpoint;
+
+		all->v[i]->covered_by = same == CONFIG_UNIQUE ? NULL : all->v[same];
+	}
+	return r;
+}
+
+int servers_apply(struct servers *all, struct config *config)
+{
+	CLEANUP(config_freep) struct config *old_config = all->config;
+	struct server **old = all->v;
+	size_t old_n = all->n;
+	struct state_clock clock = { .boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns() };
+	struct state state = { 0 };
+	struct server **list = calloc(config->n_servers + 1, sizeof(*list));
+	int r;
 
 	if (!list) {
 		config_free(config);
-		old_config = NULL;
+		old_config = NULL; /* it stays */
 		return -ENOMEM;
 	}
-	memcpy(now.boot_id, app->boot_id, sizeof(now.boot_id));
-	app_state_load(app, &state);
-	app->map_error[0] = '\0';
-	app->config = config;
-	app->servers = list;
-	app->servers_n = 0;
-	for (size_t i = 0; i < config->n_servers; i++) {
-		struct app_server *s = NULL;
-		int one = server_place(app, old, old_n, &config->servers[i], &state, &now, &s);
-
-		if (s)
-			list[app->servers_n++] = s;
-		r = r ? r : one;
-	}
-	for (size_t i = 0; i < app->servers_n; i++) {
-		size_t same = list[i]->config->same_endpoint;
-
-		list[i]->covered_by = same == CONFIG_UNIQUE ? NULL : list[same];
-	}
+	for (size_t i = 0; i < all->modules->n; i++)
+		if (all->modules->v[i]->load) {
+			all->modules->v[i]->load(all->modules->memory[i], &state, &clock);
+			break;
+		}
+	all->error[0] = '\0';
+	all->config = config;
+	all->v = list;
+	all->n = 0;
+	r = place_all(all, old, old_n, &state, &clock);
 	for (size_t i = 0; i < old_n; i++)
-		server_free(old[i]);
+		server_free(all, old[i]);
 	free(old);
-	if (app_groups_apply(app)) /* limits first: who goes leaves its place behind */
-		log_error(SUB, "no memory to form groups; the limits stay as they were");
-	forget_others(app);
-	if (app->netns && app_adopt(app))
-		log_warning(SUB, "connections that are open already may not be watched");
+	memset(all->by_id, 0, sizeof(all->by_id));
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i]->id)
+			all->by_id[all->v[i]->id] = all->v[i];
+	MODULES_EACH(all->modules, applied, config); /* limits first: who goes leaves its place */
+	forget_others(all);
 	state_done(&state);
-	app->dirty = true;
+	bus_dirty(all->d->bus);
+	bus_emit(all->d->bus, &(struct signal){ .type = SIGNAL_APPLIED });
 	return r;
+}
+
+int servers_new(struct daemon *d, struct modules *modules, struct servers **ret)
+{
+	struct servers *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	all->d = d;
+	all->modules = modules;
+	*ret = all;
+	return 0;
+}
+
+void servers_free(struct servers *all)
+{
+	if (!all)
+		return;
+	for (size_t i = 0; i < all->n; i++)
+		server_free(all, all->v[i]);
+	free(all->v);
+	config_free(all->config);
+	free(all);
 }

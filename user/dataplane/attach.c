@@ -406,7 +406,13 @@ int dataplane_detach(struct dataplane *dp)
 	for (size_t i = 0; i < dp->links_n; i++)
 		link_end(dp->links[i].link);
 	dp->links_n = 0;
+	dp->detached = !r;
 	if (!r && rmdir(dp->pin_dir))
 		r = log_failure(-errno, SUB, "cannot remove the pin directory %s", dp->pin_dir);
 	return r;
+}
+
+bool dataplane_detached(const struct dataplane *dp)
+{
+	return dp->detached;
 }

@@ -45,6 +45,7 @@ struct dataplane_options {
 int dataplane_open(const struct dataplane_options *o, struct dataplane **ret) MUST_CHECK;
 void dataplane_close(struct dataplane *dp);            /* NULL-safe; enforcement stays */
 int dataplane_detach(struct dataplane *dp) MUST_CHECK; /* removes every pin */
+bool dataplane_detached(const struct dataplane *dp);
 
 static inline void dataplane_closep(struct dataplane **dp)
 {
@@ -173,6 +174,7 @@ int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t 
 /* The daemon is alive until then (boot time). No system call. */
 void dataplane_lease(struct dataplane *dp, uint64_t until_ns);
 void dataplane_observe(struct dataplane *dp, bool observe);
+bool dataplane_observes(const struct dataplane *dp); /* nothing is refused anywhere */
 /* How many events found the ring full. No system call. */
 uint64_t dataplane_lost(const struct dataplane *dp);
 

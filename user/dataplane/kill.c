@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/endsock.h"
+#include "dataplane/private.h"
 #include "dataplane/sockdiag.h"
 
 #define SUB "kill"
@@ -209,8 +210,7 @@ static int kill_found(struct dataplane *dp, struct netns *netns, struct dataplan
 	return r;
 }
 
-int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
-		 struct kill_result *ret)
+static int kill_tracked(struct dataplane *dp, uint32_t server, struct kill_result *ret)
 {
 	size_t before = SIZE_MAX;
 	bool last = false;
@@ -228,7 +228,7 @@ int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
 		if (!found.n || (last && found.n >= before))
 			pass = PASSES_MAX;
 		else
-			r = kill_found(dp, netns, &found, found.n >= before, &ret->killed);
+			r = kill_found(dp, dp->netns, &found, found.n >= before, &ret->killed);
 		last = found.n >= before;
 		before = found.n;
 		dataplane_victims_done(&found);
@@ -349,21 +349,56 @@ static int strays_everywhere(struct strays *st, struct netns *netns, const char 
 			   "alive: connections without a record may be left in one");
 }
 
-int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
-		struct kill_result *ret)
+static int kill_strays(struct dataplane *dp, uint32_t server, struct kill_result *ret)
 {
-	struct strays st = { .dp = dp, .server = server, .inside.all = !cgroup };
-	int r = cgroup ? cgroup_ids(cgroup, &st.inside) : 0;
+	struct strays st = { .dp = dp, .server = server, .inside.all = !dp->cgroup };
+	int r = dp->cgroup ? cgroup_ids(dp->cgroup, &st.inside) : 0;
 
 	if (r)
-		return log_failure(r, SUB, "cannot look for what is below the cgroup %s", cgroup);
-	r = strays_everywhere(&st, netns, cgroup);
+		return log_failure(r, SUB, "cannot look for what is below the cgroup %s",
+				   dp->cgroup);
+	r = strays_everywhere(&st, dp->netns, dp->cgroup);
 	free(st.v);
 	cgroup_ids_done(&st.inside);
 	if (st.killed)
 		(void)!dataplane_killed_add(dp, server, st.killed);
 	ret->killed += st.killed;
 	ret->survivors += st.left;
+	return r;
+}
+
+/* --- both ------------------------------------------------------------------------------------- */
+
+uint64_t kill_unrecorded(struct dataplane *dp, uint32_t server)
+{
+	struct sg_stats stats;
+
+	if (server >= SG_SERVERS_MAX || dataplane_stats(dp, server, &stats) ||
+	    stats.unrecorded < dp->unrecorded_ended[server])
+		return 0;
+	return stats.unrecorded - dp->unrecorded_ended[server];
+}
+
+void kill_forget_server(struct dataplane *dp, uint32_t server)
+{
+	if (server < SG_SERVERS_MAX)
+		dp->unrecorded_ended[server] = 0;
+}
+
+int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
+		struct kill_result *ret)
+{
+	int r = kill_tracked(dp, server, ret);
+	uint64_t unrecorded = kill_unrecorded(dp, server);
+	uint32_t survivors = ret->survivors;
+
+	if (r || scope == KILL_RECORDED ||
+	    (!unrecorded && (scope != KILL_QUARANTINED || dataplane_adopts(dp))))
+		return r;
+	r = kill_strays(dp, server, ret);
+	/* those that were made before the walk, and of which it left nothing, need no other */
+	if (!r && ret->survivors == survivors)
+		dp->unrecorded_ended[server] += unrecorded;
 	return r;
 }
 
@@ -387,7 +422,7 @@ static int look_here(void *data)
 	return r || !any ? r : list_gone(g);
 }
 
-int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns, size_t *ret_n)
+int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
 {
 	struct dataplane_victims idle = { 0 };
 	size_t end;
@@ -403,8 +438,8 @@ int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns
 		for (end = i; end < idle.n && idle.v[end].netns == g.v[0].netns; end++)
 			;
 		g.n = end - i;
-		if (netns_open_cookie(netns, g.v[0].netns, &fd) ||
-		    netns_call(netns, fd, look_here, &g))
+		if (netns_open_cookie(dp->netns, g.v[0].netns, &fd) ||
+		    netns_call(dp->netns, fd, look_here, &g))
 			continue; /* who cannot be asked is not forgotten */
 		for (size_t k = 0; k < g.n && !r; k++)
 			if (g.v[k].gone) {
@@ -413,5 +448,49 @@ int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns
 			}
 	}
 	dataplane_victims_done(&idle);
+	return r;
+}
+
+/* --- connections older than the load ------------------------------------------------------------ */
+
+struct adoption {
+	struct dataplane *dp;
+	size_t total;
+};
+
+static int adopt_here(void *data)
+{
+	struct adoption *a = data;
+	uint64_t cookie;
+	size_t n = 0;
+	int r = dataplane_cookie_here(a->dp, &cookie);
+
+	if (!r)
+		r = dataplane_adopt_here(a->dp, cookie, &n);
+	a->total += n;
+	return r;
+}
+
+int kill_adopt(struct dataplane *dp, size_t *ret_n)
+{
+	struct adoption a = { .dp = dp };
+	int r = 0;
+
+	*ret_n = 0;
+	if (!dataplane_adopts(dp))
+		return 0;
+	r = netns_scan(dp->netns);
+	if (r)
+		return r;
+	for (size_t i = 0; i < netns_count(dp->netns); i++) {
+		CLEANUP(closep) int fd = -1;
+		int one = netns_open(dp->netns, netns_inode(dp->netns, i), &fd);
+
+		if (!one)
+			one = netns_call(dp->netns, fd, adopt_here, &a);
+		if (one && one != -ENOENT)
+			r = one;
+	}
+	*ret_n = a.total;
 	return r;
 }

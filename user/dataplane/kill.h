@@ -14,30 +14,39 @@
 #define SWITCHGEAR_DATAPLANE_KILL_H
 
 #include "dataplane/dataplane.h"
-#include "dataplane/netns.h"
+
+/* What a kill is to find beside connections with a record. */
+enum kill_scope {
+	KILL_RECORDED,    /* nothing: an order may have been taken back since */
+	KILL_DENIED,      /* those without one, as far as connects went unrecorded */
+	KILL_QUARANTINED, /* the same, and those older than the load that were not taken over */
+};
 
 struct kill_result {
 	uint32_t killed;
 	uint32_t survivors; /* counted after the last attempt */
-	uint32_t busy;      /* these die when their turn ends */
+	uint32_t busy;      /* these die when their exchange ends */
 };
 
 /*
- * Kills what must die of a server, until nothing is found or
- * nothing more dies. 0: *ret is right. -errno: connections could not be counted;
- * ret->killed is right all the same.
+ * Kills what must die of a server, until nothing is found or nothing more dies.
+ * 0: *ret is right. -errno: connections could not be counted, and nobody knows who
+ * survived; ret->killed is right all the same.
  */
-int kill_tracked(struct dataplane *dp, struct netns *netns, uint32_t server,
-		 struct kill_result *ret) MUST_CHECK;
-
-/* Kills connections to a server that have no record, of the cgroup and all below it (NULL: of
- * whatever cgroup); adds to *ret. -errno: they could not be counted, as from kill_tracked(). */
-int kill_strays(struct dataplane *dp, struct netns *netns, const char *cgroup, uint32_t server,
+int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
 		struct kill_result *ret) MUST_CHECK;
+
+/* Connects to the server without a record since those before were all killed. */
+uint64_t kill_unrecorded(struct dataplane *dp, uint32_t server);
+/* The id is another server's from now on. */
+void kill_forget_server(struct dataplane *dp, uint32_t server);
 
 /* Removes records of sockets that are no more, though nobody saw their end: asks for each
  * that has been at rest for `idle_ns`. *ret_n: how many there were. */
-int kill_forget_lost(struct dataplane *dp, struct netns *netns, uint64_t idle_ns,
-		     size_t *ret_n) MUST_CHECK;
+int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n) MUST_CHECK;
+
+/* Takes over connections that are open already, in every namespace, where the kernel can
+ * (dataplane_adopts()). *ret_n: how many. -errno: not in all of them. */
+int kill_adopt(struct dataplane *dp, size_t *ret_n) MUST_CHECK;
 
 #endif

@@ -390,8 +390,14 @@ void dataplane_lease(struct dataplane *dp, uint64_t until_ns)
 	__atomic_store_n(&dp->cfg->lease_until_ns, until_ns, __ATOMIC_RELAXED);
 }
 
+bool dataplane_observes(const struct dataplane *dp)
+{
+	return dp->observe;
+}
+
 void dataplane_observe(struct dataplane *dp, bool observe)
 {
+	dp->observe = observe;
 	__atomic_store_n(&dp->cfg->observe, observe, __ATOMIC_RELAXED);
 }
 

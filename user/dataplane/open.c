@@ -102,7 +102,9 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
 	if (!dp->pin_dir || !dp->cgroup)
 		return -ENOMEM;
-	r = dataplane_pins_open(dp);
+	r = netns_new(&dp->netns);
+	if (!r)
+		r = dataplane_pins_open(dp);
 	if (!r)
 		r = dataplane_load(dp, o);
 	if (!r)
@@ -119,6 +121,7 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 		r = dataplane_attach(dp, o);
 	if (r)
 		return r;
+	netns_cookies(dp->netns, dataplane_cookie_here, dp);
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
 	if (!dp->ring)
 		return log_failure(-errno, SUB, "cannot read the event ring");
@@ -145,6 +148,7 @@ void dataplane_close(struct dataplane *dp)
 		munmap(dp->quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine));
 	switchgear_bpf__destroy(dp->skel);
 	closep(&dp->dir_fd);
+	netns_free(dp->netns);
 	free(dp->batch);
 	free(dp->cgroup);
 	free(dp->pin_dir);

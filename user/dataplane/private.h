@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The parts of struct dataplane, for the files bpf*.c only. */
+/* The parts of struct dataplane, for this directory only. */
 #ifndef SWITCHGEAR_DATAPLANE_PRIVATE_H
 #define SWITCHGEAR_DATAPLANE_PRIVATE_H
 
@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/dataplane.h"
+#include "dataplane/netns.h"
 #include "switchgear.skel.h"
 
 #define DATAPLANE_LINKS_MAX (DATAPLANE_PROGRAMS_MAX + DATAPLANE_XDP_MAX)
@@ -25,15 +26,19 @@ struct dataplane {
 	bool taken_over;
 	bool quiet; /* only trying: losses are returned, not logged */
 	bool observe;
+	bool detached; /* nothing is pinned any more */
+	struct netns *netns;
 	uint64_t home_netns;
 	struct sg_cfg *cfg;                  /* mapped */
 	struct sg_pulse *pulse;              /* mapped */
 	uint64_t *cutoff;                    /* mapped */
 	uint64_t *quarantine;                /* mapped, SG_SERVERS_MAX */
-	struct dataplane_batch *batch;       /* bpf_walk.c: for walks over flows */
+	struct dataplane_batch *batch;       /* walk.c: for walks over flows */
 	uint64_t swept_ns;                   /* when the latest sweep began */
 	uint64_t sweep_next_ns;              /* what it knew to be due next */
 	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
+	/* by id: so many connects without a record were looked for, and none is left of them */
+	uint64_t unrecorded_ended[SG_SERVERS_MAX];
 	struct ring_buffer *ring;
 	dataplane_event_fn *event_fn; /* while the ring is read */
 	void *event_data;
@@ -59,10 +64,10 @@ int dataplane_map_put(const struct bpf_map *map, const void *key, const void *va
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* bpf_load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
+/* load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
-/* bpf_pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
+/* pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
  * dataplane_open(). */
 int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
 /* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
@@ -70,7 +75,7 @@ int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CH
 /* Pins those that are not pinned yet. */
 int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
 
-/* bpf_attach.c: attaches what is loaded, updating pinned links in place. */
+/* attach.c: attaches what is loaded, updating pinned links in place. */
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
 /* A program of the skeleton, and what is lost without it (NULL: nothing works). */
@@ -88,7 +93,7 @@ extern const struct dataplane_part dataplane_parts[];
 const struct dataplane_part *dataplane_part(const char *name);
 bool dataplane_loaded(const struct bpf_program *prog);
 
-/* bpf_walk.c: ends the records of a server that is no longer in use; their sockets go on. */
+/* walk.c: ends the records of a server that is no longer in use; their sockets go on. */
 int dataplane_flows_forget(struct dataplane *dp, uint32_t server) MUST_CHECK;
 
 #endif

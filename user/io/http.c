@@ -17,7 +17,6 @@
 #define SUB "http"
 #define CONNECTIONS_DEFAULT 64U
 #define TIMEOUT_DEFAULT_S 15U
-#define CHECK_MS 2000
 
 /* --- connections ----------------------------------------------------------- */
 
@@ -96,6 +95,15 @@ static void conn_changed(void *data, struct MHD_Connection *connection, void **c
 	http->again = true;
 }
 
+bool http_conn_is_gone(int fd, bool local)
+{
+	/* A Unix client that only shut down its writing side may still read. */
+	const short mask = (short)(POLLHUP | POLLERR | (local ? 0 : POLLRDHUP));
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & mask);
+}
+
 /* --- the server ------------------------------------------------------------ */
 
 static void mhd_log(void *data, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
@@ -110,13 +118,13 @@ static void mhd_log(void *data, const char *fmt, va_list ap)
 	log_debug(SUB, "%s", text);
 }
 
-static int start(struct http *http, int fd, unsigned int timeout_s)
+static int start(struct http *http, int fd)
 {
 	const struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)mhd_log, http },
 		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, http->connections, NULL },
-		{ MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, http->timeout_s, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADER_MAX, NULL },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_call_begin, http },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_call_end, http },
@@ -141,6 +149,7 @@ int http_new(const struct http_options *options, struct http **ret)
 	http->handler = options->handler;
 	http->data = options->data;
 	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
+	http->timeout_s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;
 	http->local = options->path != NULL;
 	if (options->path)
 		r = http_listen_unix(options->path, &http->socket, &fd);
@@ -153,7 +162,7 @@ int http_new(const struct http_options *options, struct http **ret)
 		if (!http->path)
 			return -ENOMEM;
 	}
-	r = start(http, fd, options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S);
+	r = start(http, fd);
 	if (r < 0)
 		return r;
 	fd = -1; /* libmicrohttpd's now */
@@ -179,6 +188,7 @@ void http_free(struct http *http)
 		remove_socket(http);
 	if (http->mhd) {
 		http_streams_stop(http);
+		http_deferred_stop(http);
 		MHD_run(http->mhd);
 		MHD_stop_daemon(http->mhd);
 	}
@@ -200,10 +210,21 @@ uint16_t http_port(const struct http *http)
 	return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? 0 : ntohs(sa.sin6_port);
 }
 
+/* Until those who wait in silence are looked at; -1: there are none. */
+static int check_ms(const struct http *http)
+{
+	uint64_t due = http->checked_ns + HTTP_CHECK_MS * NS_PER_MS;
+	uint64_t now = clock_boot_ns();
+
+	if (!http->streams && !http->deferred)
+		return -1;
+	return now >= due ? 0 : (int)((due - now) / NS_PER_MS) + 1;
+}
+
 int http_timeout_ms(const struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
-	int timeout = http->streams ? CHECK_MS : -1;
+	int timeout = check_ms(http);
 
 	if (http->again)
 		return 0;
@@ -223,9 +244,11 @@ void http_run(struct http *http)
 {
 	uint64_t now = clock_boot_ns();
 
-	if (http->streams && now - http->checked_ns >= CHECK_MS * NS_PER_MS) {
+	if ((http->streams || http->deferred) &&
+	    now - http->checked_ns >= HTTP_CHECK_MS * NS_PER_MS) {
 		http->checked_ns = now;
 		http_streams_check(http);
+		http_deferred_check(http, now);
 	}
 	run(http);
 }

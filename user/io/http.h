@@ -4,7 +4,7 @@
  * without a thread of its own. The caller watches http_fd() for reading, calls
  * http_run() when it is readable or when http_timeout_ms() has passed, and asks
  * for the timeout again after every call that changes something: http_run(),
- * http_stream_push(), http_stream_end().
+ * http_stream_push(), http_stream_end(), http_reply_deferred().
  *
  * Invariants:
  *  H1  Nothing here blocks, and nothing a client sends ends the process.
@@ -13,6 +13,9 @@
  *  H3  On a Unix socket, other users than root together never hold more than
  *      three quarters of the connections and one of them never more than a
  *      quarter: root can always get through. Who is beyond gets a 503.
+ *  H4  A request that is kept for later holds its connection's place, and no longer
+ *      than timeout_s and HTTP_CHECK_MS: then its client gets a 504. One whose client
+ *      is gone gives the place back within HTTP_CHECK_MS.
  */
 #ifndef SWITCHGEAR_IO_HTTP_H
 #define SWITCHGEAR_IO_HTTP_H
@@ -30,9 +33,11 @@
 #define HTTP_BACKLOG_MAX 262144U
 #define HTTP_SEGMENTS_MAX 8
 #define HTTP_QUERIES_MAX 16
+#define HTTP_CHECK_MS 2000 /* how often those who wait in silence are looked at */
 
 struct http;
 struct http_call;
+struct http_deferred;
 struct http_stream;
 
 /* All text is borrowed for the time of the handler. */
@@ -51,8 +56,8 @@ struct http_request {
 	struct http_call *call; /* private */
 };
 
-/* Must answer before it returns, by http_reply() or http_reply_stream(); else the
- * client gets a 500. Malformed targets (400) and long bodies (413) never get here. */
+/* Must answer before it returns, by http_reply() or http_reply_stream(), or keep the request
+ * for later by http_defer(); else the client gets a 500. Malformed targets (400) and long bodies (413) never get here. */
 typedef void http_handler(void *data, struct http_request *request);
 
 struct http_options {
@@ -60,7 +65,7 @@ struct http_options {
 	const struct addr *address;
 	uint16_t port;            /* 0: any free one, see http_port() */
 	unsigned int connections; /* at once; 0: 64 */
-	unsigned int timeout_s;   /* without progress; 0: 15 */
+	unsigned int timeout_s;   /* without progress, or without an answer (H4); 0: 15 */
 	http_handler *handler;
 	void *data;
 };
@@ -73,7 +78,8 @@ struct http_options {
  * wrong and what to do about it.
  */
 int http_new(const struct http_options *options, struct http **ret) MUST_CHECK;
-/* Ends all connections (streams hear `gone`) and removes the socket; NULL-safe. */
+/* Ends all connections (streams hear `gone`, deferred requests have nobody left to answer) and
+ * removes the socket; NULL-safe. */
 void http_free(struct http *http);
 
 int http_fd(const struct http *http);         /* borrowed; level-triggered, for reading */
@@ -81,7 +87,7 @@ int http_timeout_ms(const struct http *http); /* -1: none */
 void http_run(struct http *http);
 uint16_t http_port(const struct http *http); /* of a TCP socket */
 /* Runs until every answer is written, at most for so long: before an exit, and after
- * http_stream_end() of every stream. */
+ * http_stream_end() of every stream and http_reply_deferred() of every kept request. */
 void http_flush(struct http *http, unsigned int timeout_ms);
 
 /* Percent-decoded value of ?key=value, "" without a value, NULL without the key. */
@@ -93,6 +99,19 @@ bool http_peer_in_group(const struct http_request *request, gid_t group);
 /* text is copied. Logs failures; the client then sees its connection closed. */
 void http_reply(struct http_request *request, unsigned int status, const char *content_type,
 		const char *text, size_t len);
+
+/*
+ * Keeps the request, to answer it from the loop: what the handle is answered with is sent in
+ * place of an answer of the handler's, whose request is not valid after it returned. The handle
+ * is the caller's until http_reply_deferred(), which must come once for each, whatever became
+ * of the client (H4) or the server (also after http_free()) meanwhile. NULL, and the request is
+ * to be answered at once: it has an answer or is kept already, or there is no memory.
+ */
+struct http_deferred *http_defer(struct http_request *request);
+/* text is copied, and goes nowhere if nobody waits any more. Frees the handle; NULL-safe. May be
+ * called by the handler, too. Without memory the client sees its connection closed. */
+void http_reply_deferred(struct http_deferred *deferred, unsigned int status,
+			 const char *content_type, const char *text, size_t len);
 
 /*
  * An answer without an end: lines that are pushed as they come. What a client

@@ -23,13 +23,15 @@ struct http {
 	http_handler *handler;
 	void *data;
 	unsigned int connections;
+	unsigned int timeout_s;
 	bool local;
 	char *path;         /* NULL: TCP */
 	struct stat socket; /* of path, as it was bound */
 	struct http_conn *conns;
 	struct http_stream *streams;
-	unsigned int open_calls; /* requests whose answer is not written yet */
-	uint64_t checked_ns;     /* when silent streams were last looked at */
+	struct http_deferred *deferred; /* whose answer is to come */
+	unsigned int open_calls;        /* requests whose answer is not written yet */
+	uint64_t checked_ns;            /* when those who wait in silence were last looked at */
 	/*
 	 * Another turn is due at once, of which libmicrohttpd's descriptor and
 	 * timeout do not tell: a connection was resumed; or one ended, and its
@@ -52,6 +54,10 @@ struct http_call {
 	bool begun;   /* the header was seen */
 	bool dropped; /* the body was longer than allowed */
 	bool replied;
+	bool kept;                      /* by http_defer(): the handler is done with it */
+	struct http_deferred *deferred; /* kept, and neither answered nor given up */
+	struct MHD_Response *response;  /* owned: the answer to come, NULL: none */
+	unsigned int status;            /* of response */
 };
 
 /* http_listen.c: *ret_fd listens, does not block, and belongs to the caller. */
@@ -66,8 +72,20 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 void http_call_end(void *data, struct MHD_Connection *connection, void **call,
 		   enum MHD_RequestTerminationCode why);
 
+/* Owned by the caller; NULL, logged, without memory. */
+struct MHD_Response *http_response(const char *content_type, const char *text, size_t len);
+
 /* http_target.c: fills request.path, .segment, query; -EINVAL, -E2BIG, -ENOMEM. */
 int http_call_parse(struct http_call *call, const char *target) MUST_CHECK;
+
+/* http.c: has the client of a suspended connection hung up? */
+bool http_conn_is_gone(int fd, bool local);
+
+/* http_defer.c */
+void http_deferred_forget(struct http_call *call);         /* the call ends; NULL handle is fine */
+void http_deferred_check(struct http *http, uint64_t now); /* who is gone, or waited enough? */
+void http_deferred_stop(struct http *http);                /* before the daemon stops */
+enum MHD_Result http_deferred_answer(struct http_call *call); /* MHD_NO: closes */
 
 /* http_stream.c */
 void http_streams_check(struct http *http); /* whose client is gone? */

@@ -12,6 +12,9 @@
 
 static void call_free(struct http_call *call)
 {
+	http_deferred_forget(call);
+	if (call->response)
+		MHD_destroy_response(call->response);
 	buf_done(&call->body);
 	free(call->target);
 	free(call->text);
@@ -82,7 +85,7 @@ static void call_answer(struct http_call *call, const char *method)
 		request->pid = call->conn->pid;
 	}
 	call->http->handler(call->http->data, request);
-	if (!call->replied)
+	if (!call->replied && !call->kept)
 		reply_error(request, 500, "internal", "the daemon has no answer to this request");
 }
 
@@ -127,9 +130,26 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 		*upload_len = 0;
 		return MHD_YES;
 	}
+	if (call->kept)
+		return http_deferred_answer(call);
 	if (!call->replied)
 		call_answer(call, method);
-	return call->replied ? MHD_YES : MHD_NO;
+	return call->replied || call->kept ? MHD_YES : MHD_NO;
+}
+
+struct MHD_Response *http_response(const char *content_type, const char *text, size_t len)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+
+	if (response &&
+	    MHD_add_response_header(response, "Content-Type", content_type) == MHD_YES &&
+	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES)
+		return response;
+	log_warning(SUB, "no memory for an answer of %zu bytes: connection closed", len);
+	if (response)
+		MHD_destroy_response(response);
+	return NULL;
 }
 
 void http_reply(struct http_request *request, unsigned int status, const char *content_type,
@@ -138,17 +158,12 @@ void http_reply(struct http_request *request, unsigned int status, const char *c
 	struct http_call *call = request->call;
 	struct MHD_Response *response;
 
-	if (call->replied)
+	if (call->replied || call->kept)
 		return;
-	response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)text,
-						   MHD_RESPMEM_MUST_COPY);
-	if (!response) {
-		log_warning(SUB, "no memory for an answer of %zu bytes: connection closed", len);
+	response = http_response(content_type, text, len);
+	if (!response)
 		return;
-	}
-	if (MHD_add_response_header(response, "Content-Type", content_type) == MHD_YES &&
-	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-	    MHD_queue_response(call->connection, status, response) == MHD_YES)
+	if (MHD_queue_response(call->connection, status, response) == MHD_YES)
 		call->replied = true;
 	MHD_destroy_response(response);
 }

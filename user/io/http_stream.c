@@ -6,7 +6,6 @@
  * looked at here every few seconds, lest they hold their place for ever.
  */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "io/http_private.h"
@@ -119,11 +118,11 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 		      const struct http_stream_ops *ops, void *data, struct http_stream **ret)
 {
 	struct http_call *call = request->call;
-	struct http_stream *s = calloc(1, sizeof(*s));
+	struct http_stream *s = call->kept ? NULL : calloc(1, sizeof(*s));
 	struct MHD_Response *response;
 
 	if (!s)
-		return -ENOMEM;
+		return call->kept ? -EALREADY : -ENOMEM;
 	s->http = call->http;
 	s->connection = call->connection;
 	s->fd = call->conn ? call->conn->fd : -1;
@@ -169,19 +168,10 @@ void http_stream_end(struct http_stream *s)
 	resume(s);
 }
 
-static bool client_is_gone(const struct http_stream *s)
-{
-	/* A Unix client that only shut down its writing side may still read. */
-	const short mask = (short)(POLLHUP | POLLERR | (s->local ? 0 : POLLRDHUP));
-	struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & mask);
-}
-
 void http_streams_check(struct http *http)
 {
 	for (struct http_stream *s = http->streams; s; s = s->next)
-		if (s->suspended && client_is_gone(s)) {
+		if (s->suspended && http_conn_is_gone(s->fd, s->local)) {
 			s->broken = true;
 			resume(s);
 		}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who hears of what, and when it is told outside. A pass has four phases:
+ *
+ *   react    the kernel's ring is read; each signal goes to the modules that the table
+ *            names for it, in that order, until there is none; then every turn() hook
+ *   write    what the servers' `wanted` came to is written into the kernel, once each
+ *   commit   the state goes to disk if it has changed
+ *   publish  events are logged, kept and sent to whoever follows
+ *
+ * so that nothing is reported before it is on disk (A2). If the disk fails, events go
+ * out all the same: a breaker that nobody hears of is worse; that they are not durable is
+ * logged once, and stands in `degraded` until a commit succeeds.
+ */
+#ifndef SWITCHGEAR_DAEMON_BUS_H
+#define SWITCHGEAR_DAEMON_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "base/log.h"
+#include "core/status.h"
+#include "daemon/module.h"
+
+/* A fact that modules react to. */
+enum signal_type {
+	SIGNAL_TICK,        /* ten times a second */
+	SIGNAL_OUTCOME,     /* of a call: kernel */
+	SIGNAL_TRANSITION,  /* of a breaker, s->breaker is as it was left: kernel */
+	SIGNAL_KILL,        /* the kernel asks for the kill of what it stopped */
+	SIGNAL_SUPPRESSED,  /* it would have opened; a limit across servers forbade it */
+	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: kill */
+	SIGNAL_RELEASED,
+	SIGNAL_RESET,   /* by an order, and there was nothing to close */
+	SIGNAL_ADDRS,   /* the server has other addresses */
+	SIGNAL_APPLIED, /* a configuration is in force */
+	SIGNAL_COUNT
+};
+
+/* A kill that was carried out, for those who count them. */
+struct signal_kill {
+	uint32_t killed;
+	uint32_t survivors; /* STATUS_UNKNOWN: nobody could count them */
+	uint32_t busy;      /* the same */
+};
+
+struct signal {
+	enum signal_type type;
+	struct server *server; /* NULL: none */
+	union {
+		struct sg_event kernel;  /* OUTCOME, TRANSITION */
+		struct signal_kill kill; /* QUARANTINED */
+	};
+};
+
+#define SUBSCRIBERS_MAX 8
+
+/* Who hears a signal, in this order; a table has one row for each type. */
+struct subscription {
+	enum signal_type type;
+	const struct module *to[SUBSCRIBERS_MAX]; /* ends with NULL */
+};
+
+struct bus;
+
+/* The table and the modules outlive the bus. */
+int bus_new(struct daemon *d, struct modules *modules, const struct subscription *table, size_t n,
+	    struct bus **ret) MUST_CHECK;
+void bus_free(struct bus *bus); /* NULL-safe */
+struct modules *bus_modules(const struct bus *bus);
+
+/* For this pass, or the next one; without memory for it the loss is logged and counted. */
+void bus_emit(struct bus *bus, const struct signal *signal);
+/* Signals of a server that goes away are forgotten. */
+void bus_forget(struct bus *bus, const struct server *s);
+/* What is to be on disk has changed. */
+void bus_dirty(struct bus *bus);
+/* To be published at the end of a pass. */
+void bus_report(struct bus *bus, const struct event *e);
+/* An ALARM for operators; server "" for the whole host. */
+void bus_alarm(struct bus *bus, const char *server, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Zeroes, and what every event has: its times, its type and its server's name. */
+void bus_event(struct event *e, enum event_type type, const char *server);
+
+/*
+ * One pass. May be called from an API handler, so that an order's own transition is
+ * known and durable before it is answered; not from hooks, where it does nothing.
+ */
+void bus_pass(struct bus *bus);
+
+#endif

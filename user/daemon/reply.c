@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/reply.h"
+
+#include <string.h>
+
+#include "daemon/settings.h"
+
+bool reply_may(const struct daemon *d, const struct http_request *q, enum api_right right)
+{
+	if (right == API_READ && !servers_config(d->servers)->api_read_group)
+		return true;
+	return q->local &&
+	       (!q->uid || (d->settings->has_gid && http_peer_in_group(q, d->settings->gid)));
+}
+
+void reply_who(const struct http_request *q, char *to, size_t size)
+{
+	if (!q->uid)
+		snprintf(to, size, "root");
+	else
+		snprintf(to, size, "uid %u", (unsigned int)q->uid);
+}
+
+void reply_error(struct http_request *q, unsigned int status, const char *code, const char *message,
+		 const char *hint)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	if (!reply_error_encode(code, message, hint, &out))
+		http_reply(q, status, REPLY_JSON, out.data, out.len);
+	buf_done(&out);
+}
+
+void reply_failure(struct http_request *q, int r, const char *why)
+{
+	reply_error(q, 500, "failed", why[0] ? why : strerror(-r), "see the daemon's log");
+}
+
+void reply_document(struct http_request *q, const char *type, struct buf *out, int r)
+{
+	if (!r)
+		r = buf_error(out);
+	if (r)
+		reply_error(q, 500, "internal", strerror(-r), "see the daemon's log");
+	else
+		http_reply(q, 200, type, buf_str(out), out->len);
+	buf_done(out);
+}
+
+bool reply_decode(struct http_request *q, enum request_verb verb, struct request *ret)
+{
+	char why[256] = "";
+
+	if (!request_decode(verb, q->body, q->body_len, ret, why, sizeof(why)))
+		return true;
+	reply_error(q, 400, "bad_request", why, "");
+	return false;
+}
+
+void reply_state(struct http_request *q, struct server *s)
+{
+	struct reply_state state = { .state = SG_CLOSED };
+	struct buf out;
+	int r = server_read(s);
+
+	buf_init(&out, 1024);
+	snprintf(state.server, sizeof(state.server), "%s", s->config->name);
+	state.state = sg_breaker_shown(&s->breaker);
+	if (!r)
+		r = reply_state_encode(&state, &out);
+	reply_document(q, REPLY_JSON, &out, r);
+}

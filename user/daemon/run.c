@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include <linux/capability.h>
+
+#include "base/log.h"
+#include "daemon/servers.h"
+#include "dataplane/check.h"
+#include "io/notify.h"
+
+#define SUB "switchgeard"
+#define CHECK_TEXT_MAX 65536U
+
+/* --- what this process may do ------------------------------------------------------------ */
+
+static bool has_capability(unsigned int cap)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	return data[cap / 32].effective & 1U << cap % 32;
+}
+
+/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, as in the kernel. */
+static int capabilities_check(void)
+{
+	static const struct {
+		unsigned int cap;
+		const char *name;
+		bool admin_will_do;
+		const char *what_for;
+	} needed[] = {
+		{ CAP_BPF, "CAP_BPF", true, "loading BPF programs" },
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN", false, "attaching to cgroups and interfaces" },
+		{ CAP_PERFMON, "CAP_PERFMON", true, "seeing socket state changes" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (has_capability(needed[i].cap) ||
+		    (needed[i].admin_will_do && has_capability(CAP_SYS_ADMIN)))
+			continue;
+		log_error(SUB,
+			  "%s is missing (%s); run as root, or grant it "
+			  "(AmbientCapabilities= in the unit)",
+			  needed[i].name, needed[i].what_for);
+		r = -EPERM;
+	}
+	if (!r && !has_capability(CAP_SYS_ADMIN))
+		log_warning(SUB,
+			    "CAP_SYS_ADMIN is missing: connections in other network namespaces "
+			    "cannot be killed");
+	if (!r && !has_capability(CAP_SYS_PTRACE))
+		log_warning(SUB,
+			    "CAP_SYS_PTRACE is missing: MPTCP connections that are killed hear of "
+			    "it late, on kernels before 6.7 after a minute; connections in "
+			    "network namespaces that only a socket keeps alive cannot be killed");
+	return r;
+}
+
+/* --- reload -------------------------------------------------------------------------------- */
+
+/* The command line's --mode holds over every configuration. */
+static void reload_mode(struct daemon *d, const struct config *config)
+{
+	bool observe = settings_observe(d->settings, config);
+
+	if (observe == dataplane_observes(d->dp))
+		return;
+	dataplane_observe(d->dp, observe);
+	log_notice(SUB, "%s from now on", observe ? "observing only" : "enforcing");
+}
+
+/* A bad configuration changes nothing. */
+static void reload(struct daemon *d)
+{
+	struct config *config = NULL;
+	struct event e;
+	int r;
+
+	(void)!notify_reloading();
+	bus_pass(d->bus); /* what is outstanding is about the old one */
+	bus_event(&e, EVENT_RELOAD, "");
+	r = settings_config(d->settings, &config);
+	if (r) {
+		log_error(SUB, "the configuration was not reloaded; the old one stays in force");
+		snprintf(e.text, sizeof(e.text), "refused: the new configuration has errors");
+	} else {
+		size_t n = config->n_servers;
+
+		settings_warn(servers_config(d->servers), config);
+		reload_mode(d, config);
+		r = servers_apply(d->servers, config);
+		log_notice(SUB, "the configuration was reloaded: %zu servers", n);
+		snprintf(e.text, sizeof(e.text), "%s", r ? "reloaded with errors" : "reloaded");
+	}
+	bus_report(d->bus, &e);
+	bus_pass(d->bus);
+	(void)!notify_ready("watching");
+}
+
+static void on_signal(void *data, int number)
+{
+	struct daemon *d = data;
+
+	if (number == SIGHUP) {
+		reload(d);
+		return;
+	}
+	log_notice(SUB,
+		   "stopping; enforcement stays in the kernel (\"switchgear detach\" removes it)");
+	(void)!notify_stopping();
+	loop_stop(d->loop, 0);
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+static void on_ring(void *data, uint32_t ready)
+{
+	struct daemon *d = data;
+
+	(void)ready;
+	bus_pass(d->bus);
+}
+
+static int plane_open(struct daemon *d, const struct config *config)
+{
+	const struct settings *s = d->settings;
+	const char *interfaces[SETTINGS_INTERFACES_MAX + CONFIG_INTERFACES_MAX + 1] = { NULL };
+	struct dataplane_options o = { .pin_dir = s->pin_dir,
+				       .cgroup = s->cgroup,
+				       .interfaces = interfaces,
+				       .endpoints_max = config->limit_endpoints,
+				       .observe = settings_observe(s, config),
+				       .without = getenv("SWITCHGEAR_WITHOUT") };
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; s->interfaces[i]; i++)
+		interfaces[n++] = s->interfaces[i];
+	for (size_t i = 0; i < config->interfaces.n && !s->interfaces[0]; i++)
+		interfaces[n++] = config->interfaces.v[i];
+	r = dataplane_open(&o, &d->dp);
+	if (r)
+		return r;
+	log_info(SUB, "%s in %s, cgroup %s%s",
+		 dataplane_taken_over(d->dp) ? "took over what was pinned" : "loaded", s->pin_dir,
+		 s->cgroup, o.observe ? ", observing only" : "");
+	return 0;
+}
+
+static int loop_wire(struct daemon *d)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct loop_source *source;
+	int r = loop_add_fd(d->loop, dataplane_ring_fd(d->dp), EPOLLIN, on_ring, d, &source);
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals) && !r; i++)
+		r = loop_add_signal(d->loop, signals[i], on_signal, d);
+	return r;
+}
+
+static void say_what_is_watched(const struct servers *all)
+{
+	for (size_t i = 0; i < servers_n(all); i++) {
+		const struct config_server *c = servers_at(all, i)->config;
+
+		log_info(SUB, "server \"%s\": %s, visibility %s", c->name,
+			 c->url_shown       ? c->url_shown
+			 : c->command_shown ? c->command_shown
+					    : "networks",
+			 visibility_name(c->visibility));
+	}
+}
+
+/* The modules, in their order, until one fails; *n: how many were started. */
+static int modules_start(struct modules *ms, size_t *n)
+{
+	int r = 0;
+
+	for (*n = 0; *n < ms->n && !r; ++*n)
+		if (ms->v[*n]->start)
+			r = ms->v[*n]->start(ms->memory[*n]);
+	return r;
+}
+
+static void modules_stop(struct modules *ms, size_t n)
+{
+	while (n-- > 0)
+		if (ms->v[n]->stop)
+			ms->v[n]->stop(ms->memory[n]);
+}
+
+/* From the first configuration to the end; takes the configuration. */
+static int serve(struct daemon *d, struct config *config)
+{
+	int r = servers_apply(d->servers, config);
+
+	if (r)
+		return r;
+	say_what_is_watched(d->servers);
+	bus_pass(d->bus);
+	(void)!notify_ready("watching");
+	log_notice(SUB, "ready: %zu servers, API at %s, metrics %s", servers_n(d->servers),
+		   d->settings->socket, d->settings->metrics);
+	return loop_run(d->loop);
+}
+
+static int start(struct daemon *d, const struct run *run, struct config *config,
+		 struct modules **modules)
+{
+	CLEANUP(config_freep) struct config *mine = config;
+	size_t started = 0;
+	int r;
+
+	r = loop_new(&d->loop);
+	if (!r)
+		r = plane_open(d, mine);
+	if (!r)
+		r = modules_new(run->modules, run->n_modules, d, modules);
+	if (!r)
+		r = bus_new(d, *modules, run->table, run->n_table, &d->bus);
+	if (!r)
+		r = servers_new(d, *modules, &d->servers);
+	if (!r)
+		r = loop_wire(d);
+	if (r)
+		return r;
+	r = modules_start(*modules, &started);
+	if (!r)
+		r = serve(d, TAKE_PTR(mine));
+	modules_stop(*modules, started);
+	return r;
+}
+
+int run_daemon(const struct run *run)
+{
+	struct daemon d = { .settings = run->settings };
+	struct modules *modules = NULL;
+	struct config *config = NULL;
+	int r = settings_config(run->settings, &config);
+
+	if (r)
+		return r;
+	r = capabilities_check();
+	if (!r)
+		r = settings_settle(run->settings, config);
+	if (r)
+		config_free(config);
+	else
+		r = start(&d, run, config, &modules);
+	servers_free(d.servers);
+	bus_free(d.bus);
+	loop_free(d.loop);
+	modules_free(modules);
+	dataplane_close(d.dp);
+	return r;
+}
+
+/* --- --check ----------------------------------------------------------------------------------- */
+
+/* What this kernel can do; 0 if that is everything that enforces. */
+static int check_kernel(void)
+{
+	struct dataplane_feature features[DATAPLANE_PROGRAMS_MAX] = { 0 };
+	struct buf text CLEANUP(buf_done) = { 0 };
+	struct utsname host = { 0 };
+	struct check c = { .release = host.release, .features = features };
+
+	c.error = dataplane_probe(features, ARRAY_SIZE(features), &c.n);
+	uname(&host);
+	buf_init(&text, CHECK_TEXT_MAX);
+	check_format(&c, &text);
+	printf("%s", buf_str(&text));
+	if (buf_error(&text))
+		return buf_error(&text);
+	return check_result(&c) == CHECK_FULL ? 0 : -EOPNOTSUPP;
+}
+
+int run_check(struct settings *settings)
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	int r = settings_config(settings, &config);
+
+	if (!r)
+		r = capabilities_check();
+	if (!r)
+		r = settings_settle(settings, config);
+	if (r)
+		return r;
+	printf("configuration: %zu servers, no errors\ncgroup: %s\n", config->n_servers,
+	       settings->cgroup);
+	return check_kernel();
+}

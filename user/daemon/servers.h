@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The servers: from the configuration to ids, breakers and endpoints in the kernel, at
+ * the start, at a takeover and at a reload, which touches only what changed. What only
+ * one module knows of a server is that module's (module_server()); here is what several
+ * of them read.
+ */
+#ifndef SWITCHGEAR_DAEMON_SERVERS_H
+#define SWITCHGEAR_DAEMON_SERVERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/config.h"
+#include "daemon/module.h"
+
+#define SERVER_ADDRS_MAX 64
+
+/* What the kernel is to know; each member is set by one module, and written once a pass. */
+struct server_wanted {
+	uint32_t flags;        /* SG_SRV_*; healthcheck */
+	uint32_t group;        /* groups */
+	uint64_t slow_ns;      /* breaker */
+	uint64_t next_open_ns; /* breaker: length of the next opening */
+};
+
+struct server {
+	struct daemon *d;
+	const struct config_server *config;
+	struct server *covered_by; /* has the same endpoint: its breaker is ours */
+	uint32_t id;               /* SG_CANARY: the kernel does not know this server */
+	struct sg_breaker breaker; /* as last read */
+	struct addr addrs[SERVER_ADDRS_MAX];
+	size_t addrs_n;
+	bool resolved;          /* addrs are known, from the configuration or DNS */
+	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */
+	struct server_wanted wanted;
+	struct server_wanted written;
+	bool rewrite;     /* something else of it changed: write it */
+	uint32_t seq;     /* of the latest transition that was reported */
+	uint32_t made_up; /* of one whose record was lost; 0: none */
+	void *memory[MODULES_MAX];
+};
+
+struct servers;
+
+int servers_new(struct daemon *d, struct modules *modules, struct servers **ret) MUST_CHECK;
+void servers_free(struct servers *all); /* NULL-safe */
+
+/*
+ * Puts a configuration, which it takes in any case, into force. Servers that cannot be
+ * watched are listed all the same; that is logged. -errno: something of it failed;
+ * -ENOMEM before anything changed only while there is no configuration yet.
+ */
+int servers_apply(struct servers *all, struct config *config) MUST_CHECK;
+const struct config *servers_config(const struct servers *all);
+
+size_t servers_n(const struct servers *all);
+struct server *servers_at(const struct servers *all, size_t i);
+struct server *servers_by_id(const struct servers *all, uint32_t id); /* NULL: none */
+struct server *servers_by_name(const struct servers *all, const char *name);
+/* What is wrong with the maps, "" if every endpoint has its place. */
+const char *servers_error(const struct servers *all);
+
+/* Is it a server of its own in the kernel? */
+static inline bool server_watched(const struct server *s)
+{
+	return s->id && !s->covered_by;
+}
+
+static inline bool server_quarantined(const struct server *s)
+{
+	return s->quarantine_ns != 0;
+}
+
+/* Writes what is wanted of each that wants something new, and reads it back; bus_pass() does
+ * so, others only where the kernel must know before they go on. What fails is logged, and
+ * tried again at the next pass. */
+void servers_write(struct servers *all);
+/* Refreshes s->breaker, and carries out what is due by time. */
+int server_read(struct server *s) MUST_CHECK;
+/* Its addresses from now on (n <= SERVER_ADDRS_MAX); writes its endpoints, emits ADDRS. */
+int server_set_addrs(struct server *s, const struct addr *addrs, size_t n) MUST_CHECK;
+/* Writes its endpoints anew: this host's addresses have changed. */
+int server_endpoints(struct server *s) MUST_CHECK;
+/* Notes a transition by its number; false if it was reported before. `made_up`: from the
+ * map, since its record was lost. */
+bool server_moved(struct server *s, uint32_t seq, bool made_up);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dataplane/cgroup.h"
+#include "io/file.h"
+
+#define SUB "config"
+#define CONFIG_PATH "/etc/switchgear/switchgear.json"
+#define ERRORS_SIZE 65536
+
+/* --- the command line ---------------------------------------------------------------------- */
+
+enum kind {
+	KIND_TEXT,
+	KIND_INTERFACE,
+	KIND_CHECK,
+	KIND_HELP,
+	KIND_VERSION,
+};
+
+struct row {
+	const char *key;      /* the option's name, with underscores */
+	const char *argument; /* NULL: none, of KIND_TEXT: no option either */
+	const char *fallback; /* NULL: none */
+	const char *help;
+	size_t given; /* KIND_TEXT: of a const char * in struct settings */
+	enum kind kind;
+	bool env;
+};
+
+static const struct row rows[] = {
+	{ "config", "FILE", CONFIG_PATH, "configuration", offsetof(struct settings, config),
+	  KIND_TEXT, true },
+#define ROW(key, reader, argument, fallback, help) \
+	{ #key, argument, fallback, help, offsetof(struct settings, given_##key), KIND_TEXT, true },
+	CONFIG_SETTINGS(ROW)
+#undef ROW
+		{ "interface", "IF", NULL,
+		  "drop packets of quarantined servers here (XDP); repeatable", 0, KIND_INTERFACE,
+		  false },
+	{ "mode", "enforce|observe", NULL, "observe: count and log what would have been done",
+	  offsetof(struct settings, mode), KIND_TEXT, true },
+	{ "import", "HOME", NULL,
+	  "print a configuration with the servers of the MCP clients there, and exit",
+	  offsetof(struct settings, import), KIND_TEXT, false },
+	{ "check", NULL, NULL, "check configuration and host, change nothing, and exit", 0,
+	  KIND_CHECK, false },
+	{ "help", NULL, NULL, "this text", 0, KIND_HELP, false },
+	{ "version", NULL, NULL, "the version", 0, KIND_VERSION, false },
+};
+
+/* The key with `dash` for underscores, in capitals for a variable. */
+static void row_name(const struct row *row, char dash, char *out, size_t size)
+{
+	size_t i;
+
+	for (i = 0; row->key[i] && i + 1 < size; i++)
+		out[i] = row->key[i] == '_' ? dash
+			 : dash == '_'      ? (char)toupper((unsigned char)row->key[i])
+					    : row->key[i];
+	out[i] = '\0';
+}
+
+static bool is_option(const struct row *row)
+{
+	return row->kind != KIND_TEXT || row->argument;
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to,
+		"usage: switchgeard [OPTION]...\n"
+		"Circuit breakers and quarantine for MCP servers, carried out in the kernel.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char name[32];
+		char left[64];
+
+		if (!is_option(&rows[i]))
+			continue;
+		row_name(&rows[i], '-', name, sizeof(name));
+		snprintf(left, sizeof(left), "--%s%s%s", name, rows[i].argument ? " " : "",
+			 rows[i].argument ? rows[i].argument : "");
+		fprintf(to, rows[i].fallback ? "  %-26s %s (%s)\n" : "  %-26s %s\n", left,
+			rows[i].help, rows[i].fallback);
+	}
+}
+
+static const char **member(struct settings *s, const struct row *row)
+{
+	return (const char **)((char *)s + row->given);
+}
+
+static enum settings_result interface_add(struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < SETTINGS_INTERFACES_MAX; i++) {
+		if (s->interfaces[i])
+			continue;
+		s->interfaces[i] = name;
+		return SETTINGS_RUN;
+	}
+	fprintf(stderr, "switchgeard: at most %d --interface options\n", SETTINGS_INTERFACES_MAX);
+	return SETTINGS_USAGE;
+}
+
+static enum settings_result take(struct settings *s, const struct row *row, const char *value)
+{
+	switch (row->kind) {
+	case KIND_HELP:
+		usage(stdout);
+		return SETTINGS_DONE;
+	case KIND_VERSION:
+		printf("switchgeard " SWITCHGEAR_VERSION "\n");
+		return SETTINGS_DONE;
+	case KIND_INTERFACE:
+		return interface_add(s, value);
+	case KIND_CHECK:
+		s->check = true;
+		return SETTINGS_RUN;
+	default:
+		*member(s, row) = value;
+		return SETTINGS_RUN;
+	}
+}
+
+static void environment(struct settings *s)
+{
+	char name[64] = "SWITCHGEAR_";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].env || !is_option(&rows[i]))
+			continue;
+		row_name(&rows[i], '_', name + strlen("SWITCHGEAR_"),
+			 sizeof(name) - strlen("SWITCHGEAR_"));
+		*member(s, &rows[i]) = getenv(name);
+	}
+}
+
+enum settings_result settings_parse(int argc, char **argv, struct settings *ret)
+{
+	struct option longs[ARRAY_SIZE(rows) + 1] = { 0 };
+	char names[ARRAY_SIZE(rows)][32];
+	const struct row *of[ARRAY_SIZE(rows)];
+	struct settings s = { 0 };
+	enum settings_result r;
+	size_t n = 0;
+	int index;
+	int c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!is_option(&rows[i]))
+			continue;
+		row_name(&rows[i], '-', names[n], sizeof(names[n]));
+		longs[n].name = names[n];
+		longs[n].has_arg = rows[i].argument ? required_argument : no_argument;
+		of[n++] = &rows[i];
+	}
+	environment(&s);
+	while ((c = getopt_long(argc, argv, "", longs, &index)) != -1) {
+		if (c == '?') {
+			fprintf(stderr, "try \"switchgeard --help\"\n");
+			return SETTINGS_USAGE;
+		}
+		r = take(&s, of[index], optarg);
+		if (r != SETTINGS_RUN)
+			return r;
+	}
+	if (optind < argc) {
+		fprintf(stderr,
+			"switchgeard: unexpected argument \"%s\"; try \"switchgeard --help\"\n",
+			argv[optind]);
+		return SETTINGS_USAGE;
+	}
+	if (s.mode && strcmp(s.mode, "enforce") && strcmp(s.mode, "observe")) {
+		fprintf(stderr, "switchgeard: --mode is \"enforce\" or \"observe\", not \"%s\"\n",
+			s.mode);
+		return SETTINGS_USAGE;
+	}
+	*ret = s;
+	return SETTINGS_RUN;
+}
+
+void settings_done(struct settings *s)
+{
+#define DONE(key, reader, argument, fallback, help) free(s->key);
+	CONFIG_SETTINGS(DONE)
+#undef DONE
+}
+
+/* --- the configuration ------------------------------------------------------------------------- */
+
+static const char *lookup(void *arg, const char *name)
+{
+	(void)arg;
+	return getenv(name);
+}
+
+/* One log line per line of text. */
+static void log_lines(enum log_level level, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (len)
+			log_line(level, SUB, "%.*s", (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
+int settings_config(const struct settings *s, struct config **ret)
+{
+	const char *path = s->config ? s->config : CONFIG_PATH;
+	const struct config_env env = { .lookup = lookup };
+	CLEANUP(freep) char *text = NULL;
+	struct buf messages;
+	size_t len;
+	int r;
+
+	r = file_read(path, CONFIG_SIZE_MAX, &text, &len);
+	if (r == -ENOENT)
+		return log_failure(r, SUB,
+				   "no configuration at %s; write one (an example is in "
+				   "switchgear.json(5)) or name it with --config",
+				   path);
+	if (r)
+		return log_failure(r, SUB,
+				   "cannot read the configuration %s; check the path and its "
+				   "permissions",
+				   path);
+	buf_init(&messages, ERRORS_SIZE);
+	r = config_parse(text, len, path, &env, ret, &messages);
+	log_lines(r ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, buf_str(&messages));
+	buf_done(&messages);
+	return r;
+}
+
+/* --- what holds ----------------------------------------------------------------------------------- */
+
+bool settings_observe(const struct settings *s, const struct config *config)
+{
+	return s->mode ? !strcmp(s->mode, "observe") : config->observe;
+}
+
+/* A copy, since settings outlive the configuration that they came from (reload). */
+static int settle(const char *given, const char *configured, const char *fallback, char **ret)
+{
+	const char *text = given ? given : configured ? configured : fallback;
+
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+static int cgroup_settle(char **cgroup)
+{
+	if (*cgroup && strcmp(*cgroup, "auto") != 0)
+		return cgroup_check(*cgroup);
+	free(TAKE_PTR(*cgroup));
+	return cgroup_find(cgroup);
+}
+
+/* Once, since looking a name up may wait. */
+static int group_settle(struct settings *s)
+{
+	const struct group *group;
+
+	if (!s->api_group)
+		return 0;
+	group = getgrnam(s->api_group);
+	if (!group)
+		return log_failure(-ENOENT, SUB,
+				   "there is no group \"%s\" (\"api_group\"); create it, or only "
+				   "root may give orders",
+				   s->api_group);
+	s->gid = group->gr_gid;
+	s->has_gid = true;
+	return 0;
+}
+
+int settings_settle(struct settings *s, const struct config *config)
+{
+	int r = 0;
+
+#define SETTLE(key, reader, argument, fallback, help) \
+	if (!r)                                       \
+		r = settle(s->given_##key, config->key, fallback, &s->key);
+	CONFIG_SETTINGS(SETTLE)
+#undef SETTLE
+	if (!r)
+		r = cgroup_settle(&s->cgroup);
+	return r ? r : group_settle(s);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; i < a->n && same; i++)
+		same = !strcmp(a->v[i], b->v[i]);
+	return same;
+}
+
+void settings_warn(const struct config *old, const struct config *now)
+{
+#define WARN(key, reader, argument, fallback, help) \
+	if (!same_text(old->key, now->key))         \
+		log_warning(SUB, "\"" #key "\" changes only at a restart; ignoring until then");
+	CONFIG_SETTINGS(WARN)
+#undef WARN
+	if (!same_list(&old->interfaces, &now->interfaces))
+		log_warning(SUB, "\"interfaces\" change only at a restart; ignoring until then");
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The breakers: outcomes and transitions that the kernel reports go to the engines,
+ * whose rates may ask for a trip and whose times tell how long the next opening lasts.
+ * Operators' orders to breakers come in here.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/baseline.h"
+#include "core/engine.h"
+#include "core/metrics.h"
+#include "core/names.h"
+#include "daemon/bus.h"
+#include "daemon/reply.h"
+#include "modules/modules.h"
+
+#define SUB "breaker"
+
+struct breaker {
+	struct part part;
+	struct loop_timer *due;
+};
+
+struct breaker_server {
+	bool ready; /* engine is initialised */
+	struct engine engine;
+	struct baseline baseline;
+};
+
+static void want_next_open(struct server *s, struct breaker_server *b)
+{
+	s->wanted.next_open_ns = engine_next_open_ns(&b->engine, clock_boot_ns());
+	s->wanted.slow_ns = b->baseline.slow_ns;
+}
+
+/* --- life of a server ---------------------------------------------------------------------- */
+
+static int breaker_added(void *m, struct server *s, const struct server_start *start)
+{
+	struct breaker_server *b = module_server(m, s);
+	int r = engine_init(&b->engine, &s->config->policy, start->clock->wall_ns, s->id);
+
+	if (r)
+		return r;
+	b->ready = true;
+	baseline_init(&b->baseline, &s->config->policy);
+	want_next_open(s, b);
+	return 0;
+}
+
+static int breaker_ready(void *m, struct server *s, const struct server_start *start)
+{
+	struct breaker_server *b = module_server(m, s);
+	const struct state_server *old = start->old;
+
+	engine_restore(&b->engine, &s->breaker, old ? old->trips : 0, old ? old->good_ns : 0,
+		       old ? start->clock->boot_ns : 0);
+	want_next_open(s, b);
+	return 0;
+}
+
+static int breaker_changed(void *m, struct server *s, unsigned int diff)
+{
+	struct breaker_server *b = module_server(m, s);
+	int r;
+
+	if (!b->ready || !(diff & CONFIG_DIFF_POLICY))
+		return 0;
+	r = engine_set_policy(&b->engine, &s->config->policy);
+	if (r)
+		return r;
+	baseline_set_policy(&b->baseline, &s->config->policy);
+	want_next_open(s, b);
+	return 0;
+}
+
+static void breaker_removed(void *m, struct server *s)
+{
+	struct breaker_server *b = module_server(m, s);
+
+	if (b->ready)
+		engine_done(&b->engine);
+	b->ready = false;
+}
+
+/* --- what happens to it ------------------------------------------------------------------------ */
+
+/* Learns the usual latency; the kernel is told of a slow limit that moved by a tenth. */
+static void learn_latency(struct server *s, struct breaker_server *b, const struct sg_event *k)
+{
+	uint64_t old = s->wanted.slow_ns;
+	uint64_t slow;
+
+	if (k->outcome != SG_SUCCESS ||
+	    (b->engine.state != SG_CLOSED && b->engine.state != SG_RAMP))
+		return;
+	baseline_add(&b->baseline, &s->config->policy, k->t_ns, k->latency_ns);
+	slow = b->baseline.slow_ns;
+	if (slow > old ? slow - old > old / 10 : old - slow > old / 10)
+		want_next_open(s, b);
+}
+
+static void on_outcome(struct breaker *m, struct server *s, const struct sg_event *k)
+{
+	struct breaker_server *b = module_server(m, s);
+	struct sg_command cmd = { .op = SG_CMD_TRIP, .server = s->id, .generation = k->generation };
+	struct window_rates rates;
+	enum sg_reason reason;
+
+	learn_latency(s, b, k);
+	reason = engine_outcome(&b->engine, k->t_ns, k->generation, (enum sg_class)k->outcome,
+				k->flags & SG_OUT_SLOW, &rates);
+	if (reason == SG_REASON_NONE)
+		return;
+	cmd.reason = (__u8)reason;
+	/* its transition comes by the ring */
+	if (!dataplane_command(m->part.d->dp, &cmd) && cmd.effect == SG_EFFECT_OVERFLOW)
+		bus_emit(m->part.d->bus,
+			 &(struct signal){ .type = SIGNAL_SUPPRESSED, .server = s });
+}
+
+static void report_transition(struct bus *bus, const struct server *s, struct breaker_server *b,
+			      const struct sg_move *mv)
+{
+	struct window_rates rates = engine_rates(&b->engine, mv->t_ns);
+	struct event e;
+
+	bus_event(&e, EVENT_TRANSITION, s->config->name);
+	e.t_ns = mv->t_ns;
+	e.wall_ns = clock_boot_to_wall_ns(mv->t_ns);
+	e.from = (enum sg_state)mv->from;
+	e.to = (enum sg_state)mv->to;
+	e.reason = (enum sg_reason)mv->reason;
+	if (mv->from == SG_HALF_OPEN && mv->total) {
+		e.failure_rate = (double)mv->failed / mv->total;
+		e.slow_rate = (double)mv->slow / mv->total;
+		e.calls = mv->calls;
+	} else {
+		e.failure_rate = rates.failure_rate;
+		e.slow_rate = rates.slow_rate;
+		e.calls = rates.counts.calls;
+	}
+	if (mv->deadline_ns == SG_FOREVER)
+		e.open_ns = STATUS_NEVER;
+	else if (mv->deadline_ns > mv->t_ns && mv->to != SG_RAMP)
+		e.open_ns = mv->deadline_ns - mv->t_ns;
+	bus_report(bus, &e);
+}
+
+static void on_transition(struct breaker *m, struct server *s, const struct sg_move *mv)
+{
+	struct breaker_server *b = module_server(m, s);
+
+	report_transition(m->part.d->bus, s, b, mv);
+	if (mv->reason == SG_REASON_RESET)
+		engine_reset(&b->engine, mv->t_ns, mv->generation);
+	else
+		engine_move(&b->engine, mv);
+	want_next_open(s, b);
+	bus_dirty(m->part.d->bus);
+}
+
+static void breaker_signal(void *m, const struct signal *signal)
+{
+	struct breaker_server *b = module_server(m, signal->server);
+
+	if (!b->ready)
+		return;
+	if (signal->type == SIGNAL_OUTCOME)
+		on_outcome(m, signal->server, &signal->kernel);
+	else if (signal->type == SIGNAL_TRANSITION)
+		on_transition(m, signal->server, &signal->kernel.move);
+}
+
+/* --- what time changes --------------------------------------------------------------------------- */
+
+/* When something is next due for a server by time alone. */
+static uint64_t server_due(const struct server *s, const struct breaker_server *b, uint64_t now)
+{
+	uint64_t due = sg_breaker_due(&s->breaker);
+	uint64_t change = engine_next_change_ns(&b->engine, now);
+
+	return change < due ? change : due;
+}
+
+static void breaker_turn(void *m, uint64_t now)
+{
+	struct breaker *breaker = m;
+	struct servers *all = breaker->part.d->servers;
+	uint64_t next = SG_FOREVER;
+
+	for (size_t i = 0; i < servers_n(all); i++) {
+		struct server *s = servers_at(all, i);
+		struct breaker_server *b = module_server(m, s);
+		uint64_t due = b->ready ? server_due(s, b, now) : SG_FOREVER;
+
+		next = due < next ? due : next;
+	}
+	loop_timer_set(breaker->due, next);
+}
+
+static void on_due(void *data)
+{
+	struct breaker *breaker = data;
+	struct servers *all = breaker->part.d->servers;
+	uint64_t now = clock_boot_ns();
+
+	for (size_t i = 0; i < servers_n(all); i++) {
+		struct server *s = servers_at(all, i);
+		struct breaker_server *b = module_server(breaker, s);
+
+		if (!b->ready || server_due(s, b, now) > now)
+			continue;
+		(void)!server_read(s); /* carries out what is due */
+		want_next_open(s, b);
+	}
+	bus_pass(breaker->part.d->bus);
+}
+
+static int breaker_start(void *m)
+{
+	struct breaker *breaker = m;
+
+	return loop_timer_new(breaker->part.d->loop, on_due, breaker, &breaker->due);
+}
+
+/* --- what others ask for ---------------------------------------------------------------------------- */
+
+static void breaker_save(void *m, struct server *s, struct state_server *to, uint64_t now)
+{
+	struct breaker_server *b = module_server(m, s);
+
+	if (!b->ready)
+		return;
+	to->trips = b->engine.trips;
+	to->good_ns = engine_good_ns(&b->engine, now);
+}
+
+static int breaker_fill(void *m, struct server *s, struct status_server *to)
+{
+	struct breaker_server *b = module_server(m, s);
+	uint64_t now = clock_boot_ns();
+	uint64_t due = sg_breaker_due(&s->breaker);
+
+	if (b->ready) {
+		struct window_rates rates = engine_rates(&b->engine, now);
+
+		to->breaker.failure_rate = rates.failure_rate;
+		to->breaker.slow_rate = rates.slow_rate;
+	}
+	to->breaker.consecutive_failures = s->breaker.streak;
+	to->breaker.generation = s->breaker.generation;
+	if (s->breaker.state != SG_OPEN && s->breaker.state != SG_FORCED_OPEN)
+		to->breaker.open_remaining_ns = 0;
+	else if (due == SG_FOREVER)
+		to->breaker.open_remaining_ns = STATUS_NEVER;
+	else
+		to->breaker.open_remaining_ns = due > now ? due - now : 0;
+	return 0;
+}
+
+static void write_states(struct servers *all, struct metrics *to)
+{
+	metrics_family(to, "switchgear_circuit_state", METRICS_GAUGE,
+		       "1 for the state that the breaker is in, 0 for the others.");
+	for (size_t i = 0; i < servers_n(all); i++) {
+		struct server *s = servers_at(all, i);
+
+		if (!server_watched(s) || server_read(s))
+			continue;
+		for (unsigned int state = 0; state < SG_STATE_COUNT; state++) {
+			const struct metrics_label labels[] = { { "server", s->config->name },
+								{ "state", state_name(state) } };
+
+			metrics_u64(to, labels, 2, sg_breaker_shown(&s->breaker) == state);
+		}
+	}
+}
+
+static void breaker_metrics(void *m, struct metrics *to)
+{
+	const struct breaker *breaker = m;
+	struct servers *all = breaker->part.d->servers;
+
+	write_states(all, to);
+	metrics_family(to, "switchgear_transitions_total", METRICS_COUNTER,
+		       "Transitions of the breaker.");
+	for (size_t i = 0; i < servers_n(all); i++) {
+		const struct server *s = servers_at(all, i);
+		const struct metrics_label label = { "server", s->config->name };
+
+		if (server_watched(s))
+			metrics_u64(to, &label, 1, s->breaker.last.seq);
+	}
+}
+
+/* --- operators' orders -------------------------------------------------------------------------------- */
+
+static uint64_t order_end(uint64_t for_ns)
+{
+	return for_ns == SG_FOREVER ? SG_FOREVER : clock_boot_ns() + for_ns;
+}
+
+static void order(struct breaker *m, struct http_request *q, struct server *s,
+		  struct sg_command *cmd)
+{
+	int r;
+
+	cmd->server = s->id;
+	r = dataplane_command(m->part.d->dp, cmd);
+	if (!r && cmd->op == SG_CMD_RESET && !cmd->moved) {
+		struct breaker_server *b = module_server(m, s);
+
+		/* closed before and after: no transition tells the engine */
+		engine_reset(&b->engine, clock_boot_ns(), cmd->breaker.generation);
+		want_next_open(s, b);
+		bus_dirty(m->part.d->bus);
+		bus_emit(m->part.d->bus, &(struct signal){ .type = SIGNAL_RESET, .server = s });
+	}
+	bus_pass(m->part.d->bus); /* the order's own transition, before the answer */
+	if (r)
+		reply_failure(q, r, "");
+	else
+		reply_state(q, s);
+}
+
+static void on_reset(void *m, struct http_request *q, struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_RESET };
+	struct request request;
+
+	if (reply_decode(q, REQUEST_RESET, &request))
+		order(m, q, s, &cmd);
+}
+
+static void on_trip(void *m, struct http_request *q, struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_ORDER, .state = SG_FORCED_OPEN };
+	struct request request;
+
+	if (!reply_decode(q, REQUEST_TRIP, &request))
+		return;
+	cmd.until_ns = order_end(request.for_ns);
+	order(m, q, s, &cmd);
+}
+
+static void on_force(void *m, struct http_request *q, struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_ORDER };
+	struct request request;
+
+	if (!reply_decode(q, REQUEST_FORCE, &request))
+		return;
+	cmd.state = (__u8)request.to;
+	cmd.until_ns = order_end(request.for_ns);
+	order(m, q, s, &cmd);
+}
+
+static const struct api_route routes[] = {
+	{ "POST", "v1/servers/*/reset", API_CHANGE, on_reset },
+	{ "POST", "v1/servers/*/trip", API_CHANGE, on_trip },
+	{ "POST", "v1/servers/*/force", API_CHANGE, on_force },
+	{ 0 },
+};
+
+const struct module breaker_module = {
+	.name = SUB,
+	.size = sizeof(struct breaker),
+	.server_size = sizeof(struct breaker_server),
+	.start = breaker_start,
+	.server_added = breaker_added,
+	.server_ready = breaker_ready,
+	.server_changed = breaker_changed,
+	.server_removed = breaker_removed,
+	.on_signal = breaker_signal,
+	.turn = breaker_turn,
+	.save = breaker_save,
+	.fill_server = breaker_fill,
+	.write_metrics = breaker_metrics,
+	.routes = routes,
+};

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Active health checks: the first probe of a server that has become half-open is the
+ * daemon's own, if it can be asked over plaintext HTTP (codec/probe.h); agents' calls are
+ * the others, and all of them where there is no own one. A probe that finds no place
+ * waits until the kernel stops reserving the token for us (SG_OWN_PROBE_NS).
+ *
+ * Invariants:
+ *  D1  A token that was taken goes back exactly once: with an outcome, or
+ *      undecided when the probe is given up.
+ *  D2  Fail-open: without a probe of ours the server is probed by agents.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/names.h"
+#include "core/policy.h"
+#include "daemon/bus.h"
+#include "daemon/servers.h"
+#include "io/probe.h"
+#include "modules/modules.h"
+
+#define SUB "probe"
+#define AT_ONCE_MAX 32
+#define AGAIN_NS (50 * NS_PER_MS)
+
+struct healthcheck {
+	struct part part;
+};
+
+struct check {
+	const struct healthcheck *m;
+	struct server *server;
+	struct loop_timer *timer;
+	struct probe *io;           /* NULL: none is running */
+	struct loop_source *source; /* of io */
+	enum probe_era era;         /* as the last one found it */
+	uint64_t wait_until_ns;     /* for a place; 0: does not wait */
+	uint32_t generation;        /* of the token */
+	bool token;                 /* the verdict is outstanding */
+	bool leased;                /* its lease is shorter than the patience with answers */
+};
+
+static bool check_possible(const struct server *s)
+{
+	const struct config_server *c = s->config;
+
+	return c->has_url && c->scheme == URL_HTTP && probe_path(c->url_shown);
+}
+
+/* --- reports --------------------------------------------------------------------------------- */
+
+/* D1; class SG_CLASS_COUNT: undecided. */
+static void give_back(struct check *p, const struct sg_ended *ended)
+{
+	struct server *s = p->server;
+	struct sg_command cmd = { .op = SG_CMD_OUTCOME, .server = s->id, .ended = *ended };
+
+	cmd.ended.server = s->id;
+	cmd.ended.generation = p->generation;
+	cmd.ended.flags |= SG_OUT_PROBE;
+	cmd.ended.method = SG_METHOD_POST;
+	p->token = false;
+	(void)!dataplane_command(s->d->dp, &cmd); /* the server may be gone meanwhile */
+}
+
+static void report(struct check *p, const struct probe_result *r)
+{
+	struct sg_ended ended = { .latency_ns = r->latency_ns,
+				  .first_ns = r->first_ns,
+				  .retry_after_ns = r->retry_after_ns,
+				  .status = r->status,
+				  .outcome = (__u8)r->class,
+				  .cause = (__u8)r->cause,
+				  .flags = r->complete ? SG_OUT_COMPLETE : 0 };
+
+	if (r->cause == SG_CAUSE_NO_ANSWER && p->leased)
+		ended.cause = SG_CAUSE_LEASE;
+	if (server_quarantined(p->server))
+		ended.outcome = SG_CLASS_COUNT; /* our own denial */
+	give_back(p, &ended);
+	log_debug(SUB, "%s: own probe: %s (%s), HTTP status %u, %.1f ms", p->server->config->name,
+		  class_name(r->class), cause_name((enum sg_cause)ended.cause), r->status,
+		  (double)r->latency_ns / 1e6);
+}
+
+/* --- one probe --------------------------------------------------------------------------------- */
+
+static void end(struct check *p)
+{
+	static const struct sg_ended undecided = { .outcome = SG_CLASS_COUNT };
+
+	if (p->token)
+		give_back(p, &undecided);
+	loop_timer_off(p->timer);
+	loop_del(TAKE_PTR(p->source));
+	probe_free(TAKE_PTR(p->io));
+	p->wait_until_ns = 0;
+}
+
+static void run(struct check *p)
+{
+	const struct probe_result *result;
+
+	probe_run(p->io);
+	result = probe_result(p->io);
+	if (result && p->token) {
+		p->era = probe_era(p->io);
+		report(p, result);
+	}
+	if (probe_over(p->io))
+		end(p);
+	else
+		loop_timer_set(p->timer, probe_due_ns(p->io));
+}
+
+static void on_fd(void *data, uint32_t ready)
+{
+	(void)ready;
+	run(data);
+}
+
+static int own_add(void *dp, int socket)
+{
+	return dataplane_own_add(dp, socket);
+}
+
+static void own_remove(void *dp, int socket)
+{
+	dataplane_own_remove(dp, socket);
+}
+
+/* Connects nothing yet: that is for its first run, once there is a token. */
+static int prepare(struct check *p)
+{
+	const struct server *s = p->server;
+	const struct breaker_policy *policy = &s->config->policy;
+	uint64_t lease_ns = policy_ns(policy->probe_lease_seconds);
+	uint64_t timeout_ns = policy_ns(policy->timeout_seconds);
+	const struct probe_spec spec = { .addrs = s->addrs,
+					 .addrs_n = s->addrs_n,
+					 .port = s->config->port,
+					 .host = s->config->host,
+					 .path = probe_path(s->config->url_shown),
+					 .version = SWITCHGEAR_VERSION,
+					 .era = p->era,
+					 .own = { own_add, own_remove, s->d->dp },
+					 .connect_ns = policy_ns(policy->connect_seconds),
+					 .limit_ns = lease_ns < timeout_ns ? lease_ns
+									   : timeout_ns };
+	int r = probe_new(&spec, &p->io);
+
+	p->leased = lease_ns < timeout_ns;
+	if (!r)
+		r = loop_add_fd(s->d->loop, probe_fd(p->io), EPOLLIN, on_fd, p, &p->source);
+	return r;
+}
+
+static int take_token(struct check *p)
+{
+	struct sg_command cmd = { .op = SG_CMD_PROBE, .server = p->server->id };
+	int r = dataplane_command(p->server->d->dp, &cmd);
+
+	if (r)
+		return r;
+	if (cmd.state != SG_ALLOW_PROBE)
+		return -EAGAIN; /* not half-open any more, or agents were quicker */
+	p->token = true;
+	p->generation = cmd.breaker.generation;
+	return 0;
+}
+
+static struct check *of(const void *m, const struct server *s)
+{
+	return module_server(m, s);
+}
+
+static bool place_free(const struct healthcheck *m)
+{
+	struct servers *all = m->part.d->servers;
+	size_t n = 0;
+
+	for (size_t i = 0; i < servers_n(all); i++)
+		n += of(m, servers_at(all, i))->io != NULL;
+	return n < AT_ONCE_MAX;
+}
+
+/* Takes a place, or waits for one. */
+static int begin(struct check *p)
+{
+	uint64_t now = clock_boot_ns();
+	int r;
+
+	if (now < p->wait_until_ns && !place_free(p->m)) {
+		loop_timer_set(p->timer, now + AGAIN_NS);
+		return 0;
+	}
+	r = now < p->wait_until_ns ? prepare(p) : -ETIME;
+	if (!r)
+		r = take_token(p);
+	if (r) {
+		end(p);
+		return r;
+	}
+	p->wait_until_ns = 0;
+	loop_timer_set(p->timer, now);
+	return 0;
+}
+
+static void on_timer(void *data)
+{
+	struct check *p = data;
+	int r;
+
+	if (p->io) {
+		run(p);
+		return;
+	}
+	r = begin(p);
+	if (r)
+		log_debug(SUB, "%s: no own probe: %s; agents' calls are the probes",
+			  p->server->config->name, strerror(-r));
+}
+
+/* --- when --------------------------------------------------------------------------------------- */
+
+/* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
+ * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
+static int start(const struct healthcheck *m, struct server *s)
+{
+	struct check *p = of(m, s);
+	int r;
+
+	if (!check_possible(s) || !s->addrs_n || server_quarantined(s))
+		return -ENOTSUP;
+	if (p->token)
+		return -EALREADY;
+	p->m = m;
+	p->server = s;
+	r = p->timer ? 0 : loop_timer_new(s->d->loop, on_timer, p, &p->timer);
+	if (r)
+		return r;
+	end(p); /* of the one before only the deletion of its session can be left */
+	p->wait_until_ns = clock_boot_ns() + SG_OWN_PROBE_NS;
+	return begin(p);
+}
+
+/* The breaker's state changed: begins a probe, or gives up one without verdict. */
+static void check_signal(void *m, const struct signal *signal)
+{
+	struct check *p = of(m, signal->server);
+
+	if (signal->type != SIGNAL_TRANSITION)
+		return;
+	if (p->token || p->wait_until_ns)
+		end(p);
+	if (signal->kernel.move.to == SG_HALF_OPEN)
+		(void)!start(m, signal->server); /* D2 */
+}
+
+static void want(struct server *s)
+{
+	s->wanted.flags &= ~SG_SRV_PROBED;
+	if (check_possible(s))
+		s->wanted.flags |= SG_SRV_PROBED;
+}
+
+static int check_added(void *m, struct server *s, const struct server_start *unused)
+{
+	(void)m;
+	(void)unused;
+	want(s);
+	return 0;
+}
+
+static void check_removed(void *m, struct server *s)
+{
+	struct check *p = of(m, s);
+
+	if (!p->timer)
+		return;
+	end(p);
+	loop_timer_free(p->timer);
+	p->timer = NULL;
+}
+
+static int check_changed(void *m, struct server *s, unsigned int diff)
+{
+	if (diff & CONFIG_DIFF_ENDPOINTS)
+		check_removed(m, s);
+	want(s);
+	return 0;
+}
+
+const struct module healthcheck_module = {
+	.name = "healthcheck",
+	.size = sizeof(struct healthcheck),
+	.server_size = sizeof(struct check),
+	.server_added = check_added,
+	.server_changed = check_changed,
+	.server_removed = check_removed,
+	.on_signal = check_signal,
+};

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What is told of what happened: one log line, one entry of the history, and one line
+ * to each client that follows, after it is on disk.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "core/names.h"
+#include "daemon/bus.h"
+#include "daemon/reply.h"
+#include "modules/modules.h"
+
+#define HISTORY_EVENTS 1024
+#define HISTORY_CALLS 4096
+#define FOLLOWERS_MAX 32
+
+struct history {
+	struct event *ring;
+	size_t size;
+	uint64_t next; /* events ever added */
+};
+
+struct follower {
+	struct http_stream *stream; /* NULL: free */
+	char server[SG_NAME_LEN];
+	bool calls;
+};
+
+struct journal {
+	struct part part;
+	struct history events;
+	struct history calls;
+	struct follower followers[FOLLOWERS_MAX];
+};
+
+static int history_new(struct history *h, size_t size)
+{
+	h->ring = calloc(size, sizeof(*h->ring));
+	h->size = size;
+	return h->ring ? 0 : -ENOMEM;
+}
+
+static void history_add(struct history *h, const struct event *e)
+{
+	h->ring[h->next++ % h->size] = *e;
+}
+
+static int journal_start(void *m)
+{
+	struct journal *j = m;
+	int r = history_new(&j->events, HISTORY_EVENTS);
+
+	return r ? r : history_new(&j->calls, HISTORY_CALLS);
+}
+
+static void journal_stop(void *m)
+{
+	struct journal *j = m;
+
+	free(j->events.ring);
+	free(j->calls.ring);
+}
+
+/* --- calls --------------------------------------------------------------------------------- */
+
+static void journal_signal(void *m, const struct signal *signal)
+{
+	struct journal *j = m;
+	const struct sg_event *k = &signal->kernel;
+	struct event e;
+
+	if (signal->type != SIGNAL_OUTCOME)
+		return;
+	bus_event(&e, EVENT_CALL, signal->server->config->name);
+	e.t_ns = k->t_ns;
+	e.wall_ns = clock_boot_to_wall_ns(k->t_ns);
+	e.outcome = (enum sg_class)k->outcome;
+	e.cause = (enum sg_cause)k->cause;
+	e.latency_ns = k->latency_ns;
+	e.retry_after_ns = k->retry_after_ns;
+	e.status = k->status;
+	bus_report(j->part.d->bus, &e);
+}
+
+/* --- the log --------------------------------------------------------------------------------- */
+
+static void log_transition(const struct event *e)
+{
+	char length[48] = "";
+
+	if (e->to == SG_OPEN || (e->to >= SG_FORCED_OPEN && e->open_ns)) {
+		char text[32];
+
+		snprintf(length, sizeof(length), ", for %s",
+			 e->open_ns == STATUS_NEVER
+				 ? "good"
+				 : format_duration(text, sizeof(text), e->open_ns));
+	}
+	log_notice("breaker", "%s: %s -> %s (%s)%s", e->server, state_name(e->from),
+		   state_name(e->to), reason_name(e->reason), length);
+}
+
+/* Survivors are somebody's business now, and so are those that nobody could count. */
+static void log_quarantine(const struct event *e)
+{
+	char survivors[160];
+
+	log_line(e->survivors ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "quarantine",
+		 "%s: quarantined by %s: %s (%u connections killed, %s)%s", e->server, e->by,
+		 e->text, e->killed,
+		 status_survivors(survivors, sizeof(survivors), e->survivors, e->error),
+		 e->survivors ? "; quarantine it again, or restart its agents" : "");
+}
+
+static void log_kill(const struct event *e)
+{
+	char survivors[160];
+
+	if (e->survivors) /* an alarm follows */
+		log_warning("breaker", "%s: %u connections killed, %s", e->server, e->killed,
+			    status_survivors(survivors, sizeof(survivors), e->survivors, e->error));
+	else
+		log_info("breaker", "%s: %u connections killed, %u busy ones follow", e->server,
+			 e->killed, e->busy);
+}
+
+static void log_event(const struct event *e)
+{
+	switch (e->type) {
+	case EVENT_TRANSITION:
+		log_transition(e);
+		break;
+	case EVENT_QUARANTINE:
+		log_quarantine(e);
+		break;
+	case EVENT_RELEASE:
+		log_notice("quarantine", "%s: released by %s%s%s", e->server, e->by,
+			   e->text[0] ? ": " : "", e->text);
+		break;
+	case EVENT_KILL:
+		log_kill(e);
+		break;
+	case EVENT_ALARM:
+		log_error("breaker", "%s%s%s", e->server, e->server[0] ? ": " : "", e->text);
+		break;
+	case EVENT_LOSS:
+		log_warning("events",
+			    "%llu events were lost: the ring was full; counters and verdicts "
+			    "are right, windows and history miss them",
+			    (unsigned long long)e->count);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- followers ------------------------------------------------------------------------------------ */
+
+static bool follows(const struct follower *f, const struct event *e)
+{
+	return (e->type != EVENT_CALL || f->calls) &&
+	       (!f->server[0] || !strcmp(f->server, e->server));
+}
+
+static void on_loss(void *data, uint64_t lost, struct buf *line)
+{
+	struct event e;
+
+	(void)data;
+	bus_event(&e, EVENT_LOSS, "");
+	e.count = lost;
+	if (!event_encode(&e, line))
+		buf_putc(line, '\n');
+}
+
+static void on_gone(void *data)
+{
+	struct follower *f = data;
+
+	f->stream = NULL;
+}
+
+static const struct http_stream_ops stream_ops = { .loss = on_loss, .gone = on_gone };
+
+static void push(struct follower *f, const struct event *e)
+{
+	struct buf line;
+
+	buf_init(&line, 8192);
+	if (!event_encode(e, &line)) {
+		buf_putc(&line, '\n');
+		http_stream_push(f->stream, line.data, line.len);
+	}
+	buf_done(&line);
+}
+
+static void journal_publish(void *m, const struct event *events, size_t n)
+{
+	struct journal *j = m;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct event *e = &events[i];
+
+		log_event(e);
+		history_add(e->type == EVENT_CALL ? &j->calls : &j->events, e);
+		for (size_t k = 0; k < FOLLOWERS_MAX; k++)
+			if (j->followers[k].stream && follows(&j->followers[k], e))
+				push(&j->followers[k], e);
+	}
+}
+
+/* --- history on request ------------------------------------------------------------------------------ */
+
+/* Oldest first, both histories merged by time. */
+static void replay(const struct journal *j, struct buf *out, const struct follower *f,
+		   uint64_t from_ns)
+{
+	const struct history *h[] = { &j->events, &j->calls };
+	uint64_t at[2];
+
+	for (size_t i = 0; i < 2; i++)
+		at[i] = h[i]->next > h[i]->size ? h[i]->next - h[i]->size : 0;
+	while (at[0] < h[0]->next || at[1] < h[1]->next) {
+		const struct event *a = at[0] < h[0]->next ? &h[0]->ring[at[0] % h[0]->size] : NULL;
+		const struct event *b = at[1] < h[1]->next ? &h[1]->ring[at[1] % h[1]->size] : NULL;
+		bool first = a && (!b || a->t_ns < b->t_ns);
+		const struct event *e = first ? a : b;
+
+		at[first ? 0 : 1]++;
+		if (e->t_ns < from_ns || !follows(f, e))
+			continue;
+		if (event_encode(e, out))
+			return;
+		buf_putc(out, '\n');
+	}
+}
+
+static struct follower *follower_free(struct journal *j)
+{
+	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
+		if (!j->followers[i].stream)
+			return &j->followers[i];
+	return NULL;
+}
+
+static bool flag(const struct http_request *q, const char *key)
+{
+	const char *value = http_query(q, key);
+
+	return value && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
+}
+
+/* From where history is told: since, or all of it unless it is followed. */
+static int since(const struct http_request *q, bool follow, uint64_t *ret_from)
+{
+	const char *text = http_query(q, "since");
+	uint64_t now = clock_boot_ns();
+	uint64_t ns;
+
+	*ret_from = follow ? now : 0;
+	if (!text)
+		return 0;
+	if (parse_duration(text, &ns))
+		return -EINVAL;
+	*ret_from = now > ns ? now - ns : 0;
+	return 0;
+}
+
+static void follow_on(struct journal *j, struct http_request *q, const struct follower *want,
+		      const struct buf *so_far)
+{
+	struct follower *f = follower_free(j);
+
+	if (!f) {
+		reply_error(q, 503, "busy", "too many clients follow the events",
+			    "end some of them");
+		return;
+	}
+	*f = *want;
+	if (http_reply_stream(q, REPLY_LINES, &stream_ops, f, &f->stream))
+		f->stream = NULL;
+	else if (so_far->len)
+		http_stream_push(f->stream, so_far->data, so_far->len);
+}
+
+static void on_events(void *m, struct http_request *q, struct server *s)
+{
+	struct journal *j = m;
+	const char *server = http_query(q, "server");
+	struct follower want = { .calls = flag(q, "calls") };
+	bool follow = flag(q, "follow");
+	uint64_t from;
+	struct buf out;
+
+	(void)s;
+	if (want.calls && !reply_may(j->part.d, q, API_CHANGE)) {
+		reply_error(q, 403, "not_permitted",
+			    "single calls are for root and the configured group",
+			    "use sudo, or leave out --calls");
+		return;
+	}
+	if (since(q, follow, &from)) {
+		reply_error(q, 400, "bad_request", "\"since\" is not a valid duration",
+			    "90s, 10m, 2h, 1d");
+		return;
+	}
+	snprintf(want.server, sizeof(want.server), "%s", server ? server : "");
+	buf_init(&out, REPLY_MAX);
+	replay(j, &out, &want, from);
+	if (!follow) {
+		reply_document(q, REPLY_LINES, &out, 0);
+		return;
+	}
+	follow_on(j, q, &want, &out);
+	buf_done(&out);
+}
+
+static const struct api_route routes[] = {
+	{ "GET", "v1/events", API_READ, on_events },
+	{ 0 },
+};
+
+const struct module journal_module = {
+	.name = "journal",
+	.size = sizeof(struct journal),
+	.start = journal_start,
+	.stop = journal_stop,
+	.on_signal = journal_signal,
+	.publish = journal_publish,
+	.routes = routes,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The map of the daemon: which modules there are, and who hears of what. */
+#include "modules/modules.h"
+
+/*
+ * Hooks are called in this order, stop() against it: the API begins first and ends last,
+ * so that whoever waits for an answer gets one. The order of `degraded` is that of the
+ * sentences in the status document.
+ */
+const struct module *const modules_all[] = {
+	&api_module,     &timeouts_module, &selftest_module,    &locals_module,     &persist_module,
+	&breaker_module, &groups_module,   &healthcheck_module, &quarantine_module, &killer_module,
+	&resolve_module, &journal_module,  &shown_module,       &exporter_module,
+};
+const size_t modules_all_n = ARRAY_SIZE(modules_all);
+
+/* In the order in which they hear of it: what is told of a call before what it causes; the
+ * engine before the limits, these before the probe and the kill. */
+const struct subscription modules_table[] = {
+	{ SIGNAL_TICK, { &quarantine_module } },
+	{ SIGNAL_OUTCOME, { &journal_module, &breaker_module, &groups_module } },
+	{ SIGNAL_TRANSITION,
+	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module } },
+	{ SIGNAL_KILL, { &killer_module } },
+	{ SIGNAL_SUPPRESSED, { &groups_module } },
+	{ SIGNAL_QUARANTINED, { &groups_module, &killer_module } },
+	{ SIGNAL_RELEASED, { &groups_module } },
+	{ SIGNAL_RESET, { &groups_module } },
+	{ SIGNAL_ADDRS, { &killer_module } },
+	{ SIGNAL_APPLIED, { &resolve_module, &killer_module, &selftest_module } },
+};
+const size_t modules_table_n = ARRAY_SIZE(modules_table);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The status document, from the kernel's maps as they are now. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/histogram.h"
+#include "core/names.h"
+#include "daemon/bus.h"
+#include "daemon/reply.h"
+#include "modules/modules.h"
+#include "verdict.h"
+
+struct shown {
+	struct part part;
+	uint64_t start_ns;
+};
+
+static int shown_start(void *m)
+{
+	struct shown *shown = m;
+
+	shown->start_ns = clock_boot_ns();
+	return 0;
+}
+
+/* The server whose id and breaker stand for this one; NULL if it has none (stdio). */
+static struct server *owner(struct server *s)
+{
+	if (s->covered_by)
+		return s->covered_by;
+	return s->id ? s : NULL;
+}
+
+static char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+static void latency_fill(struct dataplane *dp, uint32_t id, struct status_latency *to)
+{
+	struct sg_hist h;
+
+	if (dataplane_hist(dp, id, SG_METRIC_ANSWER, &h))
+		return;
+	to->p50 = hist_quantile_ns(&h, 0.50) / 1e6;
+	to->p95 = hist_quantile_ns(&h, 0.95) / 1e6;
+	to->p99 = hist_quantile_ns(&h, 0.99) / 1e6;
+}
+
+static int endpoints_fill(const struct server *s, struct status_server *to)
+{
+	size_t n = s->addrs_n + s->config->n_networks;
+
+	to->endpoints = calloc(n + 1, sizeof(*to->endpoints));
+	if (!to->endpoints)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->addrs_n; i++) {
+		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
+
+		format_addr(e->address, sizeof(e->address), &s->addrs[i]);
+		e->port = s->config->port;
+		snprintf(e->source, sizeof(e->source), "%s",
+			 s->config->has_addr ? "config" : "dns");
+	}
+	for (size_t i = 0; i < s->config->n_networks; i++) {
+		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
+
+		snprintf(e->address, sizeof(e->address), "%.63s", s->config->networks[i].text);
+		snprintf(e->source, sizeof(e->source), "network");
+	}
+	return 0;
+}
+
+static int server_fill(struct shown *m, struct server *s, struct status_server *to)
+{
+	struct dataplane *dp = m->part.d->dp;
+	struct server *from = owner(s);
+	bool denied;
+	int r;
+
+	status_server_init(to);
+	snprintf(to->name, sizeof(to->name), "%s", s->config->name);
+	to->url = copy(s->config->url_shown);
+	to->command = copy(s->config->command_shown);
+	to->group = copy(s->config->group);
+	to->visibility = s->config->visibility;
+	if (!from)
+		return 0;
+	r = server_read(from);
+	if (r)
+		return r;
+	to->state = sg_breaker_shown(&from->breaker);
+	denied = sg_breaker_denies(&from->breaker, clock_boot_ns()) ||
+		 from->breaker.state == SG_RAMP || server_quarantined(from);
+	to->verdict = !dataplane_observes(dp) && denied ? VERDICT_REFUSE : VERDICT_ALLOW;
+	MODULES_TRY(r, bus_modules(m->part.d->bus), fill_server, from, to);
+	(void)!dataplane_stats(dp, from->id, &to->counters);
+	latency_fill(dp, from->id, &to->latency);
+	return r ? r : endpoints_fill(from, to);
+}
+
+static int xdp_fill(struct dataplane *dp, struct status *to)
+{
+	const struct dataplane_xdp *x;
+
+	to->xdp = calloc(DATAPLANE_XDP_MAX, sizeof(*to->xdp));
+	if (!to->xdp)
+		return -ENOMEM;
+	while ((x = dataplane_xdp(dp, to->n_xdp))) {
+		snprintf(to->xdp[to->n_xdp].interface, sizeof(to->xdp->interface), "%s",
+			 x->interface);
+		snprintf(to->xdp[to->n_xdp].mode, sizeof(to->xdp->mode), "%s", x->mode);
+		to->n_xdp++;
+	}
+	return 0;
+}
+
+static int status_fill(struct shown *m, struct status *to)
+{
+	struct daemon *d = m->part.d;
+	struct modules *ms = bus_modules(d->bus);
+	int r;
+
+	memset(to, 0, sizeof(*to));
+	to->abi = SG_ABI;
+	snprintf(to->version, sizeof(to->version), "%s", SWITCHGEAR_VERSION);
+	to->pid = (uint32_t)getpid();
+	to->observe = dataplane_observes(d->dp);
+	to->uptime_ns = clock_boot_ns() - m->start_ns;
+	to->lost_events = dataplane_lost(d->dp);
+	r = xdp_fill(d->dp, to);
+	MODULES_TRY(r, ms, fill_status, to);
+	if (!r)
+		r = modules_degraded(ms, to);
+	if (r)
+		return r;
+	to->servers = calloc(servers_n(d->servers) + 1, sizeof(*to->servers));
+	if (!to->servers)
+		return -ENOMEM;
+	for (size_t i = 0; i < servers_n(d->servers) && !r; i++) {
+		r = server_fill(m, servers_at(d->servers, i), &to->servers[i]);
+		to->n_servers++;
+	}
+	return r;
+}
+
+static void on_status(void *m, struct http_request *q, struct server *s)
+{
+	struct status status;
+	struct buf out;
+	int r = status_fill(m, &status);
+
+	(void)s;
+	buf_init(&out, REPLY_MAX);
+	if (!r)
+		r = status_encode(&status, &out);
+	status_done(&status);
+	reply_document(q, REPLY_JSON, &out, r);
+}
+
+static void on_show(void *m, struct http_request *q, struct server *s)
+{
+	struct status_server status;
+	struct buf out;
+	int r = server_fill(m, s, &status);
+
+	buf_init(&out, REPLY_MAX);
+	if (!r)
+		r = status_server_encode(&status, &out);
+	status_server_done(&status);
+	reply_document(q, REPLY_JSON, &out, r);
+}
+
+static const struct api_route routes[] = {
+	{ "GET", "v1/status", API_READ, on_status },
+	{ "GET", "v1/servers/*", API_READ, on_show },
+	{ 0 },
+};
+
+const struct module shown_module = {
+	.name = "status",
+	.size = sizeof(struct shown),
+	.start = shown_start,
+	.routes = routes,
+};
