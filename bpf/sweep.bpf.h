@@ -7,7 +7,7 @@
 #ifndef SWITCHGEAR_SWEEP_BPF_H
 #define SWITCHGEAR_SWEEP_BPF_H
 
-#include "turn.bpf.h"
+#include "exchange.bpf.h"
 
 /*
  * Ends what is due of a flow, if it is still at `serial`: 1 if something was. An

@@ -4,7 +4,7 @@
  * of tracked sockets. A connect that succeeds is not a success: only answers
  * are. What we refused ourselves never gets here, what we killed is excluded.
  */
-#include "turn.bpf.h"
+#include "exchange.bpf.h"
 
 #define SG_ENETUNREACH 101
 #define SG_ECONNABORTED 103

@@ -3,8 +3,8 @@
  * The end of a turn (a request and its answer), which packets, socket states
  * and the sweep all bring about.
  */
-#ifndef SWITCHGEAR_TURN_BPF_H
-#define SWITCHGEAR_TURN_BPF_H
+#ifndef SWITCHGEAR_EXCHANGE_BPF_H
+#define SWITCHGEAR_EXCHANGE_BPF_H
 
 #include "flows.bpf.h"
 #include "http1.h"

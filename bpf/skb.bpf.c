@@ -10,8 +10,8 @@
  * Fail-open: whatever cannot be parsed passes, but in quarantine, where it is
  * dropped. Quarantine is looked at before anything is parsed further or learnt.
  */
+#include "exchange.bpf.h"
 #include "packet.bpf.h"
-#include "turn.bpf.h"
 
 #define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
 #define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */
