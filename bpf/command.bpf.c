@@ -5,7 +5,12 @@
  * It takes the breaker's lock as every hook does, so that no failure counted
  * in between is lost, and reports transitions as every hook does.
  */
+#include "admit.bpf.h"
+#include "event.bpf.h"
 #include "flows.bpf.h"
+#include "group.bpf.h"
+#include "maps.bpf.h"
+#include "report.bpf.h"
 
 #define SG_EINVAL 22
 #define SG_ENOENT 2

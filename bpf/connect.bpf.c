@@ -6,7 +6,15 @@
  * connect through. A flow record that cannot be made only costs measuring: the
  * verdict is applied all the same, and counted as `unrecorded`.
  */
+#include "addr.bpf.h"
+#include "admit.bpf.h"
+#include "event.bpf.h"
 #include "flows.bpf.h"
+#include "maps.bpf.h"
+#include "verdict.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -6,8 +6,10 @@
 #ifndef SWITCHGEAR_EXCHANGE_BPF_H
 #define SWITCHGEAR_EXCHANGE_BPF_H
 
+#include "event.bpf.h"
 #include "flows.bpf.h"
 #include "http1.h"
+#include "report.bpf.h"
 
 static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_result *r, __u64 now,
 					   __u64 end)

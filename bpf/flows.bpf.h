@@ -7,8 +7,18 @@
 #ifndef SWITCHGEAR_FLOWS_BPF_H
 #define SWITCHGEAR_FLOWS_BPF_H
 
-#include "common.bpf.h"
+#include "addr.bpf.h"
+#include "admit.bpf.h"
+#include "event.bpf.h"
 #include "flow.h"
+#include "maps.bpf.h"
+#include "report.bpf.h"
+#include "verdict.h"
+
+#include <bpf/bpf_endian.h>
+
+#define SG_TCP_ESTABLISHED 1
+#define SG_TCP_CLOSE 7
 
 /*
  * The record that a socket's storage points to; `stored` is NULL for sockets of

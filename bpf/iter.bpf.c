@@ -6,7 +6,13 @@
  * socket storage and locks (6.1); where they are refused, a quarantine finds those
  * connections by their addresses.
  */
+#include "addr.bpf.h"
+#include "event.bpf.h"
 #include "flows.bpf.h"
+#include "maps.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 
 #define SG_SILENT 0 /* return value of an iterator that wants no repetition */
 

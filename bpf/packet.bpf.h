@@ -6,7 +6,13 @@
 #ifndef SWITCHGEAR_PACKET_BPF_H
 #define SWITCHGEAR_PACKET_BPF_H
 
-#include "flows.bpf.h"
+#include "addr.bpf.h"
+#include "admit.bpf.h"
+#include "event.bpf.h"
+#include "maps.bpf.h"
+#include "verdict.h"
+
+#include <bpf/bpf_core_read.h>
 
 #define SG_PASS 1
 #define SG_DROP 0

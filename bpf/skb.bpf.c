@@ -10,8 +10,14 @@
  * Fail-open: whatever cannot be parsed passes, but in quarantine, where it is
  * dropped. Quarantine is looked at before anything is parsed further or learnt.
  */
+#include "admit.bpf.h"
+#include "event.bpf.h"
 #include "exchange.bpf.h"
+#include "flows.bpf.h"
+#include "http1.h"
+#include "maps.bpf.h"
 #include "packet.bpf.h"
+#include "verdict.h"
 
 #define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
 #define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */

@@ -4,15 +4,25 @@
  * of tracked sockets. A connect that succeeds is not a success: only answers
  * are. What we refused ourselves never gets here, what we killed is excluded.
  */
+#include "event.bpf.h"
 #include "exchange.bpf.h"
+#include "flow.h"
+#include "flows.bpf.h"
+#include "http1.h"
+#include "maps.bpf.h"
+#include "report.bpf.h"
+
+#include <bpf/bpf_core_read.h>
 
 #define SG_ENETUNREACH 101
 #define SG_ECONNABORTED 103
 #define SG_ECONNRESET 104
 #define SG_ETIMEDOUT 110
 #define SG_ECONNREFUSED 111
+#define SG_TCP_SYN_SENT 2
 #define SG_TCP_FIN_WAIT1 4
 #define SG_TCP_CLOSE_WAIT 8
+#define SG_PF_EXITING 0x4
 
 /* Tracing programs of a replaced load stay attached for a moment: only one may count. */
 static __always_inline bool sg_current(void)

@@ -8,6 +8,10 @@
 #define SWITCHGEAR_SWEEP_BPF_H
 
 #include "exchange.bpf.h"
+#include "flow.h"
+#include "flows.bpf.h"
+#include "maps.bpf.h"
+#include "report.bpf.h"
 
 /*
  * Ends what is due of a flow, if it is still at `serial`: 1 if something was. An

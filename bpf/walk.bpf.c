@@ -5,7 +5,12 @@
  * sg_walk_command as its packet. User space walks the map in batches and chooses
  * from copies; what happens is decided here, under the locks that the hooks take.
  */
+#include "event.bpf.h"
+#include "flow.h"
+#include "flows.bpf.h"
+#include "maps.bpf.h"
 #include "sweep.bpf.h"
+#include "verdict.h"
 
 #define SG_EINVAL 22
 

@@ -5,7 +5,10 @@
  * Needs timers and walks from programs (5.15); before, only connects are seen to
  * time out then, by their retransmissions.
  */
+#include "event.bpf.h"
+#include "maps.bpf.h"
 #include "sweep.bpf.h"
+#include "verdict.h"
 
 #define SG_CLOCK_BOOTTIME 7
 

@@ -13,7 +13,11 @@
  *
  * IP in IP is looked into, one level deep: it comes from both of its sources.
  */
-#include "common.bpf.h"
+#include "addr.bpf.h"
+#include "event.bpf.h"
+#include "verdict.h"
+
+#include <bpf/bpf_endian.h>
 
 #define SG_ETH_P_IP 0x0800
 #define SG_ETH_P_IPV6 0x86dd
@@ -24,7 +28,6 @@
 
 #define SG_IPPROTO_IPV4 4
 #define SG_IPPROTO_IPV6 41
-#define SG_IPPROTO_UDPLITE 136
 
 #define SG_HEADERS_MAX 1024 /* bytes of headers that are looked into */
 

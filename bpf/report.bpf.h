@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How outcomes reach a breaker and the daemon: what a call's end counts as, trips
+ * within the limits of groups, and whom to wake.
+ */
+#ifndef SWITCHGEAR_REPORT_BPF_H
+#define SWITCHGEAR_REPORT_BPF_H
+
+#include "event.bpf.h"
+#include "group.bpf.h"
+#include "maps.bpf.h"
+#include "verdict.h"
+
+/* How a connect or a turn ended. */
+struct sg_result {
+	__u64 now;
+	__u64 latency_ns;
+	__u64 first_ns; /* from the request to the first byte, 0 if none came */
+	__u64 retry_after_ns;
+	__u32 serial;     /* of what ended: by now the flow may be at something else */
+	__u32 generation; /* filled in by sg_claim() */
+	__u8 outcome;     /* enum sg_class */
+	__u8 cause;       /* enum sg_cause */
+	__u8 flags;       /* SG_OUT_* */
+};
+
+static __always_inline void sg_result_is(struct sg_result *r, __u8 outcome, __u8 cause)
+{
+	r->outcome = outcome;
+	r->cause = cause;
+	r->flags = 0;
+}
+
+static __always_inline void sg_count_outcome(const struct sg_scope *s, const struct sg_result *r)
+{
+	if (r->outcome == SG_SUCCESS)
+		SG_COUNT(s, success);
+	else if (r->outcome == SG_HARD)
+		SG_COUNT(s, hard);
+	else if (r->outcome == SG_SOFT)
+		SG_COUNT(s, soft);
+	else
+		SG_COUNT(s, ignored);
+	switch (r->cause) {
+	case SG_CAUSE_REFUSED:
+		SG_COUNT(s, refused);
+		break;
+	case SG_CAUSE_TIMEOUT:
+		SG_COUNT(s, timeout);
+		break;
+	case SG_CAUSE_UNREACHABLE:
+		SG_COUNT(s, unreachable);
+		break;
+	case SG_CAUSE_RESET:
+	case SG_CAUSE_TRUNCATED:
+	case SG_CAUSE_TLS:
+		SG_COUNT(s, reset);
+		break;
+	case SG_CAUSE_NO_ANSWER:
+	case SG_CAUSE_LEASE:
+		SG_COUNT(s, timeouts);
+		break;
+	case SG_CAUSE_ABANDONED:
+		SG_COUNT(s, abandoned);
+		break;
+	case SG_CAUSE_BAD_RESPONSE:
+		SG_COUNT(s, bad_responses);
+		break;
+	}
+}
+
+struct sg_trip {
+	__u32 generation; /* only if it is still this one */
+	__u8 reason;      /* enum sg_reason */
+};
+
+/*
+ * Opens a breaker for its performance, within the limits of its group: returns
+ * enum sg_effect, SG_EFFECT_OVERFLOW if there was no place. *mv is the latest
+ * transition in any case.
+ */
+static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip *trip, __u64 now,
+				    struct sg_move *mv)
+{
+	__u32 group = srv->group;
+	struct sg_move unused;
+	__u32 seq;
+	int place = 0;
+
+	if (!sg_group_reserve(group, now))
+		return SG_EFFECT_OVERFLOW;
+	bpf_spin_lock(&srv->lock);
+	seq = srv->breaker.last.seq;
+	if (srv->group == group) { /* else it changed its group just now: not this time */
+		sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason,
+				&unused);
+		place = sg_place(srv);
+	}
+	*mv = srv->breaker.last;
+	bpf_spin_unlock(&srv->lock);
+	if (place <= 0)
+		sg_group_give_back(group, now);
+	return mv->seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_STALE;
+}
+
+/*
+ * How an outcome reaches the daemon. To wake it costs the agent more than all the
+ * rest of a call: what went well waits for its next tick, unless the ring fills while
+ * somebody is there to empty it.
+ */
+static __always_inline __u64 sg_wakeup(__u8 outcome, __u8 flags, __u64 now)
+{
+	struct sg_cfg *c;
+
+	if (outcome == SG_HARD || outcome == SG_SOFT || flags & SG_OUT_SLOW)
+		return BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_query(&ev, BPF_RB_AVAIL_DATA) < SG_RING_BYTES / 4)
+		return BPF_RB_NO_WAKEUP;
+	c = sg_config();
+	return c && sg_daemon_alive(c, now) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Of a result: what sg_settle() returns. */
+#define SG_SETTLED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
+
+/* Two times in one number, of 1024 ns each, up to 73 minutes. */
+static __always_inline __u64 sg_times(__u64 latency_ns, __u64 first_ns)
+{
+	__u64 latency = latency_ns >> 10 < ~0U ? latency_ns >> 10 : ~0U;
+	__u64 first = first_ns >> 10 < ~0U ? first_ns >> 10 : ~0U;
+
+	return first << 32 | latency;
+}
+
+/*
+ * Takes an outcome to the breaker, which trips here, and reports both. A function
+ * of its own, of numbers only (and with no record of the ring held over the call,
+ * before 6.2), so that the verifier walks it once and not for every way to an
+ * outcome. `who`: generation << 32 | id; `what`: Retry-After in seconds << 48 |
+ * status << 32 | method << 24 | cause << 16 | outcome << 8 | flags.
+ */
+__weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
+{
+	__u32 id = (__u32)who;
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_trip trip = { .generation = who >> 32, .reason = SG_REASON_CONSECUTIVE };
+	struct sg_move unused;
+	struct sg_event *e;
+	struct sg_move mv;
+	__u8 may_trip;
+	__u32 streak;
+	__u32 group;
+	__u8 effect;
+	int place;
+
+	if (!srv)
+		return SG_EFFECT_STALE;
+	bpf_spin_lock(&srv->lock);
+	may_trip = srv->breaker.may_trip;
+	srv->breaker.may_trip = srv->breaker.shadow; /* else only with a place: see below */
+	effect = sg_breaker_outcome(&srv->breaker, &srv->policy, now, trip.generation,
+				    what >> 8 & 0xff, what & 0xff, (what >> 48) * 1000000000ULL,
+				    &unused);
+	srv->breaker.may_trip = may_trip;
+	mv = srv->breaker.last;
+	streak = srv->breaker.streak;
+	place = sg_place(srv);
+	group = srv->group;
+	bpf_spin_unlock(&srv->lock);
+	if (place)
+		sg_group_move(group, place);
+	if (effect == SG_EFFECT_OVERFLOW && may_trip) {
+		effect = sg_trip(srv, &trip, now, &mv);
+		if (effect == SG_EFFECT_MOVED)
+			streak = 0;
+	}
+	e = sg_event_new(SG_EV_OUTCOME, id, now);
+	if (e) {
+		e->generation = who >> 32;
+		e->cookie = cookie;
+		e->latency_ns = (times & ~0U) << 10;
+		e->first_ns = times >> 32 << 10;
+		e->retry_after_ns = (what >> 48) * 1000000000ULL;
+		e->streak = streak;
+		e->status = what >> 32 & 0xffff;
+		e->method = what >> 24 & 0xff;
+		e->cause = what >> 16 & 0xff;
+		e->outcome = what >> 8 & 0xff;
+		e->flags = what & 0xff;
+		e->effect = effect;
+		bpf_ringbuf_submit(e, sg_wakeup(what >> 8 & 0xff, what & 0xff, now));
+	}
+	if (effect != SG_EFFECT_MOVED)
+		return effect;
+	sg_event_move(id, &mv, now);
+	return mv.to == SG_OPEN ? effect | SG_SETTLED_OPENED : effect;
+}
+
+#endif
