@@ -171,7 +171,7 @@ static __always_inline __u32 sg_claim(const struct sg_scope *s, struct sg_flow *
 static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,
 				      struct sg_result *r)
 {
-	__u64 retry_s = r->retry_after_ns / 1000000000ULL;
+	__u64 retry_s = sg_retry_s(r); /* later, verifiers before 6.12 take a third longer */
 	__u64 what;
 	int settled;
 	__u32 was;
@@ -190,11 +190,9 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		r->flags |= SG_OUT_SLOW;
 	sg_count_outcome(s, r);
 	sg_bring_up(s, r->now);
-	what = (retry_s < 0xffff ? retry_s : 0xffff) << 48 |
-	       (f->http.number[SG_SLOT_STATUS] & 0xffff) << 32 | (__u32)f->method << 24 |
-	       (__u32)r->cause << 16 | (__u32)r->outcome << 8 | r->flags;
-	settled = sg_settle((__u64)r->generation << 32 | s->id, what, r->now,
-			    sg_times(r->latency_ns, r->first_ns), f->cookie);
+	what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
+	settled = sg_settle(sg_who_pack(r->generation, s->id), what, r->now,
+			    sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
 	if (settled == SG_EFFECT_STALE)
 		SG_COUNT(s, stale);
 	if (settled == SG_EFFECT_OVERFLOW)

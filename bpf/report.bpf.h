@@ -120,11 +120,59 @@ static __always_inline __u64 sg_wakeup(__u8 outcome, __u8 flags, __u64 now)
 	return c && sg_daemon_alive(c, now) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-/* Of a result: what sg_settle() returns. */
-#define SG_SETTLED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
+/* --- the words of a report ------------------------------------------------------ */
 
-/* Two times in one number, of 1024 ns each, up to 73 minutes. */
-static __always_inline __u64 sg_times(__u64 latency_ns, __u64 first_ns)
+/*
+ * What sg_settle() takes, which may be no more than numbers, is packed and unpacked
+ * here alone:
+ *   who    generation << 32 | id of the server
+ *   what   Retry-After in seconds << 48 | status << 32 | method << 24 | cause << 16 |
+ *          outcome << 8 | flags
+ *   times  first byte << 32 | latency, of 1024 ns each, up to 73 minutes
+ */
+static __always_inline __u64 sg_who_pack(__u32 generation, __u32 id)
+{
+	return (__u64)generation << 32 | id;
+}
+
+static __always_inline __u32 sg_who_id(__u64 who)
+{
+	return (__u32)who;
+}
+
+static __always_inline __u32 sg_who_generation(__u64 who)
+{
+	return who >> 32;
+}
+
+static __always_inline __u64 sg_retry_s(const struct sg_result *r)
+{
+	return r->retry_after_ns / 1000000000ULL;
+}
+
+static __always_inline __u64 sg_what_pack(const struct sg_result *r, __u64 retry_s, __u64 status,
+					  __u8 method)
+{
+	return (retry_s < 0xffff ? retry_s : 0xffff) << 48 | (status & 0xffff) << 32 |
+	       (__u32)method << 24 | (__u32)r->cause << 16 | (__u32)r->outcome << 8 | r->flags;
+}
+
+static __always_inline __u64 sg_what_retry_ns(__u64 what)
+{
+	return (what >> 48) * 1000000000ULL;
+}
+
+static __always_inline __u8 sg_what_outcome(__u64 what)
+{
+	return what >> 8 & 0xff;
+}
+
+static __always_inline __u8 sg_what_flags(__u64 what)
+{
+	return what & 0xff;
+}
+
+static __always_inline __u64 sg_times_pack(__u64 latency_ns, __u64 first_ns)
 {
 	__u64 latency = latency_ns >> 10 < ~0U ? latency_ns >> 10 : ~0U;
 	__u64 first = first_ns >> 10 < ~0U ? first_ns >> 10 : ~0U;
@@ -132,18 +180,35 @@ static __always_inline __u64 sg_times(__u64 latency_ns, __u64 first_ns)
 	return first << 32 | latency;
 }
 
+/* All of it, into the event that tells of it. */
+static __always_inline void sg_words_unpack(struct sg_event *e, __u64 who, __u64 what, __u64 times)
+{
+	e->generation = sg_who_generation(who);
+	e->latency_ns = (times & ~0U) << 10;
+	e->first_ns = times >> 32 << 10;
+	e->retry_after_ns = sg_what_retry_ns(what);
+	e->status = what >> 32 & 0xffff;
+	e->method = what >> 24 & 0xff;
+	e->cause = what >> 16 & 0xff;
+	e->outcome = sg_what_outcome(what);
+	e->flags = sg_what_flags(what);
+}
+
+/* Of a result: what sg_settle() returns. */
+#define SG_SETTLED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
+
 /*
  * Takes an outcome to the breaker, which trips here, and reports both. A function
  * of its own, of numbers only (and with no record of the ring held over the call,
  * before 6.2), so that the verifier walks it once and not for every way to an
- * outcome. `who`: generation << 32 | id; `what`: Retry-After in seconds << 48 |
- * status << 32 | method << 24 | cause << 16 | outcome << 8 | flags.
+ * outcome.
  */
 __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
 {
-	__u32 id = (__u32)who;
+	__u32 id = sg_who_id(who);
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
-	struct sg_trip trip = { .generation = who >> 32, .reason = SG_REASON_CONSECUTIVE };
+	struct sg_trip trip = { .generation = sg_who_generation(who),
+				.reason = SG_REASON_CONSECUTIVE };
 	struct sg_move unused;
 	struct sg_event *e;
 	struct sg_move mv;
@@ -159,8 +224,8 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	may_trip = srv->breaker.may_trip;
 	srv->breaker.may_trip = srv->breaker.shadow; /* else only with a place: see below */
 	effect = sg_breaker_outcome(&srv->breaker, &srv->policy, now, trip.generation,
-				    what >> 8 & 0xff, what & 0xff, (what >> 48) * 1000000000ULL,
-				    &unused);
+				    sg_what_outcome(what), sg_what_flags(what),
+				    sg_what_retry_ns(what), &unused);
 	srv->breaker.may_trip = may_trip;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
@@ -176,19 +241,11 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	}
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
-		e->generation = who >> 32;
 		e->cookie = cookie;
-		e->latency_ns = (times & ~0U) << 10;
-		e->first_ns = times >> 32 << 10;
-		e->retry_after_ns = (what >> 48) * 1000000000ULL;
 		e->streak = streak;
-		e->status = what >> 32 & 0xffff;
-		e->method = what >> 24 & 0xff;
-		e->cause = what >> 16 & 0xff;
-		e->outcome = what >> 8 & 0xff;
-		e->flags = what & 0xff;
+		sg_words_unpack(e, who, what, times);
 		e->effect = effect;
-		bpf_ringbuf_submit(e, sg_wakeup(what >> 8 & 0xff, what & 0xff, now));
+		bpf_ringbuf_submit(e, sg_wakeup(sg_what_outcome(what), sg_what_flags(what), now));
 	}
 	if (effect != SG_EFFECT_MOVED)
 		return effect;
