@@ -150,6 +150,7 @@ int http_new(const struct http_options *options, struct http **ret)
 	http->data = options->data;
 	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
 	http->timeout_s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;
+	http->check_ms = options->check_ms ? options->check_ms : HTTP_CHECK_MS;
 	http->local = options->path != NULL;
 	if (options->path)
 		r = http_listen_unix(options->path, &http->socket, &fd);
@@ -213,7 +214,7 @@ uint16_t http_port(const struct http *http)
 /* Until those who wait in silence are looked at; -1: there are none. */
 static int check_ms(const struct http *http)
 {
-	uint64_t due = http->checked_ns + HTTP_CHECK_MS * NS_PER_MS;
+	uint64_t due = http->checked_ns + http->check_ms * NS_PER_MS;
 	uint64_t now = clock_boot_ns();
 
 	if (!http->streams && !http->deferred)
@@ -245,7 +246,7 @@ void http_run(struct http *http)
 	uint64_t now = clock_boot_ns();
 
 	if ((http->streams || http->deferred) &&
-	    now - http->checked_ns >= HTTP_CHECK_MS * NS_PER_MS) {
+	    now - http->checked_ns >= http->check_ms * NS_PER_MS) {
 		http->checked_ns = now;
 		http_streams_check(http);
 		http_deferred_check(http, now);

@@ -66,6 +66,7 @@ struct http_options {
 	uint16_t port;            /* 0: any free one, see http_port() */
 	unsigned int connections; /* at once; 0: 64 */
 	unsigned int timeout_s;   /* without progress, or without an answer (H4); 0: 15 */
+	unsigned int check_ms;    /* between looks at who waits in silence; 0: HTTP_CHECK_MS */
 	http_handler *handler;
 	void *data;
 };

@@ -24,6 +24,7 @@ struct http {
 	void *data;
 	unsigned int connections;
 	unsigned int timeout_s;
+	unsigned int check_ms;
 	bool local;
 	char *path;         /* NULL: TCP */
 	struct stat socket; /* of path, as it was bound */

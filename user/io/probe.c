@@ -36,6 +36,7 @@ struct probe {
 	uint16_t port;
 	struct probe_own own;
 	uint64_t connect_ns;
+	uint64_t late_ns;
 	uint64_t connect_due_ns;
 	uint64_t due_ns;
 	uint64_t turn_ns;  /* when it began: the connect, then the first byte sent */
@@ -300,7 +301,7 @@ static void check_time(struct probe *p)
 
 	if (p->phase == PHASE_OVER || now < due)
 		return;
-	if (p->phase != PHASE_START && now - due > PROBE_LATE_NS)
+	if (p->phase != PHASE_START && now - due > p->late_ns)
 		fail(p, SG_LOCAL, SG_CAUSE_NONE);
 	else if (now >= p->due_ns)
 		fail(p, SG_HARD, SG_CAUSE_NO_ANSWER);
@@ -328,6 +329,7 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 	p->port = spec->port;
 	p->own = spec->own;
 	p->connect_ns = spec->connect_ns;
+	p->late_ns = spec->late_ns ? spec->late_ns : PROBE_LATE_NS;
 	p->turn_ns = clock_boot_ns();
 	p->due_ns = spec->limit_ns < NEVER - p->turn_ns ? p->turn_ns + spec->limit_ns : NEVER;
 	r = probe_host(spec->host, spec->port, p->host, sizeof(p->host));

@@ -25,7 +25,7 @@
 
 #define PROBE_ADDRS_MAX 4U /* tried one after the other, as agents do */
 #define PROBE_FAREWELL_NS 2000000000ULL
-#define PROBE_LATE_NS 1000000000ULL /* this late we slept, not the server */
+#define PROBE_LATE_NS 1000000000ULL
 
 struct probe;
 
@@ -48,6 +48,7 @@ struct probe_spec {
 	struct probe_own own;
 	uint64_t connect_ns; /* for each connect */
 	uint64_t limit_ns;   /* for everything but the farewell */
+	uint64_t late_ns;    /* run so late, we slept, not the server; 0: PROBE_LATE_NS */
 };
 
 /*
