@@ -15,7 +15,8 @@
 #include "io/resolver.h"
 
 #define QUESTIONS 40
-#define PATIENCE_NS (500 * NS_PER_MS)
+#define PATIENCE_NS (500 * NS_PER_MS) /* with a child that hangs */
+#define AMPLE_NS (10 * NS_PER_SEC)    /* with one that may have to wait for a processor */
 
 struct fixture {
 	struct resolver *resolver;
@@ -42,14 +43,24 @@ static void note(void *data, uint64_t id, const struct addr *addrs, size_t n, co
 	}
 }
 
-static int setup(void **state)
+static int setup_with(void **state, uint64_t patience_ns)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	assert_int_equal(resolver_new(note, f, PATIENCE_NS, &f->resolver), 0);
+	assert_int_equal(resolver_new(note, f, patience_ns, &f->resolver), 0);
 	*state = f;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, AMPLE_NS);
+}
+
+static int setup_impatient(void **state)
+{
+	return setup_with(state, PATIENCE_NS);
 }
 
 static int teardown(void **state)
@@ -206,7 +217,8 @@ int main(void)
 		TEST(answers_each_of_many_once),
 		TEST(queue_is_bounded),
 		TEST(replaces_a_dead_child),
-		TEST(gives_up_on_a_child_that_hangs),
+		cmocka_unit_test_setup_teardown(gives_up_on_a_child_that_hangs, setup_impatient,
+						teardown),
 		TEST(leaves_no_children),
 	};
 
