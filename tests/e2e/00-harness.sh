@@ -147,11 +147,12 @@ expect_answer 127.0.0.1:3004 200
 publish "$TOOLS/peer" "$TOOLS/agent"
 out=$("$TOOLS/nsrun" --cgroup "$CG" --user --addr 10.9.9.9 --addr fd09::9 -- bash -c '
 	cat /proc/self/uid_map
-	"$0/peer" --listen 10.9.9.9:3001 --seconds 5 >/dev/null &
-	sleep 0.3
+	exec 3< <(exec "$0/peer" --listen 10.9.9.9:3001 --seconds 5)
+	peer=$!
+	read -rt 5 _ <&3 # it is ready
 	"$0/agent" --connect 10.9.9.9:3001
 	"$0/agent" --connect "[fd09::9]:3001"
-	kill $!' "$PUBLIC" 2>&1)
+	kill $peer' "$PUBLIC" 2>&1)
 if [ $? -eq 77 ] || [[ $out == *"user namespaces"* ]]; then
 	t_skip "an ordinary user in namespaces of his own" "$out"
 else

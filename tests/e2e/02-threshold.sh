@@ -150,7 +150,7 @@ expect_server dead state open
 expect_server slow-net state open
 all_reset
 kill9_daemon
-sleep 1.3
+daemon_forgotten
 one_after_another "dead daemon"
 
 t "a new daemon goes on from there"
@@ -159,7 +159,7 @@ expect_server dead state open
 expect_server bad state open
 all_reset
 kill9_daemon
-sleep 1.3
+daemon_forgotten
 at_once "dead daemon"
 
 t "dead daemon: agents that gave up on a SYN or a call count when it was late enough"

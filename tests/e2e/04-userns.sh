@@ -24,9 +24,10 @@ out=$(as_user 'exit 0')
 [ $? -ne 77 ] || skip "this kernel gives ordinary users no namespaces: $out"
 start_daemon
 
-SERVE='"$0/peer" --listen "[::]:3004" --seconds 60 --answer "$A" >/dev/null & P=$!
-"$0/peer" --listen 127.0.0.1:3001 --seconds 60 --answer "$A" >/dev/null & Q=$!
-sleep 0.3;'
+# Each says that it is ready.
+SERVE='exec 3< <(exec "$0/peer" --listen "[::]:3004" --seconds 60 --answer "$A"); P=$!
+exec 4< <(exec "$0/peer" --listen 127.0.0.1:3001 --seconds 60 --answer "$A"); Q=$!
+read -rt 5 _ <&3 && read -rt 5 _ <&4;'
 CALLS='for to in 10.83.0.2:3004 "[fd53::2]:3004" 127.0.0.1:3001; do
 	"$0/agent" --connect $to --count 12 --timeout 1300 --keepalive | cut -d " " -f 2-4 | uniq -c
 done;'
@@ -85,9 +86,11 @@ expect_server_soon far verdict allow
 t "half-open: he takes no probe and closes nothing"
 peer_ctl far answer 503
 agent --connect $REMOTE4:3004 --count 3 >/dev/null
+tripped=$(now_ms)
 expect_denied $REMOTE4:3004
 kill9_daemon
-sleep 2.2
+daemon_forgotten
+until_ms $((tripped + 2050))
 out=$(as_user "A=ok; $SERVE \"\$0/agent\" --connect $REMOTE4:3004 --count 5; $END")
 expect_match "$out" "*1 error $DENIED*5 error $DENIED*" "his calls in half-open"
 peer_ctl far answer hang

@@ -13,11 +13,14 @@ start_daemon
 in_flight() {
 	sg reset a >/dev/null
 	expect_server_soon a state closed
+	peer_ctl a zero
 	agent --connect $AT --path "/as/$1" --concurrent 20 --timeout $((8000 * SLOW)) >"$TMP/flight" &
 	PIDS+=("$!")
-	local flight=$!
+	local flight=$! started
 
-	sleep 0.25
+	started=$(now_ms)
+	expect_soon 5 eval '[ "$(peer_stat a agent)" = 20 ]'
+	until_ms $((started + 250)) # where there are pieces, some have been sent
 	agent --connect $AT --path /as/503 --count 3 >/dev/null
 	expect_error $AT EHOSTUNREACH
 	wait $flight
@@ -66,7 +69,7 @@ for how in stopped dead; do
 		freeze_daemon
 	else
 		kill9_daemon
-		sleep 1.3
+		daemon_forgotten
 	fi
 	trips_itself
 	[ $how = dead ] || thaw_daemon

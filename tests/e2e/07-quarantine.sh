@@ -17,12 +17,20 @@ peer_start b 127.0.0.1:3002
 PEER_NS=$NS_REMOTE peer_start far 0.0.0.0:3004
 start_daemon
 
-# Sockets of a namespace that are ESTABLISHED with that remote port (hex).
-established() { # NAMESPACE PORT
+# Sockets of a namespace in a state (hex) with that remote port.
+sockets() { # NAMESPACE PORT STATE
 	local port
 
 	port=$(printf '%04X' "$2")
-	in_ns "$1" cat /proc/net/tcp | grep -c "^ *[0-9]*: [0-9A-F:]* [0-9A-F]*:$port 01 "
+	in_ns "$1" cat /proc/net/tcp | grep -c "^ *[0-9]*: [0-9A-F:]* [0-9A-F]*:$port $3 "
+}
+
+established() { # NAMESPACE PORT
+	sockets "$1" "$2" 01
+}
+
+in_progress() { # NAMESPACE PORT: SYN_SENT
+	sockets "$1" "$2" 02
 }
 
 # quarantine NAME; how long the command and the last death took, from its start.
@@ -126,7 +134,7 @@ ip -n "$NS" neigh replace $REMOTE4 lladdr 02:00:00:00:00:77 dev "$DEV" nud perma
 agent --connect $REMOTE4:3004 --concurrent 20 --timeout 8000 >"$TMP/syn" &
 syn=$!
 PIDS+=("$syn")
-sleep 0.3
+expect_soon 5 eval '[ "$(in_progress "$NS" 3004)" = 20 ]'
 expect_ok sg quarantine far --reason test
 wait $syn
 expect_match "$(cat "$TMP/syn")" "concurrent 20 ECONNABORTED=20 ms=*"
@@ -146,10 +154,11 @@ expect_ok sg release a
 
 t "a quarantine with an end ends by itself, also with the daemon stopped"
 expect_ok sg quarantine a --reason test --for 2s
+ends=$(($(now_ms) + 2000))
 expect_denied $AT
 expect_ne "$(server a quarantine.until)" null
 freeze_daemon
-sleep 1
+until_ms $((ends + 50))
 expect_answer $AT 200
 thaw_daemon
 expect_server_soon a quarantine null

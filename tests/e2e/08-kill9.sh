@@ -69,7 +69,8 @@ expect_eq "$(agent_counts 127.0.0.1:3003 --count 4)" \
 tripped=$(now_ms)
 
 t "dead: the verdicts outlive every lease"
-sleep 2
+daemon_forgotten
+pass_time 1 "a verdict that hung on the lease would have gone with it"
 expect_denied 127.0.0.1:3002
 expect_denied 127.0.0.1:3004
 expect_denied 127.0.0.1:3005
@@ -97,13 +98,8 @@ expect_denied 127.0.0.1:3004
 t "open since a trip without a daemon: half-open at the deadline, not later"
 kill9_daemon
 peer_ctl short answer ok
-while [ "$(now_ms)" -lt $((tripped + SHORT_S * 1000 - 200 * SLOW)) ]; do
-	expect_denied 127.0.0.1:3003
-	sleep 0.2
-done
-while [ "$(now_ms)" -lt $((tripped + SHORT_S * 1000 + 100 * SLOW)) ]; do
-	sleep 0.05
-done
+all_until $((tripped + SHORT_S * 1000 - 200 * SLOW)) expect_denied 127.0.0.1:3003
+until_ms $((tripped + SHORT_S * 1000 + 100 * SLOW))
 expect_answer 127.0.0.1:3003 200
 expect_answer 127.0.0.1:3003 200
 

@@ -31,9 +31,7 @@ open_it() {
 
 # Returns when that many ms have gone by since the trip; more where all is slower.
 at() {
-	while [ "$(now_ms)" -lt $((TRIPPED + $1 * SLOW)) ]; do
-		sleep 0.02
-	done
+	until_ms $((TRIPPED + $1 * SLOW))
 }
 
 # Half-open without a daemon, the server healthy again.
@@ -63,20 +61,17 @@ expect_match "$("$TOOLS/jget" --lines <(echo "$out") reason event=transition | t
 t "with a daemon: a server that stays ill stays refused"
 open_it a
 at 3500
-pause 2
+pass_time 2 "the daemon probes meanwhile, more than once"
 expect_match "$(server a state)" "@(open|half_open)"
 sg reset a >/dev/null
 kill9_daemon
-sleep 1.1
+daemon_forgotten
 
 t "before the deadline every connect is refused, at the deadline one probe gets through"
 open_it a
 peer_ctl a answer hang
 peer_ctl a zero
-while [ "$(now_ms)" -lt $((TRIPPED + 1850 * SLOW)) ]; do
-	expect_denied 127.0.0.1:3001
-	sleep 0.1
-done
+all_until $((TRIPPED + 1850 * SLOW)) expect_denied 127.0.0.1:3001
 at 2050
 steps_start 127.0.0.1:3001
 expect_step ok - - start 1
@@ -140,7 +135,7 @@ t "an idle pre-connect holds a probe only until it closes, and reopens nothing"
 half_open three
 steps_start 127.0.0.1:3002
 expect_step ok - - open 1
-sleep 0.5
+pass_time 0.5 "a probe that is idle says nothing, however long"
 expect_step ok - - close 1
 for _ in 1 2 3 4; do
 	expect_answer 127.0.0.1:3002 200
@@ -175,7 +170,7 @@ peer_ctl short answer 404
 steps_start 127.0.0.1:3003
 expect_step ok - 404 call 1
 expect_step ok - 404 call 1
-pause 2.2
+pass_time 2.2 "half_open_max_seconds, from the first answer"
 expect_match "$(agent --connect 127.0.0.1:3003 --concurrent 5)" "concurrent 5 http_404=5 *"
 steps_stop
 
@@ -184,7 +179,7 @@ half_open lease
 peer_ctl lease answer hang
 steps_start 127.0.0.1:3004
 expect_step ok - - start 1
-pause 1.4
+pass_time 1.4 "probe_lease_seconds, with nobody there to tell"
 start_daemon
 # In the log, for the next deadline may have come where all is slower.
 expect_soon 1 eval 'grep -q "lease: half_open -> open (half_open_failed)" "$LOG"'
@@ -197,7 +192,7 @@ steps_start 127.0.0.1:3004
 expect_step ok - 200 call 1
 expect_step ok - 200 call 2
 kill9_daemon
-sleep 1.3
+daemon_forgotten
 half_open lease
 peer_ctl lease answer hang
 expect_step ok - - start 1

@@ -65,7 +65,7 @@ expect_within "$(counter far6 dropped_packets)" 3 100
 
 t "without a daemon it stays so"
 kill9_daemon
-sleep 1.2
+daemon_forgotten
 from_server $REMOTE4:3004 $LOCAL4:5000 --mode udp-sendto
 expect_eq "$RESULT" timeout
 start_daemon --interface "$DEV"

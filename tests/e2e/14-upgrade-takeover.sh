@@ -21,7 +21,17 @@ POOLED=$!
 HELD=$!
 PIDS+=("$GOOD" "$POOLED" "$HELD")
 peer_ctl held zero
-sleep 0.5
+
+# Each of them says so many lines more than it has said now.
+load_goes_on() { # LINES
+	local file n
+
+	for file in good pooled held; do
+		n=$(($(wc -l <"$TMP/$file") + $1))
+		expect_soon 10 eval '[ "$(wc -l <"$TMP/$file")" -ge '"$n"' ]'
+	done
+}
+load_goes_on 100
 
 # Programs that bite in our cgroup: the same number before and after, none twice.
 attached() {
@@ -48,7 +58,7 @@ for _ in 1 2 3; do
 	start_daemon --interface "$DEV"
 	expect_eq "$(status health.selftest)" ok
 done
-sleep 0.3
+load_goes_on 100
 
 t "no call failed that should not, on new connections and on a pooled one"
 kill $GOOD $POOLED $HELD

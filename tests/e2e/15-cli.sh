@@ -148,7 +148,12 @@ expect_match "$(log_lines "because of 4711")" "[1-9]*" "log lines"
 t "events --follow goes on"
 "$BUILD/switchgear" --socket "$SOCKET" events --follow --json >"$TMP/follow" 2>&1 &
 PIDS+=("$!")
-sleep 0.3
+follows() { # it does not tell what was before
+	sg quarantine search-backup --reason "does it follow"
+	sg release search-backup
+	grep -q "does it follow" "$TMP/follow"
+}
+expect_soon 5 follows
 sg trip search >/dev/null
 expect_soon 3 grep -q forced_open "$TMP/follow"
 expect_ok "$TOOLS/jget" --lines "$TMP/follow" t event=transition

@@ -51,7 +51,7 @@ expect_match "$(sg show b)" "*by fallback): 2 servers, 1 open, 1 may be*panic*"
 
 t "the floor holds without a daemon, and through a restart under load"
 kill9_daemon
-sleep 1.3
+daemon_forgotten
 fail_often $B 4
 "${IN_CG[@]}" "$TOOLS/agent" --connect $B --count 1000000 >"$TMP/load.out" 2>&1 &
 PIDS+=("$!")
@@ -146,7 +146,7 @@ t "the limit is the daemon's, and goes with it"
 held=$(for i in 0 1 2 3 4 5 6 7 8 9; do [ "$(server m$i held)" = true ] && echo "$i"; done)
 first=${held%%$'\n'*}
 kill9_daemon
-sleep 1.3
+daemon_forgotten
 expect_error $REMOTE4:400"$first" ECONNREFUSED
 expect_denied $REMOTE4:400"$first"
 start_daemon

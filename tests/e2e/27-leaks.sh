@@ -112,7 +112,7 @@ for ((round = 1; round <= RESTARTS; round++)); do
 		kill9_daemon
 	else # it is known to be gone: its lease has run out
 		kill9_daemon
-		sleep 1.2
+		daemon_forgotten
 		all_kinds
 	fi
 	start_daemon

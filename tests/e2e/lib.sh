@@ -195,12 +195,36 @@ nap() { # SECONDS
 }
 exec {NAP}<> <(:)
 
-# Sleeps so many seconds, longer where everything takes longer.
-pause() { # SECONDS
+# Lets so many seconds go by, more where everything takes longer: where something is not to
+# happen meanwhile, and no event tells that it has been long enough. What does happen is
+# waited for instead, by expect_soon, wait_for, daemon_forgotten or until_ms.
+pass_time() { # SECONDS WHY
 	local n
 
+	: "${2:?pass_time: say why}"
 	n=$(($(micros "$1") * SLOW))
 	sleep "$((n / 1000000)).$(printf '%06d' $((n % 1000000)))"
+}
+
+# Returns at that time of now_ms: a deadline that the test knows.
+until_ms() { # MS
+	local left=$(($1 - $(now_ms)))
+
+	while [ "$left" -gt 0 ]; do
+		nap "$((left / 1000)).$(printf '%03d' $((left % 1000)))"
+		left=$(($1 - $(now_ms)))
+	done
+}
+
+# Repeats an assertion until that time of now_ms, a few times a second.
+all_until() { # MS COMMAND...
+	local end=$1
+
+	shift
+	while [ "$(now_ms)" -lt "$end" ]; do
+		"$@"
+		nap 0.1
+	done
 }
 
 # wait_for SECONDS COMMAND...: polls until the command succeeds.
@@ -416,7 +440,12 @@ kill9_daemon() {
 # Its lease in the kernel runs out before this returns.
 freeze_daemon() {
 	kill -STOP "$DAEMON"
-	sleep 1.3
+	daemon_forgotten
+}
+
+# The kernel knows of no daemon: the lease of one that was killed or stopped has run out.
+daemon_forgotten() {
+	"$TOOLS/bpfpin" lease "$PINS/cfg" || fail "a daemon is alive"
 }
 
 thaw_daemon() {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What bpftool does not do to pinned maps and links, or not fast enough: counts
- * and fills a map, and puts a program that lets everything pass into a link.
+ * and fills a map, waits for a time in one, and puts a program that lets everything
+ * pass into a link.
  */
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 
+#include "abi.h"
 #include "util.h"
 
 #define KEYS_FROM (1ULL << 62) /* no socket's cookie */
@@ -16,12 +18,21 @@ static const char usage[] =
 	"       bpfpin fill MAP        puts zeros under keys of its own, until it is full;\n"
 	"                              prints how many\n"
 	"       bpfpin empty MAP       takes these out again\n"
+	"       bpfpin lease CFG       returns when no daemon is alive: its lease has run out\n"
 	"       bpfpin pass LINK       of cgroup_skb: all packets pass from now on\n"
 	"Exit status: 0 done, 1 failed, 2 usage.\n";
 
 static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 {
 	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 static uint64_t address(const void *p)
@@ -127,6 +138,30 @@ static int empty(int fd)
 	}
 }
 
+/* Fails if it is renewed all the time. */
+static int lease(int fd)
+{
+	const uint64_t patience = 10 * SG_LEASE_NS;
+	uint64_t begun = clock_ns(CLOCK_BOOTTIME);
+	struct sg_cfg cfg;
+	uint32_t key = 0;
+	union bpf_attr a = { .map_fd = (uint32_t)fd, .key = address(&key), .value = address(&cfg) };
+
+	for (;;) {
+		struct timespec until;
+
+		if (bpf(BPF_MAP_LOOKUP_ELEM, &a))
+			fail("lookup");
+		if (clock_ns(CLOCK_BOOTTIME) > cfg.lease_until_ns)
+			return 0;
+		if (cfg.lease_until_ns > begun + patience)
+			die("the daemon is alive");
+		until.tv_sec = (time_t)((cfg.lease_until_ns + 1) / 1000000000);
+		until.tv_nsec = (long)((cfg.lease_until_ns + 1) % 1000000000);
+		clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &until, NULL);
+	}
+}
+
 /* The link stays where it is, and what is in it does nothing. */
 static int pass(int fd)
 {
@@ -161,7 +196,11 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*fn)(int fd);
-	} verbs[] = { { "count", count }, { "fill", fill }, { "empty", empty }, { "pass", pass } };
+	} verbs[] = { { "count", count },
+		      { "fill", fill },
+		      { "empty", empty },
+		      { "lease", lease },
+		      { "pass", pass } };
 
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
