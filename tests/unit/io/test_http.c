@@ -672,7 +672,7 @@ static void stream_asks_for_turns(void **state)
 	http_free(TAKE_PTR(f->http));
 	start_checking(f, 0, 60, 123);
 	fd = open_stream(f);
-	assert_int_equal(http_timeout_ms(f->http), 123);
+	assert_in_range(http_timeout_ms(f->http), 1, 124); /* since the latest look */
 }
 
 static void stream_tells_a_slow_client_what_it_lost(void **state)
