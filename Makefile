@@ -316,9 +316,10 @@ C_FILES := $(sort $(wildcard headers/*.h bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch]
 LAYER_STAMP := $(B)/lint/layers
 .PHONY: layers lint format
 layers: $(LAYER_STAMP) ## Which layer uses what: includes and undefined symbols
-$(LAYER_STAMP): $(call libs,base core) $(USER_SRC) $(wildcard user/*/*.h) $(wildcard tests/lint/*layers* tests/lint/*.symbols)
+$(LAYER_STAMP): $(call libs,base core) $(USER_OBJ) $(wildcard user/*/*.h) $(wildcard tests/lint/*layers* tests/lint/circles tests/lint/*.symbols)
 	@mkdir -p $(@D)
 	$(call say,LAYERS,base core) NM='$(NM)' tests/lint/layers '$(call lib,base)' '$(call lib,core)'
+	$(call say,CIRCLES,user) tests/lint/circles '$(NM)' $(USER_OBJ)
 	@touch $@
 
 TIDY := $(patsubst %.c,$(B)/lint/%.tidy,$(USER_SRC))

@@ -8,13 +8,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/servers.h"
 
 #define SUB "bus"
 #define ROUNDS_MAX 16 /* of turns that emit signals; what is left waits for the next pass */
 
 struct bus {
-	struct daemon *d;
 	struct modules *modules;
 	const struct subscription *table[SIGNAL_COUNT];
 	struct signal *signals; /* from `first` on */
@@ -24,21 +22,18 @@ struct bus {
 	struct event *events;
 	size_t events_n;
 	size_t events_cap;
-	uint64_t lost_seen; /* of the kernel's ring */
-	uint64_t dropped;   /* signals without memory */
+	uint64_t dropped; /* signals without memory */
 	bool dirty;
 	bool passing;
 	bool failing; /* commits fail; said */
 };
 
-int bus_new(struct daemon *d, struct modules *modules, const struct subscription *table, size_t n,
-	    struct bus **ret)
+int bus_new(struct modules *modules, const struct subscription *table, size_t n, struct bus **ret)
 {
 	struct bus *bus = calloc(1, sizeof(*bus));
 
 	if (!bus)
 		return -ENOMEM;
-	bus->d = d;
 	bus->modules = modules;
 	for (size_t i = 0; i < n; i++)
 		bus->table[table[i].type] = &table[i];
@@ -103,8 +98,6 @@ static void deliver(struct bus *bus, const struct signal *signal)
 	const struct subscription *row = signal->type < SIGNAL_COUNT ? bus->table[signal->type]
 								     : NULL;
 
-	if (signal->type == SIGNAL_TRANSITION)
-		(void)!server_read(signal->server);
 	for (size_t i = 0; row && i < SUBSCRIBERS_MAX && row->to[i]; i++)
 		for (size_t k = 0; k < bus->modules->n; k++)
 			if (bus->modules->v[k] == row->to[i])
@@ -120,64 +113,6 @@ static void deliver_all(struct bus *bus)
 	}
 	bus->first = 0;
 	bus->signals_n = 0;
-}
-
-/* --- from the kernel --------------------------------------------------------------------- */
-
-static void on_kernel(void *data, const struct sg_event *k)
-{
-	static const enum signal_type types[] = { [SG_EV_OUTCOME] = SIGNAL_OUTCOME,
-						  [SG_EV_MOVE] = SIGNAL_TRANSITION,
-						  [SG_EV_KILL] = SIGNAL_KILL };
-	struct bus *bus = data;
-	struct signal signal = { .server = servers_by_id(bus->d->servers, k->server),
-				 .kernel = *k };
-
-	if (!signal.server) /* the canary, or a server that is gone */
-		return;
-	if (k->type != SG_EV_OUTCOME && k->type != SG_EV_MOVE && k->type != SG_EV_KILL)
-		return;
-	signal.type = types[k->type];
-	if (k->type == SG_EV_MOVE && !server_moved(signal.server, k->move.seq, false))
-		return; /* made up for before */
-	bus_emit(bus, &signal);
-}
-
-/*
- * Records were lost, and a transition may have been among them: the map is the
- * record. The latest transition of each server is made up for; one that this
- * overtook comes by the ring all the same and is dropped there.
- */
-static void resync(struct bus *bus)
-{
-	for (size_t i = 0; i < servers_n(bus->d->servers); i++) {
-		struct server *s = servers_at(bus->d->servers, i);
-		struct signal signal = { .type = SIGNAL_TRANSITION, .server = s };
-
-		if (!s->id || server_read(s) || !s->breaker.last.moved ||
-		    !server_moved(s, s->breaker.last.seq, true))
-			continue;
-		signal.kernel = (struct sg_event){ .type = SG_EV_MOVE, .server = s->id };
-		signal.kernel.move = s->breaker.last;
-		bus_emit(bus, &signal);
-	}
-}
-
-static void ring_read(struct bus *bus)
-{
-	uint64_t lost;
-	struct event e;
-
-	if (dataplane_ring_read(bus->d->dp, on_kernel, bus) < 0)
-		log_error(SUB, "the event ring cannot be read");
-	lost = dataplane_lost(bus->d->dp);
-	if (lost <= bus->lost_seen)
-		return;
-	bus_event(&e, EVENT_LOSS, "");
-	e.count = lost - bus->lost_seen;
-	bus->lost_seen = lost;
-	bus_report(bus, &e);
-	resync(bus);
 }
 
 /* --- outwards ------------------------------------------------------------------------------ */
@@ -246,12 +181,12 @@ void bus_pass(struct bus *bus)
 	if (bus->passing)
 		return;
 	bus->passing = true;
-	ring_read(bus);
+	MODULES_EACH(bus->modules, collect);
 	for (int round = 0; round < ROUNDS_MAX && (!round || bus->signals_n); round++) {
 		deliver_all(bus);
 		MODULES_EACH(bus->modules, turn, clock_boot_ns());
 	}
-	servers_write(bus->d->servers);
+	MODULES_EACH(bus->modules, write);
 	commit(bus);
 	if (bus->events_n)
 		MODULES_EACH(bus->modules, publish, bus->events, bus->events_n);

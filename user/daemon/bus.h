@@ -2,8 +2,8 @@
 /*
  * Who hears of what, and when it is told outside. A pass has four phases:
  *
- *   react    the kernel's ring is read; each signal goes to the modules that the table
- *            names for it, in that order, until there is none; then every turn() hook
+ *   react    what the kernel reports is collected; each signal goes to the modules that
+ *            the table names for it, in that order, until there is none; then every turn()
  *   write    what the servers' `wanted` came to is written into the kernel, once each
  *   commit   the state goes to disk if it has changed
  *   publish  events are logged, kept and sent to whoever follows
@@ -66,7 +66,7 @@ struct subscription {
 struct bus;
 
 /* The table and the modules outlive the bus. */
-int bus_new(struct daemon *d, struct modules *modules, const struct subscription *table, size_t n,
+int bus_new(struct modules *modules, const struct subscription *table, size_t n,
 	    struct bus **ret) MUST_CHECK;
 void bus_free(struct bus *bus); /* NULL-safe */
 struct modules *bus_modules(const struct bus *bus);

@@ -82,10 +82,13 @@ struct module {
 	/* All servers of a new configuration are there. */
 	void (*applied)(void *m, const struct config *config);
 
-	/* A pass of the bus (bus.h): each signal that the table gives it, then the turn's end
-	 * (which may emit more), and after the kernel was written to, durable and public. */
+	/* A pass of the bus (bus.h): what the kernel reports is collected, each signal goes to
+	 * whom the table gives it, the turn ends (which may emit more), the kernel is written
+	 * to, the state is committed, and events are published. */
+	void (*collect)(void *m);
 	void (*on_signal)(void *m, const struct signal *signal);
 	void (*turn)(void *m, uint64_t now);
+	void (*write)(void *m);
 	int (*commit)(void *m);
 	void (*publish)(void *m, const struct event *events, size_t n);
 

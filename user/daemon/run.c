@@ -124,14 +124,6 @@ static void on_signal(void *data, int number)
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-static void on_ring(void *data, uint32_t ready)
-{
-	struct daemon *d = data;
-
-	(void)ready;
-	bus_pass(d->bus);
-}
-
 static int plane_open(struct daemon *d, const struct config *config)
 {
 	const struct settings *s = d->settings;
@@ -161,8 +153,7 @@ static int plane_open(struct daemon *d, const struct config *config)
 static int loop_wire(struct daemon *d)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	struct loop_source *source;
-	int r = loop_add_fd(d->loop, dataplane_ring_fd(d->dp), EPOLLIN, on_ring, d, &source);
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(signals) && !r; i++)
 		r = loop_add_signal(d->loop, signals[i], on_signal, d);
@@ -228,7 +219,7 @@ static int start(struct daemon *d, const struct run *run, struct config *config,
 	if (!r)
 		r = modules_new(run->modules, run->n_modules, d, modules);
 	if (!r)
-		r = bus_new(d, *modules, run->table, run->n_table, &d->bus);
+		r = bus_new(*modules, run->table, run->n_table, &d->bus);
 	if (!r)
 		r = servers_new(d, *modules, &d->servers);
 	if (!r)

@@ -399,7 +399,7 @@ static struct dataplane_feature feature_of(const struct dataplane *dp,
 int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
 {
 	const struct dataplane_options none = { .without = getenv("SWITCHGEAR_WITHOUT") };
-	CLEANUP(dataplane_closep) struct dataplane *dp = calloc(1, sizeof(*dp));
+	CLEANUP(freep) struct dataplane *dp = calloc(1, sizeof(*dp));
 	struct omission out = { .n = 0 };
 	size_t n = 0;
 	int r;
@@ -434,6 +434,7 @@ int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n)
 				"never connected",
 			.there = has_skb_netns(),
 		};
+	switchgear_bpf__destroy(dp->skel);
 	*ret_n = n;
 	return r;
 }

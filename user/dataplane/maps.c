@@ -2,30 +2,16 @@
 /* Servers, endpoints, counters: the maps, and the command program. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
 #define FILL_BATCH 1024U
-#define RESERVE_WAIT_US 1000 /* for a reserve of elements to be filled again */
-#define RESERVE_TRIES 200
 
 static int map_fd(const struct bpf_map *map)
 {
 	return bpf_map__fd(map);
-}
-
-int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value, uint64_t flags)
-{
-	int r = bpf_map_update_elem(map_fd(map), key, value, flags);
-
-	for (size_t i = 0; i < RESERVE_TRIES && r == -ENOMEM; i++) {
-		usleep(RESERVE_WAIT_US);
-		r = bpf_map_update_elem(map_fd(map), key, value, flags);
-	}
-	return r;
 }
 
 bool dataplane_taken_over(const struct dataplane *dp)

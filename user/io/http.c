@@ -95,15 +95,6 @@ static void conn_changed(void *data, struct MHD_Connection *connection, void **c
 	http->again = true;
 }
 
-bool http_conn_is_gone(int fd, bool local)
-{
-	/* A Unix client that only shut down its writing side may still read. */
-	const short mask = (short)(POLLHUP | POLLERR | (local ? 0 : POLLRDHUP));
-	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & mask);
-}
-
 /* --- the server ------------------------------------------------------------ */
 
 static void mhd_log(void *data, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);

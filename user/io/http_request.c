@@ -137,21 +137,6 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 	return call->replied || call->kept ? MHD_YES : MHD_NO;
 }
 
-struct MHD_Response *http_response(const char *content_type, const char *text, size_t len)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
-
-	if (response &&
-	    MHD_add_response_header(response, "Content-Type", content_type) == MHD_YES &&
-	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES)
-		return response;
-	log_warning(SUB, "no memory for an answer of %zu bytes: connection closed", len);
-	if (response)
-		MHD_destroy_response(response);
-	return NULL;
-}
-
 void http_reply(struct http_request *request, unsigned int status, const char *content_type,
 		const char *text, size_t len)
 {

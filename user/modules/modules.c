@@ -8,9 +8,9 @@
  * sentences in the status document.
  */
 const struct module *const modules_all[] = {
-	&api_module,     &timeouts_module, &selftest_module,    &locals_module,     &persist_module,
-	&breaker_module, &groups_module,   &healthcheck_module, &quarantine_module, &killer_module,
-	&resolve_module, &journal_module,  &shown_module,       &exporter_module,
+	&api_module,     &kernel_module,  &timeouts_module, &selftest_module,    &locals_module,
+	&persist_module, &breaker_module, &groups_module,   &healthcheck_module, &quarantine_module,
+	&killer_module,  &resolve_module, &journal_module,  &shown_module,       &exporter_module,
 };
 const size_t modules_all_n = ARRAY_SIZE(modules_all);
 

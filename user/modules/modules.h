@@ -11,6 +11,7 @@ extern const struct module exporter_module;
 extern const struct module groups_module;
 extern const struct module healthcheck_module;
 extern const struct module journal_module;
+extern const struct module kernel_module;
 extern const struct module killer_module;
 extern const struct module locals_module;
 extern const struct module persist_module;

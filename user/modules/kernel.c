@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Between the bus and the kernel: what the ring reports becomes signals, and what is
+ * wanted of servers is written, once a pass.
+ */
+#include "base/log.h"
+#include "daemon/bus.h"
+#include "daemon/servers.h"
+#include "modules/modules.h"
+
+#define SUB "kernel"
+
+struct kernel {
+	struct part part;
+	uint64_t lost_seen; /* records that found the ring full, as far as was told */
+};
+
+static void transition(struct kernel *m, struct server *s, const struct sg_move *mv)
+{
+	struct signal signal = { .type = SIGNAL_TRANSITION, .server = s };
+
+	signal.kernel = (struct sg_event){ .type = SG_EV_MOVE, .server = s->id, .move = *mv };
+	(void)!server_read(s);
+	bus_emit(m->part.d->bus, &signal);
+}
+
+static void on_event(void *data, const struct sg_event *k)
+{
+	struct kernel *m = data;
+	struct server *s = servers_by_id(m->part.d->servers, k->server);
+	struct signal signal = { .server = s, .kernel = *k };
+
+	if (!s) /* the canary, or a server that is gone */
+		return;
+	switch (k->type) {
+	case SG_EV_MOVE:
+		if (server_moved(s, k->move.seq, false)) /* else it was made up for before */
+			transition(m, s, &k->move);
+		break;
+	case SG_EV_OUTCOME:
+		signal.type = SIGNAL_OUTCOME;
+		bus_emit(m->part.d->bus, &signal);
+		break;
+	case SG_EV_KILL:
+		signal.type = SIGNAL_KILL;
+		bus_emit(m->part.d->bus, &signal);
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * Records were lost, and a transition may have been among them: the map is the
+ * record. The latest transition of each server is made up for; one that this
+ * overtook comes by the ring all the same and is dropped there.
+ */
+static void resync(struct kernel *m)
+{
+	struct servers *all = m->part.d->servers;
+
+	for (size_t i = 0; i < servers_n(all); i++) {
+		struct server *s = servers_at(all, i);
+		const struct sg_move *last = &s->breaker.last;
+
+		if (s->id && !server_read(s) && last->moved && server_moved(s, last->seq, true))
+			transition(m, s, last);
+	}
+}
+
+static void kernel_collect(void *m)
+{
+	struct kernel *kernel = m;
+	struct daemon *d = kernel->part.d;
+	uint64_t lost;
+	struct event e;
+
+	if (dataplane_ring_read(d->dp, on_event, kernel) < 0)
+		log_error(SUB, "the event ring cannot be read");
+	lost = dataplane_lost(d->dp);
+	if (lost <= kernel->lost_seen)
+		return;
+	bus_event(&e, EVENT_LOSS, "");
+	e.count = lost - kernel->lost_seen;
+	kernel->lost_seen = lost;
+	bus_report(d->bus, &e);
+	resync(kernel);
+}
+
+static void kernel_write(void *m)
+{
+	struct kernel *kernel = m;
+
+	servers_write(kernel->part.d->servers);
+}
+
+static void on_ring(void *data, uint32_t ready)
+{
+	struct kernel *kernel = data;
+
+	(void)ready;
+	bus_pass(kernel->part.d->bus);
+}
+
+static int kernel_start(void *m)
+{
+	struct kernel *kernel = m;
+	struct daemon *d = kernel->part.d;
+	struct loop_source *source;
+
+	return loop_add_fd(d->loop, dataplane_ring_fd(d->dp), EPOLLIN, on_ring, kernel, &source);
+}
+
+const struct module kernel_module = {
+	.name = SUB,
+	.size = sizeof(struct kernel),
+	.start = kernel_start,
+	.collect = kernel_collect,
+	.write = kernel_write,
+};
