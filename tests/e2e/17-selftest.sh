@@ -171,7 +171,7 @@ answers_meanwhile() {
 
 	sg selftest >/dev/null 2>&1 &
 	one=$!
-	nap 0.05
+	pass_time 0.05 "the self-test has begun, and takes half a second"
 	start=$(now_ms)
 	sg status >/dev/null
 	took=$(($(now_ms) - start))
