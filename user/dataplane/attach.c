@@ -271,7 +271,7 @@ static int attach_xdp(struct dataplane *dp, const char *interface)
 		return 0;
 	}
 	if (dp->xdp_n == DATAPLANE_XDP_MAX) {
-		dataplane_degrade(dp, "more than %d interfaces for XDP: \"%s\" is left out",
+		dataplane_degrade(dp, "more than %d interfaces for XDP: \"%s\" is skipped",
 				  DATAPLANE_XDP_MAX, interface);
 		return 0;
 	}

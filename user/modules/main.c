@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "modules/import.h"
+#include "daemon/import.h"
 #include "daemon/run.h"
 #include "modules/modules.h"
 

@@ -45,11 +45,11 @@ static const struct bad bad[] = {
 	{ { "status", "--json=1" }, "--json takes no value" },
 	{ { "status", "--follow" }, "status has no option \"--follow\"" },
 	{ { "--for", "5m", "status" }, "status has no option \"--for\"" },
-	{ { "trip", "a", "--for", "soon" }, "\"soon\" is no duration" },
-	{ { "trip", "a", "--for", "0" }, "\"0\" is no duration" },
-	{ { "trip", "a", "--for", "-5" }, "is no duration" },
+	{ { "trip", "a", "--for", "soon" }, "\"soon\" is not a valid duration" },
+	{ { "trip", "a", "--for", "0" }, "\"0\" is not a valid duration" },
+	{ { "trip", "a", "--for", "-5" }, "is not a valid duration" },
 	{ { "trip", "a", "--for" }, "--for needs a value: --for DUR" },
-	{ { "events", "--since", "yesterday" }, "is no duration" },
+	{ { "events", "--since", "yesterday" }, "is not a valid duration" },
 	{ { "--", "--json" }, "no command \"--json\"" },
 };
 

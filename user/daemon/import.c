@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "modules/import.h"
+#include "daemon/import.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -71,7 +71,7 @@ int import_print(const char *home)
 		r = place_read(&client_places[i], home, &list);
 	for (size_t i = 0; i < list.n; i++)
 		if (list.v[i].skipped)
-			fprintf(stderr, "%s: server \"%s\" is left out: %s\n", list.v[i].client,
+			fprintf(stderr, "%s: server \"%s\" is skipped: %s\n", list.v[i].client,
 				list.v[i].name, list.v[i].skipped);
 	if (!r && !list.n) {
 		fprintf(stderr, "no MCP client's configuration with servers was found below %s\n",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A configuration made from what the MCP clients of one user are configured with. */
-#ifndef SWITCHGEAR_MODULES_IMPORT_H
-#define SWITCHGEAR_MODULES_IMPORT_H
+#ifndef SWITCHGEAR_DAEMON_IMPORT_H
+#define SWITCHGEAR_DAEMON_IMPORT_H
 
 #include "base/cleanup.h"
 
