@@ -124,16 +124,18 @@ static int set(struct args *args, size_t id, const char *value, struct buf *why)
 		break;
 	case OPTION_DURATION:
 		if (parse_duration(value, &ns) < 0 || !ns) {
-			buf_printf(why, "--%s: \"%s\" is not a valid duration: 90s, 10m, 2h, 1d, or seconds",
-				   spec->name, value);
+			buf_printf(
+				why,
+				"--%s: \"%s\" is not a valid duration: 90s, 10m, 2h, 1d, or seconds",
+				spec->name, value);
 			return -EINVAL;
 		}
 		*(uint64_t *)target = ns;
 		break;
 	case OPTION_NUMBER:
 		if (parse_u64(value, 0, UINT64_MAX, target) < 0) {
-			buf_printf(why, "--%s: \"%s\" is not a valid 64-bit integer",
-				   spec->name, value);
+			buf_printf(why, "--%s: \"%s\" is not a valid 64-bit integer", spec->name,
+				   value);
 			return -EINVAL;
 		}
 		break;

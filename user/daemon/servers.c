@@ -58,6 +58,21 @@ const char *servers_error(const struct servers *all)
 	return all->error;
 }
 
+void servers_family(struct servers *all, struct metrics *to, const char *name,
+		    enum metrics_type type, const char *help, servers_value_fn *value,
+		    const void *m)
+{
+	metrics_family(to, name, type, help);
+	for (size_t i = 0; i < all->n; i++) {
+		struct server *s = all->v[i];
+		const struct metrics_label label = { "server", s->config->name };
+		uint64_t v;
+
+		if (server_watched(s) && value(m, s, &v))
+			metrics_u64(to, &label, 1, v);
+	}
+}
+
 /* --- the kernel --------------------------------------------------------------------------- */
 
 int server_read(struct server *s)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "codec/config.h"
+#include "core/metrics.h"
 #include "daemon/module.h"
 
 #define SERVER_ADDRS_MAX 64
@@ -73,6 +74,13 @@ static inline bool server_quarantined(const struct server *s)
 {
 	return s->quarantine_ns != 0;
 }
+
+/* One sample per server that is watched, of a family that it begins: what `value` tells; false:
+ * none. `m` is for value(). */
+typedef bool servers_value_fn(const void *m, struct server *s, uint64_t *ret);
+void servers_family(struct servers *all, struct metrics *to, const char *name,
+		    enum metrics_type type, const char *help, servers_value_fn *value,
+		    const void *m);
 
 /* Writes what is wanted of each that wants something new, and reads it back; bus_pass() does
  * so, others only where the kernel must know before they go on. What fails is logged, and

@@ -279,21 +279,21 @@ static void write_states(struct servers *all, struct metrics *to)
 	}
 }
 
+static bool transitions_of(const void *m, struct server *s, uint64_t *ret)
+{
+	(void)m;
+	*ret = s->breaker.last.seq;
+	return true;
+}
+
 static void breaker_metrics(void *m, struct metrics *to)
 {
 	const struct breaker *breaker = m;
 	struct servers *all = breaker->part.d->servers;
 
 	write_states(all, to);
-	metrics_family(to, "switchgear_transitions_total", METRICS_COUNTER,
-		       "Transitions of the breaker.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s))
-			metrics_u64(to, &label, 1, s->breaker.last.seq);
-	}
+	servers_family(all, to, "switchgear_transitions_total", METRICS_COUNTER,
+		       "Transitions of the breaker.", transitions_of, m);
 }
 
 /* --- operators' orders -------------------------------------------------------------------------------- */

@@ -350,19 +350,16 @@ static void group_gauge(const struct groups *m, struct metrics *to, const char *
 	}
 }
 
-static void server_gauge(const struct groups *m, struct metrics *to, const char *name,
-			 const char *help, bool panic)
+static bool held_of(const void *m, struct server *s, uint64_t *ret)
 {
-	struct servers *all = m->part.d->servers;
+	*ret = of(m, s)->held;
+	return true;
+}
 
-	metrics_family(to, name, METRICS_GAUGE, help);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s))
-			metrics_u64(to, &label, 1, panic ? panics(m, s) : of(m, s)->held);
-	}
+static bool panic_of(const void *m, struct server *s, uint64_t *ret)
+{
+	*ret = panics(m, s);
+	return true;
 }
 
 static void groups_metrics(void *m, struct metrics *to)
@@ -370,10 +367,10 @@ static void groups_metrics(void *m, struct metrics *to)
 	struct groups *g = m;
 	uint32_t limit = blast_limit(&g->blast, clock_boot_ns());
 
-	server_gauge(g, to, "switchgear_held",
-		     "1 while a limit across servers keeps a failing server closed.", false);
-	server_gauge(g, to, "switchgear_panic",
-		     "1 while it is held as the last usable server of its group.", true);
+	servers_family(g->part.d->servers, to, "switchgear_held", METRICS_GAUGE,
+		       "1 while a limit across servers keeps a failing server closed.", held_of, g);
+	servers_family(g->part.d->servers, to, "switchgear_panic", METRICS_GAUGE,
+		       "1 while it is held as the last usable server of its group.", panic_of, g);
 	group_gauge(g, to, "switchgear_group_open", "Servers of a group that are open.", false);
 	group_gauge(g, to, "switchgear_group_limit", "Servers of a group that may be open.", true);
 	metrics_family(to, "switchgear_blast_places", METRICS_GAUGE,
