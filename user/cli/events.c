@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/text.h"
 #include "codec/messages.h"
+#include "core/event.h"
 #include "core/names.h"
 
 #define LINE_TEXT_MAX 4096U

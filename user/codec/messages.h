@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "core/event.h"
 #include "core/status.h"
 
 #define REQUEST_SIZE_MAX 4096U     /* bytes of a request body */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Events, one JSON object each: a call as simulate reads it, or an `event`. */
+/*
+ * Events, one JSON object each: a call as simulate reads it, or an `event`. Both
+ * directions go by the list of fields in core/event.c.
+ */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -7,91 +10,76 @@
 #include "codec/jsonget.h"
 #include "codec/jsonw.h"
 #include "codec/messages.h"
-#include "core/names.h"
+#include "core/event.h"
 
 #define EVENT_SIZE_MAX 8192U
 #define EVENT_DEPTH_MAX 8U
 
-/* Exact boot seconds: a double holds ns only for the first 104 days. */
-static void write_call(struct jsonw *w, const struct event *e)
+static bool has(const struct event_field *f, enum event_type type)
 {
-	jsonw_text(w, "op", "call");
-	jsonw_text(w, "outcome", class_name(e->outcome));
-	if (e->latency_ns != STATUS_NEVER)
-		jsonw_seconds(w, "latency", e->latency_ns);
-	if (e->retry_after_ns)
-		jsonw_seconds(w, "retry_after", e->retry_after_ns);
-	if (e->cause != SG_CAUSE_NONE)
-		jsonw_text(w, "cause", cause_name(e->cause));
-	if (e->status)
-		jsonw_uint(w, "status", e->status);
+	return f->types & 1U << type;
 }
 
-static void write_transition(struct jsonw *w, const struct event *e)
+/* --- writing ------------------------------------------------------------------- */
+
+/* A member that holds a whole number, whatever its width. */
+static uint64_t whole(const struct event_field *f, const void *member)
 {
-	jsonw_text(w, "from", state_name(e->from));
-	jsonw_text(w, "to", state_name(e->to));
-	jsonw_text(w, "reason", reason_name(e->reason));
-	jsonw_double(w, "failure_rate", e->failure_rate);
-	jsonw_double(w, "slow_rate", e->slow_rate);
-	jsonw_uint(w, "calls", e->calls);
-	if (e->open_ns == STATUS_NEVER)
-		jsonw_null(w, "open_seconds");
-	else
-		jsonw_seconds(w, "open_seconds", e->open_ns);
+	switch (f->size) {
+	case sizeof(bool):
+		return *(const bool *)member;
+	case sizeof(uint16_t):
+		return *(const uint16_t *)member;
+	case sizeof(uint32_t):
+		return *(const uint32_t *)member;
+	default:
+		return *(const uint64_t *)member;
+	}
 }
 
-static void write_killed(struct jsonw *w, const struct event *e)
+static bool is_none(const struct event_field *f, const void *member)
 {
-	jsonw_uint(w, "killed", e->killed);
-	jsonw_count(w, "survivors", e->survivors);
-	jsonw_count(w, "busy", e->busy);
-	if (*e->error)
-		jsonw_text(w, "error", e->error);
+	switch (f->kind) {
+	case FIELD_TEXT:
+		return !*(const char *)member;
+	case FIELD_RATE:
+		return !isfinite(*(const double *)member);
+	default:
+		return whole(f, member) == f->none;
+	}
 }
 
-static void write_quarantine(struct jsonw *w, const struct event *e)
+/* Seconds since boot are exact: a double holds ns only for the first 104 days. */
+static void write_field(struct jsonw *w, const struct event_field *f, const void *member)
 {
-	jsonw_text(w, "reason", e->text);
-	if (e->until_wall_ns == STATUS_NEVER)
-		jsonw_null(w, "until");
-	else
-		jsonw_time(w, "until", e->until_wall_ns);
-	jsonw_text(w, "by", e->by);
-	write_killed(w, e);
-}
-
-static void write_members(struct jsonw *w, const struct event *e)
-{
-	switch (e->type) {
-	case EVENT_CALL:
-		write_call(w, e);
+	if (f->write != AS_IS && is_none(f, member)) {
+		if (f->write == AS_NULL)
+			jsonw_null(w, f->key);
 		return;
-	case EVENT_TRANSITION:
-		write_transition(w, e);
+	}
+	switch (f->kind) {
+	case FIELD_TEXT:
+		jsonw_text(w, f->key, member);
 		return;
-	case EVENT_QUARANTINE:
-		write_quarantine(w, e);
+	case FIELD_NUMBER:
+	case FIELD_COUNT:
+		jsonw_uint(w, f->key, whole(f, member));
 		return;
-	case EVENT_RELEASE:
-		jsonw_text(w, "by", e->by);
+	case FIELD_RATE:
+		jsonw_double(w, f->key, *(const double *)member);
 		return;
-	case EVENT_KILL:
-		write_killed(w, e);
+	case FIELD_SPAN:
+		jsonw_seconds(w, f->key, whole(f, member));
 		return;
-	case EVENT_LOSS:
-		jsonw_uint(w, "count", e->count);
+	case FIELD_TIME:
+		jsonw_time(w, f->key, whole(f, member));
 		return;
-	case EVENT_SELFTEST:
-		jsonw_bool(w, "ok", e->ok);
-		jsonw_text(w, "detail", e->text);
+	case FIELD_WORD:
+		jsonw_text(w, f->key, f->word((unsigned int)whole(f, member)));
 		return;
-	case EVENT_ALARM:
-	case EVENT_RELOAD:
-		jsonw_text(w, "detail", e->text);
+	case FIELD_BOOL:
+		jsonw_bool(w, f->key, whole(f, member));
 		return;
-	case EVENT_TYPE_COUNT:
-		break;
 	}
 }
 
@@ -101,17 +89,15 @@ int event_encode(const struct event *e, struct buf *out)
 
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
-	jsonw_seconds(&w, "t", e->t_ns);
-	jsonw_time(&w, "time", e->wall_ns);
-	jsonw_text(&w, "server", *e->server ? e->server : NULL);
-	if (*e->tool)
-		jsonw_text(&w, "tool", e->tool);
-	if (e->type != EVENT_CALL)
-		jsonw_text(&w, "event", event_type_name(e->type));
-	write_members(&w, e);
+	for (size_t i = 0; i < event_fields_n; i++) {
+		if (has(&event_fields[i], e->type))
+			write_field(&w, &event_fields[i], (const char *)e + event_fields[i].offset);
+	}
 	jsonw_object_end(&w);
 	return buf_error(out);
 }
+
+/* --- reading ------------------------------------------------------------------- */
 
 static int read_type(const struct json_object *obj, enum event_type *ret)
 {
@@ -130,70 +116,75 @@ static int read_type(const struct json_object *obj, enum event_type *ret)
 	return 0;
 }
 
-static void read_words(const struct json_object *obj, struct event *e)
+/* What does not fit reads as the most that fits. */
+static void set_whole(const struct event_field *f, void *member, uint64_t value)
 {
-	int outcome = class_from_name(jget_text(obj, "outcome", ""));
-	int cause = cause_from_name(jget_text(obj, "cause", ""));
-	int from = state_from_name(jget_text(obj, "from", ""));
-	int to = state_from_name(jget_text(obj, "to", ""));
-	int reason = e->type == EVENT_TRANSITION ? reason_from_name(jget_text(obj, "reason", ""))
-						 : SG_REASON_NONE;
-
-	e->outcome = outcome < 0 ? SG_LOCAL : (enum sg_class)outcome;
-	e->cause = cause < 0 ? SG_CAUSE_NONE : (enum sg_cause)cause;
-	e->from = from < 0 ? SG_CLOSED : (enum sg_state)from;
-	e->to = to < 0 ? SG_CLOSED : (enum sg_state)to;
-	e->reason = reason < 0 ? SG_REASON_NONE : (enum sg_reason)reason;
+	switch (f->size) {
+	case sizeof(bool):
+		*(bool *)member = value;
+		return;
+	case sizeof(uint16_t):
+		*(uint16_t *)member = value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
+		return;
+	case sizeof(uint32_t):
+		*(uint32_t *)member = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+		return;
+	default:
+		*(uint64_t *)member = value;
+		return;
+	}
 }
 
-static void read_killed(const struct json_object *obj, struct event *e)
+static void read_field(const struct json_object *obj, const struct event_field *f, void *member)
 {
-	e->killed = jget_u32(obj, "killed");
-	e->survivors = jget_count(obj, "survivors");
-	e->busy = jget_count(obj, "busy");
-	jget_copy(obj, "error", e->error, sizeof(e->error));
-}
+	int value;
 
-static void read_event(const struct json_object *obj, struct event *e)
-{
-	const char *text = e->type == EVENT_QUARANTINE ? "reason" : "detail";
-
-	read_words(obj, e);
-	e->t_ns = jget_seconds(obj, "t", 0);
-	e->wall_ns = jget_time(obj, "time", 0);
-	jget_copy(obj, "server", e->server, sizeof(e->server));
-	jget_copy(obj, "tool", e->tool, sizeof(e->tool));
-	jget_copy(obj, "by", e->by, sizeof(e->by));
-	jget_copy(obj, text, e->text, sizeof(e->text));
-	e->latency_ns = jget_seconds(obj, "latency", STATUS_NEVER);
-	e->retry_after_ns = jget_seconds(obj, "retry_after", 0);
-	e->status = (uint16_t)jget_uint(obj, "status", 0);
-	e->failure_rate = jget_double(obj, "failure_rate", NAN);
-	e->slow_rate = jget_double(obj, "slow_rate", NAN);
-	e->calls = jget_u32(obj, "calls");
-	e->open_ns =
-		jget_seconds(obj, "open_seconds", e->type == EVENT_TRANSITION ? STATUS_NEVER : 0);
-	e->until_wall_ns = jget_time(obj, "until", STATUS_NEVER);
-	if (e->type == EVENT_QUARANTINE || e->type == EVENT_KILL)
-		read_killed(obj, e);
-	e->count = jget_uint(obj, "count", 0);
-	e->ok = jget_bool(obj, "ok", false);
+	switch (f->kind) {
+	case FIELD_TEXT:
+		jget_copy(obj, f->key, member, f->size);
+		return;
+	case FIELD_RATE:
+		*(double *)member = jget_double(obj, f->key, NAN);
+		return;
+	case FIELD_NUMBER:
+		set_whole(f, member, jget_uint(obj, f->key, f->none));
+		return;
+	case FIELD_COUNT:
+		set_whole(f, member, jget_count(obj, f->key));
+		return;
+	case FIELD_SPAN:
+		set_whole(f, member, jget_seconds(obj, f->key, f->none));
+		return;
+	case FIELD_TIME:
+		set_whole(f, member, jget_time(obj, f->key, f->none));
+		return;
+	case FIELD_WORD:
+		value = f->value(jget_text(obj, f->key, ""));
+		set_whole(f, member, value < 0 ? f->none : (uint64_t)value);
+		return;
+	case FIELD_BOOL:
+		set_whole(f, member, jget_bool(obj, f->key, f->none));
+		return;
+	}
 }
 
 int event_decode(const char *text, size_t len, struct event *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
-	struct event e = {};
+	CLEANUP(json_putp) struct json_object *root = NULL;
+	enum event_type type;
 	int r;
 
 	if (len > EVENT_SIZE_MAX)
 		return -EBADMSG;
 	r = json_parse(text, len, EVENT_DEPTH_MAX, &root);
 	if (!r)
-		r = read_type(root, &e.type);
-	if (r < 0)
+		r = read_type(root, &type);
+	if (r)
 		return r;
-	read_event(root, &e);
-	*ret = e;
+	event_init(ret, type);
+	for (size_t i = 0; i < event_fields_n; i++) {
+		if (has(&event_fields[i], type))
+			read_field(root, &event_fields[i], (char *)ret + event_fields[i].offset);
+	}
 	return 0;
 }

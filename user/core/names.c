@@ -79,12 +79,12 @@ static const char *const metric_names[] = {
 };
 CHECK_TABLE(metric_names, SG_METRIC_COUNT);
 
-static const char *name_of(const char *const *table, size_t count, unsigned int value)
+const char *name_of(const char *const *table, size_t count, unsigned int value)
 {
 	return value < count ? table[value] : "unknown";
 }
 
-static int value_of(const char *const *table, size_t count, const char *name)
+int value_of(const char *const *table, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(table[i], name))

@@ -10,6 +10,8 @@
 #ifndef SWITCHGEAR_CORE_NAMES_H
 #define SWITCHGEAR_CORE_NAMES_H
 
+#include <stddef.h>
+
 #include "abi.h"
 #include "base/cleanup.h"
 
@@ -25,5 +27,9 @@ int state_from_name(const char *name) MUST_CHECK;
 int reason_from_name(const char *name) MUST_CHECK;
 int class_from_name(const char *name) MUST_CHECK;
 int cause_from_name(const char *name) MUST_CHECK;
+
+/* The same for a table of one's own. */
+const char *name_of(const char *const *table, size_t count, unsigned int value);
+int value_of(const char *const *table, size_t count, const char *name) MUST_CHECK;
 
 #endif

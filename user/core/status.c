@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/status.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "core/names.h"
 
 static const char *const visibilities[] = {
 	[VISIBILITY_PLAINTEXT] = "plaintext",
@@ -24,61 +24,24 @@ static const char *const verdicts[] = {
 };
 _Static_assert(ARRAY_SIZE(verdicts) == VERDICT_COUNT, "a verdict has no name");
 
-static const char *const event_types[] = {
-	[EVENT_CALL] = "call",
-	[EVENT_TRANSITION] = "transition",
-	[EVENT_QUARANTINE] = "quarantine",
-	[EVENT_RELEASE] = "release",
-	[EVENT_KILL] = "kill",
-	[EVENT_ALARM] = "alarm",
-	[EVENT_LOSS] = "loss",
-	[EVENT_RELOAD] = "reload",
-	[EVENT_SELFTEST] = "selftest",
-};
-_Static_assert(ARRAY_SIZE(event_types) == EVENT_TYPE_COUNT, "an event type has no name");
-
-static const char *lookup(const char *const *names, size_t n, unsigned int value)
-{
-	return value < n ? names[value] : "unknown";
-}
-
-static int reverse(const char *const *names, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(names[i], name))
-			return (int)i;
-	}
-	return -EINVAL;
-}
-
 const char *visibility_name(enum visibility v)
 {
-	return lookup(visibilities, ARRAY_SIZE(visibilities), v);
+	return name_of(visibilities, ARRAY_SIZE(visibilities), v);
 }
 
 int visibility_from_name(const char *name)
 {
-	return reverse(visibilities, ARRAY_SIZE(visibilities), name);
+	return value_of(visibilities, ARRAY_SIZE(visibilities), name);
 }
 
 const char *status_verdict_name(enum status_verdict v)
 {
-	return lookup(verdicts, ARRAY_SIZE(verdicts), v);
+	return name_of(verdicts, ARRAY_SIZE(verdicts), v);
 }
 
 int status_verdict_from_name(const char *name)
 {
-	return reverse(verdicts, ARRAY_SIZE(verdicts), name);
-}
-
-const char *event_type_name(enum event_type type)
-{
-	return lookup(event_types, ARRAY_SIZE(event_types), type);
-}
-
-int event_type_from_name(const char *name)
-{
-	return reverse(event_types, ARRAY_SIZE(event_types), name);
+	return value_of(verdicts, ARRAY_SIZE(verdicts), name);
 }
 
 void status_unrecorded(char *out, size_t size, const char *server, uint64_t n)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What the daemon tells about itself, as plain structs: the document of
- * `switchgear status --json`, and one event of `switchgear events`. The daemon
- * fills them, codec/messages.h writes and reads them, the CLI prints them.
+ * `switchgear status --json`. The daemon fills them, codec/messages.h writes and
+ * reads them, the CLI prints them. Its events are in core/event.h.
  *
  * Conventions: NAN is a number without a value (null); wall times are ns since
  * the epoch, STATUS_NEVER is null; other durations are ns; fixed arrays are
@@ -138,62 +138,6 @@ const char *visibility_name(enum visibility v);         /* "plaintext", ... */
 const char *status_verdict_name(enum status_verdict v); /* "allow", ... */
 int visibility_from_name(const char *name) MUST_CHECK;  /* the value, or -EINVAL */
 int status_verdict_from_name(const char *name) MUST_CHECK;
-
-/* --- events ------------------------------------------------------------------ */
-
-enum event_type {
-	EVENT_CALL, /* one outcome, in simulate's input form */
-	EVENT_TRANSITION,
-	EVENT_QUARANTINE,
-	EVENT_RELEASE,
-	EVENT_KILL,     /* connections ended */
-	EVENT_ALARM,    /* text says what the operator should know */
-	EVENT_LOSS,     /* count events were lost */
-	EVENT_RELOAD,   /* the configuration was read anew */
-	EVENT_SELFTEST, /* its result changed */
-	EVENT_TYPE_COUNT
-};
-
-/* One event; which members are meant depends on its type. */
-struct event {
-	uint64_t t_ns; /* boot time */
-	uint64_t wall_ns;
-	enum event_type type;
-	char server[SG_NAME_LEN];   /* empty: none */
-	char tool[STATUS_TOOL_LEN]; /* empty: unknown */
-	/* CALL */
-	enum sg_class outcome;
-	enum sg_cause cause;
-	uint64_t latency_ns;     /* STATUS_NEVER: unknown, never slow */
-	uint64_t retry_after_ns; /* 0: none */
-	uint16_t status;         /* HTTP; 0: none */
-	/* TRANSITION */
-	enum sg_state from;
-	enum sg_state to;
-	enum sg_reason reason;
-	double failure_rate; /* NAN: none */
-	double slow_rate;
-	uint32_t calls;
-	uint64_t open_ns; /* length of the opening; STATUS_NEVER: for ever; 0: none */
-	/* QUARANTINE */
-	uint64_t until_wall_ns;
-	/* KILL, QUARANTINE */
-	uint32_t killed;
-	uint32_t survivors;           /* STATUS_UNKNOWN: nobody could count them */
-	uint32_t busy;                /* the same */
-	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
-	/* LOSS */
-	uint64_t count;
-	/* SELFTEST */
-	bool ok;
-	/* QUARANTINE and RELEASE: who; the others: empty */
-	char by[STATUS_BY_LEN];
-	/* QUARANTINE: why; ALARM, RELOAD, SELFTEST, RELEASE: what */
-	char text[STATUS_REASON_LEN];
-};
-
-const char *event_type_name(enum event_type type);
-int event_type_from_name(const char *name) MUST_CHECK;
 
 /* The sentence for `degraded` on n connects to a server that could not be recorded. */
 void status_unrecorded(char *out, size_t size, const char *server, uint64_t n);

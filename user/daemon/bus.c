@@ -2,7 +2,6 @@
 #include "daemon/bus.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,13 +123,9 @@ void bus_dirty(struct bus *bus)
 
 void bus_event(struct event *e, enum event_type type, const char *server)
 {
-	memset(e, 0, sizeof(*e));
+	event_init(e, type);
 	e->t_ns = clock_boot_ns();
 	e->wall_ns = clock_wall_ns();
-	e->type = type;
-	e->failure_rate = NAN;
-	e->slow_rate = NAN;
-	e->until_wall_ns = STATUS_NEVER;
 	snprintf(e->server, sizeof(e->server), "%s", server);
 }
 

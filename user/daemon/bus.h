@@ -21,7 +21,7 @@
 
 #include "abi.h"
 #include "base/log.h"
-#include "core/status.h"
+#include "core/event.h"
 #include "daemon/module.h"
 
 /* A fact that modules react to. */

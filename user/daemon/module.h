@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "codec/state.h"
+#include "core/event.h"
 #include "core/status.h"
 #include "daemon/daemon.h"
 

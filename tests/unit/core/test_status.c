@@ -12,9 +12,6 @@ static void test_names(void **state)
 {
 	static const char *const visibilities[] = { "plaintext", "tls_uprobe", "metadata", "none" };
 	static const char *const verdicts[] = { "allow", "refuse", "redirect", "stand_in" };
-	static const char *const events[] = { "call",    "transition", "quarantine",
-					      "release", "kill",       "alarm",
-					      "loss",    "reload",     "selftest" };
 
 	(void)state;
 	for (unsigned int i = 0; i < VISIBILITY_COUNT; i++) {
@@ -25,16 +22,10 @@ static void test_names(void **state)
 		assert_string_equal(status_verdict_name((enum status_verdict)i), verdicts[i]);
 		assert_int_equal(status_verdict_from_name(verdicts[i]), i);
 	}
-	for (unsigned int i = 0; i < EVENT_TYPE_COUNT; i++) {
-		assert_string_equal(event_type_name((enum event_type)i), events[i]);
-		assert_int_equal(event_type_from_name(events[i]), i);
-	}
 	assert_string_equal(visibility_name(VISIBILITY_COUNT), "unknown");
 	assert_string_equal(status_verdict_name(VERDICT_COUNT), "unknown");
-	assert_string_equal(event_type_name(EVENT_TYPE_COUNT), "unknown");
 	assert_int_equal(visibility_from_name("unknown"), -EINVAL);
 	assert_int_equal(status_verdict_from_name(""), -EINVAL);
-	assert_int_equal(event_type_from_name("Call"), -EINVAL);
 }
 
 static void test_init_and_done(void **state)

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One event of `switchgear events` as a plain struct, and the one list of its
+ * fields. Modules fill it, codec/messages.h writes and reads it by the list, the
+ * CLI prints it. A field more is a member of struct event, a row of
+ * event_fields[], and whoever fills it. Conventions are those of core/status.h.
+ */
+#ifndef SWITCHGEAR_CORE_EVENT_H
+#define SWITCHGEAR_CORE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "base/cleanup.h"
+#include "core/status.h"
+
+enum event_type {
+	EVENT_CALL, /* one outcome, in simulate's input form */
+	EVENT_TRANSITION,
+	EVENT_QUARANTINE,
+	EVENT_RELEASE,
+	EVENT_KILL,     /* connections ended */
+	EVENT_ALARM,    /* text says what the operator should know */
+	EVENT_LOSS,     /* count events were lost */
+	EVENT_RELOAD,   /* the configuration was read anew */
+	EVENT_SELFTEST, /* its result changed */
+	EVENT_TYPE_COUNT
+};
+
+/* Which members are meant depends on the type: see event_fields[]. */
+struct event {
+	uint64_t t_ns; /* boot time */
+	uint64_t wall_ns;
+	enum event_type type;
+	char server[SG_NAME_LEN];   /* empty: none */
+	char tool[STATUS_TOOL_LEN]; /* empty: unknown */
+	enum sg_class outcome;
+	enum sg_cause cause;
+	uint64_t latency_ns;     /* STATUS_NEVER: unknown, never slow */
+	uint64_t retry_after_ns; /* 0: none */
+	uint16_t status;         /* HTTP; 0: none */
+	enum sg_state from;
+	enum sg_state to;
+	enum sg_reason reason;
+	double failure_rate; /* NAN: none */
+	double slow_rate;
+	uint32_t calls;
+	uint64_t open_ns; /* length of the opening; STATUS_NEVER: for ever; 0: none */
+	uint64_t until_wall_ns;
+	uint32_t killed;
+	uint32_t survivors;           /* STATUS_UNKNOWN: nobody could count them */
+	uint32_t busy;                /* the same */
+	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
+	uint64_t count;
+	bool ok;
+	char by[STATUS_BY_LEN];       /* who */
+	char text[STATUS_REASON_LEN]; /* QUARANTINE: why; the others: what */
+};
+
+/* What a member holds, and so how JSON has it. */
+enum field_kind {
+	FIELD_TEXT,   /* char[] */
+	FIELD_NUMBER, /* uint16_t, uint32_t, uint64_t */
+	FIELD_COUNT,  /* uint32_t that may be STATUS_UNKNOWN */
+	FIELD_RATE,   /* double that may be NAN */
+	FIELD_SPAN,   /* uint64_t: ns, in JSON seconds */
+	FIELD_TIME,   /* uint64_t: wall ns, in JSON a date */
+	FIELD_WORD,   /* enum, in JSON its word */
+	FIELD_BOOL,
+};
+
+/* How a value is written that is `none`. */
+enum field_none {
+	AS_IS, /* as any other */
+	AS_NULL,
+	LEFT_OUT,
+};
+
+struct event_field {
+	const char *key;
+	enum field_kind kind;
+	size_t offset;
+	size_t size;
+	unsigned int types;    /* has it: bits of enum event_type */
+	enum field_none write; /* what is written for none */
+	uint64_t none;         /* reads as this if it is missing; texts: "", rates: NAN */
+	const char *(*word)(unsigned int value); /* FIELD_WORD */
+	int (*value)(const char *word);
+};
+
+/* In the order of JSON. A key may stand for several members, of different types. */
+extern const struct event_field event_fields[];
+extern const size_t event_fields_n;
+
+/* Empty: no rates, no times, 0 of everything else. */
+void event_init(struct event *e, enum event_type type);
+
+const char *event_type_name(unsigned int type);
+int event_type_from_name(const char *name) MUST_CHECK;
+
+#endif
