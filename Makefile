@@ -355,7 +355,13 @@ $(B)/lint/headers/%.header: headers/%.h $(B)/flags
 		-MF $@.d -MT $@ -fsyntax-only -x c -
 	@touch $@
 
-lint: layers $(HEADERS_OK) $(TIDY) $(CPPCHECK) ## Every check of the source that runs no product code
+SYMBOLS_STAMP := $(B)/lint/symbols
+$(SYMBOLS_STAMP): $(USER_OBJ) tests/lint/symbols tests/lint/unused.symbols
+	@mkdir -p $(@D)
+	$(call say,SYMBOLS,user) NM='$(NM)' tests/lint/symbols $(USER_OBJ)
+	@touch $@
+
+lint: layers $(SYMBOLS_STAMP) $(HEADERS_OK) $(TIDY) $(CPPCHECK) ## Every check of the source that runs no product code
 	@CLANG_FORMAT='$(CLANG_FORMAT)' tests/lint/style $(C_FILES)
 	@tests/lint/text
 	@echo 'lint: clean'

@@ -26,11 +26,6 @@ void log_set_level(enum log_level level)
 	log_threshold = level;
 }
 
-enum log_level log_get_level(void)
-{
-	return log_threshold;
-}
-
 /* Copies text with control characters as \xNN (line breaks as \n); returns the length. */
 static size_t log_escape(char *out, size_t size, const char *text)
 {

@@ -21,7 +21,6 @@ enum log_level {
 
 /* Messages above this level are dropped; the default is LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
 /* Writes one line; line breaks and control characters in it are escaped. */
 void log_line(enum log_level level, const char *subsystem, const char *fmt, ...) PRINTF_LIKE(3, 4);

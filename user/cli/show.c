@@ -123,7 +123,7 @@ static void add_counters(struct table *t, const struct sg_stats *stats, struct b
 	}
 }
 
-int server_print(const struct status_server *s, bool coloured, FILE *out)
+static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
 	struct table table CLEANUP(table_done);
 	struct buf b CLEANUP(buf_done) = { 0 };

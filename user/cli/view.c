@@ -70,7 +70,7 @@ void view_endpoints(const struct status_server *s, size_t most, struct buf *out)
 		buf_printf(out, " +%zu", s->n_endpoints - most);
 }
 
-uint64_t view_failures(const struct sg_stats *c)
+static uint64_t failures_of(const struct sg_stats *c)
 {
 	return c->refused + c->timeout + c->reset + c->unreachable + c->r5xx + c->bad_responses +
 	       c->timeouts;
@@ -128,7 +128,7 @@ static void add_server(struct table *t, const struct status_server *s)
 	struct buf p50 CLEANUP(buf_done) = { 0 };
 	struct buf p95 CLEANUP(buf_done) = { 0 };
 	struct buf endpoints CLEANUP(buf_done) = { 0 };
-	uint64_t failures = view_failures(&s->counters);
+	uint64_t failures = failures_of(&s->counters);
 
 	buf_init(&state, TEXT_MAX);
 	buf_init(&quarantine, TEXT_MAX);

@@ -11,10 +11,8 @@ enum colour view_state_colour(const struct status_server *s);
 void view_state(const struct status_server *s, struct buf *out);      /* "open, 23 s left" */
 void view_quarantine(const struct status_server *s, struct buf *out); /* "59 s left: reason" */
 void view_endpoints(const struct status_server *s, size_t most, struct buf *out);
-uint64_t view_failures(const struct sg_stats *c);
 
 void status_print(const struct status *s, bool coloured, FILE *out);
-int server_print(const struct status_server *s, bool coloured, FILE *out) MUST_CHECK;
 int servers_print(const struct status *s, bool coloured, FILE *out) MUST_CHECK;
 
 #endif

@@ -6,11 +6,6 @@
 
 const char *const on_open_words[] = { "refuse", "stand_in", "fallback", NULL };
 
-const char *on_open_name(enum on_open on_open)
-{
-	return on_open < ON_OPEN_COUNT ? on_open_words[on_open] : "unknown";
-}
-
 void config_list_done(struct config_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)
@@ -19,7 +14,7 @@ void config_list_done(struct config_list *list)
 	*list = (struct config_list){ 0 };
 }
 
-void config_server_done(struct config_server *s)
+static void server_done(struct config_server *s)
 {
 	free(s->url_shown);
 	free(s->command_shown);
@@ -38,7 +33,7 @@ void config_free(struct config *config)
 	if (!config)
 		return;
 	for (size_t i = 0; i < config->n_servers; i++)
-		config_server_done(&config->servers[i]);
+		server_done(&config->servers[i]);
 	free(config->servers);
 #define SETTING_FREE(key, reader, argument, fallback, help) free(config->key);
 	CONFIG_SETTINGS(SETTING_FREE)

@@ -130,8 +130,6 @@ const struct config_server *config_find(const struct config *config, const char 
 unsigned int config_server_diff(const struct config_server *a, const struct config_server *b);
 
 extern const char *const on_open_words[ON_OPEN_COUNT + 1]; /* ends with NULL */
-const char *on_open_name(enum on_open on_open);
-void config_server_done(struct config_server *s);
 void config_list_done(struct config_list *list);
 
 #endif

@@ -10,7 +10,7 @@
 static const char *const scheme_names[] = { "http", "https" };
 _Static_assert(ARRAY_SIZE(scheme_names) == URL_SCHEME_COUNT, "a scheme has no name");
 
-const char *url_scheme_name(enum url_scheme scheme)
+static const char *scheme_name(enum url_scheme scheme)
 {
 	return scheme_names[scheme];
 }
@@ -215,9 +215,9 @@ static int texts_make(const struct parts *p, struct url *u)
 	buf_printf(&origin, v6 ? "[%s]" : "%s", u->host);
 	if (u->port != usual[u->scheme])
 		buf_printf(&origin, ":%u", u->port);
-	buf_printf(&bare, "%s://%s", url_scheme_name(u->scheme), buf_str(&origin));
+	buf_printf(&bare, "%s://%s", scheme_name(u->scheme), buf_str(&origin));
 	buf_append(&bare, p->path, p->path_len);
-	buf_printf(&shown, "%s://%s%s", url_scheme_name(u->scheme), p->user_len ? "***@" : "",
+	buf_printf(&shown, "%s://%s%s", scheme_name(u->scheme), p->user_len ? "***@" : "",
 		   buf_str(&origin));
 	print_path(p, &shown);
 	if (p->query)

@@ -36,8 +36,6 @@ struct url {
 	char *bare;      /* without user information, query and fragment */
 };
 
-const char *url_scheme_name(enum url_scheme scheme);
-
 /*
  * Parses an absolute http or https URL. -EINVAL with *ret_why (a static text:
  * what is wrong and what is expected) if it is none, -ENOMEM. url_done() frees.

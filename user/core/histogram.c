@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Merging and reading latency histograms. */
+/* Reading latency histograms. */
 #include "core/histogram.h"
 
 #include <math.h>
 
 #include "hist.h"
-
-void hist_add(struct sg_hist *h, uint64_t ns)
-{
-	h->sum_ns += ns;
-	h->count++;
-	h->bucket[sg_hist_index(ns)]++;
-}
-
-void hist_merge(struct sg_hist *into, const struct sg_hist *cpus, size_t count)
-{
-	for (size_t cpu = 0; cpu < count; cpu++) {
-		into->sum_ns += cpus[cpu].sum_ns;
-		into->count += cpus[cpu].count;
-		for (uint32_t i = 0; i < SG_HIST_BUCKETS; i++)
-			into->bucket[i] += cpus[cpu].bucket[i];
-	}
-}
 
 uint64_t hist_total(const struct sg_hist *h)
 {

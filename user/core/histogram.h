@@ -12,12 +12,6 @@
 
 #include "abi.h"
 
-/* Adds one latency. */
-void hist_add(struct sg_hist *h, uint64_t ns);
-
-/* Adds the histograms of `count` CPUs to *into. */
-void hist_merge(struct sg_hist *into, const struct sg_hist *cpus, size_t count);
-
 /* Entries in all buckets. */
 uint64_t hist_total(const struct sg_hist *h);
 

@@ -58,27 +58,6 @@ static const char *const cause_names[] = {
 };
 CHECK_TABLE(cause_names, SG_CAUSE_COUNT);
 
-static const char *const phase_names[] = {
-	[SG_PHASE_IDLE] = "idle",
-	[SG_PHASE_REQUEST] = "request",
-	[SG_PHASE_HEAD] = "head",
-	[SG_PHASE_BODY] = "body",
-};
-CHECK_TABLE(phase_names, SG_PHASE_COUNT);
-
-static const char *const method_names[] = {
-	[SG_METHOD_UNKNOWN] = "unknown", [SG_METHOD_POST] = "POST", [SG_METHOD_GET] = "GET",
-	[SG_METHOD_DELETE] = "DELETE",   [SG_METHOD_HEAD] = "HEAD", [SG_METHOD_OTHER] = "other",
-};
-CHECK_TABLE(method_names, SG_METHOD_COUNT);
-
-static const char *const metric_names[] = {
-	[SG_METRIC_CONNECT] = "connect",
-	[SG_METRIC_FIRST_BYTE] = "first_byte",
-	[SG_METRIC_ANSWER] = "answer",
-};
-CHECK_TABLE(metric_names, SG_METRIC_COUNT);
-
 const char *name_of(const char *const *table, size_t count, unsigned int value)
 {
 	return value < count ? table[value] : "unknown";
@@ -108,9 +87,6 @@ NAME_FUNCTION(state_name, state_names)
 NAME_FUNCTION(reason_name, reason_names)
 NAME_FUNCTION(class_name, class_names)
 NAME_FUNCTION(cause_name, cause_names)
-NAME_FUNCTION(phase_name, phase_names)
-NAME_FUNCTION(method_name, method_names)
-NAME_FUNCTION(metric_name, metric_names)
 VALUE_FUNCTION(state_from_name, state_names)
 VALUE_FUNCTION(reason_from_name, reason_names)
 VALUE_FUNCTION(class_from_name, class_names)

@@ -19,9 +19,6 @@ const char *state_name(unsigned int state);   /* enum sg_state: "closed", "half_
 const char *reason_name(unsigned int reason); /* enum sg_reason: "consecutive", "none", ... */
 const char *class_name(unsigned int class);   /* enum sg_class: "success", "hard", ... */
 const char *cause_name(unsigned int cause);   /* enum sg_cause: "refused", "timeout", ... */
-const char *phase_name(unsigned int phase);   /* enum sg_phase: "idle", "request", ... */
-const char *method_name(unsigned int method); /* enum sg_method: "POST", "unknown", ... */
-const char *metric_name(unsigned int metric); /* enum sg_metric: "connect", "answer", ... */
 
 int state_from_name(const char *name) MUST_CHECK;
 int reason_from_name(const char *name) MUST_CHECK;

@@ -4,7 +4,7 @@
  * without a thread of its own. The caller watches http_fd() for reading, calls
  * http_run() when it is readable or when http_timeout_ms() has passed, and asks
  * for the timeout again after every call that changes something: http_run(),
- * http_stream_push(), http_stream_end(), http_reply_deferred().
+ * http_stream_push(), http_reply_deferred().
  *
  * Invariants:
  *  H1  Nothing here blocks, and nothing a client sends ends the process.
@@ -88,7 +88,7 @@ int http_timeout_ms(const struct http *http); /* -1: none */
 void http_run(struct http *http);
 uint16_t http_port(const struct http *http); /* of a TCP socket */
 /* Runs until every answer is written, at most for so long: before an exit, and after
- * http_stream_end() of every stream and http_reply_deferred() of every kept request. */
+ * http_reply_deferred() of every kept request. */
 void http_flush(struct http *http, unsigned int timeout_ms);
 
 /* Percent-decoded value of ?key=value, "" without a value, NULL without the key. */
@@ -118,8 +118,7 @@ void http_reply_deferred(struct http_deferred *deferred, unsigned int status,
  * An answer without an end: lines that are pushed as they come. What a client
  * does not read in time is dropped, and `loss` writes the line that says how
  * many lines it missed, in their place. `gone` is called once when the client
- * or the server ends the connection, not after http_stream_end(); the stream
- * is invalid then. Callbacks may be called from http_run() and http_free().
+ * or the server ends the connection; the stream is invalid then. Callbacks may be called from http_run() and http_free().
  */
 struct http_stream_ops {
 	void (*loss)(void *data, uint64_t lost, struct buf *line);
@@ -131,8 +130,6 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 		      struct http_stream **ret) MUST_CHECK;
 /* One whole line, its line feed included. */
 void http_stream_push(struct http_stream *stream, const char *line, size_t len);
-/* The client gets what is queued, then the end; invalid afterwards. NULL-safe. */
-void http_stream_end(struct http_stream *stream);
 
 static inline void http_freep(struct http **http)
 {

@@ -24,7 +24,7 @@ struct http_stream {
 	size_t taken;
 	uint64_t lost; /* lines since the backlog was full */
 	bool suspended;
-	bool ended; /* send what is queued, then end */
+	bool given; /* to the caller: `gone` is called */
 	bool broken;
 };
 
@@ -92,8 +92,6 @@ static ssize_t stream_read(void *data, uint64_t pos, char *out, size_t max)
 		s->taken += n;
 		return (ssize_t)n;
 	}
-	if (s->ended)
-		return MHD_CONTENT_READER_END_OF_STREAM;
 	s->suspended = true;
 	MHD_suspend_connection(s->connection);
 	return 0;
@@ -108,7 +106,7 @@ static void stream_free(void *data)
 			*p = s->next;
 			break;
 		}
-	if (!s->ended)
+	if (s->given)
 		s->ops->gone(s->data);
 	buf_done(&s->backlog);
 	free(s);
@@ -129,7 +127,6 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 	s->local = request->local;
 	s->ops = ops;
 	s->data = data;
-	s->ended = true; /* until it is the caller's: `gone` is not called */
 	buf_init(&s->backlog, HTTP_BACKLOG_MAX);
 	s->next = s->http->streams;
 	s->http->streams = s;
@@ -143,7 +140,7 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
 	    MHD_queue_response(call->connection, MHD_HTTP_OK, response) == MHD_YES) {
 		call->replied = true;
-		s->ended = false;
+		s->given = true;
 		*ret = s;
 	}
 	MHD_destroy_response(response); /* the connection holds its own reference */
@@ -157,14 +154,6 @@ void http_stream_push(struct http_stream *s, const char *line, size_t len)
 		put_loss(s);
 	if (s->lost || !put(s, line, len))
 		s->lost++;
-	resume(s);
-}
-
-void http_stream_end(struct http_stream *s)
-{
-	if (!s)
-		return;
-	s->ended = true;
 	resume(s);
 }
 

@@ -81,15 +81,6 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 	return 0;
 }
 
-int loop_mod(struct loop_source *source, uint32_t events)
-{
-	struct epoll_event ev = { .events = events, .data.ptr = source };
-
-	if (epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &ev) < 0)
-		return -errno;
-	return 0;
-}
-
 void loop_del(struct loop_source *source)
 {
 	if (!source || source->dead)

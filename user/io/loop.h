@@ -43,7 +43,6 @@ void loop_stop(struct loop *loop, int status);
 /* Level-triggered. *ret_source is borrowed and valid until loop_del() or loop_free(). */
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *data,
 		struct loop_source **ret_source) MUST_CHECK;
-int loop_mod(struct loop_source *source, uint32_t events) MUST_CHECK;
 void loop_del(struct loop_source *source); /* NULL-safe */
 
 /* A timer is off when it is made. *ret_timer is valid until loop_timer_free() or loop_free(). */

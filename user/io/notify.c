@@ -3,15 +3,13 @@
 #include "io/notify.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 
-#include "base/clock.h"
-#include "base/parse.h"
+#include "base/cleanup.h"
 
 static int notify_send(const char *text)
 {
@@ -63,35 +61,4 @@ int notify_reloading(void)
 int notify_stopping(void)
 {
 	return notify_send("STOPPING=1");
-}
-
-int notify_status(const char *fmt, ...)
-{
-	char text[512] = "STATUS=";
-	const size_t used = strlen(text);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text + used, sizeof(text) - used, fmt, ap);
-	va_end(ap);
-	return notify_send(text);
-}
-
-int notify_watchdog(void)
-{
-	return notify_send("WATCHDOG=1");
-}
-
-uint64_t notify_watchdog_ns(void)
-{
-	const char *text = getenv("WATCHDOG_USEC");
-	const char *owner = getenv("WATCHDOG_PID");
-	uint64_t usec;
-	uint64_t pid;
-
-	if (!text || parse_u64(text, 1, UINT64_MAX / 1000, &usec) < 0)
-		return 0;
-	if (owner && (parse_u64(owner, 1, INT32_MAX, &pid) < 0 || (pid_t)pid != getpid()))
-		return 0;
-	return usec * 1000;
 }

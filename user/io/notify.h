@@ -7,17 +7,8 @@
 #ifndef SWITCHGEAR_IO_NOTIFY_H
 #define SWITCHGEAR_IO_NOTIFY_H
 
-#include <stdint.h>
-
-#include "base/cleanup.h"
-
 int notify_ready(const char *status); /* after the start, and after a reload */
 int notify_reloading(void);
 int notify_stopping(void);
-int notify_status(const char *fmt, ...) PRINTF_LIKE(1, 2); /* one line */
-int notify_watchdog(void);
-
-/* How often notify_watchdog() must be called, at the latest; 0: never. Half of it is wise. */
-uint64_t notify_watchdog_ns(void);
 
 #endif

@@ -37,7 +37,7 @@ static void add(struct resolver_answer *answer, const struct sockaddr *sa)
 		answer->addrs[answer->n++] = a;
 }
 
-void resolver_answer(const char *host, struct resolver_answer *ret)
+static void look_up(const char *host, struct resolver_answer *ret)
 {
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
@@ -101,7 +101,7 @@ static void __attribute__((noreturn)) serve(void)
 		if (n != (ssize_t)sizeof(question))
 			_exit(0);
 		question.host[RESOLVER_HOST_MAX] = '\0';
-		resolver_answer(question.host, &answer);
+		look_up(question.host, &answer);
 		if (send(CHILD_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 			_exit(0);
 	}

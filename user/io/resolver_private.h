@@ -19,6 +19,5 @@ struct resolver_answer {
 
 /* Forks a child that answers on the other end of *ret_fd, which does not block. */
 int resolver_spawn(int *ret_fd, pid_t *ret_pid) MUST_CHECK;
-void resolver_answer(const char *host, struct resolver_answer *ret);
 
 #endif

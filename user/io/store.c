@@ -226,14 +226,3 @@ int store_read(struct store *store, const char *name, size_t max, char **ret, si
 		*ret_len = len;
 	return 0;
 }
-
-int store_remove(struct store *store, const char *name)
-{
-	int r = check_name(name);
-
-	if (r < 0)
-		return r;
-	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
-		return fail(store, -errno, "remove", name);
-	return fsync(store->dir) < 0 ? fail(store, -errno, "make durable", name) : 0;
-}

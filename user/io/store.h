@@ -25,8 +25,6 @@ int store_write(struct store *store, const char *name, const void *data, size_t 
  * without the file, -EFBIG when it is longer than max. */
 int store_read(struct store *store, const char *name, size_t max, char **ret,
 	       size_t *ret_len) MUST_CHECK;
-/* 0 when it is gone afterwards, also if it never was there. */
-int store_remove(struct store *store, const char *name) MUST_CHECK;
 
 static inline void store_closep(struct store **store)
 {

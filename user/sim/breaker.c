@@ -21,11 +21,6 @@ uint32_t sim_breaker_index(const struct sim_breaker *b)
 	return b->index;
 }
 
-enum sg_state sim_breaker_state(const struct sim_breaker *b)
-{
-	return (enum sg_state)b->b.state;
-}
-
 bool sim_breaker_shadow(const struct sim_breaker *b)
 {
 	return b->b.shadow;

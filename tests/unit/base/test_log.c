@@ -56,7 +56,6 @@ static void test_journal_prefix_and_level(void **state)
 	(void)state;
 	setenv("JOURNAL_STREAM", "1:2", 1);
 	log_set_level(LOG_LEVEL_DEBUG);
-	assert_int_equal(log_get_level(), LOG_LEVEL_DEBUG);
 	capture();
 	log_debug("loop", "shown");
 	log_set_level(LOG_LEVEL_ERROR);

@@ -6,7 +6,15 @@
 #include <string.h>
 
 #include "core/histogram.h"
+#include "hist.h"
 #include "unit/unit.h"
+
+static void hist_add(struct sg_hist *h, uint64_t ns)
+{
+	h->sum_ns += ns;
+	h->count++;
+	h->bucket[sg_hist_index(ns)]++;
+}
 
 static int setup(void **state)
 {

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/cleanup.h"
 #include "io/notify.h"
 
 struct fixture {
@@ -41,8 +42,6 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	unsetenv("NOTIFY_SOCKET");
-	unsetenv("WATCHDOG_USEC");
-	unsetenv("WATCHDOG_PID");
 	close(f->fd);
 	unlink(f->path);
 	free(f);
@@ -64,12 +63,8 @@ static void says_what_happens(void **state)
 
 	assert_int_equal(notify_ready("3 servers"), 0);
 	assert_string_equal(heard(f), "READY=1\nSTATUS=3 servers");
-	assert_int_equal(notify_status("%d of %d", 1, 2), 0);
-	assert_string_equal(heard(f), "STATUS=1 of 2");
 	assert_int_equal(notify_stopping(), 0);
 	assert_string_equal(heard(f), "STOPPING=1");
-	assert_int_equal(notify_watchdog(), 0);
-	assert_string_equal(heard(f), "WATCHDOG=1");
 	assert_int_equal(notify_reloading(), 0);
 	assert_int_equal(sscanf(heard(f), "RELOADING=1\nMONOTONIC_USEC=%llu", &usec), 1);
 	assert_true(usec > 0);
@@ -107,24 +102,6 @@ static void speaks_to_abstract_sockets(void **state)
 	assert_int_equal(recv(fd, f->text, sizeof(f->text), 0), 10);
 }
 
-static void knows_the_watchdog(void **state)
-{
-	char pid[32];
-
-	(void)state;
-	assert_int_equal(notify_watchdog_ns(), 0);
-	setenv("WATCHDOG_USEC", "30000000", 1);
-	assert_int_equal(notify_watchdog_ns(), 30000000000ULL);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	setenv("WATCHDOG_PID", pid, 1);
-	assert_int_equal(notify_watchdog_ns(), 30000000000ULL);
-	setenv("WATCHDOG_PID", "1", 1);
-	assert_int_equal(notify_watchdog_ns(), 0);
-	unsetenv("WATCHDOG_PID");
-	setenv("WATCHDOG_USEC", "junk", 1);
-	assert_int_equal(notify_watchdog_ns(), 0);
-}
-
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -132,7 +109,6 @@ int main(void)
 		TEST(says_what_happens),
 		TEST(is_silent_without_a_manager),
 		TEST(speaks_to_abstract_sockets),
-		TEST(knows_the_watchdog),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
