@@ -81,7 +81,7 @@ static void check_scanner(const char *line, size_t len, bool good)
 
 	if (!good || len > 4096)
 		return;
-	r = jsonpos_check(line, len, JSONPOS_DEPTH_MAX, &fault);
+	r = jsonpos_parse(line, len, JSONPOS_DEPTH_MAX, NULL, &fault);
 	demand(r == 0 || r == -EEXIST || r == -ENOMEM);
 }
 

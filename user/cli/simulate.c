@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "codec/config.h"
-#include "codec/jsonpos.h"
+#include "codec/jsonlex.h"
 #include "sim/line.h"
 #include "sim/policy.h"
 #include "sim/write.h"

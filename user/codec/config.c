@@ -291,32 +291,6 @@ static void read_document(struct config_reader *r, struct json_object *root, str
 
 /* --- all of it ------------------------------------------------------------------ */
 
-static int parse_tree(struct config_reader *r, struct json_object **ret)
-{
-	struct jsonpos_fault fault;
-	int e;
-
-	if (r->len > CONFIG_SIZE_MAX) {
-		buf_printf(r->errors, "%s: %zu bytes; a configuration may have at most %u\n",
-			   r->file, r->len, CONFIG_SIZE_MAX);
-		return -EINVAL;
-	}
-	e = jsonpos_check(r->text, r->len, CONFIG_DEPTH_MAX, &fault);
-	if (e == -ENOMEM)
-		return e;
-	if (e < 0) {
-		buf_printf(r->errors, "%s:%u:%u: %s\n", r->file, fault.at.line, fault.at.column,
-			   fault.what);
-		return -EINVAL;
-	}
-	e = json_parse(r->text, r->len, CONFIG_DEPTH_MAX + 1, ret);
-	if (e == -EBADMSG) {
-		buf_printf(r->errors, "%s: not JSON; check the syntax\n", r->file);
-		return -EINVAL;
-	}
-	return e;
-}
-
 int config_parse(const char *text, size_t len, const char *file, const struct config_env *env,
 		 struct config **ret, struct buf *errors)
 {
@@ -325,7 +299,7 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	};
 	struct json_object *root CLEANUP(json_putp) = NULL;
 	struct config *config CLEANUP(config_freep) = NULL;
-	int e = parse_tree(&r, &root);
+	int e = config_read_tree(&r, "configuration", &root);
 
 	if (e < 0)
 		return e;

@@ -11,6 +11,24 @@
 #include "base/parse.h"
 #include "codec/jsonget.h"
 
+int config_read_tree(struct config_reader *r, const char *noun, struct json_object **ret)
+{
+	struct jsonpos_fault fault;
+	int e;
+
+	if (r->len > CONFIG_SIZE_MAX) {
+		buf_printf(r->errors, "%s: %zu bytes; a %s may have at most %u\n", r->file, r->len,
+			   noun, CONFIG_SIZE_MAX);
+		return -EINVAL;
+	}
+	e = jsonpos_parse(r->text, r->len, CONFIG_DEPTH_MAX, ret, &fault);
+	if (!e || e == -ENOMEM)
+		return e;
+	buf_printf(r->errors, "%s:%u:%u: %s\n", r->file, fault.at.line, fault.at.column,
+		   fault.what);
+	return -EINVAL;
+}
+
 static void print_place(struct config_reader *r, const struct json_path *path, bool value)
 {
 	struct jsonpos pos = jsonpos_find(r->text, r->len, path, value);

@@ -58,6 +58,11 @@ struct config_keys {
 	bool breaker_keys; /* those it takes are the breaker's: candidates for "did you mean" */
 };
 
+/* Parses the reader's text, which the messages call a `noun`. -EINVAL after a complaint,
+ * -ENOMEM. The caller puts *ret. */
+int config_read_tree(struct config_reader *r, const char *noun,
+		     struct json_object **ret) MUST_CHECK;
+
 /* "FILE:LINE:COL: path: text"; `value`: at the value, else at the key. Always false. */
 bool config_complain(struct config_reader *r, const struct json_path *path, bool value,
 		     const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "codec/jsonpos.h"
+#include "codec/jsonlex.h"
 
 static void tokener_freep(struct json_tokener **tok)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One recursive descent serves both questions: with `keys` it collects the keys
- * of every open object to find duplicates, with `want` it stops where a path
+ * One recursive descent serves both: to parse, it collects the keys of every open
+ * object to find duplicates, and makes the tree; with `want` it stops where a path
  * stands. Depth is bounded, so the recursion is.
  */
 #include "codec/jsonpos.h"
@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "codec/jsonget.h"
+#include "codec/jsonlex.h"
 
 /* The raw text of a string, between its quotes. */
 struct span {
@@ -30,6 +33,7 @@ struct scanner {
 	const char *end;
 	unsigned int max_depth;
 	struct jsonpos_fault *fault; /* NULL: only looking something up */
+	bool build;
 	struct key_list keys;
 	const struct json_path *want[JSONPOS_DEPTH_MAX];
 	unsigned int want_depth; /* 0: nothing is looked up */
@@ -38,11 +42,6 @@ struct scanner {
 };
 
 #define FOUND 1 /* stops the descent */
-
-size_t json_bom(const char *text, size_t len)
-{
-	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
-}
 
 static struct jsonpos position(const char *text, const char *at)
 {
@@ -72,79 +71,12 @@ static int PRINTF_LIKE(4, 5) fail(struct scanner *s, int r, const char *at, cons
 	return r;
 }
 
-/* --- characters ------------------------------------------------------------ */
+/* --- strings --------------------------------------------------------------- */
 
-/* Reads one code point of UTF-8; -1 if there is none at p. */
-static int32_t utf8_next(const char **p, const char *end)
-{
-	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *u = (const unsigned char *)*p;
-	int32_t c = u[0];
-	int n = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
-
-	if (!n || end - *p < n)
-		return -1;
-	if (n > 1)
-		c &= 0xff >> (n + 1);
-	for (int i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return -1;
-		c = c << 6 | (u[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return -1;
-	*p += n;
-	return c;
-}
-
-/* Four hexadecimal digits; -1 if they are not there. */
-static int32_t hex4(const char *p, const char *end)
-{
-	int32_t c = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		const char *digits = "0123456789abcdef";
-		const char *d = strchr(digits, p[i] >= 'A' && p[i] <= 'F' ? p[i] + 32 : p[i]);
-
-		if (!p[i] || !d)
-			return -1;
-		c = c << 4 | (int32_t)(d - digits);
-	}
-	return c;
-}
-
-/* The next character of a checked string; half a surrogate pair is U+FFFD, as
- * json-c reads it; -1 at the end. */
+/* The next character of a checked string; -1 at the end. */
 static int32_t string_next(const char **p, const char *end)
 {
-	static const char names[] = "bfnrt";
-	static const char values[] = "\b\f\n\r\t";
-	int32_t c, low;
-	const char *name;
-
-	if (*p >= end)
-		return -1;
-	if (**p != '\\')
-		return utf8_next(p, end);
-	(*p)++;
-	if (**p != 'u') {
-		name = strchr(names, **p);
-		c = name ? values[name - names] : **p;
-		(*p)++;
-		return c;
-	}
-	c = hex4(*p + 1, end);
-	*p += 5;
-	if (c >= 0xd800 && c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
-		low = hex4(*p + 2, end);
-		if (low >= 0xdc00 && low < 0xe000) {
-			*p += 6;
-			return 0x10000 + ((c - 0xd800) << 10 | (low - 0xdc00));
-		}
-	}
-	return c >= 0xd800 && c < 0xe000 ? 0xfffd : c;
+	return *p < end ? json_next(p, end) : -1;
 }
 
 static int span_compare(const void *a, const void *b)
@@ -207,94 +139,127 @@ static int skip_space(struct scanner *s)
 	return 0;
 }
 
-static int scan_escape(struct scanner *s)
-{
-	if (s->end - s->p < 2 || !s->p[1] || !strchr("\"\\/bfnrtu", s->p[1]))
-		return fail(s, -EBADMSG, s->p, "unknown escape: write \\\\ for a backslash");
-	if (s->p[1] == 'u' && hex4(s->p + 2, s->end) < 0)
-		return fail(s, -EBADMSG, s->p, "\\u needs four hexadecimal digits");
-	s->p += s->p[1] == 'u' ? 6 : 2;
-	return 0;
-}
-
 static int scan_string(struct scanner *s, struct span *ret)
 {
 	const char *start = s->p++;
-	int r;
+	bool ignored = false;
+	enum json_lex fault = json_string(&s->p, s->end, &ignored, &ignored);
 
-	for (;;) {
-		if (s->p >= s->end || *s->p == '\n')
-			return fail(s, -EBADMSG, start, "this string never ends: add a quote");
-		if (*s->p == '"')
-			break;
-		if (*s->p == '\\') {
-			r = scan_escape(s);
-			if (r < 0)
-				return r;
-		} else if ((unsigned char)*s->p < 0x20) {
-			return fail(s, -EBADMSG, s->p,
-				    "control character in a string: write it as an escape");
-		} else {
-			s->p++;
-		}
-	}
+	if (fault == JSON_ENDLESS || (fault == JSON_CONTROL && *s->p == '\n'))
+		return fail(s, -EBADMSG, start, "this string never ends: add a quote");
+	if (fault == JSON_CONTROL)
+		return fail(s, -EBADMSG, s->p,
+			    "control character in a string: write it as an escape");
+	if (fault == JSON_ESCAPE)
+		return fail(s, -EBADMSG, s->p, "unknown escape: write \\\\ for a backslash");
+	if (fault == JSON_HEX)
+		return fail(s, -EBADMSG, s->p, "\\u needs four hexadecimal digits");
 	*ret = (struct span){ start + 1, s->p++ };
 	return 0;
 }
 
-static size_t scan_digits(struct scanner *s)
+/* Ends what is not closed by punctuation: a number, a word. */
+static bool at_delimiter(const struct scanner *s)
 {
-	const char *start = s->p;
-
-	while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
-		s->p++;
-	return (size_t)(s->p - start);
+	return s->p == s->end || strchr(" \t\r\n,]}/", *s->p);
 }
 
-static int scan_number(struct scanner *s)
+static int scan_number(struct scanner *s, struct span *ret)
 {
 	const char *start = s->p;
-	bool good;
 
-	if (*s->p == '-')
-		s->p++;
-	good = s->p < s->end && (*s->p == '0' ? s->p++ != NULL : scan_digits(s) > 0);
-	if (good && s->p < s->end && *s->p == '.') {
-		s->p++;
-		good = scan_digits(s) > 0;
-	}
-	if (good && s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-		s->p++;
-		if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
-			s->p++;
-		good = scan_digits(s) > 0;
-	}
-	if (!good || (s->p < s->end && !strchr(" \t\r\n,]}/", *s->p)))
+	if (!json_number(&s->p, s->end) || !at_delimiter(s))
 		return fail(s, -EBADMSG, start, "not a number: put text in double quotes");
+	*ret = (struct span){ start, s->p };
 	return 0;
 }
 
-static int scan_word(struct scanner *s)
+static int scan_word(struct scanner *s, struct json_object **ret)
 {
 	static const char *const words[] = { "true", "false", "null" };
+	const char *start = s->p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		size_t n = strlen(words[i]);
 
-		if ((size_t)(s->end - s->p) >= n && !memcmp(s->p, words[i], n) &&
-		    ((size_t)(s->end - s->p) == n || strchr(" \t\r\n,]}/", s->p[n]))) {
-			s->p += n;
+		if ((size_t)(s->end - start) < n || memcmp(start, words[i], n))
+			continue;
+		s->p = start + n;
+		if (!at_delimiter(s))
+			break;
+		if (!s->build || i == 2)
 			return 0;
-		}
+		*ret = json_object_new_boolean(i == 0);
+		return *ret ? 0 : -ENOMEM;
 	}
-	return fail(s, -EBADMSG, s->p,
+	return fail(s, -EBADMSG, start,
 		    "a value is expected: an object, a list, text in double quotes, a number, "
 		    "true, false or null");
 }
 
+/* --- values ---------------------------------------------------------------- */
+
+/* The characters of a checked string, to be freed. */
+static char *decoded(struct span raw, size_t *ret_len)
+{
+	size_t size = (size_t)(raw.end - raw.p);
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return NULL;
+	(void)!json_decode(raw.p, size, text, size,
+			   ret_len); /* an escape is longer than its character */
+	text[*ret_len] = '\0';
+	return text;
+}
+
+static struct json_object *make_text(struct span raw)
+{
+	size_t len = 0;
+	CLEANUP(freep) char *text = decoded(raw, &len);
+
+	return text ? json_object_new_string_len(text, (int)len) : NULL;
+}
+
+/* As json-c does it: whole numbers saturate, others keep their text. */
+static struct json_object *make_number(struct span raw)
+{
+	CLEANUP(freep) char *text = strndup(raw.p, (size_t)(raw.end - raw.p));
+	uint64_t n;
+
+	if (!text)
+		return NULL;
+	if (strpbrk(text, ".eE"))
+		return json_object_new_double_s(strtod(text, NULL), text);
+	if (*text == '-')
+		return json_object_new_int64(strtoll(text, NULL, 10));
+	n = strtoull(text, NULL, 10);
+	return n <= INT64_MAX ? json_object_new_int64((int64_t)n) : json_object_new_uint64(n);
+}
+
+static int add_member(struct json_object *object, struct span key, struct json_object **value)
+{
+	size_t len = 0;
+	CLEANUP(freep) char *name = decoded(key, &len);
+
+	if (!name || json_object_object_add(object, name, *value) < 0)
+		return -ENOMEM;
+	*value = NULL;
+	return 0;
+}
+
+static int add_element(struct json_object *list, struct json_object **value)
+{
+	if (json_object_array_add(list, *value) < 0)
+		return -ENOMEM;
+	*value = NULL;
+	return 0;
+}
+
 /* --- structure ------------------------------------------------------------- */
 
-static int scan_value(struct scanner *s, unsigned int depth, bool on_path);
+static int scan_value(struct scanner *s, unsigned int depth, bool on_path,
+		      struct json_object **ret);
 
 static int keys_push(struct key_list *keys, struct span key)
 {
@@ -347,8 +312,10 @@ static bool has_nul_escape(struct span key)
 	return c == 0;
 }
 
-static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
+static int scan_member(struct scanner *s, unsigned int depth, bool on_path,
+		       struct json_object *object)
 {
+	CLEANUP(json_putp) struct json_object *value = NULL;
 	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
 	const char *start = s->p;
 	struct span key;
@@ -376,10 +343,21 @@ static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
 		  span_equals(key, (struct span){ seg->key, seg->key + strlen(seg->key) }, true);
 	if (on_path && depth + 1 == s->want_depth)
 		s->found_key = start;
-	return scan_value(s, depth + 1, on_path);
+	r = scan_value(s, depth + 1, on_path, &value);
+	return r || !s->build ? r : add_member(object, key, &value);
 }
 
-static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
+static int scan_element(struct scanner *s, unsigned int depth, bool on_path,
+			struct json_object *list)
+{
+	CLEANUP(json_putp) struct json_object *value = NULL;
+	int r = scan_value(s, depth + 1, on_path, &value);
+
+	return r || !s->build ? r : add_element(list, &value);
+}
+
+static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
+			  struct json_object **ret)
 {
 	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
 	const char *start = s->p;
@@ -389,6 +367,11 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
 
 	if (depth >= s->max_depth)
 		return fail(s, -E2BIG, s->p, "nested deeper than %u levels", s->max_depth);
+	if (s->build) {
+		*ret = close == '}' ? json_object_new_object() : json_object_new_array();
+		if (!*ret)
+			return -ENOMEM;
+	}
 	s->p++;
 	for (size_t i = 0;; i++) {
 		r = skip_space(s);
@@ -400,9 +383,9 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
 			return fail(s, -EBADMSG, start, "this %c is never closed: add %c", *start,
 				    close);
 		if (close == '}')
-			r = scan_member(s, depth, on_path);
+			r = scan_member(s, depth, on_path, *ret);
 		else
-			r = scan_value(s, depth + 1, seg && !seg->key && seg->index == i);
+			r = scan_element(s, depth, seg && !seg->key && seg->index == i, *ret);
 		if (r)
 			return r;
 		r = skip_space(s);
@@ -417,9 +400,10 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
 	return close == '}' && s->fault ? keys_close(s, first) : 0;
 }
 
-static int scan_value(struct scanner *s, unsigned int depth, bool on_path)
+static int scan_value(struct scanner *s, unsigned int depth, bool on_path, struct json_object **ret)
 {
-	struct span unused;
+	bool number;
+	struct span raw;
 	int r = skip_space(s);
 
 	if (r < 0)
@@ -431,23 +415,15 @@ static int scan_value(struct scanner *s, unsigned int depth, bool on_path)
 	if (s->p >= s->end)
 		return fail(s, -EBADMSG, s->p, "the text ends where a value is expected");
 	if (*s->p == '{' || *s->p == '[')
-		return scan_container(s, depth, on_path);
-	if (*s->p == '"')
-		return scan_string(s, &unused);
-	if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9'))
-		return scan_number(s);
-	return scan_word(s);
-}
-
-bool json_is_utf8(const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	while (text < end) {
-		if (utf8_next(&text, end) <= 0)
-			return false;
-	}
-	return true;
+		return scan_container(s, depth, on_path, ret);
+	number = *s->p == '-' || (*s->p >= '0' && *s->p <= '9');
+	if (!number && *s->p != '"')
+		return scan_word(s, ret);
+	r = number ? scan_number(s, &raw) : scan_string(s, &raw);
+	if (r || !s->build)
+		return r;
+	*ret = number ? make_number(raw) : make_text(raw);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int check_encoding(struct scanner *s)
@@ -464,18 +440,21 @@ static int check_encoding(struct scanner *s)
 	return 0;
 }
 
-int jsonpos_check(const char *text, size_t len, unsigned int max_depth,
+int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
 		  struct jsonpos_fault *ret_fault)
 {
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	struct jsonpos_fault fault = {};
-	struct scanner s = { .text = text, .p = text, .end = text + len, .fault = &fault };
+	struct scanner s = {
+		.text = text, .p = text, .end = text + len, .fault = &fault, .build = ret
+	};
 	int r;
 
 	s.text = s.p += json_bom(text, len);
 	s.max_depth = max_depth < JSONPOS_DEPTH_MAX ? max_depth : JSONPOS_DEPTH_MAX;
 	r = check_encoding(&s);
 	if (!r)
-		r = scan_value(&s, 0, false);
+		r = scan_value(&s, 0, false, &root);
 	if (!r)
 		r = skip_space(&s);
 	if (!r && s.p < s.end)
@@ -483,12 +462,15 @@ int jsonpos_check(const char *text, size_t len, unsigned int max_depth,
 	free(s.keys.v);
 	if (r < 0 && r != -ENOMEM)
 		*ret_fault = fault;
+	if (!r && ret)
+		*ret = TAKE_PTR(root);
 	return r;
 }
 
 struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path *path, bool value)
 {
 	struct scanner s = { .text = text, .p = text, .end = text + len };
+	struct json_object *none = NULL;
 	const char *at;
 
 	s.text = s.p += json_bom(text, len);
@@ -501,7 +483,7 @@ struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path
 		return skip_space(&s) ? (struct jsonpos){} : position(s.text, s.p);
 	for (unsigned int i = s.want_depth; path; path = path->up)
 		s.want[--i] = path;
-	if (scan_value(&s, 0, true) != FOUND)
+	if (scan_value(&s, 0, true, &none) != FOUND)
 		return (struct jsonpos){};
 	at = !value && s.found_key ? s.found_key : s.found_value;
 	return position(s.text, at);

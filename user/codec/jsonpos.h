@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Positions in JSON text. json-c tells values but not where they stand, keeps
- * the last of two equal keys in silence and is lax about grammar; messages that
- * a person can act on need a line and a column. This scanner reads the same text
- * beside json-c: it checks the grammar, finds duplicate keys, and looks up where
- * a path stands when a message has to be written.
+ * Strict reading of JSON text, with positions. json-c's own parser does not say
+ * where a value stands, keeps the last of two equal keys in silence and is lax
+ * about grammar; messages that a person can act on need a line and a column. This
+ * scanner checks the grammar, finds duplicate keys, makes json-c's tree, and looks
+ * up where a path stands when a message has to be written.
  *
  * Grammar: RFC 8259, and what clients' files have in practice: comments to the end
  * of the line or in blocks, a comma after the last element, a byte order mark in
@@ -21,6 +21,8 @@
 #include "base/cleanup.h"
 
 #define JSONPOS_DEPTH_MAX 64U
+
+struct json_object;
 
 /* A place in a document: a chain from the leaf to the root, which is NULL. */
 struct json_path {
@@ -39,22 +41,17 @@ struct jsonpos_fault {
 	char what[160]; /* what is wrong and what to do */
 };
 
-/* Bytes of a byte order mark in front of the text: 0 or 3. */
-size_t json_bom(const char *text, size_t len);
-
-/* Is this UTF-8 (no surrogates, no overlong forms) without NUL? */
-bool json_is_utf8(const char *text, size_t len);
-
 /*
- * Is this one well-formed JSON value without duplicate keys, nested no deeper
- * than max_depth (at most JSONPOS_DEPTH_MAX)? -EBADMSG (grammar, encoding),
- * -EEXIST (a duplicate key), -E2BIG (too deep), each with *ret_fault; -ENOMEM.
+ * Reads one well-formed JSON value without duplicate keys, nested no deeper than
+ * max_depth (at most JSONPOS_DEPTH_MAX). The caller puts *ret; ret may be NULL.
+ * -EBADMSG (grammar, encoding), -EEXIST (a duplicate key), -E2BIG (too deep),
+ * each with *ret_fault; -ENOMEM.
  */
-int jsonpos_check(const char *text, size_t len, unsigned int max_depth,
+int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
 		  struct jsonpos_fault *ret_fault) MUST_CHECK;
 
 /*
- * Where `path` stands in a text that jsonpos_check() accepted: its key, or its
+ * Where `path` stands in a text that jsonpos_parse() accepted: its key, or its
  * value if `value` is set (elements of arrays: always the value). Line 0 if the
  * text has no such path.
  */

@@ -172,16 +172,13 @@ int request_decode(enum request_verb verb, const char *text, size_t len, struct 
 		text = "{}";
 		len = 2;
 	}
-	r = jsonpos_check(text, len, REQUEST_DEPTH_MAX, &fault);
+	r = jsonpos_parse(text, len, REQUEST_DEPTH_MAX, &root, &fault);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0)
+	if (r)
 		return refuse(&c, "line %u, column %u: %s", fault.at.line, fault.at.column,
 			      fault.what);
-	r = json_parse(text, len, REQUEST_DEPTH_MAX + 1, &root);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0 || !json_object_is_type(root, json_type_object))
+	if (!json_object_is_type(root, json_type_object))
 		return refuse(&c, "the body must be a JSON object");
 	r = read_members(root, &q, &c);
 	if (r < 0)

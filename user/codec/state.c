@@ -279,17 +279,12 @@ static int parse(const char *text, size_t len, const char *file, struct json_obj
 			   file, len);
 		return -EBADMSG;
 	}
-	r = jsonpos_check(text, len, STATE_DEPTH_MAX, &fault);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0) {
+	r = jsonpos_parse(text, len, STATE_DEPTH_MAX, ret, &fault);
+	if (r && r != -ENOMEM) {
 		buf_printf(errors, "%s:%u:%u: truncated or damaged: %s; " REMEDY "\n", file,
 			   fault.at.line, fault.at.column, fault.what);
 		return -EBADMSG;
 	}
-	r = json_parse(text, len, STATE_DEPTH_MAX + 1, ret);
-	if (r == -EBADMSG)
-		buf_printf(errors, "%s: damaged; " REMEDY "\n", file);
 	return r;
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "codec/jsonpos.h"
+#include "codec/jsonlex.h"
 #include "core/names.h"
 
 #define KEY(field, text) [field] = { text, sizeof(text) - 1 }

@@ -51,39 +51,13 @@ static bool read_document(struct config_reader *r, struct json_object *root,
 	return config_read_object(r, &v, &bare, policy) && config_check_policy(r, NULL, policy);
 }
 
-static int parse_tree(struct config_reader *r, struct json_object **ret)
-{
-	struct jsonpos_fault fault;
-	int e;
-
-	if (r->len > CONFIG_SIZE_MAX) {
-		buf_printf(r->errors, "%s: %zu bytes; a policy may have at most %u\n", r->file,
-			   r->len, CONFIG_SIZE_MAX);
-		return -EINVAL;
-	}
-	e = jsonpos_check(r->text, r->len, CONFIG_DEPTH_MAX, &fault);
-	if (e == -ENOMEM)
-		return e;
-	if (e < 0) {
-		buf_printf(r->errors, "%s:%u:%u: %s\n", r->file, fault.at.line, fault.at.column,
-			   fault.what);
-		return -EINVAL;
-	}
-	e = json_parse(r->text, r->len, CONFIG_DEPTH_MAX + 1, ret);
-	if (e == -EBADMSG) {
-		buf_printf(r->errors, "%s: not JSON; check the syntax\n", r->file);
-		return -EINVAL;
-	}
-	return e;
-}
-
 int sim_policy_parse(const char *text, size_t len, const char *file, struct breaker_policy *ret,
 		     struct buf *errors)
 {
 	struct config_reader r = { .text = text, .len = len, .file = file, .errors = errors };
 	struct breaker_policy policy = breaker_policy_defaults();
 	struct json_object *root CLEANUP(json_putp) = NULL;
-	int e = parse_tree(&r, &root);
+	int e = config_read_tree(&r, "policy", &root);
 
 	if (e < 0)
 		return e;

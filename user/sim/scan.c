@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/jsonpos.h"
+#include "codec/jsonlex.h"
 
 struct scan {
 	const char *begin;
@@ -48,90 +48,38 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static int hex(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int scan_escape(struct scan *s)
-{
-	const char *at = s->p++;
-
-	if (s->p == s->end || !strchr("\"\\/bfnrtu", *s->p))
-		return complain(s, at, "no such escape; a backslash is written \\\\");
-	if (*s->p++ != 'u')
-		return 0;
-	for (int i = 0; i < 4; i++, s->p++)
-		if (s->p == s->end || hex(*s->p) < 0)
-			return complain(s, at, "\\u takes four hexadecimal digits");
-	return 0;
-}
-
 /* After the opening quote. */
 static int scan_string(struct scan *s, const char **ret, size_t *ret_len, bool *ret_escaped)
 {
 	const char *begin = s->p;
-	bool escaped = false;
 	bool wide = false;
 
-	for (;;) {
-		unsigned char c;
-
-		if (s->p == s->end)
-			return complain(s, begin - 1, "the text has no closing quote");
-		c = (unsigned char)*s->p;
-		if (c == '"')
-			break;
-		if (c < 0x20)
-			return complain(s, s->p, "a control character: write it as an escape");
-		wide |= c >= 0x80;
-		if (c == '\\') {
-			int r = scan_escape(s);
-
-			if (r < 0)
-				return r;
-			escaped = true;
-		} else {
-			s->p++;
-		}
+	*ret_escaped = false;
+	switch (json_string(&s->p, s->end, ret_escaped, &wide)) {
+	case JSON_GOOD:
+		break;
+	case JSON_ENDLESS:
+		return complain(s, begin - 1, "the text has no closing quote");
+	case JSON_CONTROL:
+		return complain(s, s->p, "a control character: write it as an escape");
+	case JSON_ESCAPE:
+		return complain(s, s->p, "no such escape; a backslash is written \\\\");
+	case JSON_HEX:
+		return complain(s, s->p, "\\u takes four hexadecimal digits");
 	}
 	*ret = begin;
 	*ret_len = (size_t)(s->p - begin);
-	*ret_escaped = escaped;
 	if (wide && !json_is_utf8(begin, *ret_len))
 		return complain(s, begin, "the text is not UTF-8");
 	s->p++;
 	return 0;
 }
 
-static bool scan_digits(struct scan *s)
-{
-	const char *begin = s->p;
-
-	while (s->p < s->end && is_digit(*s->p))
-		s->p++;
-	return s->p > begin;
-}
-
 static int scan_number(struct scan *s)
 {
 	const char *begin = s->p;
-	bool good;
 
-	(void)take(s, '-');
-	good = take(s, '0') || scan_digits(s);
-	if (good && take(s, '.'))
-		good = scan_digits(s);
-	if (good && s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-		s->p++;
-		if (!take(s, '+'))
-			(void)take(s, '-');
-		good = scan_digits(s);
-	}
-	if (!good || (s->p < s->end && is_digit(*s->p)))
+	if (!json_number(&s->p, s->end) || (s->p < s->end && is_digit(*s->p)))
 		return complain(s, begin, "not a number of JSON");
 	return 0;
 }
@@ -307,84 +255,9 @@ int scan_object(const char *line, size_t len, const struct scan_key *keys, size_
 
 /* --- values ------------------------------------------------------------------------ */
 
-static uint32_t hex4(const char *p)
-{
-	return (uint32_t)(hex(p[0]) << 12 | hex(p[1]) << 8 | hex(p[2]) << 4 | hex(p[3]));
-}
-
-/* One escape at *p, which has passed scan_escape(); moves *p behind it. */
-static uint32_t unescape(const char **p, const char *end)
-{
-	static const char from[] = "bfnrt";
-	static const char to[] = "\b\f\n\r\t";
-	const char *letter;
-	uint32_t c, low;
-	char e = (*p)[1];
-
-	*p += 2;
-	if (e != 'u') {
-		letter = strchr(from, e);
-		return (unsigned char)(letter ? to[letter - from] : e);
-	}
-	c = hex4(*p);
-	*p += 4;
-	if (c < 0xd800 || c > 0xdfff)
-		return c;
-	if (c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
-		low = hex4(*p + 2);
-		if (low >= 0xdc00 && low <= 0xdfff) {
-			*p += 6;
-			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		}
-	}
-	return 0xfffd;
-}
-
-static size_t put_utf8(char *out, uint32_t c)
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 int scan_text(const struct scan_value *v, char *out, size_t size, size_t *ret_len)
 {
-	const char *end = v->raw + v->len;
-	const char *p = v->raw;
-	size_t n = 0;
-
-	while (p < end) {
-		char bytes[4];
-		size_t more = 1;
-
-		if (*p == '\\')
-			more = put_utf8(bytes, unescape(&p, end));
-		else
-			bytes[0] = *p++;
-		if (more > size - n)
-			return -EMSGSIZE;
-		memcpy(out + n, bytes, more);
-		n += more;
-	}
-	*ret_len = n;
-	return 0;
+	return json_decode(v->raw, v->len, out, size, ret_len);
 }
 
 /* Exponent of a number, clamped: what is larger is out of range in any case. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "codec/jsonget.h"
 #include "unit/unit.h"
 
 static void test_good(void **state)
@@ -26,7 +27,7 @@ static void test_good(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
-		assert_int_equal(jsonpos_check(good[i], strlen(good[i]), 4, &fault), 0);
+		assert_int_equal(jsonpos_parse(good[i], strlen(good[i]), 4, NULL, &fault), 0);
 }
 
 static void test_bad(void **state)
@@ -80,14 +81,46 @@ static void test_bad(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		memset(&fault, 0, sizeof(fault));
-		assert_int_equal(jsonpos_check(rows[i].text, strlen(rows[i].text), 4, &fault),
+		assert_int_equal(jsonpos_parse(rows[i].text, strlen(rows[i].text), 4, NULL, &fault),
 				 rows[i].r);
 		assert_non_null(strstr(fault.what, rows[i].what));
 		assert_int_equal(fault.at.line, rows[i].line);
 		assert_int_equal(fault.at.column, rows[i].column);
 	}
-	assert_int_equal(jsonpos_check("[\0]", 3, 4, &fault), -EBADMSG);
+	assert_int_equal(jsonpos_parse("[\0]", 3, 4, NULL, &fault), -EBADMSG);
 	assert_non_null(strstr(fault.what, "NUL"));
+}
+
+/* The tree is the one that json-c makes of the same text. */
+static void test_tree(void **state)
+{
+	static const struct {
+		const char *text, *tree;
+	} rows[] = {
+		{ "null", "null" },
+		{ "{\"b\": [1, -2, ], /* c */ \"a\": {}}", "{\"b\":[1,-2],\"a\":{}}" },
+		{ "[true,false,null]", "[true,false,null]" },
+		{ "[1.50,1e3,-0,-0.0]", "[1.50,1e3,0,-0.0]" },
+		{ "[9223372036854775808,99999999999999999999]",
+		  "[9223372036854775808,18446744073709551615]" },
+		{ "[-99999999999999999999]", "[-9223372036854775808]" },
+		{ "[\"\\u00e9\\ud83d\\ude00\\n\", \"\xc3\xa9\", \"\\ud800\", \"a\\u0000b\"]",
+		  "[\"\xc3\xa9\xf0\x9f\x98\x80\\n\",\"\xc3\xa9\",\"\xef\xbf\xbd\",\"a\\u0000b\"]" },
+		{ "{\"\\u0061\":1}", "{\"a\":1}" },
+	};
+	struct jsonpos_fault fault;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_putp) struct json_object *mine = NULL;
+		CLEANUP(json_putp) struct json_object *theirs = NULL;
+		size_t len = strlen(rows[i].text);
+
+		assert_int_equal(jsonpos_parse(rows[i].text, len, 4, &mine, &fault), 0);
+		assert_string_equal(json_object_to_json_string_ext(mine, 0), rows[i].tree);
+		assert_int_equal(json_parse(rows[i].text, len, 4, &theirs), 0);
+		assert_true(json_object_equal(mine, theirs));
+	}
 }
 
 static void test_every_prefix_is_bad(void **state)
@@ -98,8 +131,8 @@ static void test_every_prefix_is_bad(void **state)
 
 	(void)state;
 	for (size_t n = 0; n + 1 < sizeof(text) - 1; n++)
-		assert_int_equal(jsonpos_check(text, n, 4, &fault), -EBADMSG);
-	assert_int_equal(jsonpos_check(text, sizeof(text) - 1, 4, &fault), 0);
+		assert_int_equal(jsonpos_parse(text, n, 4, NULL, &fault), -EBADMSG);
+	assert_int_equal(jsonpos_parse(text, sizeof(text) - 1, 4, NULL, &fault), 0);
 }
 
 static void test_find(void **state)
@@ -168,12 +201,12 @@ static void test_many_keys(void **state)
 	for (int i = 0; i < 20000; i++)
 		buf_printf(&text, "\"k%d\":1,\n", i);
 	buf_puts(&text, "\"last\":{\"k7\":1}");
-	assert_int_equal(jsonpos_check(buf_str(&text), text.len, 4, &fault), -EBADMSG);
+	assert_int_equal(jsonpos_parse(buf_str(&text), text.len, 4, NULL, &fault), -EBADMSG);
 	buf_puts(&text, "}");
-	assert_int_equal(jsonpos_check(buf_str(&text), text.len, 4, &fault), 0);
+	assert_int_equal(jsonpos_parse(buf_str(&text), text.len, 4, NULL, &fault), 0);
 	text.len--;
 	buf_puts(&text, ",\"k19999\":1}");
-	assert_int_equal(jsonpos_check(buf_str(&text), text.len, 4, &fault), -EEXIST);
+	assert_int_equal(jsonpos_parse(buf_str(&text), text.len, 4, NULL, &fault), -EEXIST);
 	assert_int_equal(fault.at.line, 20001);
 	buf_done(&text);
 }
@@ -181,11 +214,9 @@ static void test_many_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_every_prefix_is_bad),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_tree),      cmocka_unit_test(test_every_prefix_is_bad),
+		cmocka_unit_test(test_find),      cmocka_unit_test(test_path),
 		cmocka_unit_test(test_many_keys),
 	};
 
