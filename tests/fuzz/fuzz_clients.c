@@ -21,10 +21,10 @@ static const char *lookup(void *arg, const char *name)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct config_env env = { lookup, NULL };
-	struct client_list list CLEANUP(client_list_done) = {};
-	struct config *config CLEANUP(config_freep) = NULL;
-	struct buf out CLEANUP(buf_done) = {};
-	struct buf errors CLEANUP(buf_done) = {};
+	CLEANUP(client_list_done) struct client_list list = {};
+	CLEANUP(config_freep) struct config *config = NULL;
+	CLEANUP(buf_done) struct buf out = {};
+	CLEANUP(buf_done) struct buf errors = {};
 	int r;
 
 	if (!size)

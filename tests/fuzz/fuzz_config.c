@@ -18,8 +18,8 @@ static const char *lookup(void *arg, const char *name)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct config_env env = { lookup, NULL };
-	struct config *config CLEANUP(config_freep) = NULL;
-	struct buf errors CLEANUP(buf_done) = {};
+	CLEANUP(config_freep) struct config *config = NULL;
+	CLEANUP(buf_done) struct buf errors = {};
 	int r;
 
 	buf_init(&errors, 1 << 20);

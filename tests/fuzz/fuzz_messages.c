@@ -21,8 +21,8 @@ static void must(bool condition)
 
 static void check_status(const char *text, size_t len)
 {
-	struct buf first CLEANUP(buf_done) = {};
-	struct buf second CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf first = {};
+	CLEANUP(buf_done) struct buf second = {};
 	struct status s;
 
 	buf_init(&first, 64 << 20);
@@ -42,7 +42,7 @@ static void check_status(const char *text, size_t len)
 
 static void check_event(const char *text, size_t len)
 {
-	struct buf first CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf first = {};
 	struct event e;
 
 	buf_init(&first, 1 << 16);
@@ -55,7 +55,7 @@ static void check_event(const char *text, size_t len)
 
 static void check_request(enum request_verb verb, const char *text, size_t len)
 {
-	struct buf first CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf first = {};
 	struct request q, again;
 	char why[256] = "";
 	int r = request_decode(verb, text, len, &q, why, sizeof(why));

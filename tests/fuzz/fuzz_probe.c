@@ -51,7 +51,7 @@ static size_t play(struct probe_talk *t, enum probe_era era, const uint8_t *data
 	if (probe_talk_init(t, &target, era))
 		abort();
 	while (t->step != PROBE_OVER) {
-		struct buf request CLEANUP(buf_done) = {};
+		CLEANUP(buf_done) struct buf request = {};
 		const uint8_t *stop = size ? memchr(data, BETWEEN, size) : NULL;
 		size_t len = stop ? (size_t)(stop - data) : size;
 		bool over = false;

@@ -131,8 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct buf first CLEANUP(buf_done) = { 0 };
-	struct buf again CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf first = { 0 };
+	CLEANUP(buf_done) struct buf again = { 0 };
 
 	if (!size)
 		return 0;

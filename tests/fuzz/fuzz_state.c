@@ -33,9 +33,9 @@ static void check_restore(const struct state *s)
 
 static void check_again(const struct state *s)
 {
-	struct buf out CLEANUP(buf_done) = {};
-	struct buf errors CLEANUP(buf_done) = {};
-	struct state again CLEANUP(state_done) = {};
+	CLEANUP(buf_done) struct buf out = {};
+	CLEANUP(buf_done) struct buf errors = {};
+	CLEANUP(state_done) struct state again = {};
 
 	buf_init(&out, 64 << 20);
 	buf_init(&errors, 1 << 20);
@@ -49,8 +49,8 @@ static void check_again(const struct state *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct buf errors CLEANUP(buf_done) = {};
-	struct state s CLEANUP(state_done) = {};
+	CLEANUP(buf_done) struct buf errors = {};
+	CLEANUP(state_done) struct state s = {};
 	int r;
 
 	buf_init(&errors, 1 << 20);

@@ -44,7 +44,7 @@ static int dispatch(struct context *context)
 int cli_run(char *const *argv)
 {
 	struct context context = { .coloured = wants_colour() };
-	struct buf why CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf why = { 0 };
 	int status;
 
 	buf_init(&why, 4096);

@@ -10,7 +10,7 @@
 
 void command_complain(const char *message, const char *hint)
 {
-	struct buf text CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
 
 	buf_init(&text, 8192);
 	text_escape(&text, message);
@@ -25,7 +25,7 @@ void command_complain(const char *message, const char *hint)
 int command_fail(const struct context *context, enum exit_status status, const char *code,
 		 const char *message, const char *hint)
 {
-	struct buf json CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf json = { 0 };
 
 	buf_init(&json, 8192);
 	command_complain(message, hint);

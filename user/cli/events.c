@@ -118,8 +118,8 @@ static void describe(const struct event *e, struct buf *out)
 
 static int print_event(const struct context *context, const struct event *e)
 {
-	struct buf text CLEANUP(buf_done) = { 0 };
-	struct buf safe CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
+	CLEANUP(buf_done) struct buf safe = { 0 };
 	char when[32];
 
 	buf_init(&text, LINE_TEXT_MAX);
@@ -156,7 +156,7 @@ static int take_line(void *data, const char *line, size_t len)
 int run_events(struct context *context)
 {
 	const struct args *args = &context->args;
-	struct buf target CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf target = { 0 };
 
 	buf_init(&target, 16384);
 	buf_printf(&target, "/v1/events?follow=%d&calls=%d", args->follow, args->calls);

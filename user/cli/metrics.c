@@ -114,7 +114,7 @@ int metrics_to_json(char *text, struct buf *out)
 
 int run_metrics(struct context *context)
 {
-	struct buf json CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf json = { 0 };
 	CLEANUP(freep) char *text = NULL;
 	struct client_reply reply;
 	int status = command_ask(context, "GET", "/metrics", NULL, &reply);

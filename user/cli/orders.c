@@ -13,8 +13,8 @@
 static int send_order(const struct context *context, const struct request *request,
 		      struct client_reply *reply)
 {
-	struct buf target CLEANUP(buf_done) = { 0 };
-	struct buf body CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf target = { 0 };
+	CLEANUP(buf_done) struct buf body = { 0 };
 
 	buf_init(&target, 16384);
 	buf_init(&body, REQUEST_SIZE_MAX);
@@ -31,7 +31,7 @@ static int send_order(const struct context *context, const struct request *reque
 
 static void print_name(const char *name)
 {
-	struct buf safe CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf safe = { 0 };
 
 	buf_init(&safe, 4096);
 	text_escape(&safe, name);
@@ -42,7 +42,7 @@ static void print_name(const char *name)
 
 static void print_kill(const char *name, const struct reply_kill *kill)
 {
-	struct buf safe CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf safe = { 0 };
 	char survivors[160];
 	char elapsed[64];
 

@@ -125,8 +125,8 @@ static void add_counters(struct table *t, const struct sg_stats *stats, struct b
 
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
-	struct table table CLEANUP(table_done);
-	struct buf b CLEANUP(buf_done) = { 0 };
+	CLEANUP(table_done) struct table table;
+	CLEANUP(buf_done) struct buf b = { 0 };
 
 	buf_init(&b, TEXT_MAX);
 	table_init(&table, 2, 0);
@@ -141,8 +141,8 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 
 int run_show(struct context *context)
 {
-	struct status_server server CLEANUP(status_server_done) = { 0 };
-	struct buf target CLEANUP(buf_done) = { 0 };
+	CLEANUP(status_server_done) struct status_server server = { 0 };
+	CLEANUP(buf_done) struct buf target = { 0 };
 	struct client_reply reply;
 	int status;
 
@@ -175,7 +175,7 @@ static int ask_status(struct context *context, struct status *ret, struct client
 
 int run_status(struct context *context)
 {
-	struct status s CLEANUP(status_done) = { 0 };
+	CLEANUP(status_done) struct status s = { 0 };
 	struct client_reply reply;
 	int status = ask_status(context, &s, &reply);
 
@@ -194,7 +194,7 @@ int run_status(struct context *context)
 /* Names a shell can complete: one a line, what a line cannot hold left out. */
 int run_complete(struct context *context)
 {
-	struct status s CLEANUP(status_done) = { 0 };
+	CLEANUP(status_done) struct status s = { 0 };
 	struct client_reply reply;
 	int status = ask_status(context, &s, &reply);
 

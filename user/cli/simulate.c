@@ -249,8 +249,8 @@ static int bad_policy(struct context *context, const char *errors)
 
 static int read_policy(struct context *context, struct breaker_policy *ret)
 {
-	struct buf errors CLEANUP(buf_done) = { 0 };
-	struct buf text CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf errors = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
 	int status = read_policy_text(context, context->args.policy, &text);
 	int r;
 
@@ -280,7 +280,7 @@ static int open_input(struct run *run)
 
 static int finish(struct run *run, int status)
 {
-	struct buf text CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
 	char message[128];
 
 	if (run->blast.failed && status == EXIT_DONE)
@@ -307,7 +307,7 @@ static int finish(struct run *run, int status)
 
 int run_simulate(struct context *context)
 {
-	struct run *run CLEANUP(run_freep) = calloc(1, sizeof(*run));
+	CLEANUP(run_freep) struct run *run = calloc(1, sizeof(*run));
 	struct sim_setup setup = {
 		.seed = context->args.given & 1U << OPTION_SEED ? context->args.seed : SEED_DEFAULT,
 		.report = on_report,

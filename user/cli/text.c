@@ -143,8 +143,8 @@ static int grow(struct table *table)
 
 void table_add(struct table *table, enum colour colour, const char *fmt, ...)
 {
-	struct buf raw CLEANUP(buf_done) = { 0 };
-	struct buf text CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf raw = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
 	va_list ap;
 
 	buf_init(&raw, CELL_MAX);

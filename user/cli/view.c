@@ -82,7 +82,7 @@ static uint64_t failures_of(const struct sg_stats *c)
 static void print_line(enum colour colour, bool coloured, FILE *out, const char *label,
 		       const char *text)
 {
-	struct buf safe CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf safe = { 0 };
 
 	buf_init(&safe, TEXT_MAX);
 	text_escape(&safe, text);
@@ -92,7 +92,7 @@ static void print_line(enum colour colour, bool coloured, FILE *out, const char 
 
 void status_print(const struct status *s, bool coloured, FILE *out)
 {
-	struct buf head CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf head = { 0 };
 	char text[64];
 
 	buf_init(&head, TEXT_MAX);
@@ -123,11 +123,11 @@ static void heading(struct table *t, const char *const *names, size_t n)
 
 static void add_server(struct table *t, const struct status_server *s)
 {
-	struct buf state CLEANUP(buf_done) = { 0 };
-	struct buf quarantine CLEANUP(buf_done) = { 0 };
-	struct buf p50 CLEANUP(buf_done) = { 0 };
-	struct buf p95 CLEANUP(buf_done) = { 0 };
-	struct buf endpoints CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf state = { 0 };
+	CLEANUP(buf_done) struct buf quarantine = { 0 };
+	CLEANUP(buf_done) struct buf p50 = { 0 };
+	CLEANUP(buf_done) struct buf p95 = { 0 };
+	CLEANUP(buf_done) struct buf endpoints = { 0 };
 	uint64_t failures = failures_of(&s->counters);
 
 	buf_init(&state, TEXT_MAX);
@@ -160,7 +160,7 @@ int servers_print(const struct status *s, bool coloured, FILE *out)
 		"NAME", "STATE",  "VERDICT", "QUARANTINE", "CALLS",
 		"FAIL", "DENIED", "P50",     "P95",        "ENDPOINTS"
 	};
-	struct table table CLEANUP(table_done);
+	CLEANUP(table_done) struct table table;
 
 	table_init(&table, ARRAY_SIZE(names), 0x1f0);
 	heading(&table, names, ARRAY_SIZE(names));

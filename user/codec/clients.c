@@ -115,8 +115,8 @@ static char *url_keep(const struct url *u, bool expanded)
 
 static int use_url(const struct reading *rd, const char *text, struct client_server *s)
 {
-	struct buf expanded CLEANUP(buf_done) = {};
-	struct url url CLEANUP(url_done) = {};
+	CLEANUP(buf_done) struct buf expanded = {};
+	CLEANUP(url_done) struct url url = {};
 	const char *why = NULL;
 	char variable[64];
 	int r;
@@ -172,7 +172,7 @@ static int args_redact(struct config_list *args)
 	bool secret = false;
 
 	for (size_t i = 0; i < args->n; i++) {
-		struct buf shown CLEANUP(buf_done) = {};
+		CLEANUP(buf_done) struct buf shown = {};
 		char *text;
 
 		buf_init(&shown, CLIENT_ARG_MAX);
@@ -318,7 +318,7 @@ static int read_container(const struct reading *rd, struct json_object *obj, con
 int clients_parse(const struct client_place *place, const char *text, size_t len,
 		  const struct config_env *env, struct client_list *list)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	struct reading rd = { .place = place, .env = env, .list = list };
 	int r;
 

@@ -109,7 +109,7 @@ static bool seen_before(const struct client_list *list, size_t i)
 
 int clients_to_config(const struct client_list *list, struct buf *out)
 {
-	char(*names)[SG_NAME_LEN] CLEANUP(freep) = calloc(CONFIG_SERVERS_MAX, sizeof(*names));
+	CLEANUP(freep) char(*names)[SG_NAME_LEN] = calloc(CONFIG_SERVERS_MAX, sizeof(*names));
 	size_t n = 0;
 
 	if (!names)

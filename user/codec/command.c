@@ -78,7 +78,7 @@ bool command_print_arg(const char *arg, bool secret, struct buf *out)
 
 void command_print(const char *command, const char *const *args, size_t n_args, struct buf *out)
 {
-	struct buf line CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf line = {};
 	bool secret = false;
 
 	buf_init(&line, COMMAND_SHOWN_MAX);

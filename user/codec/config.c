@@ -297,8 +297,8 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	struct config_reader r = {
 		.text = text, .len = len, .file = file, .env = env, .errors = errors
 	};
-	struct json_object *root CLEANUP(json_putp) = NULL;
-	struct config *config CLEANUP(config_freep) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
+	CLEANUP(config_freep) struct config *config = NULL;
 	int e = config_read_tree(&r, "configuration", &root);
 
 	if (e < 0)

@@ -58,7 +58,7 @@ static int endpoint_order(const void *a, const void *b)
  * port are one server to it. */
 static void find_same_endpoints(struct config_reader *r, struct config *config)
 {
-	struct config_server **order CLEANUP(freep) = NULL;
+	CLEANUP(freep) struct config_server **order = NULL;
 	struct json_path servers = { NULL, "mcpServers", 0 };
 	size_t n = 0;
 	size_t first = 0;

@@ -248,7 +248,7 @@ bool config_read_duration(struct config_reader *r, const struct config_value *v,
 
 int config_word(struct config_reader *r, const struct config_value *v, const char *const *words)
 {
-	struct buf list CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf list = {};
 	const char *text = config_text(r, v);
 
 	if (!text)

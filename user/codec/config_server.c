@@ -314,8 +314,8 @@ static const struct config_key server_keys[] = {
 static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 		    const struct json_path *path)
 {
-	struct buf expanded CLEANUP(buf_done) = {};
-	struct url url CLEANUP(url_done) = {};
+	CLEANUP(buf_done) struct buf expanded = {};
+	CLEANUP(url_done) struct url url = {};
 	struct config_server *s = d->server;
 	const char *why = "";
 	char name[64] = "";
@@ -358,7 +358,7 @@ static bool use_command(struct config_reader *r, struct draft *d)
 	const char *const *args = (const char *const *)d->args.v;
 	const char *remote = command_remote_url(d->command, args, d->args.n);
 	struct json_path path = { d->path, "args", 0 };
-	struct buf shown CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf shown = {};
 
 	buf_init(&shown, COMMAND_SHOWN_MAX + 16);
 	command_print(d->command, args, d->args.n, &shown);
@@ -414,7 +414,7 @@ bool config_read_server(struct config_reader *r, const struct config_value *v,
 {
 	static const struct config_keys keys = { server_keys, ARRAY_SIZE(server_keys), read_other,
 						 true };
-	struct draft d CLEANUP(draft_done) = { .server = server, .config = config };
+	CLEANUP(draft_done) struct draft d = { .server = server, .config = config };
 	bool good;
 
 	d.path = &v->path;

@@ -69,9 +69,9 @@ static int parse_whole(struct json_tokener *tok, const char *text, size_t len,
 
 int json_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret)
 {
-	struct json_tokener *tok CLEANUP(tokener_freep) = NULL;
-	struct json_object *obj CLEANUP(json_putp) = NULL;
-	char *plain CLEANUP(freep) = NULL;
+	CLEANUP(tokener_freep) struct json_tokener *tok = NULL;
+	CLEANUP(json_putp) struct json_object *obj = NULL;
+	CLEANUP(freep) char *plain = NULL;
 	size_t skip = json_bom(text, len);
 	int r;
 

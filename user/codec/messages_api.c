@@ -160,7 +160,7 @@ int request_decode(enum request_verb verb, const char *text, size_t len, struct 
 		   char *why, size_t why_size)
 {
 	const struct complaint c = { why, why_size };
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	struct request q = { .verb = verb, .for_ns = SG_FOREVER };
 	struct jsonpos_fault fault;
 	int r;
@@ -241,7 +241,7 @@ int reply_error_encode(const char *code, const char *message, const char *hint, 
 
 int reply_error_decode(const char *text, size_t len, struct reply_error *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	const struct json_object *error;
 	int r = parse_reply(text, len, &root);
 
@@ -276,7 +276,7 @@ int reply_kill_encode(const struct reply_kill *k, struct buf *out)
 
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	struct reply_kill k = {};
 	int r = parse_reply(text, len, &root);
 
@@ -309,7 +309,7 @@ int reply_selftest_encode(const struct reply_selftest *t, struct buf *out)
 
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	int r = parse_reply(text, len, &root);
 
 	if (r < 0)
@@ -336,7 +336,7 @@ int reply_state_encode(const struct reply_state *s, struct buf *out)
 
 int reply_state_decode(const char *text, size_t len, struct reply_state *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	int state;
 	int r = parse_reply(text, len, &root);
 

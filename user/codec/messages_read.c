@@ -201,7 +201,7 @@ static int read_servers(const struct json_object *list, struct status *s)
 
 static int parse(const char *text, size_t len, struct json_object **ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	int r;
 
 	if (len > REPLY_SIZE_MAX)
@@ -217,7 +217,7 @@ static int parse(const char *text, size_t len, struct json_object **ret)
 
 int status_server_decode(const char *text, size_t len, struct status_server *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	struct status_server s;
 	int r = parse(text, len, &root);
 
@@ -236,8 +236,8 @@ int status_server_decode(const char *text, size_t len, struct status_server *ret
 
 int status_decode(const char *text, size_t len, struct status *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
-	struct status s CLEANUP(status_done) = {};
+	CLEANUP(json_putp) struct json_object *root = NULL;
+	CLEANUP(status_done) struct status s = {};
 	const struct json_object *daemon;
 	int r = parse(text, len, &root);
 

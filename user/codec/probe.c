@@ -131,7 +131,7 @@ static void fields_print(const struct probe_talk *t, size_t body_len, struct buf
 
 int probe_talk_request(struct probe_talk *t, struct buf *out)
 {
-	struct buf body CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf body = {};
 
 	buf_init(&body, PROBE_REQUEST_MAX);
 	body_print(t, &body);

@@ -163,7 +163,7 @@ static const struct json_object *batch_find(const struct probe_answer *a,
 
 static void judge_text(struct probe_answer *a, const struct buf *text)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	const struct json_object *message;
 	int r = json_parse(buf_str(text), text->len, PROBE_DEPTH_MAX, &root);
 

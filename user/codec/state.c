@@ -291,8 +291,8 @@ static int parse(const char *text, size_t len, const char *file, struct json_obj
 int state_decode(const char *text, size_t len, const char *file, struct state *ret,
 		 struct buf *errors)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
-	struct state s CLEANUP(state_done) = {};
+	CLEANUP(json_putp) struct json_object *root = NULL;
+	CLEANUP(state_done) struct state s = {};
 	struct json_object *list;
 	int r = parse(text, len, file, &root, errors);
 

@@ -204,9 +204,9 @@ static void print_path(const struct parts *p, struct buf *out)
 static int texts_make(const struct parts *p, struct url *u)
 {
 	static const uint16_t usual[] = { 80, 443 };
-	struct buf shown CLEANUP(buf_done) = {};
-	struct buf bare CLEANUP(buf_done) = {};
-	struct buf origin CLEANUP(buf_done) = {};
+	CLEANUP(buf_done) struct buf shown = {};
+	CLEANUP(buf_done) struct buf bare = {};
+	CLEANUP(buf_done) struct buf origin = {};
 	bool v6 = u->has_addr && strchr(u->host, ':');
 
 	buf_init(&shown, URL_TEXT_MAX + 16);
@@ -229,7 +229,7 @@ static int texts_make(const struct parts *p, struct url *u)
 
 int url_parse(const char *text, struct url *ret, const char **ret_why)
 {
-	struct url u CLEANUP(url_done) = {};
+	CLEANUP(url_done) struct url u = {};
 	struct parts parts;
 	const char *rest;
 	int r;

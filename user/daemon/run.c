@@ -263,7 +263,7 @@ int run_daemon(const struct run *run)
 static int check_kernel(void)
 {
 	struct dataplane_feature features[DATAPLANE_PROGRAMS_MAX] = { 0 };
-	struct buf text CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
 	struct utsname host = { 0 };
 	struct check c = { .release = host.release, .features = features };
 

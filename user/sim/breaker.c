@@ -43,7 +43,7 @@ static void backoff_update(struct sim_breaker *k, uint64_t now_ns)
 int sim_breaker_new(struct sim *sim, struct sim_breaker *server, struct sim_text name,
 		    uint64_t hash, struct sim_breaker **ret)
 {
-	struct sim_breaker *k CLEANUP(freep) = calloc(1, sizeof(*k) + name.len);
+	CLEANUP(freep) struct sim_breaker *k = calloc(1, sizeof(*k) + name.len);
 	int r;
 
 	if (!k)

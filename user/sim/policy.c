@@ -56,7 +56,7 @@ int sim_policy_parse(const char *text, size_t len, const char *file, struct brea
 {
 	struct config_reader r = { .text = text, .len = len, .file = file, .errors = errors };
 	struct breaker_policy policy = breaker_policy_defaults();
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	int e = config_read_tree(&r, "policy", &root);
 
 	if (e < 0)

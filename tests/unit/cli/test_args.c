@@ -56,7 +56,7 @@ static const struct bad bad[] = {
 static void suggests_nothing_hidden(void **state)
 {
 	static const char *const words[WORDS_MAX] = { "completo" };
-	struct buf why CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf why = { 0 };
 	struct args args;
 
 	(void)state;
@@ -70,7 +70,7 @@ static void complains_precisely(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct args args = { .operands = 99 };
-		struct buf why CLEANUP(buf_done) = { 0 };
+		CLEANUP(buf_done) struct buf why = { 0 };
 
 		buf_init(&why, 1000);
 		assert_int_equal(parse(bad[i].words, &args, &why), -EINVAL);
@@ -84,7 +84,7 @@ static void complains_precisely(void **state)
 #define PARSE(args, ...)                                                     \
 	do {                                                                 \
 		static const char *const words[WORDS_MAX] = { __VA_ARGS__ }; \
-		struct buf why CLEANUP(buf_done) = { 0 };                    \
+		CLEANUP(buf_done) struct buf why = { 0 };                    \
 		buf_init(&why, 1000);                                        \
 		assert_int_equal(parse(words, args, &why), 0);               \
 		assert_string_equal(buf_str(&why), "");                      \

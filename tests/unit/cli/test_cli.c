@@ -226,7 +226,7 @@ static void make_status(struct buf *answer)
 static void status_is_a_table(void **state)
 {
 	struct fixture *f = *state;
-	struct buf answer CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf answer = { 0 };
 
 	make_status(&answer);
 	assert_int_equal(ASK(f, buf_str(&answer), "status"), EXIT_DONE);
@@ -248,7 +248,7 @@ static void status_is_a_table(void **state)
 static void json_is_the_daemons_own(void **state)
 {
 	struct fixture *f = *state;
-	struct buf answer CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf answer = { 0 };
 
 	make_status(&answer);
 	assert_int_equal(ASK(f, buf_str(&answer), "--json", "status"), EXIT_DONE);
@@ -262,7 +262,7 @@ static void json_is_the_daemons_own(void **state)
 static void show_has_all_counters(void **state)
 {
 	struct fixture *f = *state;
-	struct buf answer CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf answer = { 0 };
 	struct status_server s;
 
 	status_server_init(&s);

@@ -20,7 +20,7 @@ static int convert(const char *text, struct buf *out)
 
 static void converts_samples(void **state)
 {
-	struct buf out CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf out = { 0 };
 
 	(void)state;
 	buf_init(&out, 10000);
@@ -46,7 +46,7 @@ static void refuses_what_it_does_not_understand(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct buf out CLEANUP(buf_done) = { 0 };
+		CLEANUP(buf_done) struct buf out = { 0 };
 
 		buf_init(&out, 1000);
 		assert_int_equal(convert(bad[i], &out), -EBADMSG);

@@ -100,7 +100,7 @@ static void decodes_in_whatever_pieces(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		for (size_t piece = 1; piece < 80; piece += piece < 12 ? 1 : 17) {
-			struct buf body CLEANUP(buf_done) = { 0 };
+			CLEANUP(buf_done) struct buf body = { 0 };
 			struct response r;
 			int got;
 
@@ -119,7 +119,7 @@ static void decodes_in_whatever_pieces(void **state)
 
 static void bounds_the_header(void **state)
 {
-	struct buf text CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf text = { 0 };
 	struct response r;
 
 	(void)state;

@@ -31,7 +31,7 @@ static void escapes_what_a_terminal_obeys(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct buf b CLEANUP(buf_done) = { 0 };
+		CLEANUP(buf_done) struct buf b = { 0 };
 
 		buf_init(&b, 1000);
 		text_escape(&b, rows[i][0]);
@@ -46,7 +46,7 @@ static void formats_for_people(void **state)
 		const char *text;
 	} rows[] = { { NAN, "-" },       { 0, "0.00 ms" },    { 1.234, "1.23 ms" },
 		     { 12.34, "12 ms" }, { 999.4, "999 ms" }, { 1500, "1.5 s" } };
-	struct buf b CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf b = { 0 };
 
 	(void)state;
 	buf_init(&b, 1000);
@@ -74,7 +74,7 @@ static void print(const struct table *t, bool coloured, char *out, size_t size)
 
 static void aligns_columns(void **state)
 {
-	struct table t CLEANUP(table_done);
+	CLEANUP(table_done) struct table t;
 	char out[512];
 
 	(void)state;
@@ -95,7 +95,7 @@ static void aligns_columns(void **state)
 
 static void table_errors_stick(void **state)
 {
-	struct table t CLEANUP(table_done);
+	CLEANUP(table_done) struct table t;
 	char big[5000];
 
 	(void)state;

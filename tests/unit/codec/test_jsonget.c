@@ -46,7 +46,7 @@ static void test_members(void **state)
 	static const char text[] =
 		"{\"s\":\"text\",\"n\":7,\"neg\":-1,\"d\":1.5,\"b\":true,\"z\":null,"
 		"\"big\":5000000000,\"o\":{},\"l\":[],\"utf\":\"a\xc3\xa9\"}";
-	struct json_object *obj CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *obj = NULL;
 	char out[8];
 
 	(void)state;

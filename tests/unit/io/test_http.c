@@ -299,7 +299,7 @@ static void malformed_requests_end_in_4xx_or_a_close(void **state)
 /* A request with so many letters in its middle. */
 static bool ask_long(struct fixture *f, const char *begin, size_t letters, const char *end)
 {
-	struct buf request CLEANUP(buf_done) = { 0 };
+	CLEANUP(buf_done) struct buf request = { 0 };
 
 	buf_init(&request, letters + 1000);
 	buf_puts(&request, begin);
