@@ -105,7 +105,7 @@ int metrics_to_json(char *text, struct buf *out)
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		int r = line[0] == '#' ? 0 : take_sample(line, &w);
 
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	jsonw_list_end(&w);

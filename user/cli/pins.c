@@ -74,7 +74,7 @@ static int empty(int fd, unsigned int depth, size_t *removed)
 		if (below < 0)
 			return -errno;
 		r = empty(below, depth + 1, removed);
-		if (r < 0)
+		if (r)
 			return r;
 		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0)
 			return -errno;

@@ -134,7 +134,7 @@ static int use_url(const struct reading *rd, const char *text, struct client_ser
 		r = url_parse(buf_str(&expanded), &url, &why);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0) {
+	if (r) {
 		s->skipped = why;
 		return 0;
 	}
@@ -201,7 +201,7 @@ static int use_command(const struct reading *rd, const char *command,
 	const char *remote;
 	int r = args_read(list, first, &s->args);
 
-	if (r < 0)
+	if (r)
 		return r;
 	remote = command_remote_url(command, (const char *const *)s->args.v, s->args.n);
 	if (remote) {
@@ -276,12 +276,12 @@ static int read_servers(const struct reading *rd, struct json_object *servers)
 		if (rd->scope)
 			s.scope = strdup(rd->scope);
 		r = !s.name || (rd->scope && !s.scope) ? -ENOMEM : read_entry(rd, obj, &s);
-		if (r < 0) {
+		if (r) {
 			server_done(&s);
 			return r;
 		}
 		r = list_push(rd->list, &s);
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	return 0;
@@ -309,7 +309,7 @@ static int read_container(const struct reading *rd, struct json_object *obj, con
 
 		below.scope = scope;
 		r = read_container(&below, member, rest);
-		if (r < 0)
+		if (r)
 			break;
 	}
 	return r;
@@ -327,13 +327,13 @@ int clients_parse(const struct client_place *place, const char *text, size_t len
 	if (len > CLIENTS_SIZE_MAX)
 		return -EBADMSG;
 	r = json_parse(text, len, CLIENTS_DEPTH_MAX, &root);
-	if (r < 0)
+	if (r)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(place->containers) && place->containers[i]; i++) {
 		if (!*place->containers[i] && jget(root, place->containers[0]))
 			break;
 		r = read_container(&rd, root, place->containers[i]);
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	return 0;

@@ -185,7 +185,7 @@ int expand_variables(const char *text, const char *(*lookup)(void *arg, const ch
 		}
 		r = expand_one(open + 2, (size_t)(close - open - 2), lookup, arg, out, ret_name,
 			       size);
-		if (r < 0)
+		if (r)
 			return r;
 		text = close + 1;
 	}

@@ -301,7 +301,7 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	CLEANUP(config_freep) struct config *config = NULL;
 	int e = config_read_tree(&r, "configuration", &root);
 
-	if (e < 0)
+	if (e)
 		return e;
 	config = calloc(1, sizeof(*config));
 	if (!config)

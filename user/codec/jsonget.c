@@ -82,7 +82,7 @@ int json_parse(const char *text, size_t len, unsigned int max_depth, struct json
 	if (!plain || !tok)
 		return -ENOMEM;
 	r = parse_whole(tok, plain, len - skip, &obj);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = TAKE_PTR(obj);
 	return 0;

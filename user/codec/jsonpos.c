@@ -324,17 +324,17 @@ static int scan_member(struct scanner *s, unsigned int depth, bool on_path,
 	if (*s->p != '"')
 		return fail(s, -EBADMSG, s->p, "a key in double quotes is expected, or }");
 	r = scan_string(s, &key);
-	if (r < 0)
+	if (r)
 		return r;
 	if (has_nul_escape(key))
 		return fail(s, -EBADMSG, start, "a key must not contain \\u0000");
 	if (s->fault) {
 		r = keys_push(&s->keys, key);
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	r = skip_space(s);
-	if (r < 0)
+	if (r)
 		return r;
 	if (s->p >= s->end || *s->p != ':')
 		return fail(s, -EBADMSG, s->p, "':' is expected after a key");
@@ -375,7 +375,7 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
 	s->p++;
 	for (size_t i = 0;; i++) {
 		r = skip_space(s);
-		if (r < 0)
+		if (r)
 			return r;
 		if (s->p < s->end && *s->p == close)
 			break;
@@ -389,7 +389,7 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
 		if (r)
 			return r;
 		r = skip_space(s);
-		if (r < 0)
+		if (r)
 			return r;
 		if (s->p < s->end && *s->p == ',')
 			s->p++;
@@ -406,7 +406,7 @@ static int scan_value(struct scanner *s, unsigned int depth, bool on_path, struc
 	struct span raw;
 	int r = skip_space(s);
 
-	if (r < 0)
+	if (r)
 		return r;
 	if (on_path && s->want_depth && depth == s->want_depth) {
 		s->found_value = s->p;
@@ -460,7 +460,7 @@ int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct j
 	if (!r && s.p < s.end)
 		r = fail(&s, -EBADMSG, s.p, "nothing may follow the end of the document");
 	free(s.keys.v);
-	if (r < 0 && r != -ENOMEM)
+	if (r && r != -ENOMEM)
 		*ret_fault = fault;
 	if (!r && ret)
 		*ret = TAKE_PTR(root);

@@ -142,7 +142,7 @@ static int read_members(struct json_object *root, struct request *q, const struc
 				continue;
 			known = true;
 			r = members[i].read(value, q, c);
-			if (r < 0)
+			if (r)
 				return r;
 		}
 		if (!known)
@@ -181,7 +181,7 @@ int request_decode(enum request_verb verb, const char *text, size_t len, struct 
 	if (!json_object_is_type(root, json_type_object))
 		return refuse(&c, "the body must be a JSON object");
 	r = read_members(root, &q, &c);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = q;
 	return 0;
@@ -245,7 +245,7 @@ int reply_error_decode(const char *text, size_t len, struct reply_error *ret)
 	const struct json_object *error;
 	int r = parse_reply(text, len, &root);
 
-	if (r < 0)
+	if (r)
 		return r;
 	error = jget_object(root, "error");
 	if (!error)
@@ -280,7 +280,7 @@ int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 	struct reply_kill k = {};
 	int r = parse_reply(text, len, &root);
 
-	if (r < 0)
+	if (r)
 		return r;
 	if (!jget(root, "killed") || !jget_text(root, "server", NULL))
 		return -EBADMSG;
@@ -312,7 +312,7 @@ int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *r
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	int r = parse_reply(text, len, &root);
 
-	if (r < 0)
+	if (r)
 		return r;
 	if (!json_object_is_type(jget(root, "ok"), json_type_boolean))
 		return -EBADMSG;
@@ -340,7 +340,7 @@ int reply_state_decode(const char *text, size_t len, struct reply_state *ret)
 	int state;
 	int r = parse_reply(text, len, &root);
 
-	if (r < 0)
+	if (r)
 		return r;
 	state = state_from_name(jget_text(root, "state", ""));
 	if (state < 0 || !jget_text(root, "server", NULL))

@@ -127,7 +127,7 @@ static int read_server(const struct json_object *obj, struct status_server *s)
 		r = get_owned(obj, "group", &s->group);
 	if (!r)
 		r = read_endpoints(obj, s);
-	if (r < 0)
+	if (r)
 		return r;
 	s->panic = jget_bool(obj, "panic", false);
 	s->held = jget_bool(obj, "held", false);
@@ -193,7 +193,7 @@ static int read_servers(const struct json_object *list, struct status *s)
 	for (size_t i = 0; i < n; i++) {
 		s->n_servers++;
 		r = read_server(json_object_array_get_idx(list, i), &s->servers[i]);
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	return 0;
@@ -207,7 +207,7 @@ static int parse(const char *text, size_t len, struct json_object **ret)
 	if (len > REPLY_SIZE_MAX)
 		return -EBADMSG;
 	r = json_parse(text, len, REPLY_DEPTH_MAX, &root);
-	if (r < 0)
+	if (r)
 		return r;
 	if (!json_object_is_type(root, json_type_object))
 		return -EBADMSG;
@@ -221,12 +221,12 @@ int status_server_decode(const char *text, size_t len, struct status_server *ret
 	struct status_server s;
 	int r = parse(text, len, &root);
 
-	if (r < 0)
+	if (r)
 		return r;
 	if (!jget_text(root, "name", NULL))
 		return -EBADMSG;
 	r = read_server(root, &s);
-	if (r < 0) {
+	if (r) {
 		status_server_done(&s);
 		return r;
 	}
@@ -241,7 +241,7 @@ int status_decode(const char *text, size_t len, struct status *ret)
 	const struct json_object *daemon;
 	int r = parse(text, len, &root);
 
-	if (r < 0)
+	if (r)
 		return r;
 	if (!jget_list(root, "servers"))
 		return -EBADMSG;
@@ -254,7 +254,7 @@ int status_decode(const char *text, size_t len, struct status *ret)
 	r = read_health(jget_object(root, "health"), &s);
 	if (!r)
 		r = read_servers(jget_list(root, "servers"), &s);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = s;
 	s = (struct status){};

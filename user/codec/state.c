@@ -298,7 +298,7 @@ int state_decode(const char *text, size_t len, const char *file, struct state *r
 
 	if (!r)
 		r = check_version(root, file, errors);
-	if (r < 0)
+	if (r)
 		return r;
 	list = jget_object(root, "servers");
 	if (!list) {
@@ -309,7 +309,7 @@ int state_decode(const char *text, size_t len, const char *file, struct state *r
 	s.saved.boot_ns = jget_seconds(root, "boot_s", 0);
 	s.saved.wall_ns = jget_time(root, "time", 0);
 	r = read_servers(list, file, &s, errors);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = s;
 	s = (struct state){};

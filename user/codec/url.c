@@ -248,11 +248,11 @@ int url_parse(const char *text, struct url *ret, const char **ret_why)
 		r = host_parse(&parts, &u, ret_why);
 	if (!r)
 		r = port_parse(&parts, &u, ret_why);
-	if (r < 0)
+	if (r)
 		return r;
 	u.has_secret = parts.user_len || parts.query;
 	r = texts_make(&parts, &u);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = u;
 	u.shown = NULL;

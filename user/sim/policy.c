@@ -59,7 +59,7 @@ int sim_policy_parse(const char *text, size_t len, const char *file, struct brea
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	int e = config_read_tree(&r, "policy", &root);
 
-	if (e < 0)
+	if (e)
 		return e;
 	if (!read_document(&r, root, &policy) && !r.no_memory && !r.n_errors)
 		return -EINVAL;
