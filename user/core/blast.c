@@ -119,9 +119,9 @@ int blast_places(struct blast *b, uint32_t taken, uint64_t now)
 	if (r)
 		return r;
 	b->places = places;
-	while (b->places_n < taken)
-		b->places[b->places_n++] = now;
-	b->places_n = taken;
+	while (b->n_places < taken)
+		b->places[b->n_places++] = now;
+	b->n_places = taken;
 	return 0;
 }
 
@@ -129,12 +129,12 @@ uint32_t blast_aged(struct blast *b, uint64_t now)
 {
 	size_t n = 0;
 
-	while (n < b->places_n && now - b->places[n] >= b->period_ns)
+	while (n < b->n_places && now - b->places[n] >= b->period_ns)
 		n++;
 	if (!n)
 		return 0;
-	b->places_n -= n;
-	memmove(b->places, b->places + n, b->places_n * sizeof(*b->places));
+	b->n_places -= n;
+	memmove(b->places, b->places + n, b->n_places * sizeof(*b->places));
 	return (uint32_t)n;
 }
 

@@ -40,7 +40,7 @@ struct blast {
 	double share;
 	uint64_t period_ns;
 	uint64_t *places; /* when each was taken, oldest first */
-	size_t places_n;
+	size_t n_places;
 	size_t places_cap;
 	struct blast_server *servers; /* by index */
 	size_t servers_cap;

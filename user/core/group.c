@@ -71,7 +71,7 @@ static void join_fallbacks(const struct group_server **order, size_t n, uint32_t
 	for (size_t i = 0; i < n; i++) {
 		const struct group_server *s = order[i];
 
-		for (size_t k = 0; k < s->fallback_n; k++) {
+		for (size_t k = 0; k < s->n_fallback; k++) {
 			const struct group_server key = { .name = s->fallback[k] };
 			const struct group_server *p = &key;
 			const struct group_server **other =

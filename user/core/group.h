@@ -20,7 +20,7 @@ struct group_server {
 	uint32_t id;       /* of its breaker, < SG_SERVERS_MAX; 0: it has none and is in no group */
 	const char *group; /* NULL: none */
 	const char *const *fallback; /* names; unknown ones are passed over */
-	size_t fallback_n;
+	size_t n_fallback;
 };
 
 /*

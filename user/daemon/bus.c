@@ -16,10 +16,10 @@ struct bus {
 	const struct subscription *table[SIGNAL_COUNT];
 	struct signal *signals; /* from `first` on */
 	size_t first;
-	size_t signals_n;
+	size_t n_signals;
 	size_t signals_cap;
 	struct event *events;
-	size_t events_n;
+	size_t n_events;
 	size_t events_cap;
 	uint64_t dropped; /* signals without memory */
 	bool dirty;
@@ -75,19 +75,19 @@ static bool reserve(void *list, size_t n, size_t *cap, size_t size)
 
 void bus_emit(struct bus *bus, const struct signal *signal)
 {
-	if (!reserve(&bus->signals, bus->signals_n, &bus->signals_cap, sizeof(*bus->signals))) {
+	if (!reserve(&bus->signals, bus->n_signals, &bus->signals_cap, sizeof(*bus->signals))) {
 		if (!bus->dropped++)
 			log_error(SUB,
 				  "no memory for a signal between modules; the kernel enforces "
 				  "on, restart switchgeard when there is memory");
 		return;
 	}
-	bus->signals[bus->signals_n++] = *signal;
+	bus->signals[bus->n_signals++] = *signal;
 }
 
 void bus_forget(struct bus *bus, const struct server *s)
 {
-	for (size_t i = bus->first; i < bus->signals_n; i++)
+	for (size_t i = bus->first; i < bus->n_signals; i++)
 		if (bus->signals[i].server == s)
 			bus->signals[i].type = SIGNAL_COUNT;
 }
@@ -105,13 +105,13 @@ static void deliver(struct bus *bus, const struct signal *signal)
 
 static void deliver_all(struct bus *bus)
 {
-	while (bus->first < bus->signals_n) {
+	while (bus->first < bus->n_signals) {
 		struct signal signal = bus->signals[bus->first++]; /* the list may move */
 
 		deliver(bus, &signal);
 	}
 	bus->first = 0;
-	bus->signals_n = 0;
+	bus->n_signals = 0;
 }
 
 /* --- outwards ------------------------------------------------------------------------------ */
@@ -134,8 +134,8 @@ static void publish_now(struct bus *bus, const struct event *e);
 
 void bus_report(struct bus *bus, const struct event *e)
 {
-	if (reserve(&bus->events, bus->events_n, &bus->events_cap, sizeof(*bus->events)))
-		bus->events[bus->events_n++] = *e;
+	if (reserve(&bus->events, bus->n_events, &bus->events_cap, sizeof(*bus->events)))
+		bus->events[bus->n_events++] = *e;
 	else
 		publish_now(bus, e);
 }
@@ -177,14 +177,14 @@ void bus_pass(struct bus *bus)
 		return;
 	bus->passing = true;
 	MODULES_EACH(bus->modules, collect);
-	for (int round = 0; round < ROUNDS_MAX && (!round || bus->signals_n); round++) {
+	for (int round = 0; round < ROUNDS_MAX && (!round || bus->n_signals); round++) {
 		deliver_all(bus);
 		MODULES_EACH(bus->modules, turn, clock_boot_ns());
 	}
 	MODULES_EACH(bus->modules, write);
 	commit(bus);
-	if (bus->events_n)
-		MODULES_EACH(bus->modules, publish, bus->events, bus->events_n);
-	bus->events_n = 0;
+	if (bus->n_events)
+		MODULES_EACH(bus->modules, publish, bus->events, bus->n_events);
+	bus->n_events = 0;
 	bus->passing = false;
 }

@@ -103,7 +103,7 @@ static void groups_turn(void *m, uint64_t now)
 				      .rest_ns = g->blast.period_ns };
 	uint32_t open = 0;
 
-	if (!g->look && !g->blast.places_n && to.limit == g->blast_limit)
+	if (!g->look && !g->blast.n_places && to.limit == g->blast_limit)
 		return;
 	if (dataplane_group_open(dp, SG_GROUP_ALL, &open) || blast_places(&g->blast, open, now))
 		return;
@@ -163,7 +163,7 @@ static int groups_form(struct groups *m)
 						 .id = s->covered_by ? s->covered_by->id : s->id,
 						 .group = c->group,
 						 .fallback = (const char *const *)c->fallback.v,
-						 .fallback_n = c->fallback.n };
+						 .n_fallback = c->fallback.n };
 	}
 	r = group_partition(list, servers_n(all), groups);
 	if (!r)
@@ -375,7 +375,7 @@ static void groups_metrics(void *m, struct metrics *to)
 	group_gauge(g, to, "switchgear_group_limit", "Servers of a group that may be open.", true);
 	metrics_family(to, "switchgear_blast_places", METRICS_GAUGE,
 		       "Servers that opened lately and count in the blast limit.");
-	metrics_u64(to, NULL, 0, g->blast.places_n);
+	metrics_u64(to, NULL, 0, g->blast.n_places);
 	metrics_family(to, "switchgear_blast_limit", METRICS_GAUGE,
 		       "Servers that may newly open within blast_seconds; absent while off.");
 	if (limit != SG_UNLIMITED)

@@ -117,10 +117,10 @@ static void test_against_brute_force(void **state)
 		blast_aged(&b, now);
 		for (size_t i = 0; i < taken_n; i++)
 			recent += now - taken[i] < SECONDS(10);
-		assert_int_equal(b.places_n, recent);
-		if (b.places_n < limit && seed >> 60 < 12 && taken_n < ARRAY_SIZE(taken)) {
+		assert_int_equal(b.n_places, recent);
+		if (b.n_places < limit && seed >> 60 < 12 && taken_n < ARRAY_SIZE(taken)) {
 			taken[taken_n++] = now;
-			assert_int_equal(blast_places(&b, (uint32_t)b.places_n + 1, now), 0);
+			assert_int_equal(blast_places(&b, (uint32_t)b.n_places + 1, now), 0);
 		}
 	}
 	assert_int_equal(taken_n, ARRAY_SIZE(taken));

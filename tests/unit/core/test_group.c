@@ -28,14 +28,14 @@ static void test_partition(void **state)
 	static const char *const to_d_and_nobody[] = { "nobody", "d" };
 	static const char *const to_stdio[] = { "stdio" };
 	static const struct group_server servers[] = {
-		{ .name = "a", .id = 9, .fallback = to_b, .fallback_n = 1 },
+		{ .name = "a", .id = 9, .fallback = to_b, .n_fallback = 1 },
 		{ .name = "b", .id = 4 },
 		{ .name = "c", .id = 5, .group = "g" },
 		{ .name = "d", .id = 6 },
-		{ .name = "e", .id = 7, .group = "g", .fallback = to_d_and_nobody, .fallback_n = 2 },
+		{ .name = "e", .id = 7, .group = "g", .fallback = to_d_and_nobody, .n_fallback = 2 },
 		{ .name = "stdio", .id = 0, .group = "g" },
 		{ .name = "alone", .id = 2, .group = "of one" },
-		{ .name = "free", .id = 1, .fallback = to_stdio, .fallback_n = 1 },
+		{ .name = "free", .id = 1, .fallback = to_stdio, .n_fallback = 1 },
 	};
 	static const uint32_t want[] = { 4, 4, 5, 5, 5, 0, 0, 0 };
 
@@ -93,7 +93,7 @@ static void draw(struct draw *d, uint64_t *seed)
 						       .id = below(seed, 20),
 						       .group = groups[below(seed, 6)],
 						       .fallback = d->fallbacks[i],
-						       .fallback_n = below(seed, 12) / 10 };
+						       .n_fallback = below(seed, 12) / 10 };
 		d->fallbacks[i][0] = names[below(seed, SERVERS_MAX)];
 	}
 }
@@ -104,7 +104,7 @@ static bool related(const struct group_server *a, const struct group_server *b)
 		return false;
 	if (a->id == b->id || (a->group && b->group && !strcmp(a->group, b->group)))
 		return true;
-	return a->fallback_n && !strcmp(a->fallback[0], b->name);
+	return a->n_fallback && !strcmp(a->fallback[0], b->name);
 }
 
 /* Labels spread until nothing changes. */
