@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,6 +28,27 @@ static int cookie_asked(uint64_t *ret)
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
 		return -errno;
 	*ret = cookie;
+	return 0;
+}
+
+bool dataplane_cookie_quick(void)
+{
+	uint64_t cookie;
+
+	return !cookie_asked(&cookie);
+}
+
+/* Several processes ask: what the program writes for one is not to be taken by another. */
+static int alone(const char *cgroup, int *ret_fd)
+{
+	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd; /* the lock ends with it */
+	while (flock(fd, LOCK_EX))
+		if (errno != EINTR)
+			return -errno;
 	return 0;
 }
 
@@ -86,6 +108,7 @@ static int cookie_of_child(struct dataplane *dp, const char *cgroup, int fd, uin
 int dataplane_cookie_here(void *data, uint64_t *ret)
 {
 	struct dataplane *dp = data;
+	CLEANUP(closep) int lock = -1;
 	CLEANUP(closep) int fd = -1;
 	char path[512];
 	int r;
@@ -95,6 +118,9 @@ int dataplane_cookie_here(void *data, uint64_t *ret)
 		return log_failure(r, SUB, "cannot tell this network namespace's cookie");
 	if (!r)
 		return 0;
+	r = alone(dp->cgroup, &lock);
+	if (r)
+		return log_failure(r, SUB, "cannot lock the cgroup %s", dp->cgroup);
 	snprintf(path, sizeof(path), "%s/switchgear-%d", dp->cgroup, (int)getpid());
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return log_failure(-errno, SUB,

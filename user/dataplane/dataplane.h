@@ -82,6 +82,12 @@ struct dataplane_xdp {
 };
 const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i); /* NULL: end */
 
+#define DATAPLANE_FDS_MAX 128
+
+/* The descriptors that a forked child needs to walk, kill and adopt; fills at most max. Not
+ * those that keep something attached. */
+size_t dataplane_child_fds(const struct dataplane *dp, int *ret, size_t max);
+
 struct dataplane_program {
 	const char *name;
 	uint64_t run_count; /* 0 unless the kernel keeps BPF statistics */

@@ -13,6 +13,7 @@
 #include "dataplane/endsock.h"
 #include "dataplane/private.h"
 #include "dataplane/sockdiag.h"
+#include "verdict.h"
 
 #define SUB "kill"
 #define PASSES_MAX 16
@@ -24,7 +25,14 @@ struct group {
 	size_t n;
 	bool *dead;      /* of each: killed now */
 	bool by_listing; /* their names are not known, or not right any more */
+	bool quick;      /* what takes long is left out: listings, other processes' descriptors */
 	int error;
+};
+
+/* A kill that is not to take long: what it leaves, it leaves to another. */
+struct quick {
+	struct netns_search search;
+	bool any; /* one namespace was visited */
 };
 
 /* Not UDP-Lite: no kernel can end such a socket. A quarantine drops its datagrams. */
@@ -120,7 +128,7 @@ static int kill_group(void *data)
 	int r = sockdiag_open(&fd);
 
 	for (size_t i = 0; i < g->n && !r; i++) {
-		int one = destroy(fd, &g->v[i]);
+		int one = g->quick && g->v[i].mptcp ? -EAGAIN : destroy(fd, &g->v[i]);
 
 		g->dead[i] = !one;
 		gone += g->v[i].gone;
@@ -129,7 +137,7 @@ static int kill_group(void *data)
 		else if (one && one != -ENOENT)
 			g->error = one;
 	}
-	return r || !gone || !g->by_listing ? r : kill_by_listing(fd, g);
+	return r || !gone || !g->by_listing || g->quick ? r : kill_by_listing(fd, g);
 }
 
 /* What became of them, in the records: dead ones are counted, lost ones forgotten. */
@@ -146,7 +154,7 @@ static int note(struct dataplane *dp, const struct group *g, uint32_t *killed)
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->dead[i])
 			ended[ended_n++] = g->v[i].cookie;
-		else if (g->v[i].gone && g->by_listing)
+		else if (g->v[i].gone && g->by_listing && !g->quick)
 			lost[lost_n++] = g->v[i].cookie;
 	}
 	*killed += (uint32_t)ended_n;
@@ -171,8 +179,20 @@ static int note_stuck(struct dataplane *dp, const struct group *g, int error)
 	return dataplane_flows_note(dp, SG_WALK_STUCK, cookies, g->n);
 }
 
+/* Our own is found without a search. */
+static int open_netns(struct dataplane *dp, uint64_t cookie, struct quick *quick, int *ret_fd)
+{
+	if (cookie == dp->home_netns)
+		return netns_open(dp->netns, netns_home(dp->netns), ret_fd);
+	if (!quick)
+		return netns_open_cookie(dp->netns, cookie, ret_fd);
+	if (!dataplane_cookie_quick())
+		return -ETIME;
+	return netns_open_soon(dp->netns, cookie, &quick->search, ret_fd);
+}
+
 /* Enters one namespace and does its work there. */
-static int visit(struct dataplane *dp, struct netns *netns, struct group *g, uint32_t *killed)
+static int visit(struct dataplane *dp, struct quick *quick, struct group *g, uint32_t *killed)
 {
 	CLEANUP(freep) bool *dead = calloc(g->n, sizeof(*dead));
 	CLEANUP(closep) int fd = -1;
@@ -181,17 +201,17 @@ static int visit(struct dataplane *dp, struct netns *netns, struct group *g, uin
 	if (!dead)
 		return -ENOMEM;
 	g->dead = dead;
-	r = netns_open_cookie(netns, g->v[0].netns, &fd);
+	r = open_netns(dp, g->v[0].netns, quick, &fd);
 	if (!r)
-		r = netns_call(netns, fd, kill_group, g);
+		r = netns_call(dp->netns, fd, kill_group, g);
 	if (r)
-		return note_stuck(dp, g, r);
-	if (g->error)
+		return quick ? 0 : note_stuck(dp, g, r);
+	if (g->error && !quick)
 		(void)!note_stuck(dp, g, g->error);
 	return note(dp, g, killed);
 }
 
-static int kill_found(struct dataplane *dp, struct netns *netns, struct dataplane_victims *found,
+static int kill_found(struct dataplane *dp, struct quick *quick, struct dataplane_victims *found,
 		      bool by_listing, uint32_t *killed)
 {
 	size_t end;
@@ -200,17 +220,23 @@ static int kill_found(struct dataplane *dp, struct netns *netns, struct dataplan
 	if (found->n)
 		qsort(found->v, found->n, sizeof(*found->v), by_netns);
 	for (size_t i = 0; i < found->n && !r; i = end) {
-		struct group g = { .v = &found->v[i], .by_listing = by_listing };
+		struct group g = { .v = &found->v[i], .by_listing = by_listing, .quick = quick };
 
+		if (quick && quick->any && clock_boot_ns() >= quick->search.until_ns)
+			break;
 		for (end = i; end < found->n && found->v[end].netns == g.v[0].netns; end++)
 			;
 		g.n = end - i;
-		r = visit(dp, netns, &g, killed);
+		r = visit(dp, quick, &g, killed);
+		if (quick)
+			quick->any = true;
 	}
 	return r;
 }
 
-static int kill_tracked(struct dataplane *dp, uint32_t server, struct kill_result *ret)
+/* quick NULL: takes the time that it takes. */
+static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *quick,
+			struct kill_result *ret)
 {
 	size_t before = SIZE_MAX;
 	bool last = false;
@@ -225,10 +251,10 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct kill_resul
 		ret->survivors = (uint32_t)found.n;
 		ret->busy = (uint32_t)found.busy;
 		/* nobody left, or nobody dies any more: not by name, and not by cookie */
-		if (!found.n || (last && found.n >= before))
+		if (!found.n || ((last || quick) && found.n >= before))
 			pass = PASSES_MAX;
 		else
-			r = kill_found(dp, dp->netns, &found, found.n >= before, &ret->killed);
+			r = kill_found(dp, quick, &found, found.n >= before, &ret->killed);
 		last = found.n >= before;
 		before = found.n;
 		dataplane_victims_done(&found);
@@ -307,8 +333,6 @@ static int strays_in(struct strays *st, struct netns *netns, ino_t inode)
 	CLEANUP(closep) int fd = -1;
 	int r = netns_open(netns, inode, &fd);
 
-	/* hundreds of namespaces take seconds, and we are alive all the while */
-	dataplane_lease(st->dp, clock_boot_ns() + SG_LEASE_NS);
 	st->home = inode == netns_home(netns);
 	if (!r)
 		r = netns_call(netns, fd, strays_here, st);
@@ -328,6 +352,20 @@ static bool protected(const void *cgroup, pid_t pid)
 	return !cgroup || cgroup_contains(cgroup, pid, &inside) || inside;
 }
 
+/* The order may have been taken back while we look: then nobody else is to be killed. */
+static bool denied(struct dataplane *dp, uint32_t server)
+{
+	uint64_t now = clock_boot_ns();
+	struct sg_server srv;
+
+	if (dataplane_observes(dp))
+		return false;
+	if (sg_quarantined(dataplane_quarantine_until(dp, server), now))
+		return true;
+	return !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &server, &srv) &&
+	       srv.flags & SG_SRV_USED && sg_breaker_denies(&srv.breaker, now);
+}
+
 /* Looks in all of them: who hides a connection may hide its namespace, too. */
 static int strays_everywhere(struct strays *st, struct netns *netns, const char *cgroup)
 {
@@ -341,7 +379,7 @@ static int strays_everywhere(struct strays *st, struct netns *netns, const char 
 	for (size_t i = 0; i < n; i++)
 		inodes[i] = netns_inode(netns, i); /* the list may change while we look */
 	for (size_t i = 0; i < n && !r; i++)
-		r = strays_in(st, netns, inodes[i]);
+		r = denied(st->dp, st->server) ? strays_in(st, netns, inodes[i]) : -ECANCELED;
 	if (r || !hidden)
 		return r;
 	return log_failure(hidden, SUB,
@@ -385,21 +423,55 @@ void kill_forget_server(struct dataplane *dp, uint32_t server)
 		dp->unrecorded_ended[server] = 0;
 }
 
+static bool looks_for_strays(struct dataplane *dp, uint32_t server, enum kill_scope scope)
+{
+	return scope != KILL_RECORDED && ((scope == KILL_QUARANTINED && !dataplane_adopts(dp)) ||
+					  kill_unrecorded(dp, server));
+}
+
 int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
 		struct kill_result *ret)
 {
-	int r = kill_tracked(dp, server, ret);
+	int r = kill_tracked(dp, server, NULL, ret);
 	uint64_t unrecorded = kill_unrecorded(dp, server);
 	uint32_t survivors = ret->survivors;
 
-	if (r || scope == KILL_RECORDED ||
-	    (!unrecorded && (scope != KILL_QUARANTINED || dataplane_adopts(dp))))
+	if (r || !looks_for_strays(dp, server, scope))
 		return r;
 	r = kill_strays(dp, server, ret);
 	/* those that were made before the walk, and of which it left nothing, need no other */
 	if (!r && ret->survivors == survivors)
 		dp->unrecorded_ended[server] += unrecorded;
 	return r;
+}
+
+int kill_soon(struct dataplane *dp, uint32_t server, enum kill_scope scope, uint64_t until_ns,
+	      struct kill_result *ret, bool *ret_left)
+{
+	struct quick quick = { .search.until_ns = until_ns };
+	int r = kill_tracked(dp, server, &quick, ret);
+
+	*ret_left = !r && (ret->survivors || looks_for_strays(dp, server, scope));
+	return r;
+}
+
+int kill_order_run(void *data, void *result, size_t size)
+{
+	const struct kill_order *order = data;
+	struct kill_outcome *out = result;
+	int r;
+
+	if (size != sizeof(*out) || order->server >= SG_SERVERS_MAX)
+		return -EINVAL;
+	r = kill_server(order->dp, order->server, order->scope, &out->kill);
+	out->unrecorded_ended = order->dp->unrecorded_ended[order->server];
+	return r;
+}
+
+void kill_outcome_note(struct dataplane *dp, uint32_t server, const struct kill_outcome *outcome)
+{
+	if (server < SG_SERVERS_MAX && outcome->unrecorded_ended > dp->unrecorded_ended[server])
+		dp->unrecorded_ended[server] = outcome->unrecorded_ended;
 }
 
 /* --- records of whose end nobody told --------------------------------------------------------- */
@@ -438,7 +510,7 @@ int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
 		for (end = i; end < idle.n && idle.v[end].netns == g.v[0].netns; end++)
 			;
 		g.n = end - i;
-		if (netns_open_cookie(dp->netns, g.v[0].netns, &fd) ||
+		if (open_netns(dp, g.v[0].netns, NULL, &fd) ||
 		    netns_call(dp->netns, fd, look_here, &g))
 			continue; /* who cannot be asked is not forgotten */
 		for (size_t k = 0; k < g.n && !r; k++)

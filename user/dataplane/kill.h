@@ -9,6 +9,10 @@
  * Fail-closed: what could not be killed is counted as a survivor, its packets are
  * dropped by a quarantine all the same, and where nobody could count, the
  * functions fail: then nobody knows.
+ *
+ * An ordinary user can make thousands of namespaces, and what looks into all of them takes
+ * seconds then. So kill_soon() is what a loop may call; the other walks are for a child
+ * (dataplane_child_fds()), which works on a copy of `dp` and on the same maps.
  */
 #ifndef SWITCHGEAR_DATAPLANE_KILL_H
 #define SWITCHGEAR_DATAPLANE_KILL_H
@@ -31,10 +35,33 @@ struct kill_result {
 /*
  * Kills what must die of a server, until nothing is found or nothing more dies.
  * 0: *ret is right. -errno: connections could not be counted, and nobody knows who
- * survived; ret->killed is right all the same.
+ * survived; ret->killed is right all the same. -ECANCELED: the server was not denied any
+ * more before all namespaces had been looked into. Enters every namespace, if need be.
  */
 int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
 		struct kill_result *ret) MUST_CHECK;
+
+/*
+ * The part of it that is quickly done: connections with a record, as far as their namespaces
+ * are found before `until_ns`. *ret_left: others may be left, and ret->survivors and busy count
+ * them; kill_server() finds them. What of a namespace is begun is done to its end.
+ */
+int kill_soon(struct dataplane *dp, uint32_t server, enum kill_scope scope, uint64_t until_ns,
+	      struct kill_result *ret, bool *ret_left) MUST_CHECK;
+
+/* kill_server() in a child: the function that it calls, what it is given, and its result. */
+struct kill_order {
+	struct dataplane *dp;
+	uint32_t server;
+	enum kill_scope scope;
+};
+struct kill_outcome {
+	struct kill_result kill;
+	uint64_t unrecorded_ended;
+};
+int kill_order_run(void *order, void *outcome, size_t size) MUST_CHECK;
+/* In the parent: which connects without a record need not be looked for any more. */
+void kill_outcome_note(struct dataplane *dp, uint32_t server, const struct kill_outcome *outcome);
 
 /* Connects to the server without a record since those before were all killed. */
 uint64_t kill_unrecorded(struct dataplane *dp, uint32_t server);
@@ -42,7 +69,7 @@ uint64_t kill_unrecorded(struct dataplane *dp, uint32_t server);
 void kill_forget_server(struct dataplane *dp, uint32_t server);
 
 /* Removes records of sockets that are no more, though nobody saw their end: asks for each
- * that has been at rest for `idle_ns`. *ret_n: how many there were. */
+ * that has been at rest for `idle_ns`. *ret_n: how many there were. May enter all namespaces. */
 int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n) MUST_CHECK;
 
 /* Takes over connections that are open already, in every namespace, where the kernel can

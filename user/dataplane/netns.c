@@ -34,6 +34,9 @@ struct netns {
 	struct netns_entry *entries;
 	size_t n;
 	size_t cap;
+	uint32_t *index;   /* of inodes: numbers of entries, counted from 1; 0: free */
+	size_t index_n;    /* a power of two, and at least twice as many as entries */
+	uint64_t until_ns; /* no search goes on after that; 0: to its end */
 	netns_cookie_fn *cookie_fn;
 	void *cookie_data;
 	bool all;            /* the last scan looked at descriptors, too */
@@ -48,44 +51,86 @@ static void forget(struct netns *netns)
 	for (size_t i = 0; i < netns->n; i++)
 		free(netns->entries[i].path);
 	netns->n = 0;
+	if (netns->index)
+		memset(netns->index, 0, netns->index_n * sizeof(*netns->index));
 }
 
-static bool known(const struct netns *netns, ino_t inode)
+/* Where in the index an inode is, or would be. */
+static uint32_t *place(const struct netns *netns, ino_t inode)
 {
-	for (size_t i = 0; i < netns->n; i++)
-		if (netns->entries[i].inode == inode)
-			return true;
-	return false;
+	size_t at = (size_t)((uint64_t)inode * 0x9e3779b97f4a7c15ULL >> 32);
+
+	for (;; at++) {
+		uint32_t *slot = &netns->index[at & (netns->index_n - 1)];
+
+		if (!*slot || netns->entries[*slot - 1].inode == inode)
+			return slot;
+	}
+}
+
+static struct netns_entry *find(const struct netns *netns, ino_t inode)
+{
+	uint32_t slot = netns->n ? *place(netns, inode) : 0;
+
+	return slot ? &netns->entries[slot - 1] : NULL;
 }
 
 static int grow(struct netns *netns)
 {
+	size_t cap = netns->cap ? netns->cap * 2 : 16;
+	struct netns_entry *grown;
+	uint32_t *index;
+
 	if (netns->n == ENTRIES_MAX)
 		return -E2BIG;
-	if (netns->n == netns->cap) {
-		size_t cap = netns->cap ? netns->cap * 2 : 16;
-		struct netns_entry *grown = realloc(netns->entries, cap * sizeof(*grown));
+	if (netns->n < netns->cap)
+		return 0;
+	grown = realloc(netns->entries, cap * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	netns->entries = grown;
+	index = calloc(2 * cap, sizeof(*index));
+	if (!index)
+		return -ENOMEM;
+	free(netns->index);
+	netns->index = index;
+	netns->index_n = 2 * cap;
+	netns->cap = cap;
+	for (size_t i = 0; i < netns->n; i++)
+		*place(netns, grown[i].inode) = (uint32_t)i + 1;
+	return 0;
+}
 
-		if (!grown)
-			return -ENOMEM;
-		netns->entries = grown;
-		netns->cap = cap;
-	}
-	netns->entries[netns->n] = (struct netns_entry){ 0 };
+/* The next entry, for an inode that is not known. */
+static int append(struct netns *netns, ino_t inode, struct netns_entry **ret)
+{
+	uint32_t *slot;
+	int r = grow(netns);
+
+	if (r)
+		return r;
+	slot = place(netns, inode);
+	netns->entries[netns->n] = (struct netns_entry){ .inode = inode };
+	*ret = &netns->entries[netns->n++];
+	*slot = (uint32_t)netns->n;
 	return 0;
 }
 
 static int add(struct netns *netns, ino_t inode, const char *path)
 {
-	int r = known(netns, inode) ? 1 : grow(netns);
+	struct netns_entry *e;
+	char *copy;
+	int r;
 
+	if (find(netns, inode))
+		return 0;
+	copy = strdup(path);
+	r = copy ? append(netns, inode, &e) : -ENOMEM;
 	if (r)
-		return r < 0 ? r : 0;
-	netns->entries[netns->n].path = strdup(path);
-	if (!netns->entries[netns->n].path)
-		return -ENOMEM;
-	netns->entries[netns->n++].inode = inode;
-	return 0;
+		free(copy);
+	else
+		e->path = copy;
+	return r;
 }
 
 /* Whatever is gone or is no namespace is skipped: processes end while we look. */
@@ -120,6 +165,8 @@ static int scan_directory(struct netns *netns, const char *path, bool processes)
 			continue;
 		if (entry->d_name[0] == '.')
 			continue;
+		if (netns->until_ns && clock_boot_ns() >= netns->until_ns)
+			return -ETIME;
 		snprintf(file, sizeof(file), "%s/%s%s", path, entry->d_name,
 			 processes ? "/ns/net" : "");
 		r = add_path(netns, file);
@@ -129,15 +176,29 @@ static int scan_directory(struct netns *netns, const char *path, bool processes)
 	return 0;
 }
 
-/* What was known of the inodes that are still there: to ask all again takes time. */
-static void cookies_keep(struct netns *netns, const struct netns_entry *old, size_t n)
+/*
+ * What was known of the inodes that are still there: to ask all again takes time. Where the
+ * search did not come to its end, those that it did not come to are not forgotten.
+ */
+static int merge(struct netns *netns, struct netns_entry *old, size_t n, bool keep)
 {
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < netns->n; k++)
-			if (netns->entries[k].inode == old[i].inode) {
-				netns->entries[k].cookie = old[i].cookie;
-				break;
-			}
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct netns_entry *e = find(netns, old[i].inode);
+
+		if (e) {
+			e->cookie = old[i].cookie;
+		} else if (keep && !r) {
+			r = append(netns, old[i].inode, &e);
+			if (!r)
+				*e = old[i];
+			if (!r)
+				continue; /* its path has gone there */
+		}
+		free(old[i].path);
+	}
+	return r;
 }
 
 static int scan(struct netns *netns)
@@ -157,17 +218,19 @@ int netns_scan(struct netns *netns)
 {
 	size_t n = netns->n;
 	struct netns_entry *old = calloc(n + 1, sizeof(*old));
+	int kept;
 	int r;
 
 	if (!old)
 		return -ENOMEM;
-	memcpy(old, netns->entries, n * sizeof(*old)); /* their paths are not looked at */
+	memcpy(old, netns->entries, n * sizeof(*old));
+	netns->n = 0; /* their paths are the copies' now */
 	forget(netns);
 	netns->all = false;
 	r = scan(netns);
-	cookies_keep(netns, old, n);
+	kept = merge(netns, old, n, r == -ETIME);
 	free(old);
-	return r;
+	return kept ? kept : r;
 }
 
 /* --- kept alive by a descriptor ------------------------------------------------------ */
@@ -204,19 +267,19 @@ static int add_socket(struct descriptors *ds, const struct descriptor *d)
 {
 	struct netns *netns = ds->netns;
 	CLEANUP(closep) int fd = -1;
+	struct netns_entry *e;
 	struct stat st;
 	int r = open_socket(d->pid, d->number, &fd);
 
 	if (r == -EPERM || r == -EACCES)
 		deny(ds, d->pid);
-	if (r || fstat(fd, &st) || st.st_dev != netns->dev || known(netns, st.st_ino))
+	if (r || fstat(fd, &st) || st.st_dev != netns->dev || find(netns, st.st_ino))
 		return 0; /* what is gone, or no socket any more, keeps nothing alive */
-	r = grow(netns);
+	r = append(netns, st.st_ino, &e);
 	if (r)
 		return r;
-	netns->entries[netns->n].pid = d->pid;
-	netns->entries[netns->n].number = d->number;
-	netns->entries[netns->n++].inode = st.st_ino;
+	e->pid = d->pid;
+	e->number = d->number;
 	return 0;
 }
 
@@ -274,6 +337,7 @@ void netns_free(struct netns *netns)
 		return;
 	forget(netns);
 	free(netns->entries);
+	free(netns->index);
 	closep(&netns->home);
 	free(netns);
 }
@@ -283,6 +347,11 @@ ino_t netns_home(const struct netns *netns)
 	struct stat st;
 
 	return fstat(netns->home, &st) < 0 ? 0 : st.st_ino;
+}
+
+int netns_home_fd(const struct netns *netns)
+{
+	return netns->home;
 }
 
 size_t netns_count(const struct netns *netns)
@@ -297,24 +366,20 @@ ino_t netns_inode(const struct netns *netns, size_t index)
 
 static int open_known(const struct netns *netns, ino_t inode, int *ret_fd)
 {
-	for (size_t i = 0; i < netns->n; i++) {
-		CLEANUP(closep) int fd = -1;
-		struct stat st;
+	const struct netns_entry *e = find(netns, inode);
+	CLEANUP(closep) int fd = -1;
+	struct stat st;
 
-		const struct netns_entry *e = &netns->entries[i];
-
-		if (e->inode != inode)
-			continue;
-		if (e->path)
-			fd = open(e->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		else
-			(void)!open_socket(e->pid, e->number, &fd);
-		if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != inode || st.st_dev != netns->dev)
-			return -ENOENT;
-		*ret_fd = TAKE_FD(fd);
-		return 0;
-	}
-	return -ENOENT;
+	if (!e)
+		return -ENOENT;
+	if (e->path)
+		fd = open(e->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	else
+		(void)!open_socket(e->pid, e->number, &fd);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != inode || st.st_dev != netns->dev)
+		return -ENOENT;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 int netns_open(struct netns *netns, ino_t inode, int *ret_fd)
@@ -372,8 +437,11 @@ static int open_cookie_known(struct netns *netns, uint64_t cookie, int *ret_fd)
 		for (size_t i = 0; i < netns->n; i++) {
 			struct netns_entry *e = &netns->entries[i];
 
-			if (e->cookie == (unasked ? 0 : cookie) &&
-			    !open_asked(netns, e, cookie, ret_fd))
+			if (e->cookie != (unasked ? 0 : cookie))
+				continue;
+			if (unasked && netns->until_ns && clock_boot_ns() >= netns->until_ns)
+				return -ETIME;
+			if (!open_asked(netns, e, cookie, ret_fd))
 				return 0;
 		}
 	return -ENOENT;
@@ -398,6 +466,22 @@ int netns_open_cookie(struct netns *netns, uint64_t cookie, int *ret_fd)
 		netns->missing = cookie;
 		netns->missing_ns = clock_boot_ns();
 	}
+	return r;
+}
+
+int netns_open_soon(struct netns *netns, uint64_t cookie, struct netns_search *search, int *ret_fd)
+{
+	int r;
+
+	netns->until_ns = search->until_ns;
+	r = netns->cookie_fn ? open_cookie_known(netns, cookie, ret_fd) : -ENOENT;
+	if (r == -ENOENT && netns->cookie_fn && !search->scanned) {
+		search->scanned = true;
+		r = netns_scan(netns);
+		if (!r)
+			r = open_cookie_known(netns, cookie, ret_fd);
+	}
+	netns->until_ns = 0;
 	return r;
 }
 

@@ -23,6 +23,8 @@ void netns_free(struct netns *netns);         /* NULL-safe */
 
 ino_t netns_home(const struct netns *netns); /* the one netns_new() was called in */
 
+int netns_home_fd(const struct netns *netns);  /* borrowed */
+
 /* Looks again; 0 or -errno. A namespace that only a descriptor or a socket keeps alive
  * is not found: nothing but that descriptor tells where it is. */
 int netns_scan(struct netns *netns) MUST_CHECK;
@@ -48,6 +50,19 @@ void netns_cookies(struct netns *netns, netns_cookie_fn *fn, void *data);
 /* The namespace with this cookie, as netns_open(), by netns_scan_all() if need be. Cookies are never used again, inode
  * numbers are: what is known of an inode is asked again when it matters. */
 int netns_open_cookie(struct netns *netns, uint64_t cookie, int *ret_fd) MUST_CHECK;
+
+/* A search that is not to take long. */
+struct netns_search {
+	uint64_t until_ns; /* boot time */
+	bool scanned;      /* set by the first that looked anew: once is enough */
+};
+/*
+ * The same, where it is quickly found: no descriptors are looked at. -ETIME: the time was over
+ * before all were asked; -ENOENT: it is none of those that were found this way. What the search
+ * learnt is kept: the next one goes on from there.
+ */
+int netns_open_soon(struct netns *netns, uint64_t cookie, struct netns_search *search,
+		    int *ret_fd) MUST_CHECK;
 
 /*
  * Calls fn in the namespace and comes back; returns what fn returned, or -errno

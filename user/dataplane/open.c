@@ -129,6 +129,29 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	return 0;
 }
 
+static void put(int *to, size_t max, size_t *n, int fd)
+{
+	if (fd >= 0 && *n < max)
+		to[(*n)++] = fd;
+}
+
+size_t dataplane_child_fds(const struct dataplane *dp, int *ret, size_t max)
+{
+	struct bpf_map *map;
+	size_t n = 0;
+
+	put(ret, max, &n, netns_home_fd(dp->netns));
+	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_walk));
+	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_netns));
+	if (dp->iter_adopt_tcp)
+		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_tcp));
+	if (dp->iter_adopt_udp)
+		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_udp));
+	bpf_object__for_each_map(map, dp->skel->obj)
+		put(ret, max, &n, bpf_map__fd(map));
+	return n;
+}
+
 void dataplane_close(struct dataplane *dp)
 {
 	if (!dp)

@@ -93,6 +93,9 @@ extern const struct dataplane_part dataplane_parts[];
 const struct dataplane_part *dataplane_part(const char *name);
 bool dataplane_loaded(const struct bpf_program *prog);
 
+/* cookie.c: can a namespace tell its cookie without a child? */
+bool dataplane_cookie_quick(void);
+
 /* walk.c: ends the records of a server that is no longer in use; their sockets go on. */
 int dataplane_flows_forget(struct dataplane *dp, uint32_t server) MUST_CHECK;
 

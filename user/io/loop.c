@@ -50,6 +50,7 @@ struct loop {
 	uint64_t armed_ns; /* what timer_fd is set to */
 	sigset_t signals;  /* blocked by this loop */
 	struct loop_signal signal[NSIG];
+	uint64_t longest_ns;
 	bool garbage; /* something dead waits to be freed */
 	bool stopped;
 	int status;
@@ -294,18 +295,29 @@ static void dispatch(struct loop *loop, const struct epoll_event *ev)
 int loop_turn(struct loop *loop, int timeout_ms)
 {
 	struct epoll_event events[BATCH];
+	uint64_t start;
+	uint64_t took;
 	int n;
 
 	timers_arm(loop);
 	n = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return -errno;
+	start = clock_boot_ns();
 	for (int i = 0; i < n; i++)
 		dispatch(loop, &events[i]);
 	timers_fire(loop);
 	if (loop->garbage)
 		collect(loop, false);
+	took = clock_boot_ns() - start;
+	if (took > loop->longest_ns)
+		loop->longest_ns = took;
 	return 0;
+}
+
+uint64_t loop_longest_ns(const struct loop *loop)
+{
+	return loop->longest_ns;
 }
 
 int loop_run(struct loop *loop)

@@ -37,6 +37,8 @@ void loop_free(struct loop *loop);
 int loop_run(struct loop *loop) MUST_CHECK;
 /* Handles what is due within timeout_ms (-1: waits for something); 0 or -errno. */
 int loop_turn(struct loop *loop, int timeout_ms) MUST_CHECK;
+/* The longest time that one turn took from what it waited for to its end. */
+uint64_t loop_longest_ns(const struct loop *loop);
 /* status >= 0. The current batch of callbacks is finished first. */
 void loop_stop(struct loop *loop, int status);
 
