@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * When live connections are ended: at a quarantine, when a breaker opens, and when
- * the kernel asks for it. How: dataplane/kill.h.
+ * the kernel asks for it. How: dataplane/kill.h. What is not quickly done goes on in a
+ * child, and is reported when that has ended.
  */
 #include "dataplane/kill.h"
 
@@ -13,25 +14,45 @@
 #include "core/metrics.h"
 #include "daemon/bus.h"
 #include "daemon/servers.h"
+#include "daemon/work.h"
 #include "modules/modules.h"
 #include "verdict.h"
 
 #define SUB "kill"
 #define AGAIN_NS (60 * NS_PER_MS)
+#define SOON_NS (15 * NS_PER_MS)      /* for what is done in the loop, in one turn */
+#define KILL_NS (10 * NS_PER_SEC)     /* for a child that kills */
+#define ADOPT_NS (120 * NS_PER_SEC)   /* for one that takes over */
+#define RETRY_NS (30 * NS_PER_SEC)    /* after a child died, or was late */
+#define AT_START_NS (500 * NS_PER_MS) /* so long is waited before the daemon is ready */
 
 struct killer {
 	struct part part;
 	struct loop_timer *again;
-	bool adopt; /* connections that are open already are to be taken over */
+	struct loop_timer *retry;
+	struct work *kills;
+	struct work *adoptions;
+	struct work_job *adopting;
+	bool adopt;       /* connections that are open already are to be taken over */
+	bool adopt_retry; /* the same, later */
+	bool adopted;     /* they were, once */
 };
 
 struct killer_server {
+	struct killer *killer;
+	struct server *server;
 	bool wanted;
 	bool again;   /* once more after connects in flight have landed */
 	bool strays;  /* also those without a record */
 	bool counted; /* survivors is a number that somebody counted */
 	uint32_t survivors;
 	uint64_t unproved; /* kills whose survivors nobody could count */
+
+	struct work_job *job;  /* the child's part of a kill */
+	uint32_t killed;       /* by what came before it, and is not reported yet */
+	bool more;             /* once more when it has ended, */
+	bool more_strays;      /* for those, too */
+	bool retry;            /* once more after a while */
 };
 
 static struct killer_server *of(const void *m, const struct server *s)
@@ -70,6 +91,8 @@ static void report(struct killer *m, const struct server *s, const struct kill_r
 	if (error)
 		snprintf(e.error, sizeof(e.error), "%s", strerror(-error));
 	bus_report(m->part.d->bus, &e);
+	if (error == -ECANCELED) /* it is not denied any more: nobody has to die */
+		return;
 	if (error)
 		bus_alarm(m->part.d->bus, s->config->name,
 			  "nobody could count which connections are left: %s", strerror(-error));
@@ -78,37 +101,113 @@ static void report(struct killer *m, const struct server *s, const struct kill_r
 			  result->survivors);
 }
 
-static void kill_now(struct killer *m, struct server *s)
+static void finish(struct killer_server *k, const struct kill_result *result, int r)
+{
+	note(k, r ? STATUS_UNKNOWN : result->survivors);
+	if (r || result->killed || result->survivors)
+		report(k->killer, k->server, result, r);
+}
+
+static void retry_later(struct killer *m)
+{
+	loop_timer_set(m->retry, clock_boot_ns() + RETRY_NS);
+}
+
+/* The child has ended: now it is known what both have come to. */
+static void on_killed(void *owner, int r, const void *data)
+{
+	struct killer_server *k = owner;
+	const struct kill_outcome *out = data;
+	struct kill_result result = out ? out->kill : (struct kill_result){ 0 };
+
+	k->job = NULL;
+	result.killed += k->killed;
+	k->killed = 0;
+	if (out) {
+		kill_outcome_note(k->killer->part.d->dp, k->server->id, out);
+	} else {
+		log_failure(r, SUB, "connections to \"%s\" may be left; they are looked for again",
+			    k->server->config->name);
+		k->retry = true;
+		retry_later(k->killer);
+	}
+	finish(k, &result, r);
+	k->wanted |= k->more;
+	k->strays |= k->more_strays;
+	k->more = k->more_strays = false;
+	bus_pass(k->killer->part.d->bus);
+}
+
+/* What is left is for a child. */
+static int kill_rest(struct killer *m, struct killer_server *k, enum kill_scope scope)
+{
+	struct kill_order kill = { m->part.d->dp, k->server->id, scope };
+	const struct work_order order = { .name = "switchgear-kill",
+					  .fn = kill_order_run,
+					  .data = &kill,
+					  .data_len = sizeof(kill),
+					  .size = sizeof(struct kill_outcome),
+					  .run_ns = KILL_NS,
+					  .by_ns = SG_FOREVER,
+					  .done = on_killed,
+					  .owner = k };
+
+	if (k->job) { /* it may have passed by */
+		k->more = true;
+		k->more_strays |= scope != KILL_RECORDED;
+		return 0;
+	}
+	return work_add(m->kills, &order, &k->job);
+}
+
+static void kill_now(struct killer *m, struct server *s, uint64_t until)
 {
 	struct killer_server *k = of(m, s);
 	struct kill_result result = { 0 };
 	enum kill_scope scope = KILL_RECORDED;
+	bool left;
 	int r;
 
 	if (k->strays && denied_now(m, s, clock_boot_ns()))
 		scope = server_quarantined(s) ? KILL_QUARANTINED : KILL_DENIED;
+	k->killer = m;
+	k->server = s;
 	k->wanted = false;
 	k->strays = false;
-	r = kill_server(m->part.d->dp, s->id, scope, &result);
-	note(k, r ? STATUS_UNKNOWN : result.survivors);
-	if (r || result.killed || result.survivors)
-		report(m, s, &result, r);
+	r = kill_soon(m->part.d->dp, s->id, scope, until, &result, &left);
+	if (!r && left)
+		r = kill_rest(m, k, scope);
+	if (!r && left)
+		k->killed += result.killed;
+	else
+		finish(k, &result, r);
 }
 
 /* --- connections older than the load ---------------------------------------------------------- */
 
-/* Takes them over; those to servers that are denied already are to end. */
-static void adopt(struct killer *m)
+struct adoption {
+	struct dataplane *dp;
+};
+
+struct adopted {
+	size_t n;
+};
+
+/* In the child. */
+static int adopt_run(void *data, void *result, size_t size)
+{
+	const struct adoption *a = data;
+	struct adopted *out = result;
+
+	return size == sizeof(*out) ? kill_adopt(a->dp, &out->n) : -EINVAL;
+}
+
+/* Those to servers that are denied already are to end. */
+static void end_denied(struct killer *m)
 {
 	struct servers *all = m->part.d->servers;
 	uint64_t now = clock_boot_ns();
-	size_t n;
 
-	m->adopt = false;
-	if (kill_adopt(m->part.d->dp, &n))
-		log_warning(SUB, "connections that are open already may not be monitored");
-	if (n)
-		log_info(SUB, "took over %zu open connections", n);
 	for (size_t i = 0; i < servers_n(all); i++) {
 		struct server *s = servers_at(all, i);
 		struct killer_server *k = of(m, s);
@@ -118,6 +217,56 @@ static void adopt(struct killer *m)
 		k->wanted = true;
 		k->strays = true;
 	}
+}
+
+static void on_adopted(void *owner, int r, const void *data)
+{
+	const struct adopted *out = data;
+	struct killer *m = owner;
+
+	m->adopting = NULL;
+	if (r)
+		log_warning(SUB, "connections that are open already may not be monitored: %s",
+			    strerror(-r));
+	if (!out) {
+		m->adopt_retry = true;
+		retry_later(m);
+	} else if (out->n) {
+		log_info(SUB, "took over %zu open connections", out->n);
+	}
+	end_denied(m);
+	bus_pass(m->part.d->bus);
+}
+
+/* Takes them over, in a child: every namespace is walked through. Another configuration or
+ * address meanwhile, and all of it comes again. At the start nobody else waits. */
+static void adopt(struct killer *m)
+{
+	const struct adoption what = { m->part.d->dp };
+	const struct work_order order = { .name = "switchgear-open",
+					  .fn = adopt_run,
+					  .data = &what,
+					  .data_len = sizeof(what),
+					  .size = sizeof(struct adopted),
+					  .run_ns = ADOPT_NS,
+					  .by_ns = SG_FOREVER,
+					  .done = on_adopted,
+					  .owner = m };
+	int r;
+
+	if (m->adopting)
+		return;
+	m->adopt = false;
+	if (!dataplane_adopts(m->part.d->dp)) {
+		end_denied(m);
+		return;
+	}
+	r = work_add(m->adoptions, &order, &m->adopting);
+	if (r)
+		on_adopted(m, r, NULL);
+	else if (!m->adopted)
+		work_wait(m->adoptions, clock_boot_ns() + AT_START_NS);
+	m->adopted = true;
 }
 
 /* --- when ---------------------------------------------------------------------------------------- */
@@ -157,6 +306,7 @@ static void killer_turn(void *m, uint64_t now)
 {
 	struct killer *killer = m;
 	struct servers *all = killer->part.d->servers;
+	uint64_t until = clock_boot_ns() + SOON_NS;
 	bool again = false;
 
 	if (killer->adopt)
@@ -165,7 +315,7 @@ static void killer_turn(void *m, uint64_t now)
 		struct server *s = servers_at(all, i);
 
 		if (of(m, s)->wanted)
-			kill_now(killer, s);
+			kill_now(killer, s, until);
 		again |= of(m, s)->again;
 	}
 	if (again)
@@ -187,11 +337,51 @@ static void on_again(void *data)
 	bus_pass(killer->part.d->bus);
 }
 
+static void on_retry(void *data)
+{
+	struct killer *killer = data;
+	struct servers *all = killer->part.d->servers;
+
+	killer->adopt |= killer->adopt_retry;
+	killer->adopt_retry = false;
+	for (size_t i = 0; i < servers_n(all); i++) {
+		struct killer_server *k = of(killer, servers_at(all, i));
+
+		k->wanted |= k->retry;
+		k->strays |= k->retry;
+		k->retry = false;
+	}
+	bus_pass(killer->part.d->bus);
+}
+
 static int killer_start(void *m)
 {
 	struct killer *killer = m;
+	struct daemon *d = killer->part.d;
+	int r = loop_timer_new(d->loop, on_again, killer, &killer->again);
 
-	return loop_timer_new(killer->part.d->loop, on_again, killer, &killer->again);
+	if (!r)
+		r = loop_timer_new(d->loop, on_retry, killer, &killer->retry);
+	if (!r)
+		r = work_new(d, &killer->kills);
+	return r ? r : work_new(d, &killer->adoptions);
+}
+
+static void killer_stop(void *m)
+{
+	struct killer *killer = m;
+
+	work_free(killer->kills);
+	work_free(killer->adoptions);
+}
+
+/* Its id may be another server's next. */
+static void killer_removed(void *m, struct server *s)
+{
+	struct killer_server *k = of(m, s);
+
+	work_cancel(k->job);
+	k->job = NULL;
 }
 
 /* --- what others ask for --------------------------------------------------------------------------- */
@@ -247,6 +437,8 @@ const struct module killer_module = {
 	.size = sizeof(struct killer),
 	.server_size = sizeof(struct killer_server),
 	.start = killer_start,
+	.stop = killer_stop,
+	.server_removed = killer_removed,
 	.on_signal = killer_signal,
 	.turn = killer_turn,
 	.degraded = killer_degraded,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Quarantine: who put a server there, why and until when. The kernel's map is the
- * truth (A1); what others wrote into it is shown and carried out to the end.
+ * truth (A1); what others wrote into it is shown and carried out to the end. It holds at
+ * once; what takes long to kill is killed in a child, and told of when that has ended.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,14 +12,20 @@
 #include "core/metrics.h"
 #include "daemon/bus.h"
 #include "daemon/reply.h"
+#include "daemon/work.h"
 #include "dataplane/kill.h"
 #include "modules/modules.h"
 
 #define SUB "quarantine"
+#define SOON_NS (15 * NS_PER_MS) /* for what is killed in the loop */
+#define KILL_NS (10 * NS_PER_SEC)
+#define ANSWER_NS (12 * NS_PER_SEC) /* before who asked gives up (http.h, H4) */
 
 struct quarantine {
 	struct part part;
 	struct loop_timer *due;
+	struct work *work;
+	struct order *orders; /* that a child carries on with */
 };
 
 struct quarantine_server {
@@ -44,30 +51,163 @@ static void set(struct quarantine *m, struct server *s, uint64_t until_ns, const
 	bus_dirty(m->part.d->bus);
 }
 
-/* Kills what is open, and tells of the quarantine and of what the kill came to. One that
- * failed changes nothing of the quarantine: it is an answer, not an error. */
-static void kill_and_report(struct quarantine *m, struct server *s, struct event *ret)
+/* --- what is open, and who is told -------------------------------------------------------------- */
+
+/* One order, as it was given. */
+struct order {
+	struct quarantine *m;
+	struct server *s;
+	uint64_t start_ns;
+	uint64_t until_wall_ns; /* 0: without end */
+	char reason[STATUS_REASON_LEN];
+	char by[STATUS_BY_LEN];
+
+	/* of one that goes on in a child */
+	struct order *next;
+	struct work_job *job;
+	struct http_deferred *asker; /* NULL: nobody asked */
+	uint32_t killed;             /* before that */
+};
+
+static struct order order_of(struct quarantine *m, struct server *s)
 {
 	const struct quarantine_server *q = of(m, s);
-	struct signal signal = { .type = SIGNAL_QUARANTINED, .server = s };
-	struct kill_result result = { 0 };
-	int r = kill_server(m->part.d->dp, s->id,
-			    dataplane_observes(m->part.d->dp) ? KILL_RECORDED : KILL_QUARANTINED,
-			    &result);
+	struct order o = { .m = m, .s = s, .start_ns = clock_boot_ns() };
 
-	bus_event(ret, EVENT_QUARANTINE, s->config->name);
-	ret->killed = result.killed;
-	ret->survivors = r ? STATUS_UNKNOWN : result.survivors;
-	ret->busy = r ? STATUS_UNKNOWN : result.busy;
+	if (s->quarantine_ns != SG_FOREVER)
+		o.until_wall_ns = clock_boot_to_wall_ns(s->quarantine_ns);
+	memcpy(o.reason, q->reason, sizeof(o.reason));
+	memcpy(o.by, q->by, sizeof(o.by));
+	return o;
+}
+
+/* Tells of the quarantine and of what the kill came to. One that failed changes nothing of
+ * the quarantine: it is an answer, not an error. */
+static void tell(const struct order *o, const struct kill_result *result, int r, struct event *ret)
+{
+	struct bus *bus = o->m->part.d->bus;
+	struct signal signal = { .type = SIGNAL_QUARANTINED, .server = o->s };
+
+	bus_event(ret, EVENT_QUARANTINE, o->s->config->name);
+	ret->killed = result->killed;
+	ret->survivors = r ? STATUS_UNKNOWN : result->survivors;
+	ret->busy = r ? STATUS_UNKNOWN : result->busy;
 	if (r)
 		snprintf(ret->error, sizeof(ret->error), "%s", strerror(-r));
-	if (s->quarantine_ns != SG_FOREVER)
-		ret->until_wall_ns = clock_boot_to_wall_ns(s->quarantine_ns);
-	snprintf(ret->by, sizeof(ret->by), "%s", q->by);
-	snprintf(ret->text, sizeof(ret->text), "%s", q->reason);
-	bus_report(m->part.d->bus, ret);
+	ret->until_wall_ns = o->until_wall_ns;
+	memcpy(ret->by, o->by, sizeof(o->by));
+	memcpy(ret->text, o->reason, sizeof(o->reason));
+	bus_report(bus, ret);
+	if (!server_quarantined(o->s)) /* released while it was looked for */
+		return;
 	signal.kill = (struct signal_kill){ ret->killed, ret->survivors, ret->busy };
-	bus_emit(m->part.d->bus, &signal);
+	bus_emit(bus, &signal);
+}
+
+static int encode_killed(const struct order *o, const struct event *e, struct buf *out)
+{
+	struct reply_kill reply = { .killed = e->killed,
+				    .survivors = e->survivors,
+				    .busy = e->busy,
+				    .elapsed_ns = clock_boot_ns() - o->start_ns };
+
+	snprintf(reply.server, sizeof(reply.server), "%s", e->server);
+	memcpy(reply.error, e->error, sizeof(reply.error));
+	buf_init(out, 1024);
+	return reply_kill_encode(&reply, out);
+}
+
+/* Is sent in the next turn of the loop at the earliest, after the pass that makes it durable. */
+static void answer(struct order *o, unsigned int status, struct buf *out, int r)
+{
+	if (!r)
+		r = buf_error(out);
+	http_reply_deferred(o->asker, r ? 500 : status, REPLY_JSON, r ? "" : buf_str(out),
+			    r ? 0 : out->len);
+	o->asker = NULL;
+	buf_done(out);
+}
+
+static void order_end(struct order *o, const struct kill_result *result, int r)
+{
+	struct order **at = &o->m->orders;
+	struct event e;
+	struct buf out;
+
+	while (*at != o)
+		at = &(*at)->next;
+	*at = o->next;
+	tell(o, result, r, &e);
+	if (o->asker) {
+		r = encode_killed(o, &e, &out);
+		answer(o, 200, &out, r);
+	}
+	free(o);
+}
+
+static void on_killed(void *owner, int r, const void *data)
+{
+	struct order *o = owner;
+	struct dataplane *dp = o->m->part.d->dp;
+	struct bus *bus = o->m->part.d->bus;
+	const struct kill_outcome *out = data;
+	struct kill_result result = out ? out->kill : (struct kill_result){ 0 };
+
+	result.killed += o->killed;
+	if (out)
+		kill_outcome_note(dp, o->s->id, out);
+	order_end(o, &result, r);
+	bus_pass(bus);
+}
+
+/* Goes on in a child. */
+static int order_begin(const struct order *from, enum kill_scope scope, uint32_t killed,
+		       struct order **ret)
+{
+	struct quarantine *m = from->m;
+	struct order *o = malloc(sizeof(*o));
+	struct kill_order kill = { m->part.d->dp, from->s->id, scope };
+	const struct work_order work = { .name = "switchgear-kill",
+					 .fn = kill_order_run,
+					 .data = &kill,
+					 .data_len = sizeof(kill),
+					 .size = sizeof(struct kill_outcome),
+					 .run_ns = KILL_NS,
+					 .by_ns = from->start_ns + ANSWER_NS,
+					 .done = on_killed,
+					 .owner = o };
+	int r;
+
+	if (!o)
+		return -ENOMEM;
+	*o = *from;
+	o->killed = killed;
+	r = work_add(m->work, &work, &o->job);
+	if (r) {
+		free(o);
+		return r;
+	}
+	o->next = m->orders;
+	m->orders = o;
+	*ret = o;
+	return 0;
+}
+
+/* Kills what is open. NULL: *ret_e tells what that came to; else it goes on. */
+static struct order *carry_out(const struct order *o, struct event *ret_e)
+{
+	struct dataplane *dp = o->m->part.d->dp;
+	enum kill_scope scope = dataplane_observes(dp) ? KILL_RECORDED : KILL_QUARANTINED;
+	struct kill_result result = { 0 };
+	struct order *rest = NULL;
+	bool left;
+	int r = kill_soon(dp, o->s->id, scope, o->start_ns + SOON_NS, &result, &left);
+
+	if (!r && left)
+		r = order_begin(o, scope, result.killed, &rest);
+	if (!rest)
+		tell(o, &result, r, ret_e);
+	return rest;
 }
 
 /* What the kernel holds released already. */
@@ -130,6 +270,7 @@ static void quarantine_turn(void *m, uint64_t now)
 /* Somebody else wrote this into the map: it holds already, and is carried out to the end. */
 static void found(struct quarantine *m, struct server *s, uint64_t until)
 {
+	struct order o;
 	struct event e;
 
 	if (server_quarantined(s)) { /* only its end was changed */
@@ -138,7 +279,8 @@ static void found(struct quarantine *m, struct server *s, uint64_t until)
 		return;
 	}
 	set(m, s, until, "set in the kernel's map", "another program");
-	kill_and_report(m, s, &e);
+	o = order_of(m, s);
+	(void)carry_out(&o, &e);
 }
 
 static void map_sync(struct quarantine *m, uint64_t now)
@@ -242,25 +384,53 @@ static void quarantine_metrics(void *m, struct metrics *to)
 static int quarantine_start(void *m)
 {
 	struct quarantine *quarantine = m;
+	struct daemon *d = quarantine->part.d;
+	int r = loop_timer_new(d->loop, on_due, quarantine, &quarantine->due);
 
-	return loop_timer_new(quarantine->part.d->loop, on_due, quarantine, &quarantine->due);
+	return r ? r : work_new(d, &quarantine->work);
+}
+
+/* The quarantines hold, and are on disk. */
+static void quarantine_stop(void *m)
+{
+	struct quarantine *quarantine = m;
+	struct order *o;
+
+	while ((o = quarantine->orders)) {
+		struct buf out;
+
+		quarantine->orders = o->next;
+		log_warning(SUB, "\"%s\": stopping before it is known which connections are left",
+			    o->s->config->name);
+		if (o->asker) {
+			buf_init(&out, 1024);
+			answer(o, 503, &out,
+			       reply_error_encode("stopping",
+						  "the daemon stops before it is known which "
+						  "connections are left; the quarantine holds",
+						  "ask again when it runs", &out));
+		}
+		free(o);
+	}
+	work_free(quarantine->work);
+}
+
+/* Its id may be another server's next. */
+static void quarantine_removed(void *m, struct server *s)
+{
+	struct quarantine *quarantine = m;
+	struct order *next;
+
+	for (struct order *o = quarantine->orders; o; o = next) {
+		next = o->next;
+		if (o->s != s)
+			continue;
+		work_cancel(o->job);
+		order_end(o, &(struct kill_result){ .killed = o->killed }, -ECANCELED);
+	}
 }
 
 /* --- operators' orders --------------------------------------------------------------------------------- */
-
-static void reply_killed(struct http_request *q, const struct event *e, uint64_t elapsed_ns)
-{
-	struct reply_kill reply = { .killed = e->killed,
-				    .survivors = e->survivors,
-				    .busy = e->busy,
-				    .elapsed_ns = elapsed_ns };
-	struct buf out;
-
-	snprintf(reply.server, sizeof(reply.server), "%s", e->server);
-	memcpy(reply.error, e->error, sizeof(reply.error));
-	buf_init(&out, 1024);
-	reply_document(q, REPLY_JSON, &out, reply_kill_encode(&reply, &out));
-}
 
 static void warn_unresolved(const struct server *s)
 {
@@ -277,8 +447,11 @@ static void on_quarantine(void *m, struct http_request *q, struct server *s)
 	uint64_t start = clock_boot_ns();
 	struct request request;
 	char by[STATUS_BY_LEN];
+	struct order *rest;
+	struct order o;
 	uint64_t until;
 	struct event e;
+	struct buf out;
 	int r;
 
 	if (!reply_decode(q, REQUEST_QUARANTINE, &request))
@@ -292,9 +465,18 @@ static void on_quarantine(void *m, struct http_request *q, struct server *s)
 	warn_unresolved(s);
 	reply_who(q, by, sizeof(by));
 	set(quarantine, s, until, request.reason, by);
-	kill_and_report(quarantine, s, &e);
+	o = order_of(quarantine, s);
+	o.start_ns = start;
+	rest = carry_out(&o, &e);
+	if (rest)
+		rest->asker = http_defer(q);
 	bus_pass(quarantine->part.d->bus); /* on disk, before the answer */
-	reply_killed(q, &e, clock_boot_ns() - start);
+	if (!rest) {
+		r = encode_killed(&o, &e, &out);
+		reply_document(q, REPLY_JSON, &out, r);
+	} else if (!rest->asker) {
+		reply_failure(q, -ENOMEM, "the quarantine holds; no memory to wait for its kill");
+	}
 }
 
 static void on_release(void *m, struct http_request *q, struct server *s)
@@ -326,7 +508,9 @@ const struct module quarantine_module = {
 	.size = sizeof(struct quarantine),
 	.server_size = sizeof(struct quarantine_server),
 	.start = quarantine_start,
+	.stop = quarantine_stop,
 	.server_ready = quarantine_ready,
+	.server_removed = quarantine_removed,
 	.on_signal = quarantine_signal,
 	.turn = quarantine_turn,
 	.save = quarantine_save,

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/work.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+struct work_job {
+	struct work *work;
+	struct work_job *next;
+	struct work_order order;
+	uint8_t data[WORK_DATA_MAX] __attribute__((aligned(16)));
+};
+
+struct work {
+	struct daemon *d;
+	struct work_job *first; /* the one that runs, if one does */
+	struct child *child;
+	struct loop_source *source;
+	struct loop_timer *timer;
+};
+
+/* In the child. */
+static int run(void *data, void *result, size_t size)
+{
+	struct work_job *job = data;
+
+	return job->order.fn(job->data, result, size);
+}
+
+static void leave(struct work *work)
+{
+	loop_del(work->source);
+	work->source = NULL;
+	child_free(work->child);
+	work->child = NULL;
+}
+
+static void take(struct work_job *job)
+{
+	struct work_job **at = &job->work->first;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+}
+
+/* The callback may order and cancel others. */
+static void end(struct work_job *job, int r, const void *result)
+{
+	take(job);
+	job->order.done(job->order.owner, r, result);
+	free(job);
+}
+
+static void step(struct work *work);
+
+static void on_child(void *data, uint32_t ready)
+{
+	(void)ready;
+	step(data);
+}
+
+static void on_timer(void *data)
+{
+	step(data);
+}
+
+static int begin(struct work *work, uint64_t now)
+{
+	const struct work_order *o = &work->first->order;
+	int keep[DATAPLANE_FDS_MAX];
+	struct child_job job = { .name = o->name,
+				 .fn = run,
+				 .data = work->first,
+				 .size = o->size,
+				 .deadline_ns = o->run_ns < SG_FOREVER - now ? now + o->run_ns
+									     : SG_FOREVER,
+				 .keep = keep };
+	int r;
+
+	if (o->by_ns < job.deadline_ns)
+		job.deadline_ns = o->by_ns;
+	job.keep_n = dataplane_child_fds(work->d->dp, keep, ARRAY_SIZE(keep));
+	r = child_start(&job, &work->child);
+	if (!r)
+		r = loop_add_fd(work->d->loop, child_fd(work->child), EPOLLIN, on_child, work,
+				&work->source);
+	if (r)
+		leave(work);
+	return r;
+}
+
+/* Of the one that runs. The result lives in the child. */
+static void settle(struct work *work)
+{
+	struct child *child = work->child;
+	enum child_state state = child_run(child);
+	const void *result = NULL;
+	int r = state == CHILD_TIMED_OUT ? -ETIMEDOUT : -ECHILD;
+
+	if (state == CHILD_RUNNING)
+		return;
+	if (state == CHILD_DONE)
+		result = child_result(child, &r);
+	loop_del(work->source);
+	work->source = NULL;
+	work->child = NULL;
+	end(work->first, r, result);
+	child_free(child);
+}
+
+/* Those that are over before their turn came. */
+static void expire(struct work *work, uint64_t now)
+{
+	struct work_job *job = work->child ? work->first->next : work->first;
+
+	while (job && job->order.by_ns > now)
+		job = job->next;
+	if (!job)
+		return;
+	end(job, -ETIMEDOUT, NULL);
+	expire(work, now); /* the list may be another one now */
+}
+
+static void schedule(struct work *work)
+{
+	uint64_t due = work->child ? child_due_ns(work->child) : work->first ? 0 : SG_FOREVER;
+
+	for (const struct work_job *job = work->first; job; job = job->next)
+		if (!(work->child && job == work->first) && job->order.by_ns < due)
+			due = job->order.by_ns;
+	loop_timer_set(work->timer, due);
+}
+
+static void step(struct work *work)
+{
+	uint64_t now = clock_boot_ns();
+
+	if (work->child)
+		settle(work);
+	expire(work, now);
+	if (!work->child && work->first) {
+		int r = begin(work, now);
+
+		if (r)
+			end(work->first, r, NULL);
+	}
+	schedule(work);
+}
+
+int work_new(struct daemon *d, struct work **ret)
+{
+	struct work *work = calloc(1, sizeof(*work));
+	int r;
+
+	if (!work)
+		return -ENOMEM;
+	work->d = d;
+	r = loop_timer_new(d->loop, on_timer, work, &work->timer);
+	if (r)
+		free(work);
+	else
+		*ret = work;
+	return r;
+}
+
+void work_free(struct work *work)
+{
+	if (!work)
+		return;
+	leave(work);
+	loop_timer_free(work->timer);
+	while (work->first) {
+		struct work_job *job = work->first;
+
+		work->first = job->next;
+		free(job);
+	}
+	free(work);
+}
+
+int work_add(struct work *work, const struct work_order *order, struct work_job **ret)
+{
+	struct work_job **at = &work->first;
+	struct work_job *job;
+
+	if (order->data_len > WORK_DATA_MAX || order->size > CHILD_RESULT_MAX)
+		return -EINVAL;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	job->work = work;
+	job->order = *order;
+	memcpy(job->data, order->data, order->data_len);
+	while (*at)
+		at = &(*at)->next;
+	*at = job;
+	schedule(work);
+	*ret = job;
+	return 0;
+}
+
+void work_cancel(struct work_job *job)
+{
+	struct work *work;
+
+	if (!job)
+		return;
+	work = job->work;
+	if (work->child && work->first == job)
+		leave(work);
+	take(job);
+	free(job);
+	schedule(work);
+}
+
+void work_wait(struct work *work, uint64_t until_ns)
+{
+	uint64_t now;
+
+	step(work);
+	while (work->first && (now = clock_boot_ns()) < until_ns) {
+		struct pollfd p = { .events = POLLIN };
+
+		p.fd = work->child ? child_fd(work->child) : -1;
+		poll(&p, 1, work->child ? (int)((until_ns - now) / NS_PER_MS) + 1 : 0);
+		step(work);
+	}
+}
