@@ -141,6 +141,7 @@ size_t dataplane_child_fds(const struct dataplane *dp, int *ret, size_t max)
 	size_t n = 0;
 
 	put(ret, max, &n, netns_home_fd(dp->netns));
+	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_command));
 	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_walk));
 	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_netns));
 	if (dp->iter_adopt_tcp)
