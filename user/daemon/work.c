@@ -99,7 +99,7 @@ static void settle(struct work *work)
 	struct child *child = work->child;
 	enum child_state state = child_run(child);
 	const void *result = NULL;
-	int r = state == CHILD_TIMED_OUT ? -ETIMEDOUT : -ECHILD;
+	int r = state == CHILD_TIMED_OUT ? -ETIMEDOUT : -EOWNERDEAD;
 
 	if (state == CHILD_RUNNING)
 		return;

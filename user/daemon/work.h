@@ -23,7 +23,7 @@
 struct work;
 struct work_job;
 
-/* r: what the function returned, or -ECHILD (it died), -ETIMEDOUT, or why it could not be begun;
+/* r: what the function returned, or -EOWNERDEAD (it died), -ETIMEDOUT, or why it could not be begun;
  * result: of the size that was ordered; NULL: none. The job is no more. */
 typedef void work_done_fn(void *owner, int r, const void *result);
 

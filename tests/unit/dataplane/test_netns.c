@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "dataplane/netns.h"
 
 struct fixture {
@@ -190,6 +191,98 @@ static void finds_one_that_a_descriptor_keeps(void **state)
 	}
 }
 
+/* In place of a cookie: the inode. */
+static int cookie_played(void *data, uint64_t *ret)
+{
+	++*(int *)data;
+	*ret = inode_of("/proc/thread-self/ns/net");
+	return 0;
+}
+
+static void searches_for_so_long_only(void **state)
+{
+	struct fixture *f = *state;
+	struct netns_search late = { .until_ns = 1 };
+	struct netns_search soon = { .until_ns = UINT64_MAX };
+	int asked = 0;
+	int fd = -1;
+
+	if (!f->inode)
+		skip();
+	netns_cookies(f->netns, cookie_played, &asked);
+	assert_int_equal(netns_open_soon(f->netns, f->inode, &late, &fd), -ETIME);
+	assert_int_equal(netns_scan(f->netns), 0);
+	assert_true(lists(f->netns, f->inode)); /* no other search ends early */
+	asked = 0;
+	assert_int_equal(netns_open_soon(f->netns, f->inode, &late, &fd), -ETIME);
+	assert_int_equal(asked, 0);
+	assert_int_equal(fd, -1);
+	assert_int_equal(netns_open_soon(f->netns, f->inode, &soon, &fd), 0);
+	close(fd);
+	asked = 0;
+	fd = -1;
+	/* what is known is asked once more, and no other */
+	assert_int_equal(netns_open_soon(f->netns, f->inode, &late, &fd), 0);
+	assert_int_equal(asked, 1);
+	close(fd);
+}
+
+/* Of what a search did not come to nothing is forgotten. */
+static void keeps_what_it_did_not_come_to(void **state)
+{
+	struct fixture *f = *state;
+	struct netns_search late = { .until_ns = 1 };
+	size_t n;
+	int asked = 0;
+	int fd = -1;
+
+	if (!f->inode)
+		skip();
+	netns_cookies(f->netns, cookie_played, &asked);
+	assert_int_equal(netns_scan(f->netns), 0);
+	n = netns_count(f->netns);
+	for (int i = 0; i < 2; i++) { /* all are asked in the first */
+		struct netns_search search = { .until_ns = UINT64_MAX, .scanned = true };
+
+		assert_int_equal(netns_open_soon(f->netns, 1, &search, &fd), -ENOENT);
+	}
+	asked = 0;
+	assert_int_equal(netns_open_soon(f->netns, 1, &late, &fd), -ETIME);
+	assert_true(late.scanned);
+	assert_true(netns_count(f->netns) >= n);
+	assert_true(lists(f->netns, f->inode));
+	assert_int_equal(netns_open_soon(f->netns, f->inode, &late, &fd), 0);
+	close(fd);
+}
+
+/* More than the first table holds, each once. */
+static void finds_many(void **state)
+{
+	struct fixture *f = *state;
+	ino_t inode[40];
+	int keeps[40];
+	CLEANUP(closep) int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (!f->inode)
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(keeps); i++) {
+		assert_int_equal(unshare(CLONE_NEWNET), 0);
+		inode[i] = inode_of("/proc/thread-self/ns/net");
+		keeps[i] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+		assert_true(keeps[i] >= 0);
+	}
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	(void)!netns_scan_all(f->netns, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(keeps); i++) {
+		int fd = -1;
+
+		assert_true(lists(f->netns, inode[i]));
+		assert_int_equal(netns_open(f->netns, inode[i], &fd), 0);
+		close(fd);
+		close(keeps[i]);
+	}
+}
+
 static int report(void *data)
 {
 	*(ino_t *)data = inode_of("/proc/thread-self/ns/net");
@@ -220,6 +313,9 @@ int main(void)
 		TEST(forgets_it_with_the_process),
 		TEST(notices_that_a_path_leads_elsewhere),
 		TEST(finds_one_that_a_descriptor_keeps),
+		TEST(searches_for_so_long_only),
+		TEST(keeps_what_it_did_not_come_to),
+		TEST(finds_many),
 		TEST(calls_inside_and_comes_back),
 	};
 

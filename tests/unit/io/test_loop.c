@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <stdbool.h>
 #include <sys/wait.h>
 
@@ -203,6 +204,30 @@ static void nearer_setting_replaces_one_that_is_armed(void **state)
 	assert_true(f->fired_ns - begin < NS_PER_SEC);
 }
 
+static void nap(void *data)
+{
+	const struct timespec ms = { .tv_nsec = 30 * (long)NS_PER_MS };
+
+	(void)data;
+	nanosleep(&ms, NULL);
+}
+
+/* Waiting is none of it, and what was long once stays known. */
+static void knows_its_longest_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(loop_longest_ns(f->loop), 0);
+	assert_int_equal(loop_turn(f->loop, 30), 0);
+	assert_true(loop_longest_ns(f->loop) < 20 * NS_PER_MS);
+	assert_int_equal(loop_timer_new(f->loop, nap, f, &f->timer), 0);
+	loop_timer_set(f->timer, clock_boot_ns());
+	assert_int_equal(loop_turn(f->loop, 1000), 0);
+	assert_true(loop_longest_ns(f->loop) >= 30 * NS_PER_MS);
+	assert_int_equal(loop_turn(f->loop, 0), 0);
+	assert_true(loop_longest_ns(f->loop) >= 30 * NS_PER_MS);
+}
+
 static void note_signal(void *data, int signal)
 {
 	struct fixture *f = data;
@@ -246,6 +271,7 @@ int main(void)
 		TEST(timer_can_be_turned_off_and_freed),
 		TEST(later_timer_waits_behind_an_earlier_one),
 		TEST(nearer_setting_replaces_one_that_is_armed),
+		TEST(knows_its_longest_turn),
 		TEST(signals_come_as_events),
 	};
 
