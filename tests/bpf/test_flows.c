@@ -512,6 +512,58 @@ static void test_a_full_table_is_no_way_around(void **state)
 	flows_fill(false);
 }
 
+/* What a loop may wait for is done, and what is left is said and left to a child. */
+static void test_a_quick_kill_says_what_it_leaves(void **state)
+{
+	struct kill_order order = { dp, RIG_SERVER, KILL_DENIED };
+	struct sg_policy policy = rig_policy();
+	struct kill_outcome outcome = { 0 };
+	struct kill_result result = { 0 };
+	uint64_t now = clock_boot_ns();
+	bool left = true;
+
+	(void)state;
+	fresh(&policy);
+	kill_forget_server(dp, RIG_SERVER);
+	assert_int_equal(talk_dial(&talk), 0);
+	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
+	assert_int_equal(kill_soon(dp, RIG_SERVER, KILL_DENIED, now, &result, &left), 0);
+	assert_int_equal(result.killed, 1);
+	assert_int_equal(result.survivors, 0);
+	assert_false(left);
+	assert_int_equal(talk_error(talk.client), ECONNABORTED);
+	talk_end(&talk);
+	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, 0), 0);
+
+	flows_fill(true);
+	assert_int_equal(talk_dial(&talk), 0);
+	assert_int_equal(kill_unrecorded(dp, RIG_SERVER), 1);
+	memset(&result, 0, sizeof(result));
+	assert_int_equal(kill_soon(dp, RIG_SERVER, KILL_RECORDED, now, &result, &left), 0);
+	assert_false(left);
+	assert_int_equal(kill_soon(dp, RIG_SERVER, KILL_DENIED, now, &result, &left), 0);
+	assert_int_equal(result.killed, 0);
+	assert_true(left);
+	/* nobody denies it any more */
+	assert_int_equal(kill_order_run(&order, &outcome, sizeof(outcome)), -ECANCELED);
+	assert_int_equal(outcome.kill.killed, 0);
+	assert_int_equal(kill_unrecorded(dp, RIG_SERVER), 1);
+	talk_ask(&talk, POST);
+	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
+	assert_int_equal(kill_order_run(&order, &outcome, 1), -EINVAL);
+	assert_int_equal(kill_order_run(&order, &outcome, sizeof(outcome)), 0);
+	assert_int_equal(outcome.kill.killed, 1);
+	assert_int_equal(talk_error(talk.client), ECONNABORTED);
+	kill_forget_server(dp, RIG_SERVER); /* as in the parent of the child that did this */
+	assert_int_equal(kill_unrecorded(dp, RIG_SERVER), 1);
+	kill_outcome_note(dp, RIG_SERVER, &outcome);
+	kill_outcome_note(dp, RIG_SERVER, &outcome);
+	assert_int_equal(kill_unrecorded(dp, RIG_SERVER), 0);
+	talk_end(&talk);
+	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, 0), 0);
+	flows_fill(false);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +584,7 @@ static int run(void)
 		cmocka_unit_test(test_flows_of_forgotten_servers_end),
 		cmocka_unit_test(test_who_is_refused_gets_no_record),
 		cmocka_unit_test(test_a_full_table_is_no_way_around),
+		cmocka_unit_test(test_a_quick_kill_says_what_it_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -129,6 +129,30 @@ expect_match "$(cat "$TMP/order")" "* connections killed, *"
 kill "$POOL" 2>/dev/null
 expect_answer $FAR 200
 
+# The daemon's child that kills.
+killer() {
+	local dir stat
+
+	for dir in /proc/[0-9]*; do
+		read -r stat 2>/dev/null <"$dir/stat" || continue
+		[[ $stat == *"(switchgear-kill) "[A-Z]" $DAEMON "* ]] && { echo "${dir#/proc/}"; return 0; }
+	done
+	return 1
+}
+
+t "who kills is killed: nobody knows who is left, and they are looked for again"
+his_pool "$NS_OTHER"
+sg quarantine far --reason test >"$TMP/order" 2>&1 &
+ORDER=$!
+PIDS+=("$ORDER")
+expect_soon 5 killer
+kill -9 "$(killer)"
+wait "$ORDER"
+expect_eq $? 1 "the order's exit status"
+expect_match "$(cat "$TMP/order")" "* connections killed, survivors unknown: Owner died*"
+pool_wait 20
+expect_ok sg release far
+
 t "nobody waited, and the loop never blocked"
 expect_eq "$(cat "$TMP/asked" 2>/dev/null)" "" "what was asked meanwhile"
 deadline loop_turn "$(longest)" 50 "of the longest turn of the loop, with $MANY namespaces"
