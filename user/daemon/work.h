@@ -31,10 +31,10 @@ struct work_order {
 	const char *name; /* of the process, for people */
 	child_fn *fn;
 	const void *data; /* copied; what it points to is the child's copy at the time of its start */
-	size_t data_len;  /* at most WORK_DATA_MAX */
-	size_t size;      /* of the result */
-	uint64_t run_ns;  /* how long it may run */
-	uint64_t by_ns;   /* when it is over in any case, boot time; SG_FOREVER: never */
+	size_t data_len; /* at most WORK_DATA_MAX */
+	size_t size;     /* of the result */
+	uint64_t run_ns; /* how long it may run */
+	uint64_t by_ns;  /* when it is over in any case, boot time; SG_FOREVER: never */
 	work_done_fn *done;
 	void *owner;
 };

@@ -23,7 +23,7 @@ void netns_free(struct netns *netns);         /* NULL-safe */
 
 ino_t netns_home(const struct netns *netns); /* the one netns_new() was called in */
 
-int netns_home_fd(const struct netns *netns);  /* borrowed */
+int netns_home_fd(const struct netns *netns); /* borrowed */
 
 /* Looks again; 0 or -errno. A namespace that only a descriptor or a socket keeps alive
  * is not found: nothing but that descriptor tells where it is. */

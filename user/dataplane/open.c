@@ -148,7 +148,8 @@ size_t dataplane_child_fds(const struct dataplane *dp, int *ret, size_t max)
 		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_tcp));
 	if (dp->iter_adopt_udp)
 		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_udp));
-	bpf_object__for_each_map(map, dp->skel->obj)
+	for (map = bpf_object__next_map(dp->skel->obj, NULL); map;
+	     map = bpf_object__next_map(dp->skel->obj, map))
 		put(ret, max, &n, bpf_map__fd(map));
 	return n;
 }

@@ -48,11 +48,11 @@ struct killer_server {
 	uint32_t survivors;
 	uint64_t unproved; /* kills whose survivors nobody could count */
 
-	struct work_job *job;  /* the child's part of a kill */
-	uint32_t killed;       /* by what came before it, and is not reported yet */
-	bool more;             /* once more when it has ended, */
-	bool more_strays;      /* for those, too */
-	bool retry;            /* once more after a while */
+	struct work_job *job; /* the child's part of a kill */
+	uint32_t killed;      /* by what came before it, and is not reported yet */
+	bool more;            /* once more when it has ended, */
+	bool more_strays;     /* for those, too */
+	bool retry;           /* once more after a while */
 };
 
 static struct killer_server *of(const void *m, const struct server *s)

@@ -51,8 +51,9 @@ static void on_looked(void *owner, int r, const void *data)
 
 	t->job = NULL;
 	if (!data)
-		log_failure(r, SUB, "not all records without a socket were looked for; trying "
-				    "again in a minute");
+		log_failure(r, SUB,
+			    "not all records without a socket were looked for; trying "
+			    "again in a minute");
 }
 
 static void look(struct timeouts *t)
