@@ -50,7 +50,6 @@ asking() { # PID
 		status daemon.pid >/dev/null || echo "no answer" >>"$TMP/asked"
 		took=$(($(now_ms) - start))
 		[ $took -le $most ] || most=$took
-		nap 0.01
 	done
 	ASKED=$most
 }
