@@ -314,7 +314,8 @@ static void killer_turn(void *m, uint64_t now)
 	for (size_t i = 0; i < servers_n(all); i++) {
 		struct server *s = servers_at(all, i);
 
-		if (of(m, s)->wanted)
+		/* who gave an order is told how many it ended: they are left to it */
+		if (of(m, s)->wanted && !s->n_orders)
 			kill_now(killer, s, until);
 		again |= of(m, s)->again;
 	}

@@ -137,6 +137,7 @@ static void order_end(struct order *o, const struct kill_result *result, int r)
 	while (*at != o)
 		at = &(*at)->next;
 	*at = o->next;
+	o->s->n_orders--;
 	tell(o, result, r, &e);
 	if (o->asker) {
 		r = encode_killed(o, &e, &out);
@@ -187,6 +188,7 @@ static int order_begin(const struct order *from, enum kill_scope scope, uint32_t
 		free(o);
 		return r;
 	}
+	o->s->n_orders++;
 	o->next = m->orders;
 	m->orders = o;
 	*ret = o;
