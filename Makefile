@@ -249,9 +249,17 @@ $(B)/tests/%.o: tests/%.c Makefile $(B)/flags | $(SKEL) $(TEST_BPF_OBJ)
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) $(CFLAGS) -c $< -o $@
 
+# Daemon and modules are tested over fakes, of the data plane above all: these come in
+# place of its library, and of what they define of other ones.
+FAKED := daemon modules
+FAKES := $(patsubst tests/%.c,$(B)/tests/%.o,$(sort $(wildcard tests/fake/*.c)))
+FAKE_LINK := $(foreach f,malloc calloc realloc strdup strndup,-Wl,--wrap=$(f))
+if_faked = $(if $(filter $(1),$(FAKED)),$(2))
+
 define unit_rules
-$(call unit_bin,$(1)): %: %.o $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(call with_main,$(call unit_src,$(1))),$(call unit_src,$(1)))) $(call libs,$(PARTS_$(1)))
-	$$(call say,LINK,$$@) $$(CC) $$(LDHARDEN) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS_test_$(1))
+$(call unit_bin,$(1)): %: %.o $(patsubst tests/%.c,$(B)/tests/%.o,$(filter-out $(call with_main,$(call unit_src,$(1))),$(call unit_src,$(1)))) \
+		$(call if_faked,$(1),$(FAKES)) $(call libs,$(filter-out $(call if_faked,$(1),dataplane),$(PARTS_$(1))))
+	$$(call say,LINK,$$@) $$(CC) $$(LDHARDEN) $$(CFLAGS) $$(LDFLAGS) $(call if_faked,$(1),$(FAKE_LINK)) -o $$@ $$^ -lcmocka $$(LIBS_test_$(1))
 endef
 $(foreach l,$(TEST_LAYERS),$(if $(call unit_bin,$(l)),$(eval $(call unit_rules,$(l)))))
 
