@@ -373,6 +373,15 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	return 0;
 }
 
+/* The server of an entry in the configuration; NULL: there is none, or no memory for it. */
+static struct server *covering(const struct servers *all, size_t entry)
+{
+	for (size_t i = 0; entry != CONFIG_UNIQUE && i < all->n; i++)
+		if (all->v[i]->config == &all->config->servers[entry])
+			return all->v[i];
+	return NULL;
+}
+
 static int place_all(struct servers *all, struct server **old, size_t old_n,
 		     const struct state *state, const struct state_clock *clock)
 {
@@ -388,11 +397,8 @@ static int place_all(struct servers *all, struct server **old, size_t old_n,
 			all->v[all->n++] = s;
 		r = r ? r : one;
 	}
-	for (size_t i = 0; i < all->n; i++) {
-		size_t same = all->v[i]->config->same_endpoint;
-
-		all->v[i]->covered_by = same == CONFIG_UNIQUE ? NULL : all->v[same];
-	}
+	for (size_t i = 0; i < all->n; i++)
+		all->v[i]->covered_by = covering(all, all->v[i]->config->same_endpoint);
 	return r;
 }
 
