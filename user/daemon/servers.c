@@ -320,13 +320,24 @@ static int server_change(struct servers *all, struct server *s, const struct con
 
 /* --- all of them ----------------------------------------------------------------------------------- */
 
-/* Frees the ids in the maps that no server has any more. */
+/* Is it to be watched, and has no id here? */
+static bool failed_to_begin(const struct servers *all, const char *name)
+{
+	const struct config_server *c = config_find(all->config, name);
+	const struct server *s = servers_by_name(all, name);
+
+	return c && to_be_watched(c) && !(s && s->id);
+}
+
+/* Frees the ids in the maps that no server has any more. One that only could not be taken over
+ * keeps its own, and with it what the kernel denies: the next reload tries again. */
 static void forget_others(struct servers *all)
 {
 	char name[SG_NAME_LEN];
 
 	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++) {
-		if (dataplane_server_name(all->d->dp, id, name) || !name[0] || all->by_id[id])
+		if (dataplane_server_name(all->d->dp, id, name) || !name[0] || all->by_id[id] ||
+		    failed_to_begin(all, name))
 			continue;
 		MODULES_EACH(all->modules, id_forgotten, id);
 		kill_forget_server(all->d->dp, id);
