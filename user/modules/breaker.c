@@ -211,9 +211,10 @@ static void on_due(void *data)
 		struct server *s = servers_at(all, i);
 		struct breaker_server *b = module_server(breaker, s);
 
-		if (!b->ready || server_due(s, b, now) > now)
+		if (!b->ready)
 			continue;
-		(void)!server_read(s); /* carries out what is due */
+		if (sg_breaker_due(&s->breaker) <= now)
+			(void)!server_read(s); /* carries out what is due */
 		want_next_open(s, b);
 	}
 	bus_pass(breaker->part.d->bus);
