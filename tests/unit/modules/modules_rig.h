@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the tests of modules share: the whole daemon over fakes, and what to configure. */
+#ifndef SWITCHGEAR_TESTS_MODULES_RIG_H
+#define SWITCHGEAR_TESTS_MODULES_RIG_H
+
+#include "fake/rig.h"
+#include "modules/modules.h"
+
+#define EXACT "\"defaults\":{\"breaker\":{\"jitter\":0}},"
+#define A "\"a\":{\"url\":\"http://127.0.0.1:1/mcp\"}"
+#define B "\"b\":{\"url\":\"https://127.0.0.1:2/mcp\"}"
+#define FILES "\"files\":{\"command\":\"npx\"}"
+#define NAMED "\"named\":{\"url\":\"https://named.example/mcp\"}"
+#define COVERED "\"again\":{\"url\":\"https://127.0.0.1:2/other\"}"
+#define SERVERS(...) "{" EXACT "\"mcpServers\":{" __VA_ARGS__ "}}"
+
+extern struct rig rig; /* of the test program */
+int modules_setup(void **state);
+int modules_teardown(void **state);
+#define TEST(f) cmocka_unit_test_setup_teardown(f, modules_setup, modules_teardown)
+
+static inline uint32_t id_of(const char *name)
+{
+	return rig_server(&rig, name)->id;
+}
+
+static inline struct fake_server *kernel(const char *name)
+{
+	return &rig.d.dp->servers[id_of(name)];
+}
+
+/* Trips it by failures, which is a pass of its own. */
+static inline void open_up(const char *name)
+{
+	fake_failures(rig.d.dp, id_of(name), 5);
+	rig_pass(&rig);
+}
+
+#endif

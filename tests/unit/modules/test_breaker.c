@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Outcomes, transitions, time and orders, up to what an operator is shown of them. */
+#include <errno.h>
+#include <string.h>
+
+#include "unit/modules/modules_rig.h"
+
+/* Every second call fails: no streak, but a rate. */
+static void alternate(const char *name, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		fake_failures(rig.d.dp, id_of(name), 1);
+		fake_successes(rig.d.dp, id_of(name), 1);
+	}
+	rig_pass(&rig);
+}
+
+static void test_streak(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_int_equal(kernel("b")->kernel.breaker.next_open_ns, SECONDS(30));
+	open_up("b");
+	assert_int_equal(kernel("b")->kernel.breaker.state, SG_OPEN);
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_OPEN);
+	assert_int_equal(rig_events(&rig, "\"event\":\"transition\"", NULL), 1);
+	assert_int_equal(rig_events(&rig, "\"to\":\"open\"", "\"reason\":\"consecutive\""), 1);
+	assert_int_equal(fake_log_said("b: closed -> open (consecutive), for 30"), 1);
+	/* the next opening is longer, and the kernel knows already */
+	assert_int_equal(kernel("b")->kernel.breaker.next_open_ns, SECONDS(60));
+	assert_true(rig_metric(&rig, "switchgear_transitions_total{server=\"b\"} 1"));
+	assert_true(rig_metric(&rig, "switchgear_circuit_state{server=\"b\",state=\"open\"} 1"));
+	assert_true(rig_metric(&rig, "switchgear_circuit_state{server=\"b\",state=\"closed\"} 0"));
+}
+
+static void test_rate(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	alternate("b", 4);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_TRIP, 0), 0);
+	alternate("b", 1);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_TRIP, id_of("b")), 1);
+	assert_int_equal(kernel("b")->kernel.breaker.state, SG_OPEN);
+	rig_turn(&rig); /* its transition comes by the ring */
+	assert_int_equal(rig_events(&rig, "\"to\":\"open\"", "\"reason\":\"failure_rate\""), 1);
+	assert_int_equal(rig_events(&rig, "\"failure_rate\":0.5", NULL), 1);
+}
+
+static void test_due(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	open_up("b");
+	rig_advance(&rig, SECONDS(29));
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_OPEN);
+	rig_advance(&rig, SECONDS(1));
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_HALF_OPEN);
+	assert_int_equal(rig_events(&rig, "\"to\":\"half_open\"", "\"reason\":\"deadline\""), 1);
+}
+
+/* A closed breaker forgives a trip by time alone: the kernel is told. */
+static void test_decay(void **state)
+{
+	(void)state;
+	rig_start(&rig, "{" EXACT "\"mcpServers\":{\"c\":{\"url\":\"https://127.0.0.1:3/\","
+			"\"ramp_seconds\":0,\"half_open_probes\":1}}}");
+	open_up("c");
+	rig_advance(&rig, SECONDS(30));
+	fake_order(rig.d.dp, id_of("c"), SG_FORCED_CLOSED, clock_boot_ns() + SECONDS(1));
+	rig_pass(&rig);
+	rig_advance(&rig, SECONDS(1)); /* closed */
+	assert_int_equal(rig_server(&rig, "c")->breaker.state, SG_CLOSED);
+	assert_int_equal(kernel("c")->kernel.breaker.next_open_ns, SECONDS(60));
+	rig_advance(&rig, SECONDS(60));
+	assert_int_equal(kernel("c")->kernel.breaker.next_open_ns, SECONDS(30));
+}
+
+static void test_restart_and_reboot(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	open_up("b");
+	rig_advance(&rig, SECONDS(10));
+	rig_restart(&rig, SERVERS(B));
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_OPEN);
+	assert_int_equal(rig_server(&rig, "b")->wanted.next_open_ns, SECONDS(60));
+	fake_clock_advance(SECONDS(5));
+	rig_reboot(&rig, SERVERS(B));
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_OPEN);
+	assert_int_equal(rig_server(&rig, "b")->breaker.deadline_ns, clock_boot_ns() + SECONDS(15));
+	assert_int_equal(kernel("b")->kernel.breaker.next_open_ns, SECONDS(60));
+	assert_int_equal(rig_events(&rig, "transition", NULL), 0); /* a restore reports nothing */
+}
+
+static void test_policy_of_a_reload(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	rig_reload(&rig, SERVERS("\"b\":{\"url\":\"https://127.0.0.1:2/mcp\",\"open_seconds\":7}"));
+	assert_int_equal(kernel("b")->kernel.breaker.next_open_ns, SECONDS(7));
+	open_up("b");
+	assert_int_equal(rig_server(&rig, "b")->breaker.deadline_ns, clock_boot_ns() + SECONDS(7));
+}
+
+static void test_usual_latency(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	assert_int_equal(kernel("b")->kernel.policy.slow_ns, SECONDS(10));
+	fake_successes(rig.d.dp, id_of("b"), 40);
+	rig_pass(&rig);
+	assert_int_equal(kernel("b")->kernel.policy.slow_ns, SECONDS(1)); /* far above usual */
+	fake_forget_calls(rig.d.dp);
+	fake_successes(rig.d.dp, id_of("b"), 40);
+	rig_pass(&rig);
+	assert_int_equal(fake_called(rig.d.dp, FAKE_SERVER_SET, 0), 0);
+}
+
+static void test_orders(void **state)
+{
+	struct rig_answer a;
+
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_int_equal(rig_ask(&rig, "POST", "/v1/servers/b/trip", "{\"for\":\"1m\"}", &a), 200);
+	assert_string_equal(a.body, "{\"server\":\"b\",\"state\":\"forced_open\"}");
+	rig_answer_done(&a);
+	assert_int_equal(kernel("b")->kernel.breaker.order_until_ns, clock_boot_ns() + SECONDS(60));
+	assert_int_equal(rig_events(&rig, "\"to\":\"forced_open\"", "\"reason\":\"manual\""), 1);
+	rig_advance(&rig, SECONDS(60));
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_HALF_OPEN);
+	assert_int_equal(rig_order(&rig, "b", "reset", NULL), 200);
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_CLOSED);
+	assert_int_equal(rig_order(&rig, "b", "force", "{\"to\":\"shadow\"}"), 200);
+	assert_int_equal(rig_server(&rig, "b")->breaker.shadow, 1);
+	assert_int_equal(rig_order(&rig, "b", "force", "{\"to\":\"sideways\"}"), 400);
+	assert_int_equal(rig_order(&rig, "b", "trip", "{\"foo\":1}"), 400);
+	fake_fail(rig.d.dp, FAKE_COMMAND, 1, 1, EIO);
+	assert_int_equal(rig_order(&rig, "b", "trip", NULL), 500);
+	assert_int_equal(kernel("a")->kernel.breaker.state, SG_CLOSED);
+}
+
+/* A reset of what is closed is no transition, and empties the windows all the same. */
+static void test_reset_of_a_closed_one(void **state)
+{
+	size_t before;
+
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	alternate("b", 4);
+	before = rig_events(&rig, "transition", NULL);
+	assert_int_equal(rig_order(&rig, "b", "reset", NULL), 200);
+	assert_int_equal(rig_events(&rig, "transition", NULL), before);
+	alternate("b", 4);
+	assert_int_equal(kernel("b")->kernel.breaker.state, SG_CLOSED);
+	alternate("b", 1);
+	assert_int_equal(kernel("b")->kernel.breaker.state, SG_OPEN);
+}
+
+/* The transition was lost with the ring: told once, and not again when it comes. */
+static void test_lost_transition(void **state)
+{
+	struct sg_event late = { .type = SG_EV_MOVE };
+
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	rig.d.dp->ring_full = true;
+	open_up("b");
+	late.server = id_of("b");
+	late.move = kernel("b")->kernel.breaker.last;
+	assert_int_equal(rig_events(&rig, "\"to\":\"open\"", NULL), 1);
+	assert_int_equal(rig_events(&rig, "\"event\":\"loss\"", "\"count\":6"), 1);
+	assert_int_equal(kernel("b")->kernel.breaker.next_open_ns, SECONDS(60));
+	rig.d.dp->ring_full = false;
+	fake_push(rig.d.dp, &late);
+	rig_pass(&rig);
+	assert_int_equal(rig_events(&rig, "\"to\":\"open\"", NULL), 1);
+	assert_int_equal(kernel("b")->kernel.breaker.next_open_ns, SECONDS(60));
+}
+
+static void test_shown(void **state)
+{
+	struct status s;
+
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	fake_failures(rig.d.dp, id_of("a"), 2);
+	open_up("b");
+	rig_advance(&rig, SECONDS(12));
+	rig_status(&rig, &s);
+	assert_int_equal(s.servers[0].breaker.consecutive_failures, 2);
+	assert_int_equal(s.servers[0].breaker.open_remaining_ns, 0);
+	assert_int_equal(s.servers[0].verdict, VERDICT_ALLOW);
+	assert_int_equal(s.servers[1].state, SG_OPEN);
+	assert_int_equal(s.servers[1].verdict, VERDICT_REFUSE);
+	assert_int_equal(s.servers[1].breaker.open_remaining_ns, SECONDS(18));
+	status_done(&s);
+	assert_int_equal(rig_order(&rig, "b", "trip", NULL), 200);
+	rig_status(&rig, &s);
+	assert_int_equal(s.servers[1].breaker.open_remaining_ns, STATUS_NEVER);
+	status_done(&s);
+	dataplane_observe(rig.d.dp, true);
+	rig_status(&rig, &s);
+	assert_int_equal(s.servers[1].verdict, VERDICT_ALLOW);
+	status_done(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_streak),
+		TEST(test_rate),
+		TEST(test_due),
+		TEST(test_decay),
+		TEST(test_restart_and_reboot),
+		TEST(test_policy_of_a_reload),
+		TEST(test_usual_latency),
+		TEST(test_orders),
+		TEST(test_reset_of_a_closed_one),
+		TEST(test_lost_transition),
+		TEST(test_shown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
