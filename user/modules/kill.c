@@ -42,10 +42,10 @@ struct killer_server {
 	struct killer *killer;
 	struct server *server;
 	bool wanted;
-	bool again;   /* once more after connects in flight have landed */
 	bool strays;  /* also those without a record */
 	bool counted; /* survivors is a number that somebody counted */
 	uint32_t survivors;
+	uint64_t again_ns; /* once more then, when connects in flight have landed; 0: not */
 	uint64_t unproved; /* kills whose survivors nobody could count */
 
 	struct work_job *job; /* the child's part of a kill */
@@ -286,14 +286,14 @@ static void killer_signal(void *m, const struct signal *signal)
 		break;
 	case SIGNAL_QUARANTINED: /* was killed for already; connects in flight land a moment later */
 		note(k, signal->kill.survivors);
-		k->again = true;
+		k->again_ns = clock_boot_ns() + AGAIN_NS;
 		break;
 	case SIGNAL_TRANSITION:
 		if (signal->kernel.move.to != SG_OPEN && signal->kernel.move.to != SG_FORCED_OPEN)
 			break;
 		k->wanted = true;
 		k->strays = true;
-		k->again = true;
+		k->again_ns = clock_boot_ns() + AGAIN_NS;
 		break;
 	default:
 		break;
@@ -307,8 +307,9 @@ static void killer_turn(void *m, uint64_t now)
 	struct killer *killer = m;
 	struct servers *all = killer->part.d->servers;
 	uint64_t until = clock_boot_ns() + SOON_NS;
-	bool again = false;
+	uint64_t next = SG_FOREVER;
 
+	(void)now;
 	if (killer->adopt)
 		adopt(killer);
 	for (size_t i = 0; i < servers_n(all); i++) {
@@ -317,23 +318,26 @@ static void killer_turn(void *m, uint64_t now)
 		/* who gave an order is told how many it ended: they are left to it */
 		if (of(m, s)->wanted && !s->n_orders)
 			kill_now(killer, s, until);
-		again |= of(m, s)->again;
+		if (of(m, s)->again_ns && of(m, s)->again_ns < next)
+			next = of(m, s)->again_ns;
 	}
-	if (again)
-		loop_timer_set(killer->again, now + AGAIN_NS);
+	loop_timer_set(killer->again, next);
 }
 
 static void on_again(void *data)
 {
 	struct killer *killer = data;
 	struct servers *all = killer->part.d->servers;
+	uint64_t now = clock_boot_ns();
 
 	for (size_t i = 0; i < servers_n(all); i++) {
 		struct killer_server *k = of(killer, servers_at(all, i));
 
-		k->wanted |= k->again;
-		k->strays |= k->again;
-		k->again = false;
+		if (!k->again_ns || k->again_ns > now)
+			continue;
+		k->wanted = true;
+		k->strays = true;
+		k->again_ns = 0;
 	}
 	bus_pass(killer->part.d->bus);
 }
