@@ -315,6 +315,7 @@ static int server_change(struct servers *all, struct server *s, const struct con
 		r = server_write(s);
 	if (!r && diff & CONFIG_DIFF_ENDPOINTS && (now->has_addr || !now->has_url))
 		r = server_endpoints(s);
+	s->failed = r != 0;
 	return r;
 }
 
@@ -362,7 +363,7 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	struct server *s = old;
 	int r;
 
-	if (s && (s->id != SG_CANARY) == to_be_watched(c)) {
+	if (s && !s->failed && (s->id != SG_CANARY) == to_be_watched(c)) {
 		unsigned int diff = config_server_diff(s->config, c);
 
 		*ret = s;
@@ -379,6 +380,7 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	if (!to_be_watched(c))
 		return 0;
 	r = server_begin(all, s, start);
+	s->failed = r != 0;
 	if (r)
 		log_failure(r, SUB, "server \"%s\" is not (fully) monitored", c->name);
 	return 0;

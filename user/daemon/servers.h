@@ -40,6 +40,7 @@ struct server {
 	struct server_wanted wanted;
 	struct server_wanted written;
 	bool rewrite;     /* something else of it changed: write it */
+	bool failed;      /* it did not begin, or change, in whole: a reload begins it anew */
 	uint32_t seq;     /* of the latest transition that was reported */
 	uint32_t made_up; /* of one whose record was lost; 0: none */
 	void *memory[MODULES_MAX];

@@ -419,6 +419,9 @@ static void test_errors(void **state)
 		assert_int_equal(rig_server(&rig, "b")->id != 0, 1);
 		assert_int_equal(kernel("b")->addrs_n, 1);
 		rig_pass(&rig);
+		assert_int_equal(rig_apply(&rig, SERVERS(A "," B)), 0); /* tries again */
+		assert_int_equal(kernel("a")->addrs_n, 1);
+		assert_int_equal(fake_log_said("not (fully) monitored"), 1);
 		assert_int_equal(rig_apply(&rig, SERVERS(B)), 0);
 		assert_int_equal(fake_id(rig.d.dp, "a"), 0);
 		rig_pass(&rig);
@@ -444,6 +447,10 @@ static void test_hook_errors(void **state)
 	seen.changed_error = 0;
 	rig_pass(&rig);
 	assert_int_equal(kernel("a")->kernel.policy.consecutive, 9);
+	/* the same configuration again, and still not as if it was in force */
+	assert_string_equal(
+		apply(SERVERS(A_POLICY)),
+		"second-removed:a removed:a added:a ready:a applied:a applied-signal: ");
 	seen.ready_error = -EIO;
 	apply(SERVERS(B));
 	assert_int_not_equal(rig_server(&rig, "b")->id, 0);
