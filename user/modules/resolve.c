@@ -26,6 +26,7 @@ struct resolve_server {
 	char error[128]; /* "" while all is well */
 	uint64_t next_ns;
 	uint64_t question; /* to the resolver, not answered yet; 0: none */
+	bool unwritten;    /* the kernel could not be told the latest answer */
 };
 
 static struct resolve_server *of(const void *m, const struct server *s)
@@ -90,9 +91,10 @@ static void answered(void *data, uint64_t question, const struct addr *addrs, si
 	r->next_ns = clock_boot_ns() + servers_config(m->part.d->servers)->resolve_ns;
 	if (n > SERVER_ADDRS_MAX)
 		n = SERVER_ADDRS_MAX;
-	if (s->resolved && same_addrs(s, addrs, n))
+	if (s->resolved && !r->unwritten && same_addrs(s, addrs, n))
 		return;
-	if (!server_set_addrs(s, addrs, n))
+	r->unwritten = server_set_addrs(s, addrs, n) != 0;
+	if (!r->unwritten)
 		log_info(SUB, "server \"%s\": \"%s\" has %zu address%s", s->config->name,
 			 s->config->host, n, n == 1 ? "" : "es");
 }
