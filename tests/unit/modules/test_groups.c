@@ -90,6 +90,15 @@ static void test_quarantine(void **state)
 	assert_int_equal(limit("x"), 2);
 }
 
+/* Its rates are well again, too. */
+static void recover(const char *name)
+{
+	fake_successes(rig.d.dp, id_of(name), 100);
+	rig_pass(&rig);
+	fake_successes(rig.d.dp, id_of(name), 1);
+	rig_pass(&rig);
+}
+
 static void test_panic(void **state)
 {
 	struct status s;
@@ -109,14 +118,12 @@ static void test_panic(void **state)
 	assert_true(rig_metric(&rig, "switchgear_panic{server=\"y\"} 1"));
 	fake_failures(rig.d.dp, id_of("y"), 50); /* one alarm for all of them */
 	rig_pass(&rig);
-	fake_successes(rig.d.dp, id_of("y"), 30); /* its rates are well again, too */
-	rig_pass(&rig);
+	recover("y");
 	assert_true(rig_metric(&rig, "switchgear_held{server=\"y\"} 0"));
 	fake_failures(rig.d.dp, id_of("y"), 5); /* so soon it is the same burst */
 	rig_pass(&rig);
 	assert_int_equal(rig_events(&rig, "alarm", NULL), 1);
-	fake_successes(rig.d.dp, id_of("y"), 30); /* its rates are well again, too */
-	rig_pass(&rig);
+	recover("y");
 	rig_advance(&rig, SECONDS(11));
 	fake_failures(rig.d.dp, id_of("y"), 5);
 	rig_pass(&rig);
@@ -133,7 +140,7 @@ static void test_held_by_rate(void **state)
 	open_up("x");
 	for (int i = 0; i < 6; i++) {
 		fake_failures(rig.d.dp, id_of("y"), 1);
-		fake_successes(rig.d.dp, id_of("y"), 30); /* its rates are well again, too */
+		fake_successes(rig.d.dp, id_of("y"), 1);
 	}
 	rig_pass(&rig);
 	assert_int_equal(kernel("y")->kernel.breaker.state, SG_CLOSED);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Names to addresses, this host's own ones, and the daemon's probe of a half-open server. */
+#include <errno.h>
+#include <string.h>
+
+#include "fake/resolver.h"
+#include "unit/modules/modules_rig.h"
+
+#define OTHER "\"named\":{\"url\":\"https://other.example/mcp\"}"
+
+static void answer(const char *host, unsigned int first, size_t n, const char *error)
+{
+	fake_resolver_answer(fake_resolver_id(host), first, n, error);
+	rig_turn(&rig);
+}
+
+static void test_answers(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," NAMED "," FILES));
+	assert_int_equal(fake_resolver_asked(), 1);
+	assert_false(rig_server(&rig, "named")->resolved);
+	fake_forget_calls(rig.d.dp);
+	answer("named.example", 5, 2, NULL);
+	assert_int_equal(kernel("named")->addrs_n, 2);
+	assert_int_equal(kernel("named")->addrs[1].bytes[15], 6);
+	assert_int_equal(kernel("named")->ports[0], 443);
+	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_ADOPT, 0), 1); /* what is open there */
+	rig_advance(&rig, SECONDS(29));
+	assert_int_equal(fake_resolver_asked(), 1);
+	rig_advance(&rig, SECONDS(1));
+	assert_int_equal(fake_resolver_asked(), 2);
+	rig_advance(&rig, SECONDS(60)); /* one question at a time */
+	assert_int_equal(fake_resolver_asked(), 2);
+	fake_forget_calls(rig.d.dp);
+	answer("named.example", 5, 2, NULL); /* the same: nothing is touched */
+	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, 0), 0);
+	rig_advance(&rig, SECONDS(30));
+	answer("named.example", 6, 1, NULL);
+	assert_int_equal(kernel("named")->addrs_n, 1);
+}
+
+static void test_errors(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(NAMED));
+	answer("named.example", 0, 0, "no such name");
+	assert_true(rig_degraded(&rig, "\"named.example\" cannot be resolved: no such name; it is "
+				       "not watched"));
+	assert_int_equal(fake_log_said("cannot resolve"), 1);
+	rig_advance(&rig, SECONDS(5));
+	assert_int_equal(fake_resolver_asked(), 2);
+	answer("named.example", 0, 0, "no such name");
+	assert_int_equal(fake_log_said("cannot resolve"), 1); /* the same error, once */
+	rig_advance(&rig, SECONDS(5));
+	answer("named.example", 1, 1, NULL);
+	assert_false(rig_degraded(&rig, "cannot be resolved"));
+	/* what was known stays when it fails later */
+	rig_advance(&rig, SECONDS(30));
+	answer("named.example", 0, 0, "timed out");
+	assert_int_equal(kernel("named")->addrs_n, 1);
+	assert_true(rig_degraded(&rig, "cannot be resolved: timed out"));
+	assert_false(rig_degraded(&rig, "it is not watched"));
+	fake_resolver_refuse(-ENOBUFS);
+	rig_advance(&rig, SECONDS(5));
+	assert_true(rig_degraded(&rig, strerror(ENOBUFS)));
+}
+
+static void test_old_answer(void **state)
+{
+	uint64_t old;
+
+	(void)state;
+	rig_start(&rig, SERVERS(NAMED));
+	old = fake_resolver_id("named.example");
+	rig_reload(&rig, SERVERS(OTHER));
+	assert_int_equal(fake_resolver_asked(), 2);
+	fake_resolver_answer(old, 5, 1, NULL);
+	rig_turn(&rig);
+	assert_false(rig_server(&rig, "named")->resolved);
+	assert_int_equal(kernel("named")->addrs_n, 0);
+	answer("other.example", 9, 1, NULL);
+	assert_int_equal(kernel("named")->addrs[0].bytes[15], 9);
+	/* and one for a server that is gone */
+	rig_advance(&rig, SECONDS(30));
+	old = fake_resolver_id("other.example");
+	rig_reload(&rig, SERVERS(A));
+	fake_resolver_answer(old, 5, 1, NULL);
+	rig_turn(&rig);
+	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->addrs[0].bytes[15], 1);
+}
+
+/* Endpoints that could not be written are written when the same addresses come again. */
+static void test_endpoints_that_fail(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(NAMED));
+	fake_fail(rig.d.dp, FAKE_ENDPOINTS_SET, 1, 1, EIO);
+	answer("named.example", 5, 1, NULL);
+	assert_int_equal(kernel("named")->addrs_n, 0);
+	rig_advance(&rig, SECONDS(30));
+	answer("named.example", 5, 1, NULL);
+	assert_int_equal(kernel("named")->addrs_n, 1);
+}
+
+/* --- this host's addresses -------------------------------------------------------------------- */
+
+static void test_own_addresses(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B "," FILES));
+	assert_int_equal(fake_called(rig.d.dp, FAKE_LOCALS_SET, 0), 1);
+	fake_forget_calls(rig.d.dp);
+	fake_locals_change();
+	rig_turn(&rig);
+	assert_int_equal(fake_called(rig.d.dp, FAKE_LOCALS_SET, 0), 1);
+	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, 0), 2);
+	fake_fail(rig.d.dp, FAKE_ENDPOINTS_SET, 2, 1, E2BIG);
+	fake_locals_change();
+	rig_turn(&rig);
+	assert_true(rig_degraded(&rig, "the endpoint map is full: server \"b\""));
+}
+
+/* --- the daemon's own probe ---------------------------------------------------------------------- */
+
+static void test_flag(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED | SG_SRV_PROBED);
+	assert_int_equal(kernel("b")->kernel.flags, SG_SRV_USED); /* encrypted */
+	rig_reload(&rig, SERVERS("\"a\":{\"url\":\"https://127.0.0.1:1/mcp\"}," B));
+	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED);
+	rig_reload(&rig, SERVERS(A "," B));
+	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED | SG_SRV_PROBED);
+}
+
+/* Nobody listens at port 1: the probe fails, and the breaker opens again. */
+static void test_probe(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	open_up("a");
+	rig_advance(&rig, SECONDS(30));
+	for (int i = 0; i < 200 && rig_server(&rig, "a")->breaker.state == SG_HALF_OPEN; i++)
+		rig_turn(&rig);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("a")), 1);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_OUTCOME, id_of("a")), 1);
+	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_OPEN);
+	assert_int_equal(rig_events(&rig, "\"reason\":\"half_open_failed\"", NULL), 1);
+	assert_int_equal(rig.d.dp->own, 0); /* none of our sockets is exempt any more */
+	/* agents probe what is encrypted, and what is in quarantine */
+	open_up("b");
+	rig_advance(&rig, SECONDS(30));
+	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_HALF_OPEN);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("b")), 0);
+	assert_int_equal(rig_order(&rig, "a", "quarantine", "{\"reason\":\"x\"}"), 200);
+	rig_advance(&rig, SECONDS(60));
+	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_HALF_OPEN);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("a")), 1);
+}
+
+/* A token that was taken goes back, whatever becomes of the server. */
+static void test_token_goes_back(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A));
+	open_up("a");
+	fake_clock_advance(SECONDS(30));
+	assert_int_equal(server_read(rig_server(&rig, "a")), 0);
+	rig_pass(&rig); /* takes the token; nothing is connected before the loop turns */
+	assert_int_equal(kernel("a")->kernel.breaker.probes_out, 1);
+	rig_reload(&rig, SERVERS("\"a\":{\"url\":\"http://127.0.0.1:3/mcp\"}"));
+	assert_int_equal(kernel("a")->kernel.breaker.probes_out, 0);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_OUTCOME, 0), 1);
+	rig_turn(&rig);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_OUTCOME, 0), 1);
+	assert_int_equal(rig.d.dp->own, 0);
+	rig_reload(&rig, SERVERS(A));
+	assert_int_equal(rig_order(&rig, "a", "reset", NULL), 200);
+	open_up("a");
+	fake_clock_advance(SECONDS(30));
+	assert_int_equal(server_read(rig_server(&rig, "a")), 0);
+	rig_pass(&rig);
+	assert_int_equal(kernel("a")->kernel.breaker.probes_out, 1);
+	rig_end(&rig); /* the end of the daemon, too */
+	assert_int_equal(rig.d.dp->servers[fake_id(rig.d.dp, "a")].kernel.breaker.probes_out, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_answers),       TEST(test_errors),
+		TEST(test_old_answer),    TEST(test_endpoints_that_fail),
+		TEST(test_own_addresses), TEST(test_flag),
+		TEST(test_probe),         TEST(test_token_goes_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
