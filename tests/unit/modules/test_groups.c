@@ -177,7 +177,7 @@ static const char *many(void)
 
 static void test_blast(void **state)
 {
-	char name[8];
+	char name[16];
 	size_t open = 0;
 
 	(void)state;
@@ -224,7 +224,7 @@ static void test_blast(void **state)
 /* A daemon that takes over knows who had traffic and who is in which group. */
 static void test_takeover(void **state)
 {
-	char name[8];
+	char name[16];
 
 	(void)state;
 	rig_start(&rig, many());

@@ -447,6 +447,7 @@ static void test_askers(void **state)
 	fds[0] = rig_send(&rig, "POST", "/v1/selftest", NULL);
 	assert_false(rig_look(&rig, fds[0], &a[0]));
 	rig_end(&rig);
+	rig_answer_done(&a[0]);
 	a[0].text = calloc(1, 4096);
 	assert_true(recv(fds[0], a[0].text, 4095, 0) > 0);
 	assert_non_null(strstr(a[0].text, "\"code\":\"stopping\""));
