@@ -46,6 +46,27 @@ static void test_formed(void **state)
 
 /* Nobody of a group may open while its members change: before a server moves into it or
  * out of it, its limit is none. */
+static void test_member_comes(void **state)
+{
+	const struct dataplane *dp = rig.d.dp;
+	uint32_t last = SG_UNLIMITED;
+
+	(void)state;
+	rig_start(&rig, SERVERS(X "," Y "," IN("z", "13", "other")));
+	fake_forget_calls(rig.d.dp);
+	rig_reload(&rig, SERVERS(X "," Y "," Z));
+	for (size_t i = 0; i < dp->calls_n; i++) {
+		const struct fake_call *c = &dp->calls[i];
+
+		if (c->fn == FAKE_GROUP_SET && c->id == id_of("x"))
+			last = c->arg;
+		if (c->fn == FAKE_SERVER_SET && c->id == id_of("z"))
+			assert_int_equal(last, 0);
+	}
+	assert_int_equal(last, 2);
+	assert_int_equal(group("z"), id_of("x"));
+}
+
 static void test_members_change(void **state)
 {
 	const struct dataplane *dp = rig.d.dp;
@@ -118,6 +139,10 @@ static void test_panic(void **state)
 	assert_true(rig_metric(&rig, "switchgear_panic{server=\"y\"} 1"));
 	fake_failures(rig.d.dp, id_of("y"), 50); /* one alarm for all of them */
 	rig_pass(&rig);
+	rig_advance(&rig, SECONDS(11)); /* held all the time: it is no other burst */
+	fake_failures(rig.d.dp, id_of("y"), 5);
+	rig_pass(&rig);
+	assert_int_equal(rig_events(&rig, "alarm", NULL), 1);
 	recover("y");
 	assert_true(rig_metric(&rig, "switchgear_held{server=\"y\"} 0"));
 	fake_failures(rig.d.dp, id_of("y"), 5); /* so soon it is the same burst */
@@ -250,9 +275,15 @@ static void test_takeover(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_formed), TEST(test_members_change), TEST(test_quarantine),
-		TEST(test_panic),  TEST(test_held_by_rate),   TEST(test_limit_that_is_not_written),
-		TEST(test_blast),  TEST(test_takeover),
+		TEST(test_formed),
+		TEST(test_members_change),
+		TEST(test_member_comes),
+		TEST(test_quarantine),
+		TEST(test_panic),
+		TEST(test_held_by_rate),
+		TEST(test_limit_that_is_not_written),
+		TEST(test_blast),
+		TEST(test_takeover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,9 @@ static void test_at_an_opening(void **state)
 	assert_string_equal(kills("b"), "DD");
 	rig_advance(&rig, 10 * AGAIN_NS);
 	assert_string_equal(kills("b"), "DD");
+	fake_ask_kill(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	assert_string_equal(kills("b"), "DDR"); /* what the kernel asks for has records */
 	assert_int_equal(rig_events(&rig, "\"event\":\"kill\"", NULL), 0); /* nothing died */
 }
 

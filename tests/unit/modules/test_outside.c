@@ -335,6 +335,36 @@ static void state_write(const char *text)
 	close(fd);
 }
 
+static bool state_has(const char *text)
+{
+	char path[128];
+	char read_text[8192];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/state.json", rig.state_dir);
+	fd = open(path, O_RDONLY);
+	n = read(fd, read_text, sizeof(read_text) - 1);
+	close(fd);
+	assert_true(n >= 0);
+	read_text[n] = '\0';
+	return strstr(read_text, text) != NULL;
+}
+
+/* What is reported is on disk: a daemon that is killed has lost nothing of it. */
+static void test_saved_at_once(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A));
+	assert_true(state_has("\"state\":\"closed\""));
+	open_up("a");
+	assert_true(state_has("\"state\":\"open\""));
+	assert_int_equal(rig_order(&rig, "a", "quarantine", "{\"reason\":\"odd\"}"), 200);
+	assert_true(state_has("\"odd\""));
+	assert_int_equal(rig_order(&rig, "a", "release", NULL), 200);
+	assert_false(state_has("\"odd\""));
+}
+
 /* It is a directory now: nothing can be renamed to it. */
 static void state_break(bool broken)
 {
@@ -385,8 +415,10 @@ static void test_garbage(void **state)
 	/* nothing is saved of a daemon that was detached */
 	open_up("a");
 	rig.d.dp->detached = true;
-	rig_end(&rig);
 	state_write("mine");
+	rig_end(&rig);
+	assert_true(state_has("mine"));
+	rig.d.dp->detached = false;
 	assert_int_equal(rig_begin(&rig), 0);
 	rig_end(&rig); /* nor of one that never had a configuration */
 	fake_log_forget();
@@ -480,11 +512,12 @@ static void test_tick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_routes),    TEST(test_unknown_server),  TEST(test_rights),
-		TEST(test_detach),    TEST(test_status),          TEST(test_networks),
-		TEST(test_metrics),   TEST(test_metrics_address), TEST(test_history),
-		TEST(test_followers), TEST(test_garbage),         TEST(test_save_that_fails),
-		TEST(test_selftest),  TEST(test_askers),          TEST(test_tick),
+		TEST(test_routes),        TEST(test_unknown_server),  TEST(test_rights),
+		TEST(test_detach),        TEST(test_status),          TEST(test_networks),
+		TEST(test_metrics),       TEST(test_metrics_address), TEST(test_history),
+		TEST(test_followers),     TEST(test_garbage),         TEST(test_save_that_fails),
+		TEST(test_selftest),      TEST(test_askers),          TEST(test_tick),
+		TEST(test_saved_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
