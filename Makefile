@@ -148,7 +148,7 @@ PARTS_codec := codec core base
 PARTS_sim := sim codec core base
 PARTS_io := io codec core base
 PARTS_dataplane := dataplane core base
-PARTS_daemon := daemon io dataplane codec core base
+PARTS_daemon := modules daemon io dataplane codec core base
 PARTS_modules := modules daemon io dataplane codec core base
 PARTS_cli := cli sim codec core base
 # Tests see every layer, and the sources' own directories for static parts.

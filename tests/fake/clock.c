@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -25,9 +26,11 @@ static uint64_t wall_ns = UINT64_C(1800000000) * NS_PER_SEC;
 static struct itimerspec armed;
 static int armed_fd = -1;
 
+static bool live; /* what is real takes its time: see fake_clock_live() */
+
 uint64_t clock_boot_ns(void)
 {
-	return boot_ns;
+	return live ? real_boot_ns() : boot_ns;
 }
 
 uint64_t clock_wall_ns(void)
@@ -47,6 +50,8 @@ static int arm(int fd, const struct itimerspec *want)
 		(uint64_t)want->it_value.tv_sec * NS_PER_SEC + (uint64_t)want->it_value.tv_nsec;
 	struct itimerspec now = { .it_value.tv_nsec = due && due <= boot_ns };
 
+	if (live)
+		now = *want;
 	return (int)syscall(SYS_timerfd_settime, fd, TFD_TIMER_ABSTIME, &now, NULL);
 }
 
@@ -67,6 +72,11 @@ void fake_clock_advance(uint64_t ns)
 		arm(armed_fd, &armed);
 }
 
+void fake_clock_live(void)
+{
+	live = true;
+}
+
 void fake_clock_reboot(void)
 {
 	boot_ns = BOOT_NS;
@@ -78,9 +88,12 @@ int poll(struct pollfd *fds, unsigned long n, int timeout_ms);
 int poll(struct pollfd *fds, unsigned long n, int timeout_ms)
 {
 	struct timespec now = { 0 };
-	int r = (int)syscall(SYS_ppoll, fds, n, &now, NULL, 0);
+	int r;
 
-	if (!r && timeout_ms > 0)
+	if (live && timeout_ms >= 0)
+		now = (struct timespec){ timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+	r = (int)syscall(SYS_ppoll, fds, n, live && timeout_ms < 0 ? NULL : &now, NULL, 0);
+	if (!live && !r && timeout_ms > 0)
 		fake_clock_advance((uint64_t)timeout_ms * NS_PER_MS);
 	return r;
 }

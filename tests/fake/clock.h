@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 void fake_clock_advance(uint64_t ns);
+void fake_clock_live(void);   /* for the rest of this program it is the real one */
 void fake_clock_reboot(void); /* boot time begins anew, wall time goes on */
 
 #endif

@@ -663,6 +663,34 @@ int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
 	return called(dp, FAKE_KILL, server, scope);
 }
 
+bool dataplane_adopts(const struct dataplane *dp)
+{
+	(void)dp;
+	return true;
+}
+
+int kill_soon(struct dataplane *dp, uint32_t server, enum kill_scope scope, uint64_t until_ns,
+	      struct kill_result *ret, bool *ret_left)
+{
+	(void)until_ns;
+	*ret_left = false;
+	return kill_server(dp, server, scope, ret);
+}
+
+int kill_order_run(void *order, void *outcome, size_t size)
+{
+	const struct kill_order *o = order;
+	struct kill_outcome *out = outcome;
+
+	return size == sizeof(*out) ? kill_server(o->dp, o->server, o->scope, &out->kill) : -EINVAL;
+}
+
+void kill_outcome_note(struct dataplane *dp, uint32_t server, const struct kill_outcome *outcome)
+{
+	(void)outcome;
+	dp->servers[server].unrecorded = 0;
+}
+
 uint64_t kill_unrecorded(struct dataplane *dp, uint32_t server)
 {
 	return dp->servers[server].unrecorded;

@@ -45,11 +45,6 @@ void log_set_level(enum log_level level)
 	(void)level;
 }
 
-enum log_level log_get_level(void)
-{
-	return LOG_LEVEL_DEBUG;
-}
-
 void log_line(enum log_level level, const char *subsystem, const char *fmt, ...)
 {
 	va_list ap;

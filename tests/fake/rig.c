@@ -68,29 +68,18 @@ void rig_free(struct rig *rig)
 	nftw(rig->dir, on_file, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void on_ring(void *data, uint32_t ready)
-{
-	struct daemon *d = data;
-
-	(void)ready;
-	bus_pass(d->bus);
-}
-
 /* As in daemon/run.c. */
 int rig_begin(struct rig *rig)
 {
 	struct daemon *d = &rig->d;
-	struct loop_source *source;
 	int r = loop_new(&d->loop);
 
 	if (!r)
 		r = modules_new(rig->parts.modules, rig->parts.n_modules, d, &rig->modules);
 	if (!r)
-		r = bus_new(d, rig->modules, rig->parts.table, rig->parts.n_table, &d->bus);
+		r = bus_new(rig->modules, rig->parts.table, rig->parts.n_table, &d->bus);
 	if (!r)
 		r = servers_new(d, rig->modules, &d->servers);
-	if (!r)
-		r = loop_add_fd(d->loop, dataplane_ring_fd(d->dp), EPOLLIN, on_ring, d, &source);
 	while (!r && rig->started < rig->modules->n) {
 		const struct module *m = rig->modules->v[rig->started];
 

@@ -36,7 +36,7 @@ struct server {
 	size_t addrs_n;
 	bool resolved;          /* addrs are known, from the configuration or DNS */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */
-	unsigned int n_orders;     /* whose kill goes on: nobody else kills meanwhile. By quarantine */
+	unsigned int n_orders;  /* whose kill goes on: nobody else kills meanwhile. By quarantine */
 	struct server_wanted wanted;
 	struct server_wanted written;
 	bool rewrite;     /* something else of it changed: write it */

@@ -58,7 +58,7 @@ struct order {
 	struct quarantine *m;
 	struct server *s;
 	uint64_t start_ns;
-	uint64_t until_wall_ns; /* 0: without end */
+	uint64_t until_wall_ns; /* STATUS_NEVER: without end */
 	char reason[STATUS_REASON_LEN];
 	char by[STATUS_BY_LEN];
 
@@ -72,7 +72,9 @@ struct order {
 static struct order order_of(struct quarantine *m, struct server *s)
 {
 	const struct quarantine_server *q = of(m, s);
-	struct order o = { .m = m, .s = s, .start_ns = clock_boot_ns() };
+	struct order o = {
+		.m = m, .s = s, .start_ns = clock_boot_ns(), .until_wall_ns = STATUS_NEVER
+	};
 
 	if (s->quarantine_ns != SG_FOREVER)
 		o.until_wall_ns = clock_boot_to_wall_ns(s->quarantine_ns);

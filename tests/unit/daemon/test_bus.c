@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Passes of the bus, with modules that do nothing but write down when they were called. */
 #include "daemon/bus.h"
+#include "modules/modules.h"
 
 #include <errno.h>
 #include <string.h>
@@ -143,7 +144,7 @@ static const struct module second_module = { .name = "second",
 					     .publish = second_publish };
 static const struct module absent_module = { .name = "absent", .on_signal = second_signal };
 
-static const struct module *const modules[] = { &first_module, &second_module };
+static const struct module *const modules[] = { &kernel_module, &first_module, &second_module };
 /* The order of the table is not that of the modules. */
 static const struct subscription table[] = {
 	{ SIGNAL_TICK, { &second_module, &absent_module, &first_module } },

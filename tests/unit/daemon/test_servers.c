@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* From configurations to servers in the kernel's maps, and what modules hear of it. */
 #include "daemon/servers.h"
+#include "modules/modules.h"
 
 #include <errno.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static const struct module second_module = { .name = "second",
 					     .server_removed = second_removed,
 					     .on_signal = second_signal };
 
-static const struct module *const modules[] = { &first_module, &second_module };
+static const struct module *const modules[] = { &kernel_module, &first_module, &second_module };
 static const struct subscription table[] = {
 	{ SIGNAL_ADDRS, { &second_module } },
 	{ SIGNAL_APPLIED, { &second_module } },

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "daemon/work.h"
+#include "fake/clock.h"
 
 #define JOBS 4
 
@@ -237,5 +238,6 @@ int main(void)
 		TEST(can_be_waited_for),           TEST(refuses_what_is_too_large),
 	};
 
+	fake_clock_live(); /* children are real */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

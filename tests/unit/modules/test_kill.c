@@ -169,12 +169,14 @@ static void test_adopt(void **state)
 	assert_int_equal(server_set_addrs(s, s->addrs, 1), 0);
 	rig.d.dp->adopted = 7;
 	rig_pass(&rig);
+	rig_turn(&rig); /* it is for a child */
 	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_ADOPT, 0), 1);
 	assert_int_equal(fake_log_said("took over 7 open connections"), 1);
 	assert_string_equal(kills("b"), "D"); /* those to a server that is denied are to end */
 	assert_string_equal(kills("a"), "");
 	fake_fail(rig.d.dp, FAKE_KILL_ADOPT, 1, 1, EIO);
 	rig_reload(&rig, SERVERS(A "," B));
+	rig_turn(&rig);
 	assert_int_equal(fake_log_said("open already may not be monitored"), 1);
 }
 
