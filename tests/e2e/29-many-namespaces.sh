@@ -156,4 +156,21 @@ t "nobody waited, and the loop never blocked"
 expect_eq "$(cat "$TMP/asked" 2>/dev/null)" "" "what was asked meanwhile"
 deadline loop_turn "$(longest)" 50 "of the longest turn of the loop, with $MANY namespaces"
 
+t "a daemon that ends meanwhile tells who asked, and ends well; the quarantine holds"
+his_pool "$NS_OTHER"
+expect_ok sg trip far # another search
+sg quarantine far --reason test >"$TMP/order" 2>&1 &
+ORDER=$!
+PIDS+=("$ORDER")
+expect_soon 5 killer
+stop_daemon
+expect_eq "$DAEMON_STATUS" 0 "the daemon's exit status"
+wait "$ORDER"
+expect_ne $? 0 "the order's exit status"
+expect_match "$(cat "$TMP/order")" "*the daemon stops before it is known*"
+expect_denied $FAR
+start_daemon
+expect_server far quarantine.reason test
+pool_wait 20
+
 finish

@@ -375,7 +375,10 @@ static int killer_start(void *m)
 static void killer_stop(void *m)
 {
 	struct killer *killer = m;
+	struct servers *all = killer->part.d->servers;
 
+	for (size_t i = 0; i < servers_n(all); i++)
+		of(m, servers_at(all, i))->job = NULL; /* ends here; the servers go later */
 	work_free(killer->kills);
 	work_free(killer->adoptions);
 }
