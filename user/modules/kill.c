@@ -20,7 +20,7 @@
 
 #define SUB "kill"
 #define AGAIN_NS (60 * NS_PER_MS)
-#define SOON_NS (15 * NS_PER_MS)      /* for what is done in the loop, in one turn */
+#define SOON_NS (10 * NS_PER_MS)      /* for what is done in the loop, in one turn */
 #define KILL_NS (10 * NS_PER_SEC)     /* for a child that kills */
 #define ADOPT_NS (120 * NS_PER_SEC)   /* for one that takes over */
 #define RETRY_NS (30 * NS_PER_SEC)    /* after a child died, or was late */

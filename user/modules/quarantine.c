@@ -17,7 +17,7 @@
 #include "modules/modules.h"
 
 #define SUB "quarantine"
-#define SOON_NS (15 * NS_PER_MS) /* for what is killed in the loop */
+#define SOON_NS (10 * NS_PER_MS) /* for what is killed in the loop */
 #define KILL_NS (10 * NS_PER_SEC)
 #define ANSWER_NS (12 * NS_PER_SEC) /* before who asked gives up (http.h, H4) */
 
