@@ -162,6 +162,7 @@ expect_ok sg trip far # another search
 sg quarantine far --reason test >"$TMP/order" 2>&1 &
 ORDER=$!
 PIDS+=("$ORDER")
+expect_soon 5 server_is far quarantine.reason test
 expect_soon 5 killer
 stop_daemon
 expect_eq "$DAEMON_STATUS" 0 "the daemon's exit status"
