@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Commands about the daemon itself: selftest, detach. */
+/* Commands about the daemon itself: metrics, selftest, detach. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,6 +8,23 @@
 #include "cli/pins.h"
 #include "cli/text.h"
 #include "codec/messages.h"
+
+int run_metrics(struct context *context)
+{
+	struct client_reply reply;
+	int status;
+
+	if (context->args.json)
+		return command_fail(context, EXIT_USAGE, "usage",
+				    "metrics have one format, the text that Prometheus reads", "");
+	status = command_ask(context, "GET", "/metrics", NULL, &reply);
+	if (status == EXIT_DONE)
+		printf("%s", buf_str(&reply.body));
+	buf_done(&reply.body);
+	return status;
+}
+
+/* --- selftest ---------------------------------------------------------------- */
 
 static int report_selftest(const struct context *context, const struct reply_selftest *result)
 {

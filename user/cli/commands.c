@@ -149,7 +149,7 @@ static void help_one(const struct command *c)
 			printf(" %s--%s%s%s%s", must ? "" : "[", o->name, o->value ? " " : "",
 			       o->value ? o->value : "", must ? "" : "]");
 	}
-	printf(" [--json]\n\n%s\n", c->summary);
+	printf("%s\n\n%s\n", c->run == run_metrics ? "" : " [--json]", c->summary);
 	if (c->help)
 		printf("\n%s", c->help);
 	if (c->options)

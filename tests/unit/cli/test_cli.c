@@ -441,8 +441,9 @@ static void selftest_and_metrics(void **state)
 	HAS(f->out, "\"ok\":false");
 	assert_int_equal(ASK(f, HEAD_OK "# TYPE a gauge\na 1\n", "metrics"), EXIT_DONE);
 	assert_string_equal(f->out, "# TYPE a gauge\na 1\n");
-	assert_int_equal(ASK(f, HEAD_OK "a 1\n", "metrics", "--json"), EXIT_DONE);
-	assert_string_equal(f->out, "[{\"name\":\"a\",\"labels\":{},\"value\":1}]\n");
+	assert_int_equal(RUN(f, "metrics", "--json"), EXIT_USAGE);
+	HAS(f->err, "metrics have one format, the text that Prometheus reads\n");
+	HAS(f->out, "{\"error\":{\"code\":\"usage\",");
 }
 
 /* --- detach ------------------------------------------------------------------ */
