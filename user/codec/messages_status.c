@@ -1,99 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The status document, written. The order of members is part of the contract. */
+/*
+ * The status document, written by the daemon and read back by a client: one table
+ * of fields for both. The order of members is part of the contract.
+ */
+#include <errno.h>
 #include <string.h>
 
-#include "codec/jsonw.h"
+#include "codec/fields.h"
 #include "codec/messages.h"
 #include "core/counters.h"
 #include "core/names.h"
 
-static void write_quarantine(struct jsonw *w, const struct status_server *s)
-{
-	const struct status_quarantine *q = &s->quarantine;
+#define REPLY_DEPTH_MAX 16U
 
-	if (!s->quarantined) {
-		jsonw_null(w, "quarantine");
-		return;
-	}
-	jsonw_object(w, "quarantine");
-	jsonw_text(w, "reason", q->reason);
-	jsonw_time(w, "since", q->since_wall_ns);
-	if (q->until_wall_ns == STATUS_NEVER)
-		jsonw_null(w, "until");
-	else
-		jsonw_time(w, "until", q->until_wall_ns);
-	jsonw_text(w, "by", q->by);
-	jsonw_object_end(w);
-}
-
-static void write_trust(struct jsonw *w, const struct status_server *s)
-{
-	const struct status_trust *t = &s->trust;
-
-	if (!s->has_trust) {
-		jsonw_null(w, "trust");
-		return;
-	}
-	jsonw_object(w, "trust");
-	jsonw_double(w, "score", t->score);
-	jsonw_text(w, "band", t->band);
-	jsonw_double(w, "performance", t->performance);
-	jsonw_double(w, "security", t->security);
-	jsonw_double(w, "community", t->community);
-	jsonw_uint(w, "strikes", t->strikes);
-	jsonw_object_end(w);
-}
-
-static void write_breaker(struct jsonw *w, const struct status_breaker *b)
-{
-	jsonw_object(w, "breaker");
-	jsonw_double(w, "failure_rate", b->failure_rate);
-	jsonw_double(w, "slow_rate", b->slow_rate);
-	jsonw_uint(w, "consecutive_failures", b->consecutive_failures);
-	if (b->open_remaining_ns == STATUS_NEVER)
-		jsonw_null(w, "open_remaining_s");
-	else
-		jsonw_seconds(w, "open_remaining_s", b->open_remaining_ns);
-	jsonw_uint(w, "generation", b->generation);
-	jsonw_object_end(w);
-}
-
-static void write_places(struct jsonw *w, const struct status_places *p)
-{
-	if (!p->members) {
-		jsonw_null(w, "places");
-		return;
-	}
-	jsonw_object(w, "places");
-	jsonw_uint(w, "members", p->members);
-	jsonw_uint(w, "open", p->open);
-	jsonw_uint(w, "limit", p->limit);
-	jsonw_object_end(w);
-}
-
-static void write_endpoints(struct jsonw *w, const struct status_server *s)
-{
-	jsonw_list(w, "endpoints");
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		const struct status_endpoint *e = &s->endpoints[i];
-
-		jsonw_object(w, NULL);
-		jsonw_text(w, "address", e->address);
-		if (e->port)
-			jsonw_uint(w, "port", e->port);
-		else
-			jsonw_null(w, "port");
-		jsonw_text(w, "source", e->source);
-		jsonw_object_end(w);
-	}
-	jsonw_list_end(w);
-}
-
-static void write_counters(struct jsonw *w, const struct sg_stats *stats)
+static void write_counters(struct jsonw *w, const char *key, const void *stats)
 {
 	const char *object = NULL;
 
-	jsonw_object(w, "counters");
+	jsonw_object(w, key);
 	for (const struct counter *c = counters; c->value; c++) {
 		if (!c->key)
 			continue;
@@ -109,80 +33,161 @@ static void write_counters(struct jsonw *w, const struct sg_stats *stats)
 	jsonw_object_end(w);
 }
 
-static void write_server(struct jsonw *w, const struct status_server *s)
+static void read_counters(const struct json_object *all, const char *key, void *ret)
 {
-	jsonw_object(w, NULL);
-	jsonw_text(w, "name", s->name);
-	jsonw_text(w, "url", s->url);
-	jsonw_text(w, "group", s->group);
-	jsonw_bool(w, "panic", s->panic);
-	jsonw_text(w, "state", state_name(s->state));
-	jsonw_text(w, "verdict", status_verdict_name(s->verdict));
-	write_quarantine(w, s);
-	write_trust(w, s);
-	write_breaker(w, &s->breaker);
-	write_endpoints(w, s);
-	jsonw_text(w, "visibility", visibility_name(s->visibility));
-	write_counters(w, &s->counters);
-	jsonw_object(w, "latency_ms");
-	jsonw_double(w, "p50", s->latency.p50);
-	jsonw_double(w, "p95", s->latency.p95);
-	jsonw_double(w, "p99", s->latency.p99);
-	jsonw_object_end(w);
-	jsonw_bool(w, "held", s->held);
-	write_places(w, &s->places);
-	if (s->command)
-		jsonw_text(w, "command", s->command);
-	jsonw_object_end(w);
+	all = jget_object(all, key);
+	for (const struct counter *c = counters; c->value; c++)
+		if (c->key)
+			counter_set(c, ret,
+				    jget_uint(c->object ? jget_object(all, c->object) : all, c->key,
+					      0));
 }
 
-static void write_health(struct jsonw *w, const struct status *s)
+static void write_mode(struct jsonw *w, const char *key, const void *observe)
 {
-	jsonw_object(w, "health");
-	jsonw_text(w, "selftest", s->selftest);
-	jsonw_list(w, "xdp");
-	for (size_t i = 0; i < s->n_xdp; i++) {
-		jsonw_object(w, NULL);
-		jsonw_text(w, "interface", s->xdp[i].interface);
-		jsonw_text(w, "mode", s->xdp[i].mode);
-		jsonw_object_end(w);
-	}
-	jsonw_list_end(w);
-	jsonw_list(w, "degraded");
-	for (size_t i = 0; i < s->n_degraded; i++)
-		jsonw_text(w, NULL, s->degraded[i]);
-	jsonw_list_end(w);
-	jsonw_uint(w, "lost_events", s->lost_events);
-	jsonw_object_end(w);
+	jsonw_text(w, key, *(const bool *)observe ? "observe" : "enforce");
 }
 
-int status_server_encode(const struct status_server *s, struct buf *out)
+static void read_mode(const struct json_object *obj, const char *key, void *ret_observe)
 {
-	struct jsonw w;
-
-	jsonw_init(&w, out);
-	write_server(&w, s);
-	return buf_error(out);
+	*(bool *)ret_observe = !strcmp(jget_text(obj, key, ""), "observe");
 }
 
-int status_encode(const struct status *s, struct buf *out)
+#define SERVER(key, kind, member, ...) FIELD(key, kind, status_server, member, __VA_ARGS__)
+
+/* clang-format off */
+static const struct field endpoint_fields[] = {
+	FIELD("address", KIND_TEXT, status_endpoint, address),
+	FIELD("port", KIND_UINT16, status_endpoint, port, .zero = ZERO_NULL),
+	FIELD("source", KIND_TEXT, status_endpoint, source),
+	FIELDS_STOP
+};
+
+static const struct field server_fields[] = {
+	SERVER("name", KIND_TEXT, name),
+	SERVER("url", KIND_STRING, url),
+	SERVER("group", KIND_STRING, group),
+	SERVER("panic", KIND_BOOL, panic),
+	SERVER("state", KIND_WORD, state, FIELD_WORDS(state, SG_CLOSED)),
+	SERVER("verdict", KIND_WORD, verdict, FIELD_WORDS(status_verdict, VERDICT_ALLOW)),
+	SERVER("quarantine", KIND_OBJECT, quarantined, .zero = ZERO_NULL),
+		SERVER("reason", KIND_TEXT, quarantine.reason),
+		SERVER("since", KIND_TIME, quarantine.since_wall_ns),
+		SERVER("until", KIND_TIME, quarantine.until_wall_ns, .none = STATUS_NEVER),
+		SERVER("by", KIND_TEXT, quarantine.by),
+	FIELD_END,
+	SERVER("trust", KIND_OBJECT, has_trust, .zero = ZERO_NULL),
+		SERVER("score", KIND_NUMBER, trust.score),
+		SERVER("band", KIND_TEXT, trust.band),
+		SERVER("performance", KIND_NUMBER, trust.performance),
+		SERVER("security", KIND_NUMBER, trust.security),
+		SERVER("community", KIND_NUMBER, trust.community),
+		SERVER("strikes", KIND_UINT32, trust.strikes),
+	FIELD_END,
+	FIELD_OBJECT("breaker"),
+		SERVER("failure_rate", KIND_NUMBER, breaker.failure_rate),
+		SERVER("slow_rate", KIND_NUMBER, breaker.slow_rate),
+		SERVER("consecutive_failures", KIND_UINT32, breaker.consecutive_failures),
+		SERVER("open_remaining_s", KIND_LEFT, breaker.open_remaining_ns),
+		SERVER("generation", KIND_UINT32, breaker.generation),
+	FIELD_END,
+	FIELD_LIST(status_server, endpoints, endpoint_fields),
+	SERVER("visibility", KIND_WORD, visibility, FIELD_WORDS(visibility, VISIBILITY_METADATA)),
+	SERVER("counters", KIND_OTHER, counters, .write = write_counters, .read = read_counters),
+	FIELD_OBJECT("latency_ms"),
+		SERVER("p50", KIND_NUMBER, latency.p50),
+		SERVER("p95", KIND_NUMBER, latency.p95),
+		SERVER("p99", KIND_NUMBER, latency.p99),
+	FIELD_END,
+	SERVER("held", KIND_BOOL, held),
+	SERVER("places", KIND_OBJECT, places.members, .zero = ZERO_NULL),
+		SERVER("members", KIND_UINT32, places.members),
+		SERVER("open", KIND_UINT32, places.open),
+		SERVER("limit", KIND_UINT32, places.limit),
+	FIELD_END,
+	SERVER("command", KIND_STRING, command, .zero = ZERO_OMITTED),
+	FIELDS_STOP
+};
+
+static const struct field xdp_fields[] = {
+	FIELD("interface", KIND_TEXT, status_xdp, interface),
+	FIELD("mode", KIND_TEXT, status_xdp, mode),
+	FIELDS_STOP
+};
+
+static const struct field status_fields[] = {
+	FIELD("abi", KIND_UINT32, status, abi),
+	FIELD_OBJECT("daemon"),
+		FIELD("version", KIND_TEXT, status, version),
+		FIELD("pid", KIND_UINT32, status, pid),
+		FIELD("mode", KIND_OTHER, status, observe, .write = write_mode, .read = read_mode),
+		FIELD("uptime_s", KIND_SPAN, status, uptime_ns),
+	FIELD_END,
+	FIELD_OBJECT("health"),
+		FIELD("selftest", KIND_TEXT, status, selftest),
+		FIELD_LIST(status, xdp, xdp_fields),
+		FIELD_LIST(status, degraded, NULL),
+		FIELD("lost_events", KIND_UINT64, status, lost_events),
+	FIELD_END,
+	FIELD_LIST(status, servers, server_fields),
+	FIELDS_STOP
+};
+/* clang-format on */
+
+static int encode(const struct field *fields, const void *from, struct buf *out)
 {
 	struct jsonw w;
 
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
-	jsonw_uint(&w, "abi", s->abi);
-	jsonw_object(&w, "daemon");
-	jsonw_text(&w, "version", s->version);
-	jsonw_uint(&w, "pid", s->pid);
-	jsonw_text(&w, "mode", s->observe ? "observe" : "enforce");
-	jsonw_seconds(&w, "uptime_s", s->uptime_ns);
-	jsonw_object_end(&w);
-	write_health(&w, s);
-	jsonw_list(&w, "servers");
-	for (size_t i = 0; i < s->n_servers; i++)
-		write_server(&w, &s->servers[i]);
-	jsonw_list_end(&w);
+	fields_write(&w, fields, from);
 	jsonw_object_end(&w);
 	return buf_error(out);
+}
+
+int status_server_encode(const struct status_server *s, struct buf *out)
+{
+	return encode(server_fields, s, out);
+}
+
+int status_encode(const struct status *s, struct buf *out)
+{
+	return encode(status_fields, s, out);
+}
+
+/* `needed` is the member that makes it such a document. */
+static int decode(const char *text, size_t len, const char *needed, enum json_type type,
+		  const struct field *fields, void *ret)
+{
+	struct json_object *root CLEANUP(json_putp) = NULL;
+	int r = len > REPLY_SIZE_MAX ? -EBADMSG : json_parse(text, len, REPLY_DEPTH_MAX, &root);
+
+	if (r < 0)
+		return r;
+	return json_object_is_type(jget(root, needed), type) ? fields_read(root, fields, ret)
+							     : -EBADMSG;
+}
+
+int status_server_decode(const char *text, size_t len, struct status_server *ret)
+{
+	struct status_server s = {};
+	int r = decode(text, len, "name", json_type_string, server_fields, &s);
+
+	if (r < 0)
+		status_server_done(&s);
+	else
+		*ret = s;
+	return r;
+}
+
+int status_decode(const char *text, size_t len, struct status *ret)
+{
+	struct status s = {};
+	int r = decode(text, len, "servers", json_type_array, status_fields, &s);
+
+	if (r < 0)
+		status_done(&s);
+	else
+		*ret = s;
+	return r;
 }

@@ -2,12 +2,10 @@
 #include "codec/state.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
-#include "codec/jsonget.h"
+#include "codec/fields.h"
 #include "codec/jsonpos.h"
-#include "codec/jsonw.h"
 #include "core/names.h"
 
 #define STATE_DEPTH_MAX 8U
@@ -115,43 +113,41 @@ void state_server_restore(const struct state_server *s, const struct state_clock
 	*ret = b;
 }
 
+/* --- the document ----------------------------------------------------------------- */
+
+#define SERVER(key, kind, member, ...) FIELD(key, kind, state_server, member, __VA_ARGS__)
+
+/* clang-format off */
+static const struct field server_fields[] = {
+	SERVER("state", KIND_WORD, state, FIELD_WORDS(state, SG_CLOSED)),
+	SERVER("shadow", KIND_BOOL, shadow),
+	SERVER("age_s", KIND_SPAN, age_ns),
+	SERVER("remaining_s", KIND_LEFT, remaining_ns),
+	SERVER("order_s", KIND_LEFT, order_ns),
+	SERVER("next_open_s", KIND_LEFT, next_open_ns),
+	SERVER("this_open_s", KIND_LEFT, this_open_ns),
+	SERVER("generation", KIND_UINT32, generation),
+	SERVER("streak", KIND_UINT32, streak),
+	SERVER("trips", KIND_UINT32, trips),
+	SERVER("good_s", KIND_SPAN, good_ns),
+	SERVER("quarantine", KIND_OBJECT, quarantined, .zero = ZERO_NULL),
+		SERVER("remaining_s", KIND_LEFT, quarantine_ns),
+		SERVER("since", KIND_TIME, since_wall_ns),
+		SERVER("reason", KIND_TEXT, reason),
+		SERVER("by", KIND_TEXT, by),
+	FIELD_END,
+	FIELDS_STOP
+};
+
+static const struct field clock_fields[] = {
+	FIELD("boot_id", KIND_TEXT, state_clock, boot_id),
+	FIELD("boot_s", KIND_SPAN, state_clock, boot_ns),
+	FIELD("time", KIND_TIME, state_clock, wall_ns),
+	FIELDS_STOP
+};
+/* clang-format on */
+
 /* --- writing ---------------------------------------------------------------------- */
-
-/* Seconds, or null for ever. */
-static void write_left(struct jsonw *w, const char *key, uint64_t ns)
-{
-	if (ns == SG_FOREVER)
-		jsonw_null(w, key);
-	else
-		jsonw_seconds(w, key, ns);
-}
-
-static void write_server(struct jsonw *w, const struct state_server *s)
-{
-	jsonw_object(w, s->name);
-	jsonw_text(w, "state", state_name(s->state));
-	jsonw_bool(w, "shadow", s->shadow);
-	jsonw_seconds(w, "age_s", s->age_ns);
-	write_left(w, "remaining_s", s->remaining_ns);
-	write_left(w, "order_s", s->order_ns);
-	write_left(w, "next_open_s", s->next_open_ns);
-	write_left(w, "this_open_s", s->this_open_ns);
-	jsonw_uint(w, "generation", s->generation);
-	jsonw_uint(w, "streak", s->streak);
-	jsonw_uint(w, "trips", s->trips);
-	jsonw_seconds(w, "good_s", s->good_ns);
-	if (s->quarantined) {
-		jsonw_object(w, "quarantine");
-		write_left(w, "remaining_s", s->quarantine_ns);
-		jsonw_time(w, "since", s->since_wall_ns);
-		jsonw_text(w, "reason", s->reason);
-		jsonw_text(w, "by", s->by);
-		jsonw_object_end(w);
-	} else {
-		jsonw_null(w, "quarantine");
-	}
-	jsonw_object_end(w);
-}
 
 int state_encode(const struct state *s, struct buf *out)
 {
@@ -160,12 +156,13 @@ int state_encode(const struct state *s, struct buf *out)
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
 	jsonw_uint(&w, "version", STATE_VERSION);
-	jsonw_text(&w, "boot_id", s->saved.boot_id);
-	jsonw_seconds(&w, "boot_s", s->saved.boot_ns);
-	jsonw_time(&w, "time", s->saved.wall_ns);
+	fields_write(&w, clock_fields, &s->saved);
 	jsonw_object(&w, "servers");
-	for (size_t i = 0; i < s->n_servers; i++)
-		write_server(&w, &s->servers[i]);
+	for (size_t i = 0; i < s->n_servers; i++) {
+		jsonw_object(&w, s->servers[i].name);
+		fields_write(&w, server_fields, &s->servers[i]);
+		jsonw_object_end(&w);
+	}
 	jsonw_object_end(&w);
 	jsonw_object_end(&w);
 	buf_putc(out, '\n');
@@ -174,23 +171,12 @@ int state_encode(const struct state *s, struct buf *out)
 
 /* --- reading ---------------------------------------------------------------------- */
 
-/* A remaining time: null is for ever, missing or not a number is 0. */
-static uint64_t read_left(const struct json_object *obj, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (json_object_object_get_ex(obj, key, &value) && !value)
-		return SG_FOREVER;
-	return jget_seconds(obj, key, 0);
-}
-
 /* An entry without a usable state or name is not guessed at; returns what is wrong. */
 static const char *read_server(const char *name, struct json_object *obj, struct state_server *ret)
 {
-	const struct json_object *q = jget_object(obj, "quarantine");
 	int state = state_from_name(jget_text(obj, "state", ""));
 
-	*ret = (struct state_server){ .quarantined = q != NULL };
+	*ret = (struct state_server){};
 	if (!*name || strlen(name) >= sizeof(ret->name))
 		return "its name is empty or too long";
 	if (!json_object_is_type(obj, json_type_object))
@@ -198,23 +184,7 @@ static const char *read_server(const char *name, struct json_object *obj, struct
 	if (state < 0 || state == SG_SHADOW)
 		return "its state is missing or unknown";
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
-	ret->state = (enum sg_state)state;
-	ret->shadow = jget_bool(obj, "shadow", false);
-	ret->age_ns = jget_seconds(obj, "age_s", 0);
-	ret->remaining_ns = read_left(obj, "remaining_s");
-	ret->order_ns = read_left(obj, "order_s");
-	ret->next_open_ns = read_left(obj, "next_open_s");
-	ret->this_open_ns = read_left(obj, "this_open_s");
-	ret->generation = jget_u32(obj, "generation");
-	ret->streak = jget_u32(obj, "streak");
-	ret->trips = jget_u32(obj, "trips");
-	ret->good_ns = jget_seconds(obj, "good_s", 0);
-	if (q) {
-		ret->quarantine_ns = read_left(q, "remaining_s");
-		ret->since_wall_ns = jget_time(q, "since", 0);
-		jget_copy(q, "reason", ret->reason, sizeof(ret->reason));
-		jget_copy(q, "by", ret->by, sizeof(ret->by));
-	}
+	fields_read(obj, server_fields, ret);
 	return NULL;
 }
 
@@ -305,9 +275,7 @@ int state_decode(const char *text, size_t len, const char *file, struct state *r
 		buf_printf(errors, "%s: truncated or damaged: no \"servers\"; " REMEDY "\n", file);
 		return -EBADMSG;
 	}
-	jget_copy(root, "boot_id", s.saved.boot_id, sizeof(s.saved.boot_id));
-	s.saved.boot_ns = jget_seconds(root, "boot_s", 0);
-	s.saved.wall_ns = jget_time(root, "time", 0);
+	fields_read(root, clock_fields, &s.saved);
 	r = read_servers(list, file, &s, errors);
 	if (r)
 		return r;

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "codec/fields.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How each kind of member is written, and how it is read. */
+/* clang-format off */
+#define IT(type) (*(type *)member)
+#define NULL_OR(put) IT(uint64_t) == UINT64_MAX ? jsonw_null(w, f->key) : put(w, f->key, IT(uint64_t))
+#define KINDS(X) \
+	X(BOOL, jsonw_bool(w, f->key, IT(bool)), IT(bool) = jget_bool(obj, f->key, false)) \
+	X(UINT16, jsonw_uint(w, f->key, IT(uint16_t)), IT(uint16_t) = get_u16(obj, f->key)) \
+	X(UINT32, jsonw_uint(w, f->key, IT(uint32_t)), IT(uint32_t) = jget_u32(obj, f->key)) \
+	X(UINT64, jsonw_uint(w, f->key, IT(uint64_t)), IT(uint64_t) = jget_uint(obj, f->key, 0)) \
+	X(NUMBER, jsonw_double(w, f->key, IT(double)), IT(double) = jget_double(obj, f->key, NAN)) \
+	X(SPAN, jsonw_seconds(w, f->key, IT(uint64_t)), IT(uint64_t) = jget_seconds(obj, f->key, 0)) \
+	X(LEFT, NULL_OR(jsonw_seconds), IT(uint64_t) = get_left(obj, f->key)) \
+	X(TIME, NULL_OR(jsonw_time), IT(uint64_t) = jget_time(obj, f->key, f->none)) \
+	X(WORD, jsonw_text(w, f->key, f->name(IT(unsigned int))), IT(unsigned int) = get_word(obj, f)) \
+	X(TEXT, jsonw_text(w, f->key, member), jget_copy(obj, f->key, member, f->size)) \
+	X(STRING, jsonw_text(w, f->key, IT(char *)), r = get_string(jget(obj, f->key), &IT(char *))) \
+	X(LIST, write_list(w, f, base), r = read_list(jget_list(obj, f->key), f, base)) \
+	X(OTHER, f->write(w, f->key, member), f->read(obj, f->key, member)) \
+	X(OBJECT, jsonw_object(w, f->key), if (f->size == sizeof(bool)) IT(bool) = jget_object(obj, f->key)) \
+	X(END, jsonw_object_end(w), ) \
+	X(STOP, , )
+/* clang-format on */
+
+/* --- writing --------------------------------------------------------------------- */
+
+static void write_list(struct jsonw *w, const struct field *f, const char *base)
+{
+	const char *element;
+
+	memcpy(&element, base + f->offset, sizeof(element));
+	jsonw_list(w, f->key);
+	for (size_t n = *(const size_t *)(base + f->length); n; n--, element += f->size) {
+		if (f->fields) {
+			jsonw_object(w, NULL);
+			fields_write(w, f->fields, element);
+			jsonw_object_end(w);
+		} else {
+			jsonw_text(w, NULL, *(char *const *)element);
+		}
+	}
+	jsonw_list_end(w);
+}
+
+static void write_field(struct jsonw *w, const struct field *f, const char *base)
+{
+	const void *member = base + f->offset;
+
+	switch (f->holds) {
+#define WRITE(kind, put, get) \
+	case KIND_##kind:     \
+		put;          \
+		return;
+		KINDS(WRITE)
+#undef WRITE
+	}
+}
+
+void fields_write(struct jsonw *w, const struct field *f, const void *from)
+{
+	static const char zero[sizeof(uint64_t)];
+	const char *base = from;
+
+	for (; f->holds != KIND_STOP; f++) {
+		if (f->zero == ZERO_SHOWN || memcmp(base + f->offset, zero, f->size) != 0) {
+			write_field(w, f, base);
+			continue;
+		}
+		if (f->zero == ZERO_NULL)
+			jsonw_null(w, f->key);
+		if (f->holds == KIND_OBJECT)
+			while (f->holds != KIND_END)
+				f++;
+	}
+}
+
+/* --- reading --------------------------------------------------------------------- */
+
+static uint16_t get_u16(const struct json_object *obj, const char *key)
+{
+	uint64_t value = jget_uint(obj, key, 0);
+
+	return value <= UINT16_MAX ? (uint16_t)value : 0;
+}
+
+static uint64_t get_left(const struct json_object *obj, const char *key)
+{
+	struct json_object *value = NULL;
+	bool there = json_object_is_type(obj, json_type_object) &&
+		     json_object_object_get_ex(obj, key, &value);
+
+	return there && !value ? UINT64_MAX : jget_seconds(obj, key, 0);
+}
+
+static unsigned int get_word(const struct json_object *obj, const struct field *f)
+{
+	int value = f->value(jget_text(obj, f->key, ""));
+
+	return value < 0 ? (unsigned int)f->none : (unsigned int)value;
+}
+
+static int get_string(struct json_object *text, char **ret)
+{
+	bool there = json_object_is_type(text, json_type_string);
+
+	*ret = there ? strdup(json_object_get_string(text)) : NULL;
+	return there && !*ret ? -ENOMEM : 0;
+}
+
+/* What should be a text and is none is left out; other elements read as empty. */
+static int read_list(const struct json_object *list, const struct field *f, char *base)
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+	size_t *length = (size_t *)(base + f->length);
+	char *element;
+	int r = 0;
+
+	n = n < FIELDS_LIST_MAX ? n : FIELDS_LIST_MAX;
+	element = calloc(n + 1, f->size);
+	if (!element)
+		return -ENOMEM;
+	memcpy(base + f->offset, &element, sizeof(element));
+	for (size_t i = 0; i < n && !r; i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		if (!f->fields && !json_object_is_type(item, json_type_string))
+			continue;
+		r = f->fields ? fields_read(item, f->fields, element)
+			      : get_string(item, (char **)element);
+		element += f->size;
+		++*length;
+	}
+	return r;
+}
+
+static int read_field(const struct json_object *obj, const struct field *f, char *base)
+{
+	void *member = base + f->offset;
+	int r = 0;
+
+	switch (f->holds) {
+#define READ(kind, put, get) \
+	case KIND_##kind:    \
+		get;         \
+		break;
+		KINDS(READ)
+#undef READ
+	}
+	return r;
+}
+
+int fields_read(const struct json_object *obj, const struct field *f, void *to)
+{
+	const struct json_object *in = obj;
+	int r = 0;
+
+	for (; f->holds != KIND_STOP && !r; f++) {
+		r = read_field(in, f, to);
+		if (f->holds == KIND_OBJECT)
+			in = jget_object(obj, f->key);
+		else if (f->holds == KIND_END)
+			in = obj;
+	}
+	return r;
+}
