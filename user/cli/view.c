@@ -115,43 +115,34 @@ void status_print(const struct status *s, bool coloured, FILE *out)
 	}
 }
 
-static void heading(struct table *t, const char *const *names, size_t n)
+/* What was written to b as a cell; empties it. */
+static void flush_cell(struct table *t, enum colour colour, struct buf *b)
 {
-	for (size_t i = 0; i < n; i++)
-		table_add(t, COLOUR_HEAD, "%s", names[i]);
+	table_add(t, colour, "%s", buf_str(b));
+	buf_clear(b);
 }
 
-static void add_server(struct table *t, const struct status_server *s)
+static void add_server(struct table *t, const struct status_server *s, struct buf *b)
 {
-	CLEANUP(buf_done) struct buf state = { 0 };
-	CLEANUP(buf_done) struct buf quarantine = { 0 };
-	CLEANUP(buf_done) struct buf p50 = { 0 };
-	CLEANUP(buf_done) struct buf p95 = { 0 };
-	CLEANUP(buf_done) struct buf endpoints = { 0 };
 	uint64_t failures = failures_of(&s->counters);
 
-	buf_init(&state, TEXT_MAX);
-	buf_init(&quarantine, TEXT_MAX);
-	buf_init(&p50, TEXT_MAX);
-	buf_init(&p95, TEXT_MAX);
-	buf_init(&endpoints, TEXT_MAX);
-	view_state(s, &state);
-	view_quarantine(s, &quarantine);
-	text_milliseconds(&p50, s->latency.p50);
-	text_milliseconds(&p95, s->latency.p95);
-	view_endpoints(s, ENDPOINTS_SHOWN, &endpoints);
 	table_add(t, COLOUR_NONE, "%s", s->name);
-	table_add(t, view_state_colour(s), "%s", buf_str(&state));
+	view_state(s, b);
+	flush_cell(t, view_state_colour(s), b);
 	table_add(t, s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "%s",
 		  status_verdict_name(s->verdict));
-	table_add(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, "%s", buf_str(&quarantine));
+	view_quarantine(s, b);
+	flush_cell(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, b);
 	table_add(t, COLOUR_NONE, "%" PRIu64, (uint64_t)s->counters.requests);
 	table_add(t, failures ? COLOUR_WARN : COLOUR_NONE, "%" PRIu64, failures);
 	table_add(t, s->counters.denied ? COLOUR_WARN : COLOUR_NONE, "%" PRIu64,
 		  (uint64_t)s->counters.denied);
-	table_add(t, COLOUR_NONE, "%s", buf_str(&p50));
-	table_add(t, COLOUR_NONE, "%s", buf_str(&p95));
-	table_add(t, COLOUR_DIM, "%s", buf_str(&endpoints));
+	text_milliseconds(b, s->latency.p50);
+	flush_cell(t, COLOUR_NONE, b);
+	text_milliseconds(b, s->latency.p95);
+	flush_cell(t, COLOUR_NONE, b);
+	view_endpoints(s, ENDPOINTS_SHOWN, b);
+	flush_cell(t, COLOUR_DIM, b);
 }
 
 int servers_print(const struct status *s, bool coloured, FILE *out)
@@ -161,10 +152,13 @@ int servers_print(const struct status *s, bool coloured, FILE *out)
 		"FAIL", "DENIED", "P50",     "P95",        "ENDPOINTS"
 	};
 	CLEANUP(table_done) struct table table;
+	CLEANUP(buf_done) struct buf b = { 0 };
 
+	buf_init(&b, TEXT_MAX);
 	table_init(&table, ARRAY_SIZE(names), 0x1f0);
-	heading(&table, names, ARRAY_SIZE(names));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		table_add(&table, COLOUR_HEAD, "%s", names[i]);
 	for (size_t i = 0; i < s->n_servers; i++)
-		add_server(&table, &s->servers[i]);
+		add_server(&table, &s->servers[i], &b);
 	return table_print(&table, coloured, out);
 }
