@@ -9,21 +9,10 @@
 #define NAME_ROOM 8U /* for "-1023" */
 #define SMALL_SUFFIXES 10U
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
 static bool same_server(const struct client_server *a, const struct client_server *b)
 {
-	if (!same_text(a->url, b->url) || !same_text(a->command, b->command) ||
-	    a->args.n != b->args.n)
-		return false;
-	for (size_t i = 0; i < a->args.n; i++) {
-		if (strcmp(a->args.v[i], b->args.v[i]))
-			return false;
-	}
-	return true;
+	return config_text_same(a->url, b->url) && config_text_same(a->command, b->command) &&
+	       config_list_same(&a->args, &b->args);
 }
 
 /* Names are plain ASCII here: whatever else a client allows becomes '_'. */

@@ -90,52 +90,31 @@ static void find_same_endpoints(struct config_reader *r, struct config *config)
 
 /* --- what is accepted and does nothing yet --------------------------------------------- */
 
-static bool has_fallback(const struct config_server *s)
-{
-	return s->on_open == ON_OPEN_FALLBACK;
-}
-
-static bool has_stand_in(const struct config_server *s)
-{
-	return s->on_open == ON_OPEN_STAND_IN;
-}
-
-static bool has_inspect_tls(const struct config_server *s)
-{
-	return s->inspect_tls;
-}
-
-static bool has_idempotent_tools(const struct config_server *s)
-{
-	return s->idempotent_tools.n;
-}
-
-static bool has_local(const struct config_server *s)
-{
-	return s->local_unit || s->local_cgroup || s->local_listen;
-}
-
 /* Whoever builds one takes its row away. */
-static const struct {
-	bool (*is_set)(const struct config_server *s);
-	const char *warning;
-} unbuilt[] = {
-	{ has_fallback, "\"on_open\": \"fallback\" is not carried out yet: while the server is "
-			"open or in quarantine, connects to it are refused" },
-	{ has_stand_in, "\"on_open\": \"stand_in\" is not carried out yet: while the server is "
-			"open or in quarantine, connects to it are refused" },
-	{ has_inspect_tls, "\"inspect_tls\" does nothing yet: of encrypted connections only "
-			   "metadata are seen" },
-	{ has_idempotent_tools, "\"idempotent_tools\" does nothing yet: no call is replayed" },
-	{ has_local, "\"local\" does nothing yet: a quarantine cuts the server off from agents, "
-		     "and leaves its process alone" },
-};
-
 static void warn_of_unbuilt(struct config_reader *r, const struct config_server *s,
 			    const struct json_path *path)
 {
+	const struct {
+		bool is_set;
+		const char *warning;
+	} unbuilt[] = {
+		{ s->on_open == ON_OPEN_FALLBACK,
+		  "\"on_open\": \"fallback\" is not carried out yet: while the server is "
+		  "open or in quarantine, connects to it are refused" },
+		{ s->on_open == ON_OPEN_STAND_IN,
+		  "\"on_open\": \"stand_in\" is not carried out yet: while the server is "
+		  "open or in quarantine, connects to it are refused" },
+		{ s->inspect_tls, "\"inspect_tls\" does nothing yet: of encrypted connections only "
+				  "metadata are seen" },
+		{ s->idempotent_tools.n,
+		  "\"idempotent_tools\" does nothing yet: no call is replayed" },
+		{ s->local_unit || s->local_cgroup || s->local_listen,
+		  "\"local\" does nothing yet: a quarantine cuts the server off from agents, "
+		  "and leaves its process alone" },
+	};
+
 	for (size_t i = 0; i < ARRAY_SIZE(unbuilt); i++)
-		if (unbuilt[i].is_set(s))
+		if (unbuilt[i].is_set)
 			config_warn(r, path, "%s", unbuilt[i].warning);
 }
 
@@ -156,22 +135,6 @@ void config_check_across(struct config_reader *r, struct config *config)
 }
 
 /* --- what a reload has to touch ---------------------------------------------------- */
-
-static bool text_differs(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) != 0 : a != b;
-}
-
-static bool list_differs(const struct config_list *a, const struct config_list *b)
-{
-	if (a->n != b->n)
-		return true;
-	for (size_t i = 0; i < a->n; i++) {
-		if (strcmp(a->v[i], b->v[i]))
-			return true;
-	}
-	return false;
-}
 
 static bool networks_differ(const struct config_server *a, const struct config_server *b)
 {
@@ -204,15 +167,16 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 		diff |= CONFIG_DIFF_ENDPOINTS;
 	if (policy_differs(&a->policy, &b->policy) || a->deny_errno != b->deny_errno)
 		diff |= CONFIG_DIFF_POLICY;
-	if (a->on_open != b->on_open || list_differs(&a->fallback, &b->fallback) ||
-	    text_differs(a->group, b->group))
+	if (a->on_open != b->on_open || !config_list_same(&a->fallback, &b->fallback) ||
+	    !config_text_same(a->group, b->group))
 		diff |= CONFIG_DIFF_ROUTE;
-	if (text_differs(a->url_shown, b->url_shown) ||
-	    text_differs(a->command_shown, b->command_shown) || a->inspect_tls != b->inspect_tls ||
-	    list_differs(&a->idempotent_tools, &b->idempotent_tools) ||
-	    text_differs(a->local_unit, b->local_unit) ||
-	    text_differs(a->local_cgroup, b->local_cgroup) ||
-	    text_differs(a->local_listen, b->local_listen))
+	if (!config_text_same(a->url_shown, b->url_shown) ||
+	    !config_text_same(a->command_shown, b->command_shown) ||
+	    a->inspect_tls != b->inspect_tls ||
+	    !config_list_same(&a->idempotent_tools, &b->idempotent_tools) ||
+	    !config_text_same(a->local_unit, b->local_unit) ||
+	    !config_text_same(a->local_cgroup, b->local_cgroup) ||
+	    !config_text_same(a->local_listen, b->local_listen))
 		diff |= CONFIG_DIFF_SHOWN;
 	return diff;
 }

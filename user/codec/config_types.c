@@ -14,6 +14,20 @@ void config_list_done(struct config_list *list)
 	*list = (struct config_list){ 0 };
 }
 
+bool config_text_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool config_list_same(const struct config_list *a, const struct config_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; i < a->n && same; i++)
+		same = !strcmp(a->v[i], b->v[i]);
+	return same;
+}
+
 static void server_done(struct config_server *s)
 {
 	free(s->url_shown);

@@ -299,27 +299,13 @@ int settings_settle(struct settings *s, const struct config *config)
 	return r ? r : group_settle(s);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return !strcmp(a ? a : "", b ? b : "");
-}
-
-static bool same_list(const struct config_list *a, const struct config_list *b)
-{
-	bool same = a->n == b->n;
-
-	for (size_t i = 0; i < a->n && same; i++)
-		same = !strcmp(a->v[i], b->v[i]);
-	return same;
-}
-
 void settings_warn(const struct config *old, const struct config *now)
 {
 #define WARN(key, reader, argument, fallback, help) \
-	if (!same_text(old->key, now->key))         \
+	if (!config_text_same(old->key, now->key))  \
 		log_warning(SUB, "\"" #key "\" changes only at a restart; ignoring until then");
 	CONFIG_SETTINGS(WARN)
 #undef WARN
-	if (!same_list(&old->interfaces, &now->interfaces))
+	if (!config_list_same(&old->interfaces, &now->interfaces))
 		log_warning(SUB, "\"interfaces\" change only at a restart; ignoring until then");
 }
