@@ -239,11 +239,9 @@ static const struct config_key document_keys[] = {
 	{ "mcpServers", read_servers, 0, 0, 0 },
 };
 
-/* Other keys of clients' files, and what they are told. */
+/* Other keys of clients' files: those without a use, and those that are told something. */
+static const char *const unused_keys[] = { "$schema", "inputs", "globalShortcut", NULL };
 static const struct config_key client_keys[] = {
-	{ "$schema", NULL, 0, 0, 0 },
-	{ "inputs", NULL, 0, 0, 0 },
-	{ "globalShortcut", NULL, 0, 0, 0 },
 	{ "servers", read_foreign_servers, 0, 0, 0 },
 	{ "context_servers", read_foreign_servers, 0, 0, 0 },
 	{ "mcp", read_foreign_servers, 0, 0, 0 },
@@ -275,9 +273,10 @@ static void read_document(struct config_reader *r, struct json_object *root, str
 		const struct config_key *foreign =
 			key_find(client_keys, ARRAY_SIZE(client_keys), name);
 
-		if (foreign && foreign->read)
+		if (foreign)
 			foreign->read(r, &v, foreign, config);
-		else if (!foreign && !key_find(document_keys, ARRAY_SIZE(document_keys), name))
+		else if (!config_is_name(unused_keys, name) &&
+			 !key_find(document_keys, ARRAY_SIZE(document_keys), name))
 			config_unknown_key(r, &v.path, &keys);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(document_keys); i++) {

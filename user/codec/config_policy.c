@@ -56,7 +56,8 @@ static int other_is_parameter(struct config_reader *r, const struct config_value
 bool config_read_breaker(struct config_reader *r, const struct config_value *v,
 			 struct breaker_policy *policy)
 {
-	static const struct config_keys keys = { NULL, 0, other_is_parameter, true };
+	static const struct config_keys keys = { .other = other_is_parameter,
+						 .breaker_keys = true };
 
 	return config_read_object(r, v, &keys, policy);
 }
@@ -71,11 +72,23 @@ bool config_check_policy(struct config_reader *r, const struct json_path *path,
 	return config_complain(r, path, false, "%s", why);
 }
 
-static bool read_number(struct config_reader *r, const struct config_value *v,
-			const struct config_key *key, void *target)
+/* clang-format off */
+static const char *const trust_numbers[] = {
+	"prior", "prior_weight", "fast_half_life_seconds", "fast_cap", "slow_half_life_seconds",
+	"slow_cap", "hard_weight", "soft_weight", "latency_target_seconds", "evidence_cap",
+	"evidence_bucket_seconds", "trusted", "trusted_leave", "dwell_seconds",
+	"dwell_max_seconds", "quarantine_confidence", "community_weight", "unknown_pool",
+	"path_decay", "path_depth", "negative_weight", "rating_half_life_days", "unscanned",
+	"scan_max_age_days", "security_rise_per_day", "scar_days", "watch", "watch_return",
+	"strike_penalty", "strike_max", "strike_decay_days", NULL
+};
+/* clang-format on */
+
+static int other_is_number(struct config_reader *r, const struct config_value *v, void *target)
 {
-	(void)key;
 	(void)target;
+	if (!config_is_name(trust_numbers, v->path.key))
+		return -ENOENT;
 	return json_object_is_type(v->obj, json_type_double) ||
 	       config_is(r, v, json_type_int, "a number");
 }
@@ -88,48 +101,10 @@ static bool read_flag(struct config_reader *r, const struct config_value *v,
 	return config_is(r, v, json_type_boolean, "true or false");
 }
 
-#define NUMBER(name)                       \
-	{                                  \
-		name, read_number, 0, 0, 0 \
-	}
-
 bool config_read_trust(struct config_reader *r, const struct config_value *v)
 {
-	static const struct config_key table[] = {
-		NUMBER("prior"),
-		NUMBER("prior_weight"),
-		NUMBER("fast_half_life_seconds"),
-		NUMBER("fast_cap"),
-		NUMBER("slow_half_life_seconds"),
-		NUMBER("slow_cap"),
-		NUMBER("hard_weight"),
-		NUMBER("soft_weight"),
-		NUMBER("latency_target_seconds"),
-		NUMBER("evidence_cap"),
-		NUMBER("evidence_bucket_seconds"),
-		NUMBER("trusted"),
-		NUMBER("trusted_leave"),
-		NUMBER("dwell_seconds"),
-		NUMBER("dwell_max_seconds"),
-		NUMBER("quarantine_confidence"),
-		NUMBER("community_weight"),
-		NUMBER("unknown_pool"),
-		NUMBER("path_decay"),
-		NUMBER("path_depth"),
-		NUMBER("negative_weight"),
-		NUMBER("rating_half_life_days"),
-		NUMBER("unscanned"),
-		NUMBER("scan_max_age_days"),
-		NUMBER("security_rise_per_day"),
-		NUMBER("scar_days"),
-		NUMBER("watch"),
-		NUMBER("watch_return"),
-		NUMBER("strike_penalty"),
-		NUMBER("strike_max"),
-		NUMBER("strike_decay_days"),
-		{ "auto_quarantine", read_flag, 0, 0, 0 },
-	};
-	static const struct config_keys keys = { .keys = table, .n = ARRAY_SIZE(table) };
+	static const struct config_key flag = { "auto_quarantine", read_flag, 0, 0, 0 };
+	static const struct config_keys keys = { &flag, 1, trust_numbers, other_is_number, false };
 
 	return config_read_object(r, v, &keys, NULL);
 }

@@ -120,6 +120,8 @@ bool config_unknown_key(struct config_reader *r, const struct json_path *path,
 
 	for (size_t i = 0; i < keys->n && n < CONFIG_KEYS_MAX; i++)
 		names[n++] = keys->keys[i].name;
+	for (const char *const *name = keys->names; name && *name && n < CONFIG_KEYS_MAX; name++)
+		names[n++] = *name;
 	for (size_t i = 0; keys->breaker_keys && i < POLICY_KEY_COUNT && n < CONFIG_KEYS_MAX; i++)
 		names[n++] = policy_keys[i].name;
 	names[n] = NULL;
@@ -128,6 +130,14 @@ bool config_unknown_key(struct config_reader *r, const struct json_path *path,
 		return config_complain(r, path, false, "unknown key; did you mean \"%s\"?", near);
 	return config_complain(r, path, false,
 			       "unknown key; remove it, or see switchgear.json(5) for the keys");
+}
+
+bool config_is_name(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return false;
 }
 
 static bool read_member(struct config_reader *r, const struct config_value *v,
@@ -139,13 +149,13 @@ static bool read_member(struct config_reader *r, const struct config_value *v,
 		const struct config_key *key = &keys->keys[i];
 
 		if (!strcmp(key->name, v->path.key))
-			return !key->read || key->read(r, v, key, target);
+			return key->read(r, v, key, target);
 	}
 	if (keys->other)
 		own = keys->other(r, v, target);
 	if (own != -ENOENT)
 		return own == 1;
-	return config_unknown_key(r, &v->path, keys);
+	return config_is_name(keys->names, v->path.key) || config_unknown_key(r, &v->path, keys);
 }
 
 bool config_read_object(struct config_reader *r, const struct config_value *v,
@@ -282,8 +292,8 @@ bool config_read_text(struct config_reader *r, const struct config_value *v,
 	return true;
 }
 
-bool config_read_list(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+static bool read_texts(struct config_reader *r, const struct config_value *v,
+		       const struct config_key *key, void *target, bool any)
 {
 	struct config_list *list = (struct config_list *)((char *)target + key->offset);
 	size_t n;
@@ -301,16 +311,28 @@ bool config_read_list(struct config_reader *r, const struct config_value *v,
 	for (size_t i = 0; i < n; i++) {
 		struct config_value item = { { &v->path, NULL, i },
 					     json_object_array_get_idx(v->obj, i) };
-		const char *text = config_text(r, &item);
 
-		if (!text)
+		if (any ? !config_is(r, &item, json_type_string, "text in double quotes")
+			: !config_text(r, &item))
 			return false;
-		list->v[i] = strdup(text);
+		list->v[i] = strdup(json_object_get_string(item.obj));
 		if (!list->v[i])
 			return config_no_memory(r);
 		list->n++;
 	}
 	return true;
+}
+
+bool config_read_list(struct config_reader *r, const struct config_value *v,
+		      const struct config_key *key, void *target)
+{
+	return read_texts(r, v, key, target, false);
+}
+
+bool config_read_scripts(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target)
+{
+	return read_texts(r, v, key, target, true);
 }
 
 int config_on_open(struct config_reader *r, const struct config_value *v)

@@ -41,7 +41,6 @@ struct config_value {
 
 struct config_key {
 	const char *name;
-	/* NULL: known, and not used by Switchgear. */
 	bool (*read)(struct config_reader *r, const struct config_value *v,
 		     const struct config_key *key, void *target);
 	size_t offset; /* of the member in the target */
@@ -53,6 +52,7 @@ struct config_key {
 struct config_keys {
 	const struct config_key *keys;
 	size_t n;
+	const char *const *names; /* known too; not used unless `other` takes them. May be NULL */
 	/* Returns 1 if the key was its own and good, 0 if its own and bad, -ENOENT if not its own. */
 	int (*other)(struct config_reader *r, const struct config_value *v, void *target);
 	bool breaker_keys; /* those it takes are the breaker's: candidates for "did you mean" */
@@ -75,6 +75,7 @@ bool config_no_memory(struct config_reader *r);
 /* Reads every member of an object by the table. */
 bool config_read_object(struct config_reader *r, const struct config_value *v,
 			const struct config_keys *keys, void *target);
+bool config_is_name(const char *const *names, const char *name); /* is it one? */
 /* Complains about a key that is in none of the tables. Always false. */
 bool config_unknown_key(struct config_reader *r, const struct json_path *path,
 			const struct config_keys *keys);
@@ -95,6 +96,9 @@ bool config_read_text(struct config_reader *r, const struct config_value *v,
 		      const struct config_key *key, void *target);
 bool config_read_list(struct config_reader *r, const struct config_value *v,
 		      const struct config_key *key, void *target);
+/* A list whose texts may be long and have line breaks. */
+bool config_read_scripts(struct config_reader *r, const struct config_value *v,
+			 const struct config_key *key, void *target);
 
 /* The value as text without control characters: borrowed, NULL after a complaint. */
 const char *config_text(struct config_reader *r, const struct config_value *v);

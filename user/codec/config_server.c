@@ -43,37 +43,6 @@ static bool read_url(struct config_reader *r, const struct config_value *v,
 	return config_read_text(r, v, key, target);
 }
 
-/* Scripts in arguments may be long and have line breaks; they are only shown. */
-static bool read_args(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
-{
-	struct config_list *args = &((struct draft *)target)->args;
-	size_t n;
-
-	if (!config_is(r, v, json_type_array, "a list [ ] of texts"))
-		return false;
-	n = json_object_array_length(v->obj);
-	if (n > key->max)
-		return config_complain(r, &v->path, true,
-				       "%zu arguments; at most %" PRIu64 " are allowed", n,
-				       key->max);
-	args->v = calloc(n ? n : 1, sizeof(*args->v));
-	if (!args->v)
-		return config_no_memory(r);
-	for (size_t i = 0; i < n; i++) {
-		struct config_value item = { { &v->path, NULL, i },
-					     json_object_array_get_idx(v->obj, i) };
-
-		if (!config_is(r, &item, json_type_string, "text in double quotes"))
-			return false;
-		args->v[i] = strdup(json_object_get_string(item.obj));
-		if (!args->v[i])
-			return config_no_memory(r);
-		args->n++;
-	}
-	return true;
-}
-
 static bool read_networks(struct config_reader *r, const struct config_value *v,
 			  const struct config_key *key, void *target)
 {
@@ -246,18 +215,12 @@ static int read_other(struct config_reader *r, const struct config_value *v, voi
 	return config_read_breaker_key(r, v, &d->server->policy);
 }
 
-/* What clients write and Switchgear has no use for; env and headers hold secrets. */
-#define CLIENT_KEY(name)            \
-	{                           \
-		name, NULL, 0, 0, 0 \
-	}
-
 static const struct config_key server_keys[] = {
 	{ "url", read_url, offsetof(struct draft, url), 0, 0 },
 	{ "serverUrl", read_url, offsetof(struct draft, url), 0, 0 },
 	{ "httpUrl", read_url, offsetof(struct draft, url), 0, 0 },
 	{ "command", config_read_text, offsetof(struct draft, command), 0, 0 },
-	{ "args", read_args, 0, 0, CONFIG_ARGS_MAX },
+	{ "args", config_read_scripts, offsetof(struct draft, args), 0, CONFIG_ARGS_MAX },
 	{ "networks", read_networks, 0, 0, CONFIG_NETWORKS_MAX },
 	{ "fallback", read_shared_list, offsetof(struct config_server, fallback), 0,
 	  CONFIG_FALLBACK_MAX },
@@ -269,45 +232,19 @@ static const struct config_key server_keys[] = {
 	{ "idempotent_tools", read_shared_list, offsetof(struct config_server, idempotent_tools), 0,
 	  CONFIG_TOOLS_MAX },
 	{ "local", read_local, 0, 0, 0 },
-	CLIENT_KEY("alwaysAllow"),
-	CLIENT_KEY("auth"),
-	CLIENT_KEY("authProviderType"),
-	CLIENT_KEY("autoApprove"),
-	CLIENT_KEY("bearer_token_env_var"),
-	CLIENT_KEY("cwd"),
-	CLIENT_KEY("description"),
-	CLIENT_KEY("dev"),
-	CLIENT_KEY("disabled"),
-	CLIENT_KEY("disabledTools"),
-	CLIENT_KEY("enabled"),
-	CLIENT_KEY("enabledTools"),
-	CLIENT_KEY("env"),
-	CLIENT_KEY("envFile"),
-	CLIENT_KEY("excludeTools"),
-	CLIENT_KEY("gallery"),
-	CLIENT_KEY("headers"),
-	CLIENT_KEY("headersHelper"),
-	CLIENT_KEY("icon"),
-	CLIENT_KEY("includeTools"),
-	CLIENT_KEY("initTimeout"),
-	CLIENT_KEY("isActive"),
-	CLIENT_KEY("name"),
-	CLIENT_KEY("note"),
-	CLIENT_KEY("oauth"),
-	CLIENT_KEY("requestOptions"),
-	CLIENT_KEY("scopes"),
-	CLIENT_KEY("settings"),
-	CLIENT_KEY("source"),
-	CLIENT_KEY("sse_read_timeout"),
-	CLIENT_KEY("targetAudience"),
-	CLIENT_KEY("timeout"),
-	CLIENT_KEY("tools"),
-	CLIENT_KEY("transport"),
-	CLIENT_KEY("transportType"),
-	CLIENT_KEY("trust"),
-	CLIENT_KEY("type"),
-	CLIENT_KEY("version"),
 };
+
+/* What clients write and Switchgear has no use for; env and headers hold secrets. */
+/* clang-format off */
+static const char *const client_keys[] = {
+	"alwaysAllow", "auth", "authProviderType", "autoApprove", "bearer_token_env_var", "cwd",
+	"description", "dev", "disabled", "disabledTools", "enabled", "enabledTools", "env",
+	"envFile", "excludeTools", "gallery", "headers", "headersHelper", "icon", "includeTools",
+	"initTimeout", "isActive", "name", "note", "oauth", "requestOptions", "scopes", "settings",
+	"source", "sse_read_timeout", "targetAudience", "timeout", "tools", "transport",
+	"transportType", "trust", "type", "version", NULL
+};
+/* clang-format on */
 
 /* --- putting it together ---------------------------------------------------- */
 
@@ -412,8 +349,8 @@ static bool use_on_open(struct config_reader *r, struct draft *d)
 bool config_read_server(struct config_reader *r, const struct config_value *v,
 			const struct config *config, struct config_server *server)
 {
-	static const struct config_keys keys = { server_keys, ARRAY_SIZE(server_keys), read_other,
-						 true };
+	static const struct config_keys keys = { server_keys, ARRAY_SIZE(server_keys), client_keys,
+						 read_other, true };
 	CLEANUP(draft_done) struct draft d = { .server = server, .config = config };
 	bool good;
 
