@@ -159,7 +159,7 @@ int status_encode(const struct status *s, struct buf *out)
 static int decode(const char *text, size_t len, const char *needed, enum json_type type,
 		  const struct field *fields, void *ret)
 {
-	struct json_object *root CLEANUP(json_putp) = NULL;
+	CLEANUP(json_putp) struct json_object *root = NULL;
 	int r = len > REPLY_SIZE_MAX ? -EBADMSG : json_parse(text, len, REPLY_DEPTH_MAX, &root);
 
 	if (r < 0)
