@@ -372,6 +372,7 @@ $(SYMBOLS_STAMP): $(USER_OBJ) tests/lint/symbols tests/lint/unused.symbols
 lint: layers $(SYMBOLS_STAMP) $(HEADERS_OK) $(TIDY) $(CPPCHECK) ## Every check of the source that runs no product code
 	@CLANG_FORMAT='$(CLANG_FORMAT)' tests/lint/style $(C_FILES)
 	@tests/lint/text
+	@tests/lint/renamed
 	@echo 'lint: clean'
 
 format: ## Rewrite the C files in the house format

@@ -23,8 +23,8 @@ struct sg_admission {
 __weak __noinline int sg_bring_up_slow(__u32 id, __u64 now)
 {
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
-	struct sg_move unused;
-	struct sg_move mv;
+	struct sg_transition unused;
+	struct sg_transition mv;
 	__u32 group;
 	__u32 seq;
 	int place;
@@ -40,13 +40,13 @@ __weak __noinline int sg_bring_up_slow(__u32 id, __u64 now)
 		seq = srv->breaker.last.seq;
 		sg_breaker_tick(&srv->breaker, &srv->policy, now, &unused);
 		mv = srv->breaker.last;
-		place = sg_place(srv);
+		place = sg_slot(srv);
 		group = srv->group;
 		bpf_spin_unlock(&srv->lock);
 		if (place)
-			sg_group_move(group, place);
+			sg_group_slot_move(group, place);
 		if (mv.seq != seq)
-			sg_event_move(id, &mv, now);
+			sg_event_transition(id, &mv, now);
 	}
 	return 0;
 }

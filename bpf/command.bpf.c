@@ -20,7 +20,7 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 {
 	struct sg_breaker *b = &srv->breaker;
 	__u32 generation = b->generation;
-	struct sg_move unused;
+	struct sg_transition unused;
 
 	switch (cmd->op) {
 	case SG_CMD_CONFIGURE:
@@ -138,7 +138,7 @@ static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_
 {
 	struct sg_trip trip = { .generation = cmd->generation, .reason = cmd->reason };
 	struct sg_breaker *b = &s->server->breaker;
-	struct sg_move mv = {};
+	struct sg_transition mv = {};
 
 	cmd->effect = SG_EFFECT_STALE;
 	if (trip.generation != b->generation || (b->state != SG_CLOSED && b->state != SG_RAMP))
@@ -150,7 +150,7 @@ static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_
 		SG_COUNT(s, overflow);
 	cmd->moved = cmd->effect == SG_EFFECT_MOVED;
 	if (cmd->moved)
-		sg_event_move(s->id, &mv, now);
+		sg_event_transition(s->id, &mv, now);
 }
 
 /* Which group the server counts in changes with its configuration. */
@@ -160,13 +160,13 @@ static __always_inline void sg_regroup(struct sg_server *srv, __u32 from, int pl
 
 	if (from == to) {
 		if (place)
-			sg_group_move(to, place);
+			sg_group_slot_move(to, place);
 		return;
 	}
 	if ((int)srv->placed - place)
-		sg_group_move(from, -1);
+		sg_group_slot_move(from, -1);
 	if (srv->placed)
-		sg_group_move(to, 1);
+		sg_group_slot_move(to, 1);
 }
 
 SEC("xdp")
@@ -175,7 +175,7 @@ int sg_command(struct xdp_md *ctx)
 	struct sg_command *cmd = (void *)(long)ctx->data;
 	struct sg_server *srv;
 	struct sg_scope s;
-	struct sg_move mv;
+	struct sg_transition mv;
 	__u32 group;
 	__u64 now;
 	__u32 seq;
@@ -224,13 +224,13 @@ int sg_command(struct xdp_md *ctx)
 	cmd->policy = srv->policy;
 	cmd->flags = srv->flags;
 	mv = srv->breaker.last;
-	place = sg_place(srv);
+	place = sg_slot(srv);
 	bpf_spin_unlock(&srv->lock);
 	sg_regroup(srv, group, place);
 	if (mv.seq == seq || cmd->op == SG_CMD_RESTORE || cmd->op == SG_CMD_FORGET)
 		return 0;
 	cmd->moved = 1;
-	sg_event_move(id, &mv, now);
+	sg_event_transition(id, &mv, now);
 	return 0;
 }
 

@@ -93,7 +93,7 @@ static __always_inline struct sg_flow *sg_flow_before(struct bpf_sock_addr *ctx,
 	return sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), s);
 }
 
-/* The socket turns elsewhere, or ends: a probe that it took and never used goes back. */
+/* The socket goes elsewhere, or ends: a probe that it took and never used goes back. */
 static __always_inline void sg_flow_over(const __u64 *stored, __u64 now)
 {
 	struct sg_scope s;
@@ -159,7 +159,7 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 		f->connect_ns = now;
 		f->asked_ns = 0;
 		f->phase = SG_PHASE_IDLE;
-		f->turn = 0;
+		f->exchange = 0;
 		f->serial++;
 	}
 	bpf_spin_unlock(&f->lock);

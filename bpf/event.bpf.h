@@ -112,9 +112,10 @@ static __always_inline struct sg_event *sg_event_new(__u32 type, __u32 server, _
 	return e;
 }
 
-static __always_inline void sg_event_move(__u32 server, const struct sg_move *mv, __u64 now)
+static __always_inline void sg_event_transition(__u32 server, const struct sg_transition *mv,
+						__u64 now)
 {
-	struct sg_event *e = sg_event_new(SG_EV_MOVE, server, now);
+	struct sg_event *e = sg_event_new(SG_EV_TRANSITION, server, now);
 
 	if (!e)
 		return;

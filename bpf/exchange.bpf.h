@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The end of a turn (a request and its answer), which packets, socket states
+ * The end of an exchange (a request and its answer), which packets, socket states
  * and the sweep all bring about.
  */
 #ifndef SWITCHGEAR_EXCHANGE_BPF_H
@@ -11,8 +11,8 @@
 #include "http1.h"
 #include "report.bpf.h"
 
-static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_result *r, __u64 now,
-					   __u64 end)
+static __always_inline void sg_exchange_result(const struct sg_flow *f, struct sg_result *r,
+					       __u64 now, __u64 end)
 {
 	r->now = now;
 	r->latency_ns = end > f->request_ns ? end - f->request_ns : 0;
@@ -21,12 +21,12 @@ static __always_inline void sg_turn_result(const struct sg_flow *f, struct sg_re
 }
 
 /*
- * Reports the outcome of a turn: of its header (`whole` false), when the status
+ * Reports the outcome of an exchange: of its header (`whole` false), when the status
  * alone decides, or of its whole answer. `end` is the time of the last byte.
  * Returns true if this opened the breaker.
  */
-static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow *f, __u64 now,
-					__u64 end, bool whole)
+static __always_inline bool sg_exchange_end(const struct sg_scope *s, struct sg_flow *f, __u64 now,
+					    __u64 end, bool whole)
 {
 	struct sg_result r = { .serial = f->serial, .cause = SG_CAUSE_ANSWER };
 
@@ -35,7 +35,7 @@ static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow
 	r.flags = SG_OUT_COMPLETE;
 	if (!whole && r.outcome != SG_HARD && r.outcome != SG_SOFT)
 		return false;
-	sg_turn_result(f, &r, now, end);
+	sg_exchange_result(f, &r, now, end);
 	if (whole && r.outcome == SG_SUCCESS && !sg_flow_silent(f)) {
 		sg_hist_add(s->id, SG_METRIC_FIRST_BYTE, r.first_ns);
 		sg_hist_add(s->id, SG_METRIC_ANSWER, r.latency_ns);
@@ -43,8 +43,8 @@ static __always_inline bool sg_turn_end(const struct sg_scope *s, struct sg_flow
 	return sg_report(s, f, &r);
 }
 
-/* The flow is idle from now on; if it was to die after this turn, the daemon is told. */
-static __always_inline void sg_turn_idle(const struct sg_scope *s, struct sg_flow *f, __u64 now)
+/* The flow is idle from now on; if it was to die after this exchange, the daemon is told. */
+static __always_inline void sg_exchange_idle(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_IDLE;
 	if (f->flags & SG_FLOW_LAST)
@@ -52,12 +52,12 @@ static __always_inline void sg_turn_idle(const struct sg_scope *s, struct sg_flo
 }
 
 /* The answer is complete: reports it unless its status already was. */
-static __always_inline void sg_turn_complete(const struct sg_scope *s, struct sg_flow *f, __u64 now,
-					     __u64 end)
+static __always_inline void sg_exchange_complete(const struct sg_scope *s, struct sg_flow *f,
+						 __u64 now, __u64 end)
 {
-	if (!sg_turn_handshake(f))
-		sg_turn_end(s, f, now, end, true);
-	sg_turn_idle(s, f, now);
+	if (!sg_exchange_handshake(f))
+		sg_exchange_end(s, f, now, end, true);
+	sg_exchange_idle(s, f, now);
 }
 
 #endif

@@ -76,7 +76,7 @@ static __always_inline __u32 sg_flags(const struct sg_scope *s, struct sg_flow *
 	return was;
 }
 
-/* A flow of which nothing may be learnt or counted. */
+/* A flow of which nothing may be learned or counted. */
 static __always_inline bool sg_flow_silent(const struct sg_flow *f)
 {
 	return f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT);
@@ -163,9 +163,9 @@ static __always_inline __u32 sg_claim(const struct sg_scope *s, struct sg_flow *
 }
 
 /*
- * Reports how the connect or the current turn of a tracked flow ended, which *r
+ * Reports how the connect or the current exchange of a tracked flow ended, which *r
  * tells: counters, the breaker's transition, events. Trips here, at the failing
- * event. Nothing is learnt from untrusted or exempt flows, and nothing twice.
+ * event. Nothing is learned from untrusted or exempt flows, and nothing twice.
  * Returns true if this opened the breaker.
  */
 static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *f,

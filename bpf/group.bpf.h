@@ -32,7 +32,7 @@ static __always_inline void sg_group_add(struct sg_group *g, int n)
 }
 
 /* A member of the group (0: none) opened without a reservation (1) or closed (-1). */
-__weak __noinline int sg_group_move(__u32 group, int n)
+__weak __noinline int sg_group_slot_move(__u32 group, int n)
 {
 	struct sg_group *g = bpf_map_lookup_elem(&groups, &group);
 
@@ -92,10 +92,10 @@ __weak __noinline int sg_group_give_back(__u32 group, __u64 now)
 
 /*
  * To be called under the server's lock after each transition: does the server
- * count in its group now? Returns 1, 0 or -1, to be passed to sg_group_move()
+ * count in its group now? Returns 1, 0 or -1, to be passed to sg_group_slot_move()
  * after the lock. What a shadow opens denies nobody and takes no place.
  */
-static __always_inline int sg_place(struct sg_server *srv)
+static __always_inline int sg_slot(struct sg_server *srv)
 {
 	const struct sg_breaker *b = &srv->breaker;
 	__u32 was = srv->placed;

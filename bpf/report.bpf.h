@@ -11,7 +11,7 @@
 #include "maps.bpf.h"
 #include "verdict.h"
 
-/* How a connect or a turn ended. */
+/* How a connect or an exchange ended. */
 struct sg_result {
 	__u64 now;
 	__u64 latency_ns;
@@ -80,10 +80,10 @@ struct sg_trip {
  * transition in any case.
  */
 static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip *trip, __u64 now,
-				    struct sg_move *mv)
+				    struct sg_transition *mv)
 {
 	__u32 group = srv->group;
-	struct sg_move unused;
+	struct sg_transition unused;
 	__u32 seq;
 	int place = 0;
 
@@ -94,7 +94,7 @@ static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip 
 	if (srv->group == group) { /* else it changed its group just now: not this time */
 		sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason,
 				&unused);
-		place = sg_place(srv);
+		place = sg_slot(srv);
 	}
 	*mv = srv->breaker.last;
 	bpf_spin_unlock(&srv->lock);
@@ -209,9 +209,9 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
 	struct sg_trip trip = { .generation = sg_who_generation(who),
 				.reason = SG_REASON_CONSECUTIVE };
-	struct sg_move unused;
+	struct sg_transition unused;
 	struct sg_event *e;
-	struct sg_move mv;
+	struct sg_transition mv;
 	__u8 may_trip;
 	__u32 streak;
 	__u32 group;
@@ -229,11 +229,11 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	srv->breaker.may_trip = may_trip;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
-	place = sg_place(srv);
+	place = sg_slot(srv);
 	group = srv->group;
 	bpf_spin_unlock(&srv->lock);
 	if (place)
-		sg_group_move(group, place);
+		sg_group_slot_move(group, place);
 	if (effect == SG_EFFECT_OVERFLOW && may_trip) {
 		effect = sg_trip(srv, &trip, now, &mv);
 		if (effect == SG_EFFECT_MOVED)
@@ -249,7 +249,7 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	}
 	if (effect != SG_EFFECT_MOVED)
 		return effect;
-	sg_event_move(id, &mv, now);
+	sg_event_transition(id, &mv, now);
 	return mv.to == SG_OPEN ? effect | SG_SETTLED_OPENED : effect;
 }
 

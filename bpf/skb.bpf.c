@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The flow: turns on tracked sockets, read from their packets, and the
+ * The flow: exchanges on tracked sockets, read from their packets, and the
  * backstop that stops a request whose verdict changed after the connect.
  * Packets of other sockets cost one failed socket-storage lookup, and while a
  * quarantine is in force a lookup by address.
@@ -8,7 +8,7 @@
  * Only payload at the next expected sequence number counts: these hooks see
  * retransmissions, duplicates and forgeries that TCP itself will not take.
  * Fail-open: whatever cannot be parsed passes, but in quarantine, where it is
- * dropped. Quarantine is looked at before anything is parsed further or learnt.
+ * dropped. Quarantine is looked at before anything is parsed further or learned.
  */
 #include "admit.bpf.h"
 #include "event.bpf.h"
@@ -48,7 +48,7 @@ __noinline int sg_flow_header(__u64 cookie, __u64 now)
 	struct sg_scope s;
 	struct sg_flow *f = sg_flow_find(cookie, &s);
 
-	if (!f || !sg_turn_end(&s, f, now, now, false))
+	if (!f || !sg_exchange_end(&s, f, now, now, false))
 		return 0;
 	sg_flags(&s, f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
 	return 1;
@@ -61,7 +61,7 @@ __noinline int sg_flow_complete(__u64 cookie, __u64 now, __u64 end)
 	struct sg_flow *f = sg_flow_find(cookie, &s);
 
 	if (f)
-		sg_turn_complete(&s, f, now, end);
+		sg_exchange_complete(&s, f, now, end);
 	return 0;
 }
 
@@ -137,12 +137,12 @@ static __always_inline bool sg_tls_request(const struct sg_scope *s, struct sg_f
 	return len > 90;
 }
 
-/* Notes that a turn begins; decides what kind of request it is. */
-static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_flow *f, __u32 head,
-					  __u64 now)
+/* Notes that an exchange begins; decides what kind of request it is. */
+static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct sg_flow *f,
+					      __u32 head, __u64 now)
 {
 	sg_flags(s, f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED, 0);
-	f->turn++;
+	f->exchange++;
 	f->serial++;
 	f->request_ns = now;
 	f->first_ns = 0;
@@ -153,7 +153,7 @@ static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_fl
 	sg_http_reset(&f->http);
 	f->phase = SG_PHASE_REQUEST;
 	if (f->flags & SG_FLOW_PROBE) {
-		if (sg_turn_neutral(f))
+		if (sg_exchange_neutral(f))
 			sg_give_back(s, f, false);
 		else
 			f->lease_ns = now + s->server->policy.probe_lease_ns;
@@ -161,9 +161,9 @@ static __always_inline void sg_turn_begin(const struct sg_scope *s, struct sg_fl
 	sg_pulse_beat(now);
 }
 
-/* May a new turn begin on this flow? Takes a probe where the breaker asks for one. */
-static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, struct sg_flow *f,
-						   __u64 now)
+/* May a new exchange begin on this flow? Takes a probe where the breaker asks for one. */
+static __always_inline enum sg_admit sg_exchange_admit(const struct sg_scope *s, struct sg_flow *f,
+						       __u64 now)
 {
 	struct sg_breaker *b = &s->server->breaker;
 	struct sg_admission a;
@@ -180,7 +180,7 @@ static __always_inline enum sg_admit sg_turn_admit(const struct sg_scope *s, str
 }
 
 /*
- * The backstop at the first payload of a turn that the breaker denies. Where a
+ * The backstop at the first payload of an exchange that the breaker denies. Where a
  * kill follows at once it is dropped. That takes a daemon that lives and has seen
  * a kill work, and a socket that it can reach: else a drop would be a hang, so it
  * passes (fail-open), unless the socket ends by its own timeout.
@@ -228,17 +228,17 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	else
 		head = (__u32)first[0] << 24 | (__u32)first[1] << 16 | (__u32)first[2] << 8 |
 		       first[3];
-	more = f->turn && f->method != SG_METHOD_UNKNOWN &&
+	more = f->exchange && f->method != SG_METHOD_UNKNOWN &&
 	       sg_http_method(head) == SG_METHOD_UNKNOWN;
 	/* more of a request that began before; an early answer changes nothing. A new request
 	 * behind an empty line means that a chunked body ended with trailers. */
 	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
 	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN &&
 	     (more || f->http.framing != SG_FRAMING_CHUNKED || (__u32)f->tail != SG_EMPTY_LINE))) {
-		if (!sg_turn_handshake(f))
+		if (!sg_exchange_handshake(f))
 			goto pass;
 	}
-	/* nor does more of one whose answer came early, or what follows an upgrade, begin a turn */
+	/* nor does more of one whose answer came early, or what follows an upgrade, begin an exchange */
 	if (f->phase == SG_PHASE_IDLE && more) {
 		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
 			return SG_DROP;
@@ -247,12 +247,12 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	if (f->phase != SG_PHASE_IDLE)
 		sg_flow_complete(s->cookie, now, f->last_ns ? f->last_ns : now);
 
-	if (!f->turn && head >> 16 == 0x1603)
+	if (!f->exchange && head >> 16 == 0x1603)
 		sg_flags(s, f, 0, SG_FLOW_TLS);
 	if (f->flags & SG_FLOW_EXEMPT) {
 		admit = SG_ALLOW;
 	} else {
-		admit = sg_turn_admit(s, f, now);
+		admit = sg_exchange_admit(s, f, now);
 		if (admit == SG_DENY && observe)
 			admit = SG_WOULD_DENY;
 	}
@@ -260,7 +260,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 		return SG_DROP;
 	if (admit == SG_WOULD_DENY && !(f->flags & SG_FLOW_DENY_SEEN))
 		SG_COUNT(s, would_deny); /* unless its connect was counted for it */
-	sg_turn_begin(s, f, head, now);
+	sg_exchange_begin(s, f, head, now);
 	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len)) {
 		if (f->flags & SG_FLOW_TLS_READY)
 			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */

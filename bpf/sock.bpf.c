@@ -96,10 +96,10 @@ static __always_inline bool sg_came_early(struct sg_flow *f, struct sock *sk)
 	return f->http.framing != SG_FRAMING_LENGTH || gap >= f->http.number[SG_SLOT_LENGTH];
 }
 
-/* What the end of a connection means for the turn that was outstanding. */
-static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_flow *f,
-					  struct sg_result *r, struct sock *sk, int newstate,
-					  __u64 now)
+/* What the end of a connection means for the exchange that was outstanding. */
+static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct sg_flow *f,
+					      struct sg_result *r, struct sock *sk, int newstate,
+					      __u64 now)
 {
 	int err = sk->sk_err;
 	bool body = f->phase == SG_PHASE_BODY;
@@ -111,7 +111,7 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
 	    (err == SG_ETIMEDOUT && f->flags & (SG_FLOW_ARMED | SG_FLOW_STOPPED))) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
-	} else if (sg_turn_neutral(f)) {
+	} else if (sg_exchange_neutral(f)) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
 	} else if (err == SG_ECONNRESET) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
@@ -119,7 +119,7 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (err) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
-	} else if (unknown && sg_turn_ambiguous(f)) {
+	} else if (unknown && sg_exchange_ambiguous(f)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_NONE);
 	} else if (unknown || whole || (to_end && ended)) {
 		sg_result_is(r, SG_SUCCESS, SG_CAUSE_ANSWER);
@@ -132,9 +132,9 @@ static __always_inline void sg_judge_turn(const struct sg_scope *s, struct sg_fl
 		sg_given_up(r, now - f->request_ns, s->server->policy.abandon_ns,
 			    SG_CAUSE_ABANDONED);
 	}
-	if (sg_turn_handshake(f) && r->outcome == SG_HARD)
+	if (sg_exchange_handshake(f) && r->outcome == SG_HARD)
 		r->cause = SG_CAUSE_TLS;
-	if (sg_turn_handshake(f) && r->outcome == SG_SUCCESS)
+	if (sg_exchange_handshake(f) && r->outcome == SG_SUCCESS)
 		r->outcome = SG_CALLER;
 }
 
@@ -149,7 +149,7 @@ static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *
 	__sync_fetch_and_add(&s->stats->rtt_count, 1);
 }
 
-/* What a change of state means for the connect or the turn. */
+/* What a change of state means for the connect or the exchange. */
 static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
 					     struct sock *sk, int oldstate, int newstate, __u64 now)
 {
@@ -176,9 +176,9 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 			sg_give_back(s, f, false);
 			return;
 		}
-		sg_judge_turn(s, f, &r, sk, newstate, now);
+		sg_judge_exchange(s, f, &r, sk, newstate, now);
 		f->phase = SG_PHASE_IDLE;
-		sg_turn_result(f, &r, now, f->last_ns ? f->last_ns : now);
+		sg_exchange_result(f, &r, now, f->last_ns ? f->last_ns : now);
 	}
 	r.now = now;
 	sg_report(s, f, &r);

@@ -35,7 +35,7 @@ __weak __noinline int sg_sweep_one(__u64 cookie, __u32 serial, __u64 now)
 		return 1;
 	}
 	if (due.what == SG_DUE_SILENCE) {
-		sg_turn_complete(&s, f, now, f->last_ns);
+		sg_exchange_complete(&s, f, now, f->last_ns);
 		return 1;
 	}
 	since = sg_flow_connecting(f) ? f->connect_ns : f->request_ns;

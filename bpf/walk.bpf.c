@@ -14,8 +14,8 @@
 
 #define SG_EINVAL 22
 
-/* enum sg_fate; marks a victim, so that its end is nobody's failure, or a busy flow to die later. */
-__weak __noinline int sg_fate_one(__u64 cookie, __u64 now)
+/* enum sg_disposition; marks a target, so that its end is nobody's failure, or a busy flow to die later. */
+__weak __noinline int sg_dispose_one(__u64 cookie, __u64 now)
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s;
@@ -23,12 +23,12 @@ __weak __noinline int sg_fate_one(__u64 cookie, __u64 now)
 	__u8 fate;
 
 	if (!f || !c)
-		return SG_FATE_LIVE;
-	fate = sg_flow_fate(f, s.server, c->observe, sg_quarantined(sg_quarantine_until(s.id), now),
-			    now);
-	if (fate == SG_FATE_KILL)
+		return SG_DISPOSITION_LIVE;
+	fate = sg_flow_disposition(f, s.server, c->observe,
+				   sg_quarantined(sg_quarantine_until(s.id), now), now);
+	if (fate == SG_DISPOSITION_KILL)
 		sg_flags(&s, f, 0, SG_FLOW_KILLED);
-	else if (fate == SG_FATE_BUSY)
+	else if (fate == SG_DISPOSITION_BUSY)
 		sg_flags(&s, f, 0, SG_FLOW_LAST);
 	return fate;
 }
@@ -58,8 +58,8 @@ static __always_inline __u32 sg_walk_one(const struct sg_walk_item *item, __u32 
 	switch (op) {
 	case SG_WALK_SWEEP:
 		return (__u32)sg_sweep_one(item->cookie, item->serial, now);
-	case SG_WALK_FATE:
-		return (__u32)sg_fate_one(item->cookie, now);
+	case SG_WALK_DISPOSITION:
+		return (__u32)sg_dispose_one(item->cookie, now);
 	case SG_WALK_BURY:
 		return (__u32)sg_bury_one(item->cookie, now);
 	default:

@@ -208,16 +208,16 @@ struct sg_pulse {
 #define SG_FLOW_ADOPTED (1U << 3)   /* older than the load */
 #define SG_FLOW_ARMED (1U << 4)     /* its answer tripped: ends by TCP_USER_TIMEOUT */
 #define SG_FLOW_STOPPED (1U << 5)   /* something of it was dropped: kill */
-#define SG_FLOW_LAST (1U << 6)      /* kill when the current turn ends */
+#define SG_FLOW_LAST (1U << 6)      /* kill when the current exchange ends */
 #define SG_FLOW_TLS (1U << 7)
 #define SG_FLOW_OPENED (1U << 8) /* reached ESTABLISHED */
 #define SG_FLOW_KILLED (1U << 9) /* by us */
 #define SG_FLOW_UDP (1U << 10)
-#define SG_FLOW_SEEN_RX (1U << 11)   /* rx_next is valid */
-#define SG_FLOW_SEEN_TX (1U << 12)   /* tx_next is valid */
-#define SG_FLOW_COUNTED (1U << 13)   /* the outcome of the connect or current turn is reported */
+#define SG_FLOW_SEEN_RX (1U << 11) /* rx_next is valid */
+#define SG_FLOW_SEEN_TX (1U << 12) /* tx_next is valid */
+#define SG_FLOW_COUNTED (1U << 13) /* the outcome of the connect or current exchange is reported */
 #define SG_FLOW_TLS_READY (1U << 14) /* the handshake is over */
-#define SG_FLOW_DENY_SEEN (1U << 15) /* passed_open is counted for this turn */
+#define SG_FLOW_DENY_SEEN (1U << 15) /* passed_open is counted for this exchange */
 #define SG_FLOW_TUPLE (1U << 16)     /* addresses, ports and interface are known */
 #define SG_FLOW_DEAD (1U << 17)      /* ended at dead_ns */
 #define SG_FLOW_GONE (1U << 18)      /* dead for so long that its record is being removed */
@@ -226,7 +226,7 @@ struct sg_pulse {
 #define SG_FLOW_ORPHAN (1U << 21)    /* its owner has closed it; older kernels do not end that */
 #define SG_FLOW_TIMED (1U << 22)     /* has our TCP_USER_TIMEOUT; its own is in user_timeout */
 
-/* Where a flow stands in its current turn. */
+/* Where a flow stands in its current exchange. */
 enum sg_phase {
 	SG_PHASE_IDLE,    /* no request outstanding */
 	SG_PHASE_REQUEST, /* request sent, no answer byte yet */
@@ -302,7 +302,7 @@ struct sg_flow {
 	__u64 cookie;     /* as the key; 0: not in use yet */
 	__u64 netns;      /* cookie of the network namespace */
 	__u64 connect_ns; /* latest connect() */
-	__u64 request_ns; /* first byte of the current turn's request */
+	__u64 request_ns; /* first byte of the current exchange's request */
 	__u64 first_ns;   /* first byte of its answer, 0 before */
 	__u64 last_ns;    /* latest byte of its answer */
 	__u64 lease_ns;   /* the probe fails then; 0: not started */
@@ -312,9 +312,9 @@ struct sg_flow {
 	struct sg_http http;
 	__u32 rx_next; /* next expected sequence number */
 	__u32 tx_next;
-	__u32 turn;     /* number of the current turn, 0 before the first */
+	__u32 exchange; /* number of the current exchange, 0 before the first */
 	__u32 rx_bytes; /* of the current answer, saturating */
-	__u32 serial;   /* counts connects and turns of this socket */
+	__u32 serial;   /* counts connects and exchanges of this socket */
 	__u32 ifindex;  /* of SO_BINDTODEVICE, 0: none */
 	__u8 local[16]; /* IPv4 v4-mapped; valid with SG_FLOW_TUPLE, as what follows */
 	__u8 remote[16];
@@ -348,7 +348,7 @@ struct sg_http_table {
 
 enum sg_event_type {
 	SG_EV_OUTCOME = 1, /* one call ended */
-	SG_EV_MOVE,        /* a breaker changed its state */
+	SG_EV_TRANSITION,  /* a breaker changed its state */
 	SG_EV_KILL,        /* please kill this socket: STOPPED, or LAST and done */
 	SG_EV_TYPE_COUNT
 };
@@ -381,7 +381,7 @@ struct sg_event {
 	__u64 latency_ns; /* request to last byte; connect failures: since connect */
 	__u64 first_ns;   /* request to first byte */
 	__u64 retry_after_ns;
-	struct sg_move move; /* SG_EV_MOVE */
+	struct sg_transition move; /* SG_EV_TRANSITION */
 	__u32 streak;
 	__u16 status; /* HTTP, 0 if none */
 	__u8 outcome; /* enum sg_class */
@@ -438,11 +438,11 @@ struct sg_command {
 
 enum sg_walk_op {
 	SG_WALK_SWEEP = 1, /* ends what the clock ended; result: 1 if it ended something */
-	SG_WALK_FATE,      /* result: enum sg_fate; marks who dies now or after its turn */
-	SG_WALK_ENDED,     /* user space killed it; datagram sockets and orphans do not tell */
-	SG_WALK_STUCK,     /* it cannot be killed: see SG_FLOW_STUCK */
-	SG_WALK_LOST,      /* there is no such socket any more: its record is dead */
-	SG_WALK_BURY,      /* removes the record if it has been dead for SG_GRACE_NS */
+	SG_WALK_DISPOSITION, /* result: enum sg_disposition; marks who dies now or after its exchange */
+	SG_WALK_ENDED,       /* user space killed it; datagram sockets and orphans do not tell */
+	SG_WALK_STUCK,       /* it cannot be killed: see SG_FLOW_STUCK */
+	SG_WALK_LOST,        /* there is no such socket any more: its record is dead */
+	SG_WALK_BURY,        /* removes the record if it has been dead for SG_GRACE_NS */
 	SG_WALK_COUNT
 };
 
@@ -465,10 +465,10 @@ struct sg_walk_command {
 
 #define SG_WALK_MAGIC 0x5347574c4b303031ULL
 
-enum sg_fate {
-	SG_FATE_LIVE, /* stays: nothing denies it */
-	SG_FATE_BUSY, /* dies when its turn ends */
-	SG_FATE_KILL,
+enum sg_disposition {
+	SG_DISPOSITION_LIVE, /* stays: nothing denies it */
+	SG_DISPOSITION_BUSY, /* dies when its exchange ends */
+	SG_DISPOSITION_KILL,
 };
 
 /* --- job: one entry, for the walks that adopt, and from sg_netns -------------------- */
@@ -486,7 +486,7 @@ SG_ASSERT_SIZE(struct sg_local, 24);
 SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 128);
 SG_ASSERT_SIZE(struct sg_server, 224);
-SG_ASSERT_SIZE(struct sg_move, 48);
+SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 120);
 SG_ASSERT_SIZE(struct sg_flow, 208);
 

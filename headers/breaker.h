@@ -104,7 +104,7 @@ struct sg_policy {
 };
 
 /* One transition, as it is reported. */
-struct sg_move {
+struct sg_transition {
 	__u64 t_ns; /* when it was due */
 	__u64 deadline_ns;
 	__u32 generation; /* the new one */
@@ -138,7 +138,7 @@ struct sg_breaker {
 	__u8 shadow;          /* 1: decide and report, enforce nothing */
 	__u8 may_trip;        /* 0: floor or blast limit forbid a trip (daemon) */
 	__u8 pad;
-	struct sg_move last; /* the latest transition */
+	struct sg_transition last; /* the latest transition */
 };
 
 /* Outcome of a trip attempt; see sg_breaker_outcome(). */
@@ -155,7 +155,7 @@ enum sg_effect {
  */
 static __always_inline void sg_breaker_enter(struct sg_breaker *b, const struct sg_policy *p,
 					     __u8 to, __u8 reason, __u64 length, __u64 now,
-					     struct sg_move *mv)
+					     struct sg_transition *mv)
 {
 	__u64 retry_after = b->retry_after_ns;
 
@@ -223,7 +223,7 @@ static __always_inline __u64 sg_breaker_due(const struct sg_breaker *b)
  * Returns true and fills *mv if there was one; call again until it is false.
  */
 static __always_inline bool sg_breaker_tick(struct sg_breaker *b, const struct sg_policy *p,
-					    __u64 now, struct sg_move *mv)
+					    __u64 now, struct sg_transition *mv)
 {
 	__u64 due = sg_breaker_due(b);
 	__u8 reason = SG_REASON_FORCE_EXPIRED;
@@ -277,7 +277,7 @@ static __always_inline __u32 sg_breaker_ramp_share(const struct sg_breaker *b,
 /*
  * May a call that starts now go through? `hash` in [0, SG_HASH_RANGE) places
  * it in the ramp; `may_probe` is false for callers from which nothing may be
- * learnt (they are refused while half-open). SG_ALLOW_PROBE takes a probe.
+ * learned (they are refused while half-open). SG_ALLOW_PROBE takes a probe.
  */
 static __always_inline enum sg_admit sg_breaker_admit(struct sg_breaker *b,
 						      const struct sg_policy *p, __u64 now,
@@ -342,7 +342,7 @@ static __always_inline enum sg_effect sg_breaker_outcome(struct sg_breaker *b,
 							 const struct sg_policy *p, __u64 now,
 							 __u32 generation, enum sg_class class,
 							 __u32 flags, __u64 retry_after_ns,
-							 struct sg_move *mv)
+							 struct sg_transition *mv)
 {
 	bool failure = class == SG_HARD || class == SG_SOFT;
 	__u8 reason = SG_REASON_CONSECUTIVE;
@@ -399,7 +399,7 @@ static __always_inline enum sg_effect sg_breaker_outcome(struct sg_breaker *b,
 static __always_inline enum sg_effect sg_breaker_trip(struct sg_breaker *b,
 						      const struct sg_policy *p, __u64 now,
 						      __u32 generation, __u8 reason,
-						      struct sg_move *mv)
+						      struct sg_transition *mv)
 {
 	mv->moved = 0;
 	if (generation != b->generation || (b->state != SG_CLOSED && b->state != SG_RAMP))
@@ -416,7 +416,8 @@ static __always_inline enum sg_effect sg_breaker_trip(struct sg_breaker *b,
  * Shadow keeps the machine running from closed and enforces nothing.
  */
 static __always_inline void sg_breaker_order(struct sg_breaker *b, const struct sg_policy *p,
-					     __u8 to, __u64 now, __u64 until_ns, struct sg_move *mv)
+					     __u8 to, __u64 now, __u64 until_ns,
+					     struct sg_transition *mv)
 {
 	sg_breaker_enter(b, p, to, SG_REASON_MANUAL, 0, now, mv);
 	b->shadow = to == SG_SHADOW;
@@ -432,7 +433,7 @@ static __always_inline void sg_breaker_order(struct sg_breaker *b, const struct 
  * transition only if the state (or shadow) changed.
  */
 static __always_inline void sg_breaker_reset(struct sg_breaker *b, const struct sg_policy *p,
-					     __u64 now, struct sg_move *mv)
+					     __u64 now, struct sg_transition *mv)
 {
 	bool was_closed = b->state == SG_CLOSED && !b->shadow;
 

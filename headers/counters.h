@@ -43,7 +43,7 @@
 	X(stand_in, NULL, "stand_in", "stand-in", NONE, "")                                      \
 	X(killed, NULL, "killed", "killed", KILLED, "")                                          \
 	X(dropped_packets, NULL, "dropped_packets", "dropped packets", DROPPED_PACKETS, "")      \
-	/* connects from namespaces that nothing is learnt from */                               \
+	/* connects from namespaces that nothing is learned from */                               \
 	X(untrusted, NULL, "untrusted", "untrusted", UNTRUSTED, "")                              \
 	/* connects without a record, for want of memory: judged, not measured */                \
 	X(unrecorded, NULL, "unrecorded", "unrecorded", UNRECORDED, "")                          \

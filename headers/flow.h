@@ -14,19 +14,20 @@
 #define SG_TLS_TICKETS_MAX 700
 
 /* Is the request on this flow part of a TLS handshake? */
-static __always_inline bool sg_turn_handshake(const struct sg_flow *f)
+static __always_inline bool sg_exchange_handshake(const struct sg_flow *f)
 {
 	return (f->flags & (SG_FLOW_TLS | SG_FLOW_TLS_READY)) == SG_FLOW_TLS;
 }
 
 /* Could what came so far be no answer at all, but TLS session tickets? */
-static __always_inline bool sg_turn_ambiguous(const struct sg_flow *f)
+static __always_inline bool sg_exchange_ambiguous(const struct sg_flow *f)
 {
-	return f->flags & SG_FLOW_TLS_READY && f->turn <= 3 && f->rx_bytes <= SG_TLS_TICKETS_MAX;
+	return f->flags & SG_FLOW_TLS_READY && f->exchange <= 3 &&
+	       f->rx_bytes <= SG_TLS_TICKETS_MAX;
 }
 
 /* Requests whose answer may stay out for ever, and whose failure proves nothing. */
-static __always_inline bool sg_turn_neutral(const struct sg_flow *f)
+static __always_inline bool sg_exchange_neutral(const struct sg_flow *f)
 {
 	return f->method == SG_METHOD_GET || f->method == SG_METHOD_DELETE ||
 	       f->method == SG_METHOD_HEAD;
@@ -54,7 +55,7 @@ struct sg_due {
 	__u8 cause;   /* enum sg_cause */
 };
 
-/* The connect or the turn: its limit, or the lease of its probe if that ends first. */
+/* The connect or the exchange: its limit, or the lease of its probe if that ends first. */
 static __always_inline void sg_due_limit(const struct sg_flow *f, const struct sg_policy *p,
 					 bool connecting, struct sg_due *d)
 {
@@ -71,7 +72,7 @@ static __always_inline void sg_due_limit(const struct sg_flow *f, const struct s
 	if (f->lease_ns && f->lease_ns < d->at) {
 		d->at = f->lease_ns;
 		d->cause = SG_CAUSE_LEASE;
-	} else if (!connecting && sg_turn_ambiguous(f) && f->rx_bytes) {
+	} else if (!connecting && sg_exchange_ambiguous(f) && f->rx_bytes) {
 		d->outcome = SG_CALLER;
 	}
 }
@@ -94,10 +95,10 @@ static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg
 		d->what = SG_DUE_UNUSED;
 		d->at = f->connect_ns + p->probe_lease_ns;
 	} else if (!connecting && f->phase == SG_PHASE_BODY &&
-		   f->http.framing == SG_FRAMING_UNKNOWN && !sg_turn_ambiguous(f)) {
+		   f->http.framing == SG_FRAMING_UNKNOWN && !sg_exchange_ambiguous(f)) {
 		d->what = SG_DUE_SILENCE;
 		d->at = f->last_ns + SG_SILENCE_NS;
-	} else if (!(f->flags & SG_FLOW_COUNTED) && (connecting || !sg_turn_neutral(f))) {
+	} else if (!(f->flags & SG_FLOW_COUNTED) && (connecting || !sg_exchange_neutral(f))) {
 		sg_due_limit(f, p, connecting, d);
 	}
 }
@@ -107,27 +108,28 @@ static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg
 /*
  * The fate of a flow. Quarantine spares nobody; an opening breaker ends idle
  * connections of older generations at once and busy ones at the end of their
- * turn; a request stopped at egress ends its connection.
+ * exchange; a request stopped at egress ends its connection.
  */
-static __always_inline __u8 sg_flow_fate(const struct sg_flow *f, const struct sg_server *srv,
-					 bool observe, bool quarantined, __u64 now)
+static __always_inline __u8 sg_flow_disposition(const struct sg_flow *f,
+						const struct sg_server *srv, bool observe,
+						bool quarantined, __u64 now)
 {
 	const struct sg_breaker *b = &srv->breaker;
 
 	if (observe || srv->flags & SG_SRV_OBSERVE || f->flags & SG_FLOW_DEAD)
-		return SG_FATE_LIVE;
+		return SG_DISPOSITION_LIVE;
 	if (!(f->flags & SG_FLOW_TUPLE) && !(f->flags & SG_FLOW_UDP))
-		return SG_FATE_LIVE; /* no SYN left yet; it will be stopped */
+		return SG_DISPOSITION_LIVE; /* no SYN left yet; it will be stopped */
 	if (quarantined)
-		return SG_FATE_KILL;
+		return SG_DISPOSITION_KILL;
 	if (f->flags & (SG_FLOW_EXEMPT | SG_FLOW_UDP))
-		return SG_FATE_LIVE;
+		return SG_DISPOSITION_LIVE;
 	if (f->flags & SG_FLOW_STOPPED)
-		return SG_FATE_KILL;
+		return SG_DISPOSITION_KILL;
 	if (!(f->flags & SG_FLOW_OPENED) || f->generation == b->generation ||
 	    !sg_breaker_denies(b, now))
-		return SG_FATE_LIVE;
-	return f->phase == SG_PHASE_IDLE ? SG_FATE_KILL : SG_FATE_BUSY;
+		return SG_DISPOSITION_LIVE;
+	return f->phase == SG_PHASE_IDLE ? SG_DISPOSITION_KILL : SG_DISPOSITION_BUSY;
 }
 
 #endif

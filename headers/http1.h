@@ -8,7 +8,7 @@
  *
  * The end of a chunked body is recognised by the last seven bytes that came
  * (CRLF 0 CRLF CRLF) where a segment ends: exact unless a server tears a chunk
- * that itself ends so at just that place, which makes its own turn end early
+ * that itself ends so at just that place, which makes its own exchange end early
 XX
  */
 #ifndef SWITCHGEAR_HTTP1_H

@@ -112,7 +112,7 @@ static void test_trips_at_the_failing_answer(void **state)
 	assert_int_equal(events.n, 8);
 	assert_int_equal(e[5].effect, SG_EFFECT_MOVED);
 	assert_int_equal(e[5].streak, 0); /* of the new generation */
-	assert_int_equal(e[6].type, SG_EV_MOVE);
+	assert_int_equal(e[6].type, SG_EV_TRANSITION);
 	assert_int_equal(e[6].move.from, SG_CLOSED);
 	assert_int_equal(e[6].move.to, SG_OPEN);
 	assert_int_equal(e[6].move.reason, SG_REASON_CONSECUTIVE);
@@ -237,7 +237,7 @@ static void test_the_tripping_connection_ends_by_itself(void **state)
 /* A request that began before may end; its answer then ends the connection. */
 static void test_busy_connections_end_after_their_turn(void **state)
 {
-	struct dataplane_victims victims;
+	struct dataplane_targets targets;
 
 	(void)state;
 	fresh(0, OPEN_NS);
@@ -246,12 +246,12 @@ static void test_busy_connections_end_after_their_turn(void **state)
 	talk_ask(&talk, POST);
 	trip_by_command();
 	events.n = 0;
-	assert_int_equal(dataplane_find(dp, RIG_SERVER, &victims), 0);
-	assert_int_equal(victims.n, 1);
-	assert_int_equal(victims.busy, 1);
-	assert_int_equal(ntohs(victims.v[0].remote_port), talk.port);
-	assert_int_equal(victims.v[0].cookie, rig_cookie(other.client));
-	dataplane_victims_done(&victims);
+	assert_int_equal(dataplane_find(dp, RIG_SERVER, &targets), 0);
+	assert_int_equal(targets.n, 1);
+	assert_int_equal(targets.busy, 1);
+	assert_int_equal(ntohs(targets.v[0].remote_port), talk.port);
+	assert_int_equal(targets.v[0].cookie, rig_cookie(other.client));
+	dataplane_targets_done(&targets);
 	assert_int_equal(rig_kill(dp), 1);
 	assert_int_equal(talk_error(other.client), ECONNABORTED);
 	talk_ask(&talk, " more of the same request");

@@ -65,7 +65,7 @@ static void expect_move(enum sg_state from, enum sg_state to, enum sg_reason rea
 	events.n = 0;
 	rig_read(dp, &events);
 	assert_int_equal(events.n, 1);
-	assert_int_equal(e->type, SG_EV_MOVE);
+	assert_int_equal(e->type, SG_EV_TRANSITION);
 	assert_int_equal(e->server, RIG_SERVER);
 	assert_int_equal(e->move.from, from);
 	assert_int_equal(e->move.to, to);

@@ -32,7 +32,7 @@ struct pair {
 	pid_t child; /* waits in recv(), 0: there is none */
 	int report;  /* what it found out */
 	ino_t inode; /* of the client's socket */
-	struct sg_victim v;
+	struct sg_kill_target v;
 };
 
 /* What the owner of the client's end is told. */
@@ -41,7 +41,7 @@ struct told {
 	int send_errno;
 };
 
-static int destroy(const struct sg_victim *v)
+static int destroy(const struct sg_kill_target *v)
 {
 	CLEANUP(closep) int fd = -1;
 
@@ -98,12 +98,12 @@ static void address_put(const struct sockaddr_storage *from, __u8 *addr, __be16 
 	*port = four->sin_port;
 }
 
-static struct sg_victim victim_of(int fd)
+static struct sg_kill_target victim_of(int fd)
 {
 	struct sockaddr_storage local;
 	struct sockaddr_storage remote;
 	socklen_t len = sizeof(local);
-	struct sg_victim v = { .proto = IPPROTO_TCP };
+	struct sg_kill_target v = { .proto = IPPROTO_TCP };
 
 	assert_int_equal(getsockname(fd, (void *)&local, &len), 0);
 	len = sizeof(remote);
@@ -347,7 +347,7 @@ static void test_mptcp_by_descriptor(void **state)
 static void test_mptcp_of_nobody_else(void **state)
 {
 	struct pair p;
-	struct sg_victim v;
+	struct sg_kill_target v;
 
 	NEED_MPTCP;
 	p = pair_make(MPTCP, AF_INET, "127.0.0.1");
@@ -596,11 +596,11 @@ static void test_mptcp_that_fell_back(void **state)
 struct second {
 	__be16 port; /* of the server */
 	__be16 not ; /* the first one's */
-	struct sg_victim v;
+	struct sg_kill_target v;
 	size_t n;
 };
 
-static int second_find(void *data, const struct sg_victim *v)
+static int second_find(void *data, const struct sg_kill_target *v)
 {
 	struct second *s = data;
 
@@ -612,7 +612,7 @@ static int second_find(void *data, const struct sg_victim *v)
 }
 
 /* A pair with a subflow more, from 127.0.0.2; *ret is that one. False if none came. */
-static bool pair_with_two(struct pair *p, struct sg_victim *ret)
+static bool pair_with_two(struct pair *p, struct sg_kill_target *ret)
 {
 	struct second s = { 0 };
 
@@ -635,7 +635,7 @@ static bool pair_with_two(struct pair *p, struct sg_victim *ret)
 
 static void test_mptcp_by_its_second_subflow(void **state)
 {
-	struct sg_victim second;
+	struct sg_kill_target second;
 	struct pair p;
 
 	NEED_MPTCP;
@@ -651,7 +651,7 @@ static void test_mptcp_by_its_second_subflow(void **state)
 
 static void test_mptcp_of_two_subflows_that_nobody_holds(void **state)
 {
-	struct sg_victim second;
+	struct sg_kill_target second;
 	struct pair p;
 	int away;
 	int r;

@@ -116,8 +116,8 @@ static void test_bad_commands_are_refused(void **state)
 static void test_destroying_takes_cookie_and_interface(void **state)
 {
 	struct sg_policy policy = rig_policy();
-	struct dataplane_victims found;
-	struct sg_victim v;
+	struct dataplane_targets found;
+	struct sg_kill_target v;
 	int fd;
 
 	(void)state;
@@ -138,7 +138,7 @@ static void test_destroying_takes_cookie_and_interface(void **state)
 	assert_int_equal(sockdiag_destroy(fd, &v), -ENOENT);
 	assert_int_equal(sockdiag_destroy(fd, &found.v[0]), 0);
 	assert_int_equal(talk_error(talk.client), ECONNABORTED);
-	dataplane_victims_done(&found);
+	dataplane_targets_done(&found);
 	close(fd);
 }
 
@@ -157,15 +157,15 @@ static void test_a_socket_that_changed_its_name_is_found_by_its_cookie(void **st
 }
 
 /* The only socket that must die, by its record. */
-static struct sg_victim victim(void)
+static struct sg_kill_target target(void)
 {
-	struct dataplane_victims found;
-	struct sg_victim v;
+	struct dataplane_targets found;
+	struct sg_kill_target v;
 
 	assert_int_equal(dataplane_find(dp, RIG_SERVER, &found), 0);
 	assert_int_equal(found.n, 1);
 	v = found.v[0];
-	dataplane_victims_done(&found);
+	dataplane_targets_done(&found);
 	return v;
 }
 
@@ -174,7 +174,7 @@ static int udp(uint16_t port);
 static void test_a_socket_is_asked_for_by_its_name(void **state)
 {
 	struct sg_policy policy = rig_policy();
-	struct sg_victim v;
+	struct sg_kill_target v;
 	int fd;
 
 	(void)state;
@@ -188,7 +188,7 @@ static void test_a_socket_is_asked_for_by_its_name(void **state)
 			assert_int_equal(talk_dial(&talk), 0);
 		}
 		assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
-		v = victim();
+		v = target();
 		assert_int_equal(sockdiag_exists(fd, &v), 0);
 		v.cookie++;
 		assert_int_equal(sockdiag_exists(fd, &v), -ENOENT);

@@ -551,7 +551,7 @@ static void test_the_nth_failure_trips(void **state)
 		rig_wait(dp, &events, trips ? 21 : 19);
 		assert_int_equal(dataplane_stats(dp, A, &st), 0);
 		for (size_t i = 0; i < events.n; i++)
-			moves += events.e[i].type == SG_EV_MOVE;
+			moves += events.e[i].type == SG_EV_TRANSITION;
 		assert_int_equal(moves, trips);
 		assert_int_equal(state_of(A), trips ? SG_OPEN : SG_CLOSED);
 		assert_int_equal(places(GROUP), trips);

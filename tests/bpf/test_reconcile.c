@@ -77,15 +77,15 @@ struct pair {
 	struct sg_breaker b; /* of `alone` */
 };
 
-static void side_move(struct side *s, const struct sg_move *mv)
+static void side_move(struct side *s, const struct sg_transition *mv)
 {
 	s->openings += mv->to == SG_OPEN;
-	engine_move(&s->engine, mv);
+	engine_transition(&s->engine, mv);
 }
 
 /* --- in user space alone ------------------------------------------------------------- */
 
-static void alone_move(struct pair *p, const struct sg_move *mv)
+static void alone_move(struct pair *p, const struct sg_transition *mv)
 {
 	side_move(&p->alone, mv);
 	p->b.next_open_ns = engine_next_open_ns(&p->alone.engine, mv->t_ns);
@@ -93,7 +93,7 @@ static void alone_move(struct pair *p, const struct sg_move *mv)
 
 static void alone_tick(struct pair *p)
 {
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	while (sg_breaker_tick(&p->b, &p->kernel_policy, p->now, &mv))
 		alone_move(p, &mv);
@@ -105,7 +105,7 @@ static void alone_outcome(struct pair *p, const struct sg_ended *e)
 	bool slow = e->latency_ns > p->kernel_policy.slow_ns;
 	uint32_t flags = e->flags | (slow && e->outcome <= SG_SOFT ? SG_OUT_SLOW : 0);
 	enum sg_reason reason;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	sg_breaker_outcome(&p->b, &p->kernel_policy, p->now, e->generation,
 			   (enum sg_class)e->outcome, flags, e->retry_after_ns, &mv);
@@ -137,7 +137,7 @@ static void daemon_event(struct pair *p, const struct sg_event *k)
 {
 	enum sg_reason reason;
 
-	if (k->type == SG_EV_MOVE) {
+	if (k->type == SG_EV_TRANSITION) {
 		side_move(&p->daemon, &k->move);
 		kernel_next_open(p, k->move.t_ns);
 		return;

@@ -137,10 +137,10 @@ bool fake_push(struct dataplane *dp, const struct sg_event *e)
 	return true;
 }
 
-static void push_move(struct dataplane *dp, uint32_t id, const struct sg_move *mv)
+static void push_move(struct dataplane *dp, uint32_t id, const struct sg_transition *mv)
 {
 	const struct sg_event e = { .t_ns = clock_boot_ns(),
-				    .type = SG_EV_MOVE,
+				    .type = SG_EV_TRANSITION,
 				    .server = id,
 				    .generation = mv->generation,
 				    .move = *mv };
@@ -250,7 +250,7 @@ static void settle(struct dataplane *dp, struct sg_server *srv)
 static void bring_up(struct dataplane *dp, uint32_t id)
 {
 	struct sg_server *srv = &dp->servers[id].kernel;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	while (sg_breaker_tick(&srv->breaker, &srv->policy, clock_boot_ns(), &mv)) {
 		settle(dp, srv);
@@ -262,7 +262,7 @@ static enum sg_effect trip(struct dataplane *dp, uint32_t id, uint32_t generatio
 {
 	struct sg_server *srv = &dp->servers[id].kernel;
 	enum sg_effect effect;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	if (generation != srv->breaker.generation ||
 	    (srv->breaker.state != SG_CLOSED && srv->breaker.state != SG_RAMP))
@@ -302,7 +302,7 @@ static void end(struct dataplane *dp, uint32_t id, uint32_t generation, const st
 				  .cause = (__u8)e->cause,
 				  .flags = (__u8)e->flags };
 	bool may_trip = b->may_trip;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	count(&dp->servers[id].stats, e);
 	b->may_trip = 0; /* a streak trips below, within the limits */
@@ -390,7 +390,7 @@ static void probe_ended(struct dataplane *dp, const struct sg_command *cmd)
 static void apply(struct dataplane *dp, struct sg_command *cmd)
 {
 	struct sg_server *srv = &dp->servers[cmd->server].kernel;
-	struct sg_move unused;
+	struct sg_transition unused;
 
 	switch (cmd->op) {
 	case SG_CMD_CONFIGURE:

@@ -42,13 +42,13 @@ static void check_request(const struct buf *request)
 }
 
 /* Plays the answers; returns how many turns there were. */
-static size_t play(struct probe_talk *t, enum probe_era era, const uint8_t *data, size_t size,
-		   size_t piece)
+static size_t play(struct probe_session *t, enum probe_generation era, const uint8_t *data,
+		   size_t size, size_t piece)
 {
 	static const struct probe_target target = { "h:1", "/mcp", "1" };
 	size_t turns = 0;
 
-	if (probe_talk_init(t, &target, era))
+	if (probe_session_init(t, &target, era))
 		abort();
 	while (t->step != PROBE_OVER) {
 		CLEANUP(buf_done) struct buf request = {};
@@ -57,13 +57,13 @@ static size_t play(struct probe_talk *t, enum probe_era era, const uint8_t *data
 		bool over = false;
 
 		buf_init(&request, PROBE_REQUEST_MAX);
-		if (probe_talk_request(t, &request) || ++turns > TURNS_MAX)
+		if (probe_session_request(t, &request) || ++turns > TURNS_MAX)
 			abort();
 		check_request(&request);
 		for (size_t i = 0; i < len && !over; i += piece)
-			over = probe_talk_feed(t, (const char *)data + i,
-					       len - i < piece ? len - i : piece);
-		if (!over && !probe_talk_eof(t))
+			over = probe_session_feed(t, (const char *)data + i,
+						  len - i < piece ? len - i : piece);
+		if (!over && !probe_session_eof(t))
 			abort();
 		size -= stop ? len + 1 : len;
 		data += stop ? len + 1 : len;
@@ -82,19 +82,19 @@ static bool same(const struct probe_result *a, const struct probe_result *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct probe_talk whole, torn;
-	enum probe_era era;
+	static struct probe_session whole, torn;
+	enum probe_generation era;
 
 	if (!size)
 		return 0;
-	era = (enum probe_era)(data[0] % PROBE_ERA_COUNT);
+	era = (enum probe_generation)(data[0] % PROBE_GENERATION_COUNT);
 	if (play(&whole, era, data + 1, size - 1, SIZE_MAX / 2) !=
 	    play(&torn, era, data + 1, size - 1, 1 + data[0] / 16))
 		abort();
 	if (!same(&whole.result, &torn.result) || strcmp(whole.session, torn.session) ||
 	    strcmp(whole.protocol, torn.protocol))
 		abort();
-	probe_talk_done(&whole);
-	probe_talk_done(&torn);
+	probe_session_done(&whole);
+	probe_session_done(&torn);
 	return 0;
 }

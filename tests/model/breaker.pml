@@ -474,7 +474,7 @@ proctype connection(byte i)
 #endif
 			skip
 		:: allowed ->
-			atomic { /* sg_turn_begin */
+			atomic { /* sg_exchange_begin */
 				f[i].serial = (f[i].serial + 1) % 4;
 				f[i].counted = false;
 				f[i].gh_turn = f[i].generation;

@@ -25,8 +25,8 @@ inline follow_map()
 	}
 }
 
-/* engine_move() */
-inline engine_moves(g, to)
+/* engine_transition() */
+inline engine_transitions(g, to)
 {
 	atomic {
 		if
@@ -117,7 +117,7 @@ end:	do
 			:: else
 			fi
 		:: type == EV_MOVE ->
-			engine_moves(g, x);
+			engine_transitions(g, x);
 			MAY_DIE;
 #ifdef HOLDS
 			if

@@ -47,19 +47,6 @@ static bool parse_decimal(const char *s, long double *ret, const char **ret_end)
 	return end != s;
 }
 
-int parse_double(const char *s, double min, double max, double *ret)
-{
-	const char *end;
-	long double value;
-
-	if (!parse_decimal(s, &value, &end) || *end)
-		return -EINVAL;
-	if (!isfinite((double)value) || (double)value < min || (double)value > max)
-		return -ERANGE;
-	*ret = (double)value;
-	return 0;
-}
-
 int parse_duration(const char *s, uint64_t *ret_ns)
 {
 	static const struct {

@@ -18,7 +18,6 @@ struct addr {
 };
 
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret) MUST_CHECK;
-int parse_double(const char *s, double min, double max, double *ret) MUST_CHECK; /* finite */
 
 /* "90s", "10m", "2h", "1d", "250ms", or seconds ("1.5"); at most 10 years. */
 int parse_duration(const char *s, uint64_t *ret_ns) MUST_CHECK;

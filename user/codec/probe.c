@@ -56,7 +56,8 @@ static bool is_word(const char *text, size_t max)
 	return strlen(text) <= max;
 }
 
-int probe_talk_init(struct probe_talk *t, const struct probe_target *target, enum probe_era era)
+int probe_session_init(struct probe_session *t, const struct probe_target *target,
+		       enum probe_generation era)
 {
 	int r;
 
@@ -70,12 +71,12 @@ int probe_talk_init(struct probe_talk *t, const struct probe_target *target, enu
 		return r;
 	t->target = *target;
 	t->era = era;
-	t->step = era == PROBE_ERA_MODERN ? PROBE_DISCOVER : PROBE_INITIALIZE;
+	t->step = era == PROBE_GENERATION_MODERN ? PROBE_DISCOVER : PROBE_INITIALIZE;
 	probe_answer_init(&t->answer, &t->table);
 	return 0;
 }
 
-void probe_talk_done(struct probe_talk *t)
+void probe_session_done(struct probe_session *t)
 {
 	if (t->answer.table)
 		probe_answer_done(&t->answer);
@@ -84,12 +85,12 @@ void probe_talk_done(struct probe_talk *t)
 
 /* --- requests --------------------------------------------------------------------------- */
 
-static int step_id(const struct probe_talk *t)
+static int step_id(const struct probe_session *t)
 {
 	return (int)t->step + 1;
 }
 
-static void body_print(const struct probe_talk *t, struct buf *out)
+static void body_print(const struct probe_session *t, struct buf *out)
 {
 	const char *method = steps[t->step].method;
 	const char *version = t->target.version;
@@ -115,7 +116,7 @@ static void body_print(const struct probe_talk *t, struct buf *out)
 	buf_putc(out, '}');
 }
 
-static void fields_print(const struct probe_talk *t, size_t body_len, struct buf *out)
+static void fields_print(const struct probe_session *t, size_t body_len, struct buf *out)
 {
 	if (t->step == PROBE_DISCOVER)
 		buf_printf(out, "MCP-Protocol-Version: " MODERN_VERSION "\r\nMcp-Method: %s\r\n",
@@ -129,7 +130,7 @@ static void fields_print(const struct probe_talk *t, size_t body_len, struct buf
 			   body_len);
 }
 
-int probe_talk_request(struct probe_talk *t, struct buf *out)
+int probe_session_request(struct probe_session *t, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf body = {};
 
@@ -150,7 +151,7 @@ int probe_talk_request(struct probe_talk *t, struct buf *out)
 
 /* --- what an answer leads to ------------------------------------------------------------------ */
 
-static void judge(struct probe_talk *t, const struct probe_result *result)
+static void judge(struct probe_session *t, const struct probe_result *result)
 {
 	t->result = *result;
 	t->judged = true;
@@ -169,7 +170,7 @@ static bool negotiates(const struct probe_result *r)
 }
 
 /* The first request of an era was answered by something else than a result. */
-static void refused(struct probe_talk *t, enum probe_step other)
+static void refused(struct probe_session *t, enum probe_step other)
 {
 	if (!negotiates(&t->answer.result) || t->tried_other) {
 		judge(t, &t->answer.result);
@@ -179,9 +180,9 @@ static void refused(struct probe_talk *t, enum probe_step other)
 	t->step = other;
 }
 
-static void initialized(struct probe_talk *t)
+static void initialized(struct probe_session *t)
 {
-	t->era = PROBE_ERA_SESSION;
+	t->era = PROBE_GENERATION_SESSION;
 	probe_answer_session(&t->answer, t->session);
 	memcpy(t->protocol, t->answer.protocol, sizeof(t->protocol));
 	if (!is_word(t->protocol, PROBE_VERSION_MAX))
@@ -198,7 +199,7 @@ static bool unknown_method(const struct probe_answer *a)
 		(a->result.status == 404 || a->result.status == 405 || a->result.status == 501));
 }
 
-static void turn_over(struct probe_talk *t)
+static void turn_over(struct probe_session *t)
 {
 	const struct probe_result *r = &t->answer.result;
 
@@ -214,7 +215,7 @@ static void turn_over(struct probe_talk *t)
 			refused(t, PROBE_INITIALIZE);
 			break;
 		}
-		t->era = PROBE_ERA_MODERN;
+		t->era = PROBE_GENERATION_MODERN;
 		judge(t, r);
 		break;
 	case PROBE_INITIALIZED:
@@ -238,7 +239,7 @@ static void turn_over(struct probe_talk *t)
 	}
 }
 
-bool probe_talk_feed(struct probe_talk *t, const char *data, size_t len)
+bool probe_session_feed(struct probe_session *t, const char *data, size_t len)
 {
 	if (!probe_answer_feed(&t->answer, data, len))
 		return false;
@@ -246,14 +247,14 @@ bool probe_talk_feed(struct probe_talk *t, const char *data, size_t len)
 	return true;
 }
 
-bool probe_talk_eof(struct probe_talk *t)
+bool probe_session_eof(struct probe_session *t)
 {
 	(void)probe_answer_eof(&t->answer);
 	turn_over(t);
 	return true;
 }
 
-void probe_talk_fail(struct probe_talk *t, enum sg_class class, enum sg_cause cause)
+void probe_session_fail(struct probe_session *t, enum sg_class class, enum sg_cause cause)
 {
 	struct probe_result failed = { .class = class,
 				       .cause = cause,

@@ -39,11 +39,11 @@
 #define PROBE_PATH_MAX 4096U
 #define PROBE_REQUEST_MAX 8192U
 
-enum probe_era {
-	PROBE_ERA_UNKNOWN,
-	PROBE_ERA_SESSION,
-	PROBE_ERA_MODERN,
-	PROBE_ERA_COUNT
+enum probe_generation {
+	PROBE_GENERATION_UNKNOWN,
+	PROBE_GENERATION_SESSION,
+	PROBE_GENERATION_MODERN,
+	PROBE_GENERATION_COUNT
 };
 
 enum probe_step {
@@ -57,7 +57,7 @@ enum probe_step {
 	PROBE_STEP_COUNT
 };
 
-/* Whom to ask; all borrowed until probe_talk_done(). */
+/* Whom to ask; all borrowed until probe_session_done(). */
 struct probe_target {
 	const char *host;    /* as in the Host field: with brackets, and the port if it is not 80 */
 	const char *path;    /* with its leading slash; "" is "/" */
@@ -65,11 +65,11 @@ struct probe_target {
 };
 
 /* Must not move once it is initialised. */
-struct probe_talk {
+struct probe_session {
 	struct sg_http_table table;
 	struct probe_target target;
 	struct probe_answer answer; /* to the current request */
-	enum probe_era era;         /* as far as it is known */
+	enum probe_generation era;  /* as far as it is known */
 	enum probe_step step;       /* of the next, or the outstanding, request */
 	bool tried_other;           /* the other era is tried already */
 	bool judged;                /* result holds; it never changes again */
@@ -89,20 +89,20 @@ const char *probe_path(const char *url_shown);
 int probe_host(const char *host, uint16_t port, char *out, size_t size) MUST_CHECK;
 
 /* -EINVAL if host or path could not stand in a request; else that of answer_table_build(). */
-int probe_talk_init(struct probe_talk *t, const struct probe_target *target,
-		    enum probe_era era) MUST_CHECK;
-void probe_talk_done(struct probe_talk *t);
+int probe_session_init(struct probe_session *t, const struct probe_target *target,
+		       enum probe_generation era) MUST_CHECK;
+void probe_session_done(struct probe_session *t);
 
 /* Appends the request of t->step, not PROBE_OVER, and awaits its answer. buf_error() of out. */
-int probe_talk_request(struct probe_talk *t, struct buf *out) MUST_CHECK;
+int probe_session_request(struct probe_session *t, struct buf *out) MUST_CHECK;
 
 /*
  * Bytes of the answer, or its end by the peer. True when this turn is over: close
  * the connection, look at judged, go on with the new step.
  */
-bool probe_talk_feed(struct probe_talk *t, const char *data, size_t len);
-bool probe_talk_eof(struct probe_talk *t);
+bool probe_session_feed(struct probe_session *t, const char *data, size_t len);
+bool probe_session_eof(struct probe_session *t);
 /* The transport failed, or time ran out: the turn and the probe are over. */
-void probe_talk_fail(struct probe_talk *t, enum sg_class class, enum sg_cause cause);
+void probe_session_fail(struct probe_session *t, enum sg_class class, enum sg_cause cause);
 
 #endif

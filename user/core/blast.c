@@ -111,7 +111,7 @@ uint32_t blast_limit(struct blast *b, uint64_t now)
 
 /* --- places -------------------------------------------------------------------------- */
 
-int blast_places(struct blast *b, uint32_t taken, uint64_t now)
+int blast_slots(struct blast *b, uint32_t taken, uint64_t now)
 {
 	void *places = b->places;
 	int r = grow(&places, &b->places_cap, taken, sizeof(*b->places));

@@ -7,7 +7,7 @@
  * within blast_seconds.
  *
  * Who opens takes a place. In the kernel that is `open` of the group
- * SG_GROUP_ALL, which nothing but this lowers: blast_places() compares it with
+ * SG_GROUP_ALL, which nothing but this lowers: blast_slots() compares it with
  * the places known here, and blast_aged() says how many are old enough to be
  * given back. So the kernel's count is the only record, and no lost event and
  * no restart can leave a place taken.
@@ -68,7 +68,7 @@ uint32_t blast_limit(struct blast *b, uint64_t now);
  * `taken` places are taken now: what is more than before was taken now, what is
  * less was given back by who took it last. -ENOMEM: as before.
  */
-int blast_places(struct blast *b, uint32_t taken, uint64_t now) MUST_CHECK;
+int blast_slots(struct blast *b, uint32_t taken, uint64_t now) MUST_CHECK;
 /* Forgets the places that are blast_seconds old; returns how many those were. */
 uint32_t blast_aged(struct blast *b, uint64_t now);
 

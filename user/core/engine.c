@@ -160,12 +160,12 @@ uint32_t engine_trips(const struct engine *e, uint64_t now_ns)
 }
 
 /* Does this opening lengthen the series? A half-open that nobody failed does not. */
-static bool move_is_trip(const struct sg_move *mv)
+static bool move_is_trip(const struct sg_transition *mv)
 {
 	return mv->to == SG_OPEN && (mv->reason != SG_REASON_HALF_OPEN_TIMEOUT || mv->failed);
 }
 
-void engine_move(struct engine *e, const struct sg_move *mv)
+void engine_transition(struct engine *e, const struct sg_transition *mv)
 {
 	enum sg_state to = mv->to == SG_SHADOW ? SG_CLOSED : (enum sg_state)mv->to;
 	int32_t newer = (int32_t)(mv->generation - e->generation);

@@ -9,7 +9,7 @@
  *   outcome:    reason = engine_outcome(); the transition sees the outcome too
  *               and may trip by itself (consecutive), which has precedence;
  *               else ask for a trip with `reason` if it is not SG_REASON_NONE.
- *   transition: engine_move(), then write engine_next_open_ns() to the breaker.
+ *   transition: engine_transition(), then write engine_next_open_ns() to the breaker.
  *   time:       at engine_next_change_ns() write engine_next_open_ns() again.
  *
  * Times are ns of CLOCK_BOOTTIME. The engine keeps no clock and calls nobody.
@@ -78,11 +78,11 @@ enum sg_reason engine_outcome(struct engine *e, uint64_t now_ns, uint32_t genera
  * nothing. A new generation starts with empty windows. Openings count in n,
  * except after half-open ran out with no failed probe.
  */
-void engine_move(struct engine *e, const struct sg_move *mv);
+void engine_transition(struct engine *e, const struct sg_transition *mv);
 
 /*
  * An order to reset: closed, windows empty, n zero, `generation` from now on.
- * Needed beside engine_move() because a reset of a closed breaker is no
+ * Needed beside engine_transition() because a reset of a closed breaker is no
  * transition.
  */
 void engine_reset(struct engine *e, uint64_t now_ns, uint32_t generation);

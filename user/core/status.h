@@ -69,7 +69,7 @@ struct status_breaker {
 	uint32_t generation;
 };
 
-struct status_places { /* in the group; members 0: in none */
+struct status_slots { /* in the group; members 0: in none */
 	uint32_t members;
 	uint32_t open;
 	uint32_t limit; /* so many may be open at once */
@@ -94,7 +94,7 @@ struct status_server {
 	char *group;   /* NULL: none */
 	bool panic;    /* held as the last usable server of its group */
 	bool held;     /* would have opened; a limit across servers forbade it */
-	struct status_places places;
+	struct status_slots places;
 	enum sg_state state;
 	enum status_verdict verdict;
 	bool quarantined; /* quarantine is valid */

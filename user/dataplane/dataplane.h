@@ -17,7 +17,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
-#include "core/victim.h"
+#include "core/kill_target.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -71,8 +71,7 @@ int dataplane_probe(struct dataplane_feature *ret, size_t max, size_t *ret_n) MU
 
 /* --- what it is ------------------------------------------------------------------ */
 
-bool dataplane_taken_over(const struct dataplane *dp);     /* maps were there already */
-uint64_t dataplane_home_netns(const struct dataplane *dp); /* cookie */
+bool dataplane_taken_over(const struct dataplane *dp); /* maps were there already */
 /* Messages on what is missing, why and what is lost; NULL at the end. */
 const char *dataplane_degraded(const struct dataplane *dp, size_t i);
 
@@ -191,16 +190,16 @@ int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data
 
 /* --- flows: the records of tracked sockets ---------------------------------------------------- */
 
-struct dataplane_victims {
-	struct sg_victim *v; /* owned; dataplane_victims_done() */
+struct dataplane_targets {
+	struct sg_kill_target *v; /* owned; dataplane_targets_done() */
 	size_t n;
 	size_t busy; /* others that will die when their turn ends */
 };
-void dataplane_victims_done(struct dataplane_victims *victims);
+void dataplane_targets_done(struct dataplane_targets *targets);
 
 /* Sockets of a server (SG_SERVERS_MAX: all) that must die, in every namespace; busy ones
  * are marked to die after their turn. */
-int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_victims *ret) MUST_CHECK;
+int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_targets *ret) MUST_CHECK;
 
 /* What became of n flows: SG_WALK_ENDED, _STUCK or _LOST, see enum sg_walk_op. */
 int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
@@ -226,7 +225,7 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp);
  * those that never sent a SYN), at rest for `idle_ns`: for asking whether they still exist.
  */
 int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns,
-			 struct dataplane_victims *ret) MUST_CHECK;
+			 struct dataplane_targets *ret) MUST_CHECK;
 
 /* Takes over connections older than the load in the caller's namespace, whose
  * cookie is given; *ret_n: how many. */

@@ -137,7 +137,7 @@ static int dump_take(const char *bytes, size_t len, diag_fn *fn, void *data)
 
 /* Calls fn with every such socket of a family in this namespace; ports 0: any. A result of
  * fn that is not 0 ends the walk and is returned. -ENOENT: the kernel cannot list these. */
-static int dump(uint32_t protocol, const struct sg_victim *like, diag_fn *fn, void *data)
+static int dump(uint32_t protocol, const struct sg_kill_target *like, diag_fn *fn, void *data)
 {
 	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	struct request q = {
@@ -199,8 +199,8 @@ static int destroy(const struct inet_diag_msg *m)
 #define SUBFLOWS_MAX 16 /* the kernel has at most nine */
 
 struct connection {
-	const struct sg_victim *subflow; /* by which it is looked for */
-	ino_t inode;                     /* 0: its owner has closed it */
+	const struct sg_kill_target *subflow; /* by which it is looked for */
+	ino_t inode;                          /* 0: its owner has closed it */
 	struct inet_diag_msg found[SUBFLOWS_MAX];
 	size_t n;
 };
@@ -213,7 +213,7 @@ static bool is_address(const __be32 *a, const __u8 *mapped, unsigned int family)
 static int match_addresses(void *data, const struct inet_diag_msg *m)
 {
 	struct connection *c = data;
-	const struct sg_victim *v = c->subflow;
+	const struct sg_kill_target *v = c->subflow;
 
 	if (m->id.idiag_sport != v->local_port || m->id.idiag_dport != v->remote_port ||
 	    !is_address(m->id.idiag_src, v->local, m->idiag_family) ||
@@ -245,7 +245,7 @@ static int find(struct connection *c, uint32_t protocol)
 		return r < 0 ? r : 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++) {
-		const struct sg_victim any = { .family = families[i] };
+		const struct sg_kill_target any = { .family = families[i] };
 
 		r = dump(protocol, &any, match_inode, c);
 	}
@@ -330,7 +330,7 @@ static int end_subflows(struct connection *c)
 	return gone == -ETIMEDOUT && limit ? limit : gone;
 }
 
-int endsock_mptcp(const struct sg_victim *subflow)
+int endsock_mptcp(const struct sg_kill_target *subflow)
 {
 	struct connection c = { .subflow = subflow };
 	int r = identify(&c);

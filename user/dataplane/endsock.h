@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
-#include "core/victim.h"
+#include "core/kill_target.h"
 
 /*
  * Disconnects the socket with this inode, whatever its network namespace, as its
@@ -58,6 +58,6 @@ int endsock_inode(ino_t inode) MUST_CHECK;
  * Measured with few sockets and processes: 1.5 ms by a descriptor, 3-7 ms by the limit;
  * listing 50,000 sockets takes 30 ms each time.
  */
-int endsock_mptcp(const struct sg_victim *subflow) MUST_CHECK;
+int endsock_mptcp(const struct sg_kill_target *subflow) MUST_CHECK;
 
 #endif

@@ -19,9 +19,9 @@
 #define PASSES_MAX 16
 #define STRAYS_MAX 65536U
 
-/* The victims of one namespace, while we are in it. */
+/* The targets of one namespace, while we are in it. */
 struct group {
-	struct sg_victim *v; /* by their cookies */
+	struct sg_kill_target *v; /* by their cookies */
 	size_t n;
 	bool *dead;      /* of each: killed now */
 	bool by_listing; /* their names are not known, or not right any more */
@@ -40,16 +40,16 @@ static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 
 static int by_cookie(const void *a, const void *b)
 {
-	const struct sg_victim *x = a;
-	const struct sg_victim *y = b;
+	const struct sg_kill_target *x = a;
+	const struct sg_kill_target *y = b;
 
 	return (x->cookie > y->cookie) - (x->cookie < y->cookie);
 }
 
 static int by_netns(const void *a, const void *b)
 {
-	const struct sg_victim *x = a;
-	const struct sg_victim *y = b;
+	const struct sg_kill_target *x = a;
+	const struct sg_kill_target *y = b;
 
 	if (x->netns != y->netns)
 		return x->netns > y->netns ? 1 : -1;
@@ -61,7 +61,7 @@ static int by_netns(const void *a, const void *b)
  * kernel without INET_DIAG_DESTROY can only be helped through the owner's descriptor,
  * which takes an inode, from a listing. `gone`: it has to be looked up, by its cookie.
  */
-static int destroy(int fd, struct sg_victim *v)
+static int destroy(int fd, struct sg_kill_target *v)
 {
 	int r = -ENOENT;
 
@@ -74,10 +74,10 @@ static int destroy(int fd, struct sg_victim *v)
 }
 
 /* A listed socket: is it one of ours, found under another name than its record says? */
-static int rename_one(void *data, const struct sg_victim *socket)
+static int rename_one(void *data, const struct sg_kill_target *socket)
 {
 	struct group *g = data;
-	struct sg_victim *v = bsearch(socket, g->v, g->n, sizeof(*g->v), by_cookie);
+	struct sg_kill_target *v = bsearch(socket, g->v, g->n, sizeof(*g->v), by_cookie);
 
 	if (!v || !v->gone)
 		return 0;
@@ -211,7 +211,7 @@ static int visit(struct dataplane *dp, struct quick *quick, struct group *g, uin
 	return note(dp, g, killed);
 }
 
-static int kill_found(struct dataplane *dp, struct quick *quick, struct dataplane_victims *found,
+static int kill_found(struct dataplane *dp, struct quick *quick, struct dataplane_targets *found,
 		      bool by_listing, uint32_t *killed)
 {
 	size_t end;
@@ -243,7 +243,7 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 	int r = 0;
 
 	for (int pass = 0; pass < PASSES_MAX && !r; pass++) {
-		struct dataplane_victims found = { 0 };
+		struct dataplane_targets found = { 0 };
 
 		r = dataplane_find(dp, server, &found);
 		if (r)
@@ -257,7 +257,7 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 			r = kill_found(dp, quick, &found, found.n >= before, &ret->killed);
 		last = found.n >= before;
 		before = found.n;
-		dataplane_victims_done(&found);
+		dataplane_targets_done(&found);
 	}
 	if (ret->killed)
 		(void)!dataplane_killed_add(dp, server, ret->killed);
@@ -271,7 +271,7 @@ struct strays {
 	struct cgroup_ids inside;
 	uint32_t server;
 	bool home; /* in the daemon's own namespace */
-	struct sg_victim *v;
+	struct sg_kill_target *v;
 	size_t n;
 	uint32_t killed;
 	uint32_t left;
@@ -281,12 +281,12 @@ struct strays {
  * Is this socket's peer the server, and the socket one of those that are protected? What
  * the kernel does not tell the cgroup of counts as one. No agent gets anything out of a
  * socket that its process has closed, and older kernels make it immortal by SOCK_DESTROY. A
- * victim is noted: killing has to wait for the list's end.
+ * target is noted: killing has to wait for the list's end.
  */
-static int stray(void *data, const struct sg_victim *socket)
+static int stray(void *data, const struct sg_kill_target *socket)
 {
 	struct strays *st = data;
-	struct sg_victim *more;
+	struct sg_kill_target *more;
 
 	if (socket->closed || (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup)))
 		return 0;
@@ -485,7 +485,7 @@ static int look_here(void *data)
 	int r = sockdiag_open(&fd);
 
 	for (size_t i = 0; i < g->n && !r; i++) {
-		struct sg_victim *v = &g->v[i];
+		struct sg_kill_target *v = &g->v[i];
 		int one = v->family ? sockdiag_exists(fd, v) : -ENOENT;
 
 		v->gone = one == -ENOENT;
@@ -496,7 +496,7 @@ static int look_here(void *data)
 
 int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
 {
-	struct dataplane_victims idle = { 0 };
+	struct dataplane_targets idle = { 0 };
 	size_t end;
 	int r = dataplane_flows_idle(dp, idle_ns, &idle);
 
@@ -519,7 +519,7 @@ int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
 				++*ret_n;
 			}
 	}
-	dataplane_victims_done(&idle);
+	dataplane_targets_done(&idle);
 	return r;
 }
 

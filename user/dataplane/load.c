@@ -15,7 +15,7 @@
 #define SUB "bpf"
 
 /* Without a program that has a text of loss here, Switchgear goes on and says so. */
-const struct dataplane_part dataplane_parts[] = {
+static const struct dataplane_part dataplane_parts[] = {
 	{ .name = "sg_connect4",
 	  .since = "4.17",
 	  .enforces = true,

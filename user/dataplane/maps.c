@@ -19,11 +19,6 @@ bool dataplane_taken_over(const struct dataplane *dp)
 	return dp->taken_over;
 }
 
-uint64_t dataplane_home_netns(const struct dataplane *dp)
-{
-	return dp->home_netns;
-}
-
 const char *dataplane_degraded(const struct dataplane *dp, size_t i)
 {
 	return i < dp->degraded_n ? dp->degraded[i] : NULL;

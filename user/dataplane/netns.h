@@ -59,7 +59,7 @@ struct netns_search {
 /*
  * The same, where it is quickly found: no descriptors are looked at. -ETIME: the time was over
  * before all were asked; -ENOENT: it is none of those that were found this way. What the search
- * learnt is kept: the next one goes on from there.
+ * learned is kept: the next one goes on from there.
  */
 int netns_open_soon(struct netns *netns, uint64_t cookie, struct netns_search *search,
 		    int *ret_fd) MUST_CHECK;

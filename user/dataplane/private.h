@@ -89,7 +89,6 @@ struct dataplane_part {
 	bool enforces;       /* its loss weakens enforcement, not only what is known */
 	bool recent;         /* older kernels refuse it */
 };
-extern const struct dataplane_part dataplane_parts[];
 const struct dataplane_part *dataplane_part(const char *name);
 bool dataplane_loaded(const struct bpf_program *prog);
 

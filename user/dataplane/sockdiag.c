@@ -56,7 +56,7 @@ int sockdiag_open(int *ret_fd)
 	return 0;
 }
 
-static int ask(int fd, const struct sg_victim *v, uint16_t what, uint16_t flags)
+static int ask(int fd, const struct sg_kill_target *v, uint16_t what, uint16_t flags)
 {
 	struct request r = {
 		.header = { .nlmsg_len = sizeof(r),
@@ -82,15 +82,15 @@ static int ask(int fd, const struct sg_victim *v, uint16_t what, uint16_t flags)
 	return answered(fd);
 }
 
-int sockdiag_destroy(int fd, const struct sg_victim *v)
+int sockdiag_destroy(int fd, const struct sg_kill_target *v)
 {
 	return ask(fd, v, SOCK_DESTROY, NLM_F_ACK);
 }
 
 /* Of UDP sockets the kernel takes the ends the other way round, but only here. */
-int sockdiag_exists(int fd, const struct sg_victim *v)
+int sockdiag_exists(int fd, const struct sg_kill_target *v)
 {
-	struct sg_victim turned = *v;
+	struct sg_kill_target turned = *v;
 
 	if (v->proto == IPPROTO_TCP)
 		return ask(fd, v, SOCK_DIAG_BY_FAMILY, 0);
@@ -143,7 +143,7 @@ static uint64_t cgroup_read(const char *at, size_t len)
 
 static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
 {
-	struct sg_victim v = { .proto = proto };
+	struct sg_kill_target v = { .proto = proto };
 	struct inet_diag_msg m;
 
 	if (len < sizeof(m))

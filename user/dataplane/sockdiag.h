@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "core/victim.h"
+#include "core/kill_target.h"
 
 /* A descriptor for the functions below, good for the namespace it was made in. */
 int sockdiag_open(int *ret_fd) MUST_CHECK;
@@ -21,10 +21,10 @@ int sockdiag_open(int *ret_fd) MUST_CHECK;
  * to this interface; -EOPNOTSUPP: the kernel cannot. The cookie makes sure that no
  * stranger dies who took over the addresses meanwhile.
  */
-int sockdiag_destroy(int fd, const struct sg_victim *victim) MUST_CHECK;
+int sockdiag_destroy(int fd, const struct sg_kill_target *target) MUST_CHECK;
 
 /* 0: there is this socket; -ENOENT: not by these addresses, this cookie and interface. */
-int sockdiag_exists(int fd, const struct sg_victim *socket) MUST_CHECK;
+int sockdiag_exists(int fd, const struct sg_kill_target *socket) MUST_CHECK;
 
 /*
  * Calls fn with each socket of the caller's network namespace that has a peer,
@@ -34,7 +34,7 @@ int sockdiag_exists(int fd, const struct sg_victim *socket) MUST_CHECK;
  * A result of fn that is not 0 ends the walk and is returned. -ENOENT: the kernel
  * does not know the protocol.
  */
-typedef int sockdiag_fn(void *data, const struct sg_victim *socket);
+typedef int sockdiag_fn(void *data, const struct sg_kill_target *socket);
 int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data) MUST_CHECK;
 
 #endif

@@ -162,15 +162,15 @@ bool dataplane_flow_lives(struct dataplane *dp, uint64_t cookie)
 
 /* --- who must die --------------------------------------------------------------------------- */
 
-void dataplane_victims_done(struct dataplane_victims *victims)
+void dataplane_targets_done(struct dataplane_targets *targets)
 {
-	free(victims->v);
-	*victims = (struct dataplane_victims){ 0 };
+	free(targets->v);
+	*targets = (struct dataplane_targets){ 0 };
 }
 
-static int victims_add(struct dataplane_victims *out, const struct sg_flow *f)
+static int targets_add(struct dataplane_targets *out, const struct sg_flow *f)
 {
-	struct sg_victim *v;
+	struct sg_kill_target *v;
 
 	if (out->n == VICTIMS_MAX)
 		return -E2BIG;
@@ -181,15 +181,15 @@ static int victims_add(struct dataplane_victims *out, const struct sg_flow *f)
 		out->v = v;
 	}
 	v = &out->v[out->n++];
-	*v = (struct sg_victim){ .cookie = f->cookie,
-				 .netns = f->netns,
-				 .server = f->server,
-				 .ifindex = f->ifindex,
-				 .local_port = f->local_port,
-				 .remote_port = f->remote_port,
-				 .family = f->family,
-				 .proto = f->proto,
-				 .mptcp = f->flags & SG_FLOW_MPTCP };
+	*v = (struct sg_kill_target){ .cookie = f->cookie,
+				      .netns = f->netns,
+				      .server = f->server,
+				      .ifindex = f->ifindex,
+				      .local_port = f->local_port,
+				      .remote_port = f->remote_port,
+				      .family = f->family,
+				      .proto = f->proto,
+				      .mptcp = f->flags & SG_FLOW_MPTCP };
 	if (!(f->flags & SG_FLOW_TUPLE))
 		v->family = 0; /* it is to be looked up by its cookie */
 	memcpy(v->local, f->local, sizeof(v->local));
@@ -199,7 +199,7 @@ static int victims_add(struct dataplane_victims *out, const struct sg_flow *f)
 
 struct finding {
 	uint32_t server;
-	struct dataplane_victims all;
+	struct dataplane_targets all;
 	struct items items;
 };
 
@@ -211,10 +211,10 @@ static int find_one(void *data, uint64_t cookie, const struct sg_flow *f)
 	if (f->flags & SG_FLOW_DEAD || (find->server < SG_SERVERS_MAX && f->server != find->server))
 		return 0;
 	r = items_add(&find->items, cookie, 0);
-	return r ? r : victims_add(&find->all, f);
+	return r ? r : targets_add(&find->all, f);
 }
 
-int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_victims *ret)
+int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_targets *ret)
 {
 	struct finding find = { .server = server };
 	size_t n = 0;
@@ -222,17 +222,17 @@ int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_victi
 
 	r = walk(dp, find_one, &find);
 	if (!r)
-		r = judge(dp, SG_WALK_FATE, &find.items);
+		r = judge(dp, SG_WALK_DISPOSITION, &find.items);
 	for (size_t i = 0; i < find.all.n && !r; i++) {
 		find.all.v[i].fate = (uint8_t)find.items.v[i].result;
-		find.all.busy += find.all.v[i].fate == SG_FATE_BUSY;
-		if (find.all.v[i].fate == SG_FATE_KILL)
+		find.all.busy += find.all.v[i].fate == SG_DISPOSITION_BUSY;
+		if (find.all.v[i].fate == SG_DISPOSITION_KILL)
 			find.all.v[n++] = find.all.v[i];
 	}
 	find.all.n = n;
 	items_done(&find.items);
 	if (r)
-		dataplane_victims_done(&find.all);
+		dataplane_targets_done(&find.all);
 	else
 		*ret = find.all;
 	return r;
@@ -362,7 +362,7 @@ int dataplane_flows_forget(struct dataplane *dp, uint32_t server)
 struct idling {
 	uint64_t before;
 	bool by_sockops;
-	struct dataplane_victims all;
+	struct dataplane_targets all;
 };
 
 /* Of TCP sockets that make callbacks the end is always seen. */
@@ -376,10 +376,10 @@ static int idle_one(void *data, uint64_t cookie, const struct sg_flow *f)
 	if (told || f->flags & SG_FLOW_DEAD || f->connect_ns > idle->before ||
 	    f->request_ns > idle->before || f->last_ns > idle->before)
 		return 0;
-	return victims_add(&idle->all, f);
+	return targets_add(&idle->all, f);
 }
 
-int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns, struct dataplane_victims *ret)
+int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns, struct dataplane_targets *ret)
 {
 	uint64_t now = clock_boot_ns();
 	struct idling idle = { .before = now > idle_ns ? now - idle_ns : 0,
@@ -387,7 +387,7 @@ int dataplane_flows_idle(struct dataplane *dp, uint64_t idle_ns, struct dataplan
 	int r = walk(dp, idle_one, &idle);
 
 	if (r)
-		dataplane_victims_done(&idle.all);
+		dataplane_targets_done(&idle.all);
 	else
 		*ret = idle.all;
 	return r;

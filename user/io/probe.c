@@ -48,7 +48,7 @@ struct probe {
 	char host[URL_HOST_MAX + 16]; /* with brackets and port */
 	char *path;
 	char version[PROBE_VERSION_MAX + 1];
-	struct probe_talk talk;
+	struct probe_session talk;
 };
 
 /* --- what errors mean ----------------------------------------------------------------------- */
@@ -124,7 +124,7 @@ static void fail(struct probe *p, enum sg_class class, enum sg_cause cause)
 	bool was_judged = p->talk.judged;
 
 	clock_turn(p);
-	probe_talk_fail(&p->talk, class, cause);
+	probe_session_fail(&p->talk, class, cause);
 	turn_over(p, was_judged);
 }
 
@@ -187,7 +187,7 @@ static void start(struct probe *p)
 	p->first_ns = 0;
 	buf_clear(&p->request);
 	p->sent = 0;
-	r = probe_talk_request(&p->talk, &p->request);
+	r = probe_session_request(&p->talk, &p->request);
 	if (r) {
 		fail(p, SG_LOCAL, SG_CAUSE_NONE);
 		return;
@@ -272,7 +272,7 @@ static bool read_answer(struct probe *p)
 		p->first_ns = clock_boot_ns() - p->turn_ns;
 	if (p->talk.step != PROBE_INITIALIZED)
 		clock_turn(p);
-	if (n ? probe_talk_feed(&p->talk, piece, (size_t)n) : probe_talk_eof(&p->talk))
+	if (n ? probe_session_feed(&p->talk, piece, (size_t)n) : probe_session_eof(&p->talk))
 		turn_over(p, was_judged);
 	return true;
 }
@@ -340,7 +340,7 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 		return -ENOMEM;
 	snprintf(p->version, sizeof(p->version), "%s", spec->version);
 	target = (struct probe_target){ p->host, p->path, p->version };
-	r = probe_talk_init(&p->talk, &target, spec->era);
+	r = probe_session_init(&p->talk, &target, spec->era);
 	if (r)
 		return r;
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -356,7 +356,7 @@ void probe_free(struct probe *p)
 		return;
 	hang_up(p);
 	closep(&p->epoll_fd);
-	probe_talk_done(&p->talk);
+	probe_session_done(&p->talk);
 	buf_done(&p->request);
 	free(p->path);
 	free(p);
@@ -390,7 +390,7 @@ const struct probe_result *probe_result(const struct probe *p)
 	return p->talk.judged ? &p->talk.result : NULL;
 }
 
-enum probe_era probe_era(const struct probe *p)
+enum probe_generation probe_generation(const struct probe *p)
 {
 	return p->talk.era;
 }

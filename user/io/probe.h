@@ -41,10 +41,10 @@ struct probe_spec {
 	const struct addr *addrs; /* n > 0; those beyond PROBE_ADDRS_MAX are left out */
 	size_t addrs_n;
 	uint16_t port;
-	const char *host;    /* as in the configuration: no brackets, no port */
-	const char *path;    /* see probe_path() */
-	const char *version; /* ours */
-	enum probe_era era;  /* as an earlier probe found it, see probe_era() */
+	const char *host;          /* as in the configuration: no brackets, no port */
+	const char *path;          /* see probe_path() */
+	const char *version;       /* ours */
+	enum probe_generation era; /* as an earlier probe found it, see probe_generation() */
 	struct probe_own own;
 	uint64_t connect_ns; /* for each connect */
 	uint64_t limit_ns;   /* for everything but the farewell */
@@ -71,7 +71,7 @@ void probe_run(struct probe *p);
  * where no connection came about, since the connect.
  */
 const struct probe_result *probe_result(const struct probe *p);
-enum probe_era probe_era(const struct probe *p); /* found out, for the next one */
+enum probe_generation probe_generation(const struct probe *p); /* found out, for the next one */
 bool probe_over(const struct probe *p);
 
 static inline void probe_freep(struct probe **p)

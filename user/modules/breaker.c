@@ -122,7 +122,7 @@ static void on_outcome(struct breaker *m, struct server *s, const struct sg_even
 }
 
 static void report_transition(struct bus *bus, const struct server *s, struct breaker_server *b,
-			      const struct sg_move *mv)
+			      const struct sg_transition *mv)
 {
 	struct window_rates rates = engine_rates(&b->engine, mv->t_ns);
 	struct event e;
@@ -149,7 +149,7 @@ static void report_transition(struct bus *bus, const struct server *s, struct br
 	bus_report(bus, &e);
 }
 
-static void on_transition(struct breaker *m, struct server *s, const struct sg_move *mv)
+static void on_transition(struct breaker *m, struct server *s, const struct sg_transition *mv)
 {
 	struct breaker_server *b = module_server(m, s);
 
@@ -157,7 +157,7 @@ static void on_transition(struct breaker *m, struct server *s, const struct sg_m
 	if (mv->reason == SG_REASON_RESET)
 		engine_reset(&b->engine, mv->t_ns, mv->generation);
 	else
-		engine_move(&b->engine, mv);
+		engine_transition(&b->engine, mv);
 	want_next_open(s, b);
 	bus_dirty(m->part.d->bus);
 }

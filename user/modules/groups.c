@@ -105,7 +105,7 @@ static void groups_turn(void *m, uint64_t now)
 
 	if (!g->look && !g->blast.n_places && to.limit == g->blast_limit)
 		return;
-	if (dataplane_group_open(dp, SG_GROUP_ALL, &open) || blast_places(&g->blast, open, now))
+	if (dataplane_group_open(dp, SG_GROUP_ALL, &open) || blast_slots(&g->blast, open, now))
 		return;
 	g->look = false;
 	to.take_back = blast_aged(&g->blast, now);

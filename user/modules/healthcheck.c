@@ -36,7 +36,7 @@ struct check {
 	struct loop_timer *timer;
 	struct probe *io;           /* NULL: none is running */
 	struct loop_source *source; /* of io */
-	enum probe_era era;         /* as the last one found it */
+	enum probe_generation era;  /* as the last one found it */
 	uint64_t wait_until_ns;     /* for a place; 0: does not wait */
 	uint32_t generation;        /* of the token */
 	bool token;                 /* the verdict is outstanding */
@@ -107,7 +107,7 @@ static void run(struct check *p)
 	probe_run(p->io);
 	result = probe_result(p->io);
 	if (result && p->token) {
-		p->era = probe_era(p->io);
+		p->era = probe_generation(p->io);
 		report(p, result);
 	}
 	if (probe_over(p->io))

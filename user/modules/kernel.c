@@ -15,11 +15,11 @@ struct kernel {
 	uint64_t lost_seen; /* records that found the ring full, as far as was told */
 };
 
-static void transition(struct kernel *m, struct server *s, const struct sg_move *mv)
+static void transition(struct kernel *m, struct server *s, const struct sg_transition *mv)
 {
 	struct signal signal = { .type = SIGNAL_TRANSITION, .server = s };
 
-	signal.kernel = (struct sg_event){ .type = SG_EV_MOVE, .server = s->id, .move = *mv };
+	signal.kernel = (struct sg_event){ .type = SG_EV_TRANSITION, .server = s->id, .move = *mv };
 	(void)!server_read(s);
 	bus_emit(m->part.d->bus, &signal);
 }
@@ -33,7 +33,7 @@ static void on_event(void *data, const struct sg_event *k)
 	if (!s) /* the canary, or a server that is gone */
 		return;
 	switch (k->type) {
-	case SG_EV_MOVE:
+	case SG_EV_TRANSITION:
 		if (server_moved(s, k->move.seq, false)) /* else it was made up for before */
 			transition(m, s, &k->move);
 		break;
@@ -61,7 +61,7 @@ static void resync(struct kernel *m)
 
 	for (size_t i = 0; i < servers_n(all); i++) {
 		struct server *s = servers_at(all, i);
-		const struct sg_move *last = &s->breaker.last;
+		const struct sg_transition *last = &s->breaker.last;
 
 		if (s->id && !server_read(s) && last->moved && server_moved(s, last->seq, true))
 			transition(m, s, last);

@@ -59,7 +59,7 @@ static const struct family families[COUNTER_FAMILY_COUNT] = {
 	[COUNTER_RETRANSMITS] = { "switchgear_retransmits_total", "TCP segments sent again.",
 				  NULL },
 	[COUNTER_UNTRUSTED] = { "switchgear_untrusted_connects_total",
-				"Connects from users' own namespaces, from which nothing is learnt.",
+				"Connects from users' own namespaces, from which nothing is learned.",
 				NULL },
 	[COUNTER_UNRECORDED] = { "switchgear_unrecorded_connects_total",
 				 "Connects of which no record could be made: judged, but not measured.",

@@ -13,7 +13,7 @@ static bool may_trip(void *arg, const struct sim_breaker *server, uint64_t now)
 }
 
 /* Only who opens for its performance, and denies somebody, takes a place. */
-static void moved(void *arg, const struct sim_breaker *server, const struct sg_move *mv)
+static void moved(void *arg, const struct sim_breaker *server, const struct sg_transition *mv)
 {
 	struct sim_blast *b = arg;
 
@@ -22,7 +22,7 @@ static void moved(void *arg, const struct sim_breaker *server, const struct sg_m
 		return;
 	if (sim_breaker_shadow(server) || blast_limit(&b->blast, mv->t_ns) == SG_UNLIMITED)
 		return;
-	b->failed |= blast_places(&b->blast, (uint32_t)b->blast.n_places + 1, mv->t_ns) < 0;
+	b->failed |= blast_slots(&b->blast, (uint32_t)b->blast.n_places + 1, mv->t_ns) < 0;
 }
 
 struct sim_limits sim_blast_init(struct sim_blast *b, const struct breaker_policy *policy)

@@ -119,7 +119,7 @@ static void name_report(const struct sim_breaker *k, struct sim_report *report)
 }
 
 /* crossed: the window that tripped it; NULL: none did. */
-static void report_move(struct sim *sim, struct sim_breaker *k, const struct sg_move *mv,
+static void report_move(struct sim *sim, struct sim_breaker *k, const struct sg_transition *mv,
 			const struct window_rates *crossed)
 {
 	struct sim_report report = { .type = SIM_TRANSITION, .t_ns = mv->t_ns, .move = mv };
@@ -139,13 +139,13 @@ static void report_move(struct sim *sim, struct sim_breaker *k, const struct sg_
 	sim->setup.report(sim->setup.arg, &report);
 }
 
-static void moved(struct sim *sim, struct sim_breaker *k, const struct sg_move *mv,
+static void moved(struct sim *sim, struct sim_breaker *k, const struct sg_transition *mv,
 		  const struct window_rates *crossed)
 {
 	report_move(sim, k, mv, crossed);
 	if (mv->reason != SG_REASON_RAMP_DONE)
 		drop_probes(k);
-	engine_move(&k->engine, mv);
+	engine_transition(&k->engine, mv);
 	backoff_update(k, mv->t_ns);
 	sim_heap_update(sim, k);
 	if (!k->server && sim->setup.limits.moved)
@@ -168,7 +168,7 @@ static void lease_out(struct sim *sim, struct sim_breaker *k)
 bool sim_breaker_due(struct sim *sim, uint64_t now_ns)
 {
 	struct sim_breaker *k = sim->heap_n ? sim->heap[0] : NULL;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	if (!k || k->due_ns > now_ns)
 		return false;
@@ -202,7 +202,7 @@ void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct si
 	struct window_rates crossed;
 	enum sg_effect effect;
 	enum sg_reason reason;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	if (sim->now_ns >= k->change_ns)
 		backoff_update(k, sim->now_ns);
@@ -236,7 +236,7 @@ void sim_breaker_cancel(struct sim *sim, struct sim_breaker *k, uint32_t generat
 
 void sim_breaker_order(struct sim *sim, struct sim_breaker *k, enum sg_state to, uint64_t for_ns)
 {
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	sg_breaker_order(&k->b, &sim->kernel, (__u8)to, sim->now_ns,
 			 for_ns == SG_FOREVER ? SG_FOREVER : sim->now_ns + for_ns, &mv);
@@ -245,7 +245,7 @@ void sim_breaker_order(struct sim *sim, struct sim_breaker *k, enum sg_state to,
 
 void sim_breaker_reset(struct sim *sim, struct sim_breaker *k)
 {
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	sg_breaker_reset(&k->b, &sim->kernel, sim->now_ns, &mv);
 	if (mv.moved) {

@@ -99,7 +99,7 @@ struct sim_report {
 	bool admitted;
 	bool would_deny;     /* admitted, but only because of the shadow */
 	enum sg_state state; /* ADMISSION: when it was asked; SHOWN_STATE */
-	const struct sg_move *move;
+	const struct sg_transition *move;
 	double failure_rate; /* TRANSITION, SHOWN_STATE; NAN: not defined */
 	double slow_rate;
 	uint32_t calls;
@@ -126,7 +126,8 @@ struct sim_limits {
 	 * but in a shadow, which may always decide. */
 	bool (*may_trip)(void *arg, const struct sim_breaker *server, uint64_t now_ns);
 	/* It has moved; every transition of a server is told once, in order. */
-	void (*moved)(void *arg, const struct sim_breaker *server, const struct sg_move *move);
+	void (*moved)(void *arg, const struct sim_breaker *server,
+		      const struct sg_transition *move);
 };
 
 struct sim_text sim_breaker_name(const struct sim_breaker *b);

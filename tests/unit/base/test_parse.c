@@ -37,24 +37,6 @@ static void test_u64(void **state)
 	assert_true(value == UINT64_MAX);
 }
 
-static void test_double(void **state)
-{
-	static const char *const bad[] = { "",      " 1",  "1 ", "nan", "inf", "-inf",
-					   "0x1p3", "1,5", ".",  "-",   "1e",  "1s" };
-	double value = 77;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(parse_double(bad[i], -1e9, 1e9, &value), -EINVAL);
-	assert_int_equal(parse_double("1e999", -1e9, 1e9, &value), -ERANGE);
-	assert_int_equal(parse_double("-1.5", -1, 1, &value), -ERANGE);
-	assert_double(value, 77);
-	assert_int_equal(parse_double("-0.25", -1, 1, &value), 0);
-	assert_double(value, -0.25);
-	assert_int_equal(parse_double(".5", -1, 1, &value), 0);
-	assert_double(value, 0.5);
-}
-
 static void test_duration(void **state)
 {
 	static const struct {
@@ -140,8 +122,9 @@ static void test_nearest_word(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_u64),          cmocka_unit_test(test_double),
-		cmocka_unit_test(test_duration),     cmocka_unit_test(test_format_duration),
+		cmocka_unit_test(test_u64),
+		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_format_duration),
 		cmocka_unit_test(test_nearest_word),
 	};
 

@@ -50,7 +50,7 @@ static void fill_busy(struct status_server *s)
 	s->group = strdup("g");
 	s->panic = true;
 	s->held = true;
-	s->places = (struct status_places){ 3, 1, 2 };
+	s->places = (struct status_slots){ 3, 1, 2 };
 	s->state = SG_OPEN;
 	s->verdict = VERDICT_REFUSE;
 	s->quarantined = true;

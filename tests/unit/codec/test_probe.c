@@ -345,19 +345,19 @@ static const struct probe_target target = { "host:8080", "/mcp", "1.2.3" };
 #define STATUS(code) "HTTP/1.1 " code " x\r\nContent-Length: 0\r\n\r\n"
 
 struct talk {
-	struct probe_talk t;
+	struct probe_session t;
 	struct buf request;
 };
 
-static void talk_start(struct talk *k, enum probe_era era)
+static void talk_start(struct talk *k, enum probe_generation era)
 {
 	buf_init(&k->request, PROBE_REQUEST_MAX);
-	assert_int_equal(probe_talk_init(&k->t, &target, era), 0);
+	assert_int_equal(probe_session_init(&k->t, &target, era), 0);
 }
 
 static void talk_end(struct talk *k)
 {
-	probe_talk_done(&k->t);
+	probe_session_done(&k->t);
 	buf_done(&k->request);
 }
 
@@ -366,9 +366,9 @@ static void turn(struct talk *k, enum probe_step step, const char *answer)
 {
 	assert_int_equal(k->t.step, step);
 	buf_clear(&k->request);
-	assert_int_equal(probe_talk_request(&k->t, &k->request), 0);
-	if (!probe_talk_feed(&k->t, answer, strlen(answer)))
-		assert_true(probe_talk_eof(&k->t));
+	assert_int_equal(probe_session_request(&k->t, &k->request), 0);
+	if (!probe_session_feed(&k->t, answer, strlen(answer)))
+		assert_true(probe_session_eof(&k->t));
 }
 
 static void sent(const struct talk *k, const char *text)
@@ -395,7 +395,7 @@ static void test_session(void **state)
 	struct talk k;
 
 	(void)state;
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, INIT(SESSION, "2025-06-18"));
 	assert_string_equal(
 		buf_str(&k.request),
@@ -406,7 +406,7 @@ static void test_session(void **state)
 		"\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},"
 		"\"clientInfo\":{\"name\":\"switchgear\",\"version\":\"1.2.3\"}}}");
 	assert_false(k.t.judged);
-	assert_int_equal(k.t.era, PROBE_ERA_SESSION);
+	assert_int_equal(k.t.era, PROBE_GENERATION_SESSION);
 	turn(&k, PROBE_INITIALIZED, ACCEPTED);
 	sent(&k, "Mcp-Session-Id: abc-1\r\n");
 	sent(&k, "MCP-Protocol-Version: 2025-06-18\r\n");
@@ -429,7 +429,7 @@ static void test_without_session(void **state)
 	struct talk k;
 
 	(void)state;
-	talk_start(&k, PROBE_ERA_SESSION);
+	talk_start(&k, PROBE_GENERATION_SESSION);
 	turn(&k, PROBE_INITIALIZE, INIT("", "2025-11-25"));
 	turn(&k, PROBE_INITIALIZED, OK "Content-Type: text/html\r\n\r\n");
 	not_sent(&k, "Session");
@@ -444,30 +444,30 @@ static void test_modern(void **state)
 	struct talk k;
 
 	(void)state;
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, STATUS("400"));
 	turn(&k, PROBE_DISCOVER, DISCOVERED);
 	sent(&k, "\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: server/discover\r\n");
 	sent(&k,
 	     "\"params\":{\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"");
 	judged(&k, SG_SUCCESS, PROBE_OVER);
-	assert_int_equal(k.t.era, PROBE_ERA_MODERN);
+	assert_int_equal(k.t.era, PROBE_GENERATION_MODERN);
 	talk_end(&k);
 
-	talk_start(&k, PROBE_ERA_MODERN);
+	talk_start(&k, PROBE_GENERATION_MODERN);
 	turn(&k, PROBE_DISCOVER, DISCOVERED);
 	judged(&k, SG_SUCCESS, PROBE_OVER);
 	talk_end(&k);
 
 	/* it went back to an older version */
-	talk_start(&k, PROBE_ERA_MODERN);
+	talk_start(&k, PROBE_GENERATION_MODERN);
 	turn(&k, PROBE_DISCOVER, STATUS("404"));
 	turn(&k, PROBE_INITIALIZE, INIT("", "2025-11-25"));
-	assert_int_equal(k.t.era, PROBE_ERA_SESSION);
+	assert_int_equal(k.t.era, PROBE_GENERATION_SESSION);
 	talk_end(&k);
 
 	/* -32000 has a meaning in this era */
-	talk_start(&k, PROBE_ERA_MODERN);
+	talk_start(&k, PROBE_GENERATION_MODERN);
 	turn(&k, PROBE_DISCOVER,
 	     WHOLE("{\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{\"code\":-32000}}"));
 	judged(&k, SG_HARD, PROBE_OVER);
@@ -481,16 +481,16 @@ static void test_no_era_fits(void **state)
 	struct talk k;
 
 	(void)state;
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, STATUS("405"));
 	turn(&k, PROBE_DISCOVER, STATUS("404"));
 	judged(&k, SG_CALLER, PROBE_OVER);
 	assert_true(k.t.result.complete);
 	assert_int_equal(k.t.result.status, 404);
-	assert_int_equal(k.t.era, PROBE_ERA_UNKNOWN);
+	assert_int_equal(k.t.era, PROBE_GENERATION_UNKNOWN);
 	talk_end(&k);
 	for (size_t i = 0; i < ARRAY_SIZE(neutral); i++) {
-		talk_start(&k, PROBE_ERA_UNKNOWN);
+		talk_start(&k, PROBE_GENERATION_UNKNOWN);
 		turn(&k, PROBE_INITIALIZE, neutral[i]);
 		judged(&k, SG_CALLER, PROBE_OVER);
 		assert_true(k.t.result.complete);
@@ -503,38 +503,38 @@ static void test_failures_end_it(void **state)
 	struct talk k;
 
 	(void)state;
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, STATUS("500"));
 	judged(&k, SG_HARD, PROBE_OVER);
 	talk_end(&k);
 
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, INIT(SESSION, "2025-11-25"));
 	turn(&k, PROBE_INITIALIZED, STATUS("500"));
 	judged(&k, SG_HARD, PROBE_OVER);
 	talk_end(&k);
 
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, INIT(SESSION, "2025-11-25"));
 	turn(&k, PROBE_INITIALIZED, ACCEPTED);
 	turn(&k, PROBE_PING, STATUS("429"));
 	judged(&k, SG_SOFT, PROBE_DELETE);
 	talk_end(&k);
 
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, INIT(SESSION, "2025-11-25"));
 	turn(&k, PROBE_INITIALIZED, ACCEPTED);
-	probe_talk_fail(&k.t, SG_HARD, SG_CAUSE_NO_ANSWER);
+	probe_session_fail(&k.t, SG_HARD, SG_CAUSE_NO_ANSWER);
 	judged(&k, SG_HARD, PROBE_OVER);
 	assert_int_equal(k.t.result.cause, SG_CAUSE_NO_ANSWER);
 	talk_end(&k);
 
 	/* what happens to the DELETE changes nothing */
-	talk_start(&k, PROBE_ERA_UNKNOWN);
+	talk_start(&k, PROBE_GENERATION_UNKNOWN);
 	turn(&k, PROBE_INITIALIZE, INIT(SESSION, "2025-11-25"));
 	turn(&k, PROBE_INITIALIZED, ACCEPTED);
 	turn(&k, PROBE_PING, WHOLE(RESULT));
-	probe_talk_fail(&k.t, SG_HARD, SG_CAUSE_RESET);
+	probe_session_fail(&k.t, SG_HARD, SG_CAUSE_RESET);
 	judged(&k, SG_SUCCESS, PROBE_OVER);
 	talk_end(&k);
 }
@@ -557,7 +557,7 @@ static void test_ping_is_unknown(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		talk_start(&k, PROBE_ERA_SESSION);
+		talk_start(&k, PROBE_GENERATION_SESSION);
 		turn(&k, PROBE_INITIALIZE, INIT("", "2025-11-25"));
 		turn(&k, PROBE_INITIALIZED, STATUS("404"));
 		turn(&k, PROBE_PING, cases[i].ping);
@@ -575,7 +575,7 @@ static void test_bad_ids_and_versions_are_not_sent_back(void **state)
 	struct talk k;
 
 	(void)state;
-	talk_start(&k, PROBE_ERA_SESSION);
+	talk_start(&k, PROBE_GENERATION_SESSION);
 	turn(&k, PROBE_INITIALIZE, INIT("Mcp-Session-Id: a b\r\n", "1\\r\\nX: y"));
 	turn(&k, PROBE_INITIALIZED, ACCEPTED);
 	not_sent(&k, "Session");
@@ -584,7 +584,7 @@ static void test_bad_ids_and_versions_are_not_sent_back(void **state)
 
 	snprintf(huge, sizeof(huge), OK JSON "Mcp-Session-Id: %0*d\r\n\r\n%s",
 		 (int)PROBE_SESSION_MAX + 1, 1, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
-	talk_start(&k, PROBE_ERA_SESSION);
+	talk_start(&k, PROBE_GENERATION_SESSION);
 	turn(&k, PROBE_INITIALIZE, huge);
 	turn(&k, PROBE_INITIALIZED, ACCEPTED);
 	not_sent(&k, "Session");
@@ -598,12 +598,13 @@ static void test_targets(void **state)
 		{ "h", "/a b", "1" },   { "h", "mcp", "1" },      { "h", "/\n", "1" },
 		{ "h", "/mcp", "1\"" }, { "h", "/mcp", "1\r\n" },
 	};
-	struct probe_talk t;
+	struct probe_session t;
 	char host[16];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(probe_talk_init(&t, &bad[i], PROBE_ERA_UNKNOWN), -EINVAL);
+		assert_int_equal(probe_session_init(&t, &bad[i], PROBE_GENERATION_UNKNOWN),
+				 -EINVAL);
 	assert_string_equal(probe_path("http://127.0.0.1:3001/mcp"), "/mcp");
 	assert_string_equal(probe_path("http://host"), "");
 	assert_null(probe_path("http://***@host/mcp"));

@@ -109,7 +109,7 @@ static void test_half_open_becomes_open(void **state)
 				      .probes_ok = 1 };
 	const struct sg_policy policy = { .probes = 3 };
 	struct sg_breaker r = restored(&b, true);
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	assert_int_equal(r.state, SG_OPEN);

@@ -162,7 +162,7 @@ static void new_length(struct play *p, uint64_t t)
 }
 
 /* Breaker and reference both moved: the same way, for as long as was promised. */
-static void moved(struct play *p, const struct sg_breaker *before, const struct sg_move *mv,
+static void moved(struct play *p, const struct sg_breaker *before, const struct sg_transition *mv,
 		  const struct ref_move *m, uint64_t t, uint64_t until)
 {
 	uint64_t open = p->b.this_open_ns;
@@ -187,7 +187,7 @@ static void moved(struct play *p, const struct sg_breaker *before, const struct 
 		      mv->deadline_ns - t <= open || mv->deadline_ns - t <= SG_RETRY_AFTER_MAX_NS);
 	}
 	ref_enter(&p->ref, m, t, open, until);
-	engine_move(&p->e, mv);
+	engine_transition(&p->e, mv);
 	new_length(p, t);
 	p->first_probe_ns = 0;
 	p->count->moves[m->reason]++;
@@ -198,7 +198,7 @@ static void check_ticks(struct play *p, uint64_t now)
 {
 	struct sg_breaker copy = p->b;
 	uint64_t due = sg_breaker_due(&copy);
-	struct sg_move mv;
+	struct sg_transition mv;
 	int ticks = 0;
 
 	if (due != SG_FOREVER && due > p->now) {
@@ -220,7 +220,7 @@ static void advance(struct play *p, uint64_t now)
 		uint64_t change = engine_next_change_ns(&p->e, p->now);
 		uint64_t next = due < change ? due : change;
 		struct ref_move m;
-		struct sg_move mv;
+		struct sg_transition mv;
 		uint64_t t = 0;
 
 		if (next > now)
@@ -309,7 +309,7 @@ static void on_end(struct play *p, uint8_t arg, uint8_t how)
 	enum sg_reason reason;
 	enum sg_effect effect;
 	struct ref_move m;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	m = ref_outcome(&p->ref, p->now, call.generation, class, slow, call.probe, complete, retry);
 	reason = engine_outcome(&p->e, p->now, call.generation, class, slow, &rates);
@@ -358,7 +358,7 @@ static void on_order(struct play *p, uint8_t arg)
 	struct ref_move m = { shown(p), states[arg & 3], SG_REASON_MANUAL };
 	uint64_t until = arg & 4 ? SG_FOREVER : p->now + (1 + (arg >> 3)) * (NS_PER_SEC / 4);
 	struct sg_breaker before = p->b;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	sg_breaker_order(&p->b, &p->kernel, (__u8)m.to, p->now, until, &mv);
 	CHECK(p, mv.deadline_ns == until);
@@ -369,7 +369,7 @@ static void on_reset(struct play *p)
 {
 	struct ref_move m = { shown(p), SG_CLOSED, SG_REASON_RESET };
 	struct sg_breaker before = p->b;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	sg_breaker_reset(&p->b, &p->kernel, p->now, &mv);
 	CHECK(p, mv.moved == (m.from != SG_CLOSED));

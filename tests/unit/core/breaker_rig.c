@@ -33,7 +33,7 @@ struct sg_breaker in_state(enum sg_state state)
 {
 	struct sg_breaker b = fresh();
 	struct sg_policy p = with_ramp();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	b.generation = 9;
 	b.since_ns = ENTERED;

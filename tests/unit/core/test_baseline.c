@@ -15,7 +15,7 @@ static void add(struct baseline *b, uint64_t now, double latency)
 }
 
 /* Half of the calls at e^-1 s, half at e^1 s: mean 0, deviation 1. */
-static struct baseline learnt(void)
+static struct baseline learned(void)
 {
 	struct breaker_policy p = breaker_policy_defaults();
 	struct baseline b;
@@ -39,7 +39,7 @@ static void test_first_thirty(void **state)
 	assert_int_equal(b.slow_ns, SECONDS(10));
 	add(&b, 0, 0.5);
 	assert_float_equal((double)b.slow_ns, 2e9, 1e3);
-	b = learnt();
+	b = learned();
 	assert_float_equal(b.mean, 0, 1e-8);
 	assert_float_equal(b.variance, 1, 1e-8);
 	assert_float_equal((double)b.slow_ns, 4e9, 1e3);
@@ -47,7 +47,7 @@ static void test_first_thirty(void **state)
 
 static void test_falls_half_of_the_way_in_a_day(void **state)
 {
-	struct baseline b = learnt();
+	struct baseline b = learned();
 
 	(void)state;
 	add(&b, day, exp(-2));
@@ -57,23 +57,23 @@ static void test_falls_half_of_the_way_in_a_day(void **state)
 
 static void test_rises_by_five_percent_a_day(void **state)
 {
-	struct baseline b = learnt();
+	struct baseline b = learned();
 
 	(void)state;
 	add(&b, day, exp(1.5));
 	assert_float_equal(b.mean, log(1.05), 1e-8);
-	b = learnt();
+	b = learned();
 	add(&b, day / 2, exp(1.5));
 	assert_float_equal(b.mean, log(1.05) / 2, 1e-8);
 	/* a small rise is not held back */
-	b = learnt();
+	b = learned();
 	add(&b, day, exp(0.02));
 	assert_float_equal(b.mean, 0.01, 1e-8);
 }
 
 static void test_outliers_count_as_two_deviations(void **state)
 {
-	struct baseline b = learnt();
+	struct baseline b = learned();
 
 	(void)state;
 	add(&b, day, exp(6));
@@ -82,7 +82,7 @@ static void test_outliers_count_as_two_deviations(void **state)
 
 static void test_no_time_no_change(void **state)
 {
-	struct baseline b = learnt();
+	struct baseline b = learned();
 
 	(void)state;
 	for (int i = 0; i < 1000; i++)

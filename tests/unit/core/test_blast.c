@@ -62,13 +62,13 @@ static void test_places_age(void **state)
 	struct blast b = start(0);
 
 	(void)state;
-	assert_int_equal(blast_places(&b, 1, SECONDS(1)), 0);
-	assert_int_equal(blast_places(&b, 1, SECONDS(5)), 0); /* still the same */
-	assert_int_equal(blast_places(&b, 3, SECONDS(6)), 0);
+	assert_int_equal(blast_slots(&b, 1, SECONDS(1)), 0);
+	assert_int_equal(blast_slots(&b, 1, SECONDS(5)), 0); /* still the same */
+	assert_int_equal(blast_slots(&b, 3, SECONDS(6)), 0);
 	assert_int_equal(blast_aged(&b, SECONDS(11) - 1), 0);
 	assert_int_equal(blast_aged(&b, SECONDS(11)), 1);
-	assert_int_equal(blast_places(&b, 2, SECONDS(11)), 0);
-	assert_int_equal(blast_places(&b, 1, SECONDS(12)), 0); /* the newest was given back */
+	assert_int_equal(blast_slots(&b, 2, SECONDS(11)), 0);
+	assert_int_equal(blast_slots(&b, 1, SECONDS(12)), 0); /* the newest was given back */
 	assert_int_equal(blast_aged(&b, SECONDS(16) - 1), 0);
 	assert_int_equal(blast_aged(&b, SECONDS(16)), 1);
 	assert_int_equal(blast_aged(&b, SECONDS(100)), 0);
@@ -120,7 +120,7 @@ static void test_against_brute_force(void **state)
 		assert_int_equal(b.n_places, recent);
 		if (b.n_places < limit && seed >> 60 < 12 && taken_n < ARRAY_SIZE(taken)) {
 			taken[taken_n++] = now;
-			assert_int_equal(blast_places(&b, (uint32_t)b.n_places + 1, now), 0);
+			assert_int_equal(blast_slots(&b, (uint32_t)b.n_places + 1, now), 0);
 		}
 	}
 	assert_int_equal(taken_n, ARRAY_SIZE(taken));

@@ -53,7 +53,7 @@ static void test_due(void **state)
 {
 	struct sg_policy p = with_ramp();
 	struct sg_breaker b = in_state(SG_CLOSED);
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	assert_true(sg_breaker_due(&b) == SG_FOREVER);
@@ -80,7 +80,7 @@ static void test_ticks_are_dated_when_due(void **state)
 {
 	struct sg_policy p = with_ramp();
 	struct sg_breaker b = in_state(SG_OPEN);
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	assert_false(sg_breaker_tick(&b, &p, ENTERED + OPEN_NS - 1, &mv));
@@ -104,7 +104,7 @@ static void test_orders_run_out(void **state)
 		     { SG_FORCED_CLOSED, SG_CLOSED },
 		     { SG_DISABLED, SG_CLOSED },
 		     { SG_SHADOW, SG_CLOSED } };
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -132,7 +132,7 @@ static void test_shadow_decides_and_enforces_nothing(void **state)
 {
 	struct sg_breaker b = in_state(SG_SHADOW);
 	struct sg_policy p = with_ramp();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	sg_breaker_outcome(&b, &p, ENTERED, b.generation, SG_HARD, 0, 0, &mv);
@@ -157,7 +157,7 @@ static void test_shadow_decides_and_enforces_nothing(void **state)
 static void test_time_catches_up_in_three_steps(void **state)
 {
 	struct sg_breaker b = fresh();
-	struct sg_move mv;
+	struct sg_transition mv;
 	int steps = 0;
 
 	(void)state;
@@ -186,7 +186,7 @@ static enum sg_admit start(struct sg_breaker *b)
 
 /* One probe from start to end; returns what came of it. */
 static enum sg_effect probe(struct sg_breaker *b, enum sg_class class, __u32 flags,
-			    struct sg_move *mv)
+			    struct sg_transition *mv)
 {
 	assert_int_equal(start(b), SG_ALLOW_PROBE);
 	return sg_breaker_outcome(b, &policy_r, ENTERED, b->generation, class, SG_OUT_PROBE | flags,
@@ -211,7 +211,7 @@ static void test_s6_probes_are_counted_out(void **state)
 static void test_s7_half_open_decides_early(void **state)
 {
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	assert_int_equal(probe(&b, SG_HARD, 0, &mv), SG_EFFECT_NONE);
@@ -237,7 +237,7 @@ static void test_s7_half_open_decides_early(void **state)
 static void test_s7_slow_probes_open_again(void **state)
 {
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	assert_int_equal(probe(&b, SG_SUCCESS, SG_OUT_SLOW, &mv), SG_EFFECT_NONE);
@@ -251,7 +251,7 @@ static void test_s8_ignored_results_give_probes_back(void **state)
 {
 	static const enum sg_class ignored[] = { SG_APP, SG_CALLER, SG_LOCAL, SG_APP };
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
@@ -272,7 +272,7 @@ static void test_s8_ignored_results_give_probes_back(void **state)
 static void test_s9_a_silent_half_open_ends(void **state)
 {
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	b.next_open_ns = SECONDS(99);
@@ -288,7 +288,7 @@ static void test_s9_a_silent_half_open_ends(void **state)
 static void test_s9_with_a_failed_probe_it_backs_off(void **state)
 {
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	b.next_open_ns = SECONDS(99);
@@ -304,7 +304,7 @@ static void test_reachable_closes(void **state)
 {
 	struct sg_policy p = with_ramp();
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	probe(&b, SG_CALLER, SG_OUT_COMPLETE, &mv);
@@ -344,7 +344,7 @@ static void test_closing_waits_for_slowness(void **state)
 {
 	struct sg_policy p = policy_r;
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	p.half_open_rate = SG_RATE_ONE;
@@ -360,7 +360,7 @@ static void test_closing_waits_for_slowness(void **state)
 static void test_s10_forced_open_outlives_the_open_time(void **state)
 {
 	struct sg_breaker b = in_state(SG_OPEN);
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	sg_breaker_order(&b, &policy_r, SG_FORCED_OPEN, ENTERED, SG_FOREVER, &mv);
@@ -371,7 +371,7 @@ static void test_s10_forced_open_outlives_the_open_time(void **state)
 static void test_s11_disabled_learns_nothing(void **state)
 {
 	struct sg_breaker b = in_state(SG_DISABLED), before;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	memcpy(&before, &b, sizeof(b));
@@ -386,7 +386,7 @@ static void test_s11_disabled_learns_nothing(void **state)
 
 static void test_s12_reset(void **state)
 {
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	for (enum sg_state s = 0; s < SG_STATE_COUNT; s++) {
@@ -415,7 +415,7 @@ static void test_s15_consecutive(void **state)
 {
 	struct sg_policy p = policy_r;
 	struct sg_breaker b = fresh();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	p.consecutive = 6;
@@ -451,7 +451,7 @@ static void test_s16_stale_results_change_nothing(void **state)
 	for (enum sg_state s = 0; s < SG_STATE_COUNT; s++) {
 		for (enum sg_class c = 0; c < SG_CLASS_COUNT; c++) {
 			struct sg_breaker b = in_state(s), before;
-			struct sg_move mv;
+			struct sg_transition mv;
 
 			sg_breaker_admit(&b, &policy_r, ENTERED, 0, true);
 			memcpy(&before, &b, sizeof(b));
@@ -472,7 +472,7 @@ static void test_s17_third_probe_in_flight(void **state)
 {
 	struct sg_policy p = policy_r;
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	p.probes = 3;
@@ -495,7 +495,7 @@ static void test_s17_third_probe_in_flight(void **state)
 static void test_a_trip_may_be_forbidden(void **state)
 {
 	struct sg_breaker b = in_state(SG_CLOSED);
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	b.may_trip = 0;
@@ -515,7 +515,7 @@ static void test_consecutive_off(void **state)
 {
 	struct sg_policy p = policy_r;
 	struct sg_breaker b = fresh();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	p.consecutive = 0;
@@ -527,7 +527,7 @@ static void test_consecutive_off(void **state)
 static void test_retry_after(void **state)
 {
 	struct sg_policy p = policy_r;
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	for (int on = 0; on < 2; on++) {
@@ -556,7 +556,7 @@ static void test_fewer_probes_while_half_open(void **state)
 {
 	struct sg_policy p = policy_r;
 	struct sg_breaker b = half_open();
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	(void)state;
 	p.probes = 10;
@@ -602,7 +602,7 @@ static void check_invariants(const struct sg_breaker *b, const struct sg_policy 
 }
 
 static void random_event(struct sg_breaker *b, const struct sg_policy *p, uint64_t now,
-			 struct sg_move *mv)
+			 struct sg_transition *mv)
 {
 	uint32_t generation = b->generation - (random_below(4) == 0);
 
@@ -653,7 +653,7 @@ static void test_invariants_over_random_sequences(void **state)
 		p.probes = 1 + random_below(5);
 		p.consecutive = random_below(4);
 		for (int step = 0; step < 500; step++) {
-			struct sg_move mv;
+			struct sg_transition mv;
 			uint32_t generation = b.generation;
 			int ticks = 0;
 

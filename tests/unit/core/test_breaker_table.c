@@ -106,7 +106,7 @@ static const struct expected table[SG_STATE_COUNT][EVENT_COUNT] = {
 };
 
 static int fire(struct sg_breaker *b, const struct sg_policy *p, enum event event,
-		struct sg_move *mv)
+		struct sg_transition *mv)
 {
 	static const enum sg_class classes[] = { SG_SUCCESS, SG_HARD,   SG_SOFT,
 						 SG_APP,     SG_CALLER, SG_LOCAL };
@@ -149,7 +149,8 @@ static int fire(struct sg_breaker *b, const struct sg_policy *p, enum event even
 }
 
 /* A move is reported as it happened, and only new generations but at the end of a ramp (B2). */
-static void check_move(const struct sg_breaker *b, enum sg_state from, const struct sg_move *mv)
+static void check_move(const struct sg_breaker *b, enum sg_state from,
+		       const struct sg_transition *mv)
 {
 	assert_int_equal(mv->from, from);
 	assert_int_equal(mv->generation, b->generation);
@@ -170,7 +171,7 @@ static void test_every_state_and_event(void **state)
 		for (enum event event = 0; event < EVENT_COUNT; event++) {
 			const struct expected *want = &table[s][event];
 			struct sg_breaker b = in_state(s);
-			struct sg_move mv = { .moved = 0 };
+			struct sg_transition mv = { .moved = 0 };
 			int got = fire(&b, &p, event, &mv);
 
 			if (got != want->result || sg_breaker_shown(&b) != want->after)

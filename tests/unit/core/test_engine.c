@@ -12,7 +12,7 @@ struct rig {
 	struct engine e;
 	struct sg_breaker b;
 	struct sg_policy kernel;
-	struct sg_move last; /* latest transition */
+	struct sg_transition last; /* latest transition */
 	struct window_rates rates;
 	uint64_t now;
 };
@@ -53,10 +53,10 @@ static void rig_init(struct rig *r, const struct breaker_policy *p)
 	r->b.next_open_ns = engine_next_open_ns(&r->e, 0);
 }
 
-static void rig_moved(struct rig *r, const struct sg_move *mv)
+static void rig_moved(struct rig *r, const struct sg_transition *mv)
 {
 	r->last = *mv;
-	engine_move(&r->e, mv);
+	engine_transition(&r->e, mv);
 	r->b.next_open_ns = engine_next_open_ns(&r->e, r->now);
 	assert_int_equal(r->e.generation, r->b.generation);
 	assert_int_equal(r->e.state, r->b.state);
@@ -66,7 +66,7 @@ static void rig_moved(struct rig *r, const struct sg_move *mv)
 static void rig_at(struct rig *r, double seconds)
 {
 	uint64_t now = SECONDS(seconds);
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	for (;;) {
 		uint64_t due = sg_breaker_due(&r->b);
@@ -87,7 +87,7 @@ static void rig_at(struct rig *r, double seconds)
 static void rig_end(struct rig *r, uint32_t generation, enum sg_class class, bool slow,
 		    uint32_t flags)
 {
-	struct sg_move mv;
+	struct sg_transition mv;
 	enum sg_reason reason;
 
 	reason = engine_outcome(&r->e, r->now, generation, class, slow, &r->rates);
@@ -227,7 +227,7 @@ static void test_s4_backoff_after_a_failed_half_open(void **state)
 static void test_s12_reset_empties(void **state)
 {
 	struct breaker_policy p = policy_r();
-	struct sg_move mv;
+	struct sg_transition mv;
 	struct rig r;
 
 	(void)state;
@@ -458,7 +458,7 @@ static void test_s23_backoff_and_decay(void **state)
 static void test_cap_holds_and_nothing_overflows(void **state)
 {
 	struct breaker_policy p = policy_backoff();
-	struct sg_move mv = { .moved = 1, .to = SG_OPEN, .reason = SG_REASON_CONSECUTIVE };
+	struct sg_transition mv = { .moved = 1, .to = SG_OPEN, .reason = SG_REASON_CONSECUTIVE };
 	struct engine e;
 
 	(void)state;
@@ -471,7 +471,7 @@ static void test_cap_holds_and_nothing_overflows(void **state)
 		if (i > 6)
 			assert_int_equal(next, SECONDS(900));
 		mv.generation = i;
-		engine_move(&e, &mv);
+		engine_transition(&e, &mv);
 		assert_int_equal(e.trips, i);
 	}
 	engine_done(&e);
@@ -599,22 +599,22 @@ static void test_half_open_timeout_without_failure_keeps_n(void **state)
 static void test_two_reports_of_one_transition(void **state)
 {
 	struct breaker_policy p = policy_backoff();
-	struct sg_move first;
+	struct sg_transition first;
 	struct rig r;
 
 	(void)state;
 	rig_init(&r, &p);
 	rig_calls(&r, "F");
 	first = r.last;
-	engine_move(&r.e, &first);
+	engine_transition(&r.e, &first);
 	assert_int_equal(r.e.trips, 1);
 	rig_at(&r, 31);
-	engine_move(&r.e, &first);
+	engine_transition(&r.e, &first);
 	assert_int_equal(r.e.state, SG_HALF_OPEN);
 	assert_int_equal(r.e.trips, 1);
 	first.moved = 0;
 	first.generation = 99;
-	engine_move(&r.e, &first);
+	engine_transition(&r.e, &first);
 	assert_int_equal(r.e.state, SG_HALF_OPEN);
 	engine_done(&r.e);
 }
@@ -622,7 +622,7 @@ static void test_two_reports_of_one_transition(void **state)
 static void test_shadow_keeps_the_machine_running(void **state)
 {
 	struct breaker_policy p = policy_r();
-	struct sg_move mv;
+	struct sg_transition mv;
 	struct rig r;
 
 	(void)state;
@@ -641,7 +641,7 @@ static void test_shadow_keeps_the_machine_running(void **state)
 static void test_forced_closed_counts_and_never_trips(void **state)
 {
 	struct breaker_policy p = policy_r();
-	struct sg_move mv;
+	struct sg_transition mv;
 	struct rig r;
 
 	(void)state;

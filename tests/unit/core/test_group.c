@@ -185,7 +185,7 @@ static bool fail_one(struct life *l, uint32_t i)
 {
 	struct group_count c = count_of(l);
 	struct sg_breaker *b = &l->b[i];
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	b->may_trip = b->shadow || c.open < group_limit(&c, l->max_open);
 	b->next_open_ns = 1000;
@@ -197,7 +197,7 @@ static bool fail_one(struct life *l, uint32_t i)
 
 static void order(struct life *l, uint32_t i, enum sg_state to)
 {
-	struct sg_move mv;
+	struct sg_transition mv;
 
 	sg_breaker_order(&l->b[i], &policy, (__u8)to, ++l->now, SG_FOREVER, &mv);
 }
@@ -314,7 +314,7 @@ static void live(struct life *l, uint64_t *seed)
 	struct sg_breaker *b = &l->b[i];
 	bool was_closed = b->state == SG_CLOSED || b->state == SG_RAMP;
 	struct group_count c = count_of(l);
-	struct sg_move mv;
+	struct sg_transition mv;
 	bool allowed;
 
 	switch (below(seed, 8)) {

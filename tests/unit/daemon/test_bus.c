@@ -338,7 +338,7 @@ static void test_ring(void **state)
 		{ .type = SG_EV_OUTCOME, .server = SG_CANARY },
 		{ .type = SG_EV_OUTCOME, .server = SG_TARGET },
 		{ .type = SG_EV_KILL, .server = 77 },
-		{ .type = SG_EV_MOVE, .server = SG_SERVERS_MAX },
+		{ .type = SG_EV_TRANSITION, .server = SG_SERVERS_MAX },
 		{ .type = SG_EV_TYPE_COUNT, .server = seen.server->id },
 		{ .type = 0, .server = seen.server->id },
 	};
@@ -385,7 +385,7 @@ static void test_lost(void **state)
 static void test_lost_and_found(void **state)
 {
 	struct dataplane *dp = rig.d.dp;
-	struct sg_event late = { .type = SG_EV_MOVE, .server = seen.server->id };
+	struct sg_event late = { .type = SG_EV_TRANSITION, .server = seen.server->id };
 
 	(void)state;
 	dp->ring_full = true;

@@ -15,10 +15,10 @@
 struct look {
 	uint64_t cookie;
 	size_t n;
-	struct sg_victim v;
+	struct sg_kill_target v;
 };
 
-static int count(void *data, const struct sg_victim *socket)
+static int count(void *data, const struct sg_kill_target *socket)
 {
 	struct look *l = data;
 

@@ -268,7 +268,7 @@ static void test_session(void **state)
 	assert_int_equal(r->status, 200);
 	assert_true(r->complete);
 	assert_in_range(r->latency_ns, 1, SECONDS(5));
-	assert_int_equal(probe_era(p), PROBE_ERA_SESSION);
+	assert_int_equal(probe_generation(p), PROBE_GENERATION_SESSION);
 	assert_int_equal(s.requests, 3); /* the verdict does not wait for the farewell */
 	assert_false(probe_over(p));
 	while (!probe_over(p))
@@ -304,7 +304,7 @@ static void test_modern_is_one_connection(void **state)
 	assert_int_equal(judge(&s, p)->class, SG_SUCCESS);
 	assert_true(probe_over(p));
 	assert_int_equal(s.requests, 2);
-	spec.era = probe_era(p);
+	spec.era = probe_generation(p);
 	probe_free(p);
 	assert_int_equal(parse_addr("127.0.0.1", &addr), 0);
 	spec.port = s.port;

@@ -161,7 +161,7 @@ static void test_reset_of_a_closed_one(void **state)
 /* The transition was lost with the ring: told once, and not again when it comes. */
 static void test_lost_transition(void **state)
 {
-	struct sg_event late = { .type = SG_EV_MOVE };
+	struct sg_event late = { .type = SG_EV_TRANSITION };
 
 	(void)state;
 	rig_start(&rig, SERVERS(B));

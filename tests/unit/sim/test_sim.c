@@ -14,7 +14,7 @@ struct rig {
 	struct sim *sim;
 	uint64_t now;
 	struct sim_report last; /* of any type but a transition */
-	struct sg_move moves[REPORTS_MAX];
+	struct sg_transition moves[REPORTS_MAX];
 	size_t n_moves;
 	size_t n_reports;
 };
@@ -412,7 +412,7 @@ static bool may_trip(void *arg, const struct sim_breaker *server, uint64_t now_n
 	return l->may_trip;
 }
 
-static void has_moved(void *arg, const struct sim_breaker *server, const struct sg_move *move)
+static void has_moved(void *arg, const struct sim_breaker *server, const struct sg_transition *move)
 {
 	struct limit *l = arg;
 	struct sim_text name = sim_breaker_name(server);

@@ -9,7 +9,7 @@
 
 #include "abi.h"
 
-struct sg_victim {
+struct sg_kill_target {
 	uint64_t cookie; /* 0: any socket with these addresses */
 	uint64_t netns;  /* cookie of its network namespace */
 	uint32_t server;
@@ -20,7 +20,7 @@ struct sg_victim {
 	__be16 remote_port;
 	uint8_t family; /* of the socket */
 	uint8_t proto;
-	uint8_t fate;    /* enum sg_fate */
+	uint8_t fate;    /* enum sg_disposition */
 	bool mptcp;      /* a subflow: SOCK_DESTROY alone does not end the connection */
 	bool gone;       /* out: there was no such socket */
 	bool closed;     /* from a listing: by its process; the kernel alone finishes it */
