@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Deadlines count the time since boot: a wall clock that steps changes nothing, and
 # a reboot takes over what is left.
+# alone: in a guest it steps the wall clock, by which others tell their times
 . "$(dirname "$0")/lib.sh"
 
 OPEN_S=300
