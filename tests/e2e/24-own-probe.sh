@@ -46,7 +46,9 @@ t "a daemon that hangs: after its lease the first call is the probe"
 peer_ctl a answer 503
 agent --connect $AT --count 3 >/dev/null
 expect_server a state open
+opened=$(now_ms)
 freeze_daemon
+until_ms $((opened + 1050)) # open_seconds is 1
 peer_ctl a answer ok
 expect_answer $AT 200
 expect_answer $AT 200
