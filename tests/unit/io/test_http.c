@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "io/http.h"
+#include "unit/io/http_client.h"
 
 #define CLIENTS 8
 
@@ -149,24 +150,9 @@ static int dial(const struct fixture *f)
 	return fd;
 }
 
-/* As a loop would, which calls http_run() for the descriptor and the timeout only: for so
- * long, or until nothing happens any more (ms 0). */
 static void pump(struct fixture *f, int ms)
 {
-	uint64_t end = clock_boot_ns() + (uint64_t)ms * NS_PER_MS;
-
-	for (;;) {
-		struct pollfd p = { .fd = http_fd(f->http), .events = POLLIN };
-		uint64_t now = clock_boot_ns();
-		int left = now >= end ? 0 : (int)((end - now) / NS_PER_MS) + 1;
-		int timeout = http_timeout_ms(f->http);
-		bool timed = timeout >= 0 && timeout <= left;
-
-		if (poll(&p, 1, timed ? timeout : left) == 1 || timed)
-			http_run(f->http);
-		else if (left == 0)
-			return;
-	}
+	http_pump(f->http, ms);
 }
 
 static void send_all(struct fixture *f, int fd, const char *data, size_t len)

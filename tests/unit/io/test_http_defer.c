@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "io/http.h"
+#include "unit/io/http_client.h"
 
 #define REQUEST "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 #define KEPT_MAX 16
@@ -90,23 +91,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* As a loop would: by the descriptor and the timeout only. */
 static void pump(struct fixture *f, int ms)
 {
-	uint64_t end = clock_boot_ns() + (uint64_t)ms * NS_PER_MS;
-
-	for (;;) {
-		struct pollfd p = { .fd = http_fd(f->http), .events = POLLIN };
-		uint64_t now = clock_boot_ns();
-		int left = now >= end ? 0 : (int)((end - now) / NS_PER_MS) + 1;
-		int timeout = http_timeout_ms(f->http);
-		bool timed = timeout >= 0 && timeout <= left;
-
-		if (poll(&p, 1, timed ? timeout : left) == 1 || timed)
-			http_run(f->http);
-		else if (left == 0)
-			return;
-	}
+	http_pump(f->http, ms);
 }
 
 static int dial(struct fixture *f)
