@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/bus.h"
+#include "daemon/listener.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
 #include "modules/modules.h"
@@ -17,8 +17,7 @@
 
 struct api {
 	struct part part;
-	struct http *http;
-	struct loop_timer *timer;
+	struct listener *listener;
 };
 
 /* --- one server --------------------------------------------------------------------------- */
@@ -126,35 +125,13 @@ static void on_request(void *data, struct http_request *q)
 
 /* --- the server --------------------------------------------------------------------------------- */
 
-static void schedule(struct api *api)
-{
-	int wait = http_timeout_ms(api->http);
-
-	if (wait < 0)
-		loop_timer_off(api->timer);
-	else
-		loop_timer_set(api->timer, clock_boot_ns() + (uint64_t)wait * NS_PER_MS);
-}
-
-static void run(void *data)
-{
-	struct api *api = data;
-
-	http_run(api->http);
-	schedule(api);
-}
-
 /* Somebody may have been answered who waited. */
 static void api_turn(void *m, uint64_t now)
 {
-	(void)now;
-	schedule(m);
-}
+	const struct api *api = m;
 
-static void on_http(void *data, uint32_t ready)
-{
-	(void)ready;
-	run(data);
+	(void)now;
+	listener_touch(api->listener, false);
 }
 
 /* Other modules queue output for those who follow: in the next turn of the loop it is sent. */
@@ -164,31 +141,24 @@ static void api_publish(void *m, const struct event *events, size_t n)
 
 	(void)events;
 	(void)n;
-	loop_timer_set(api->timer, clock_boot_ns());
+	listener_touch(api->listener, true);
 }
 
 static int api_start(void *m)
 {
 	struct api *api = m;
-	struct loop *loop = api->part.d->loop;
-	struct http_options o = { .path = api->part.d->settings->socket,
-				  .handler = on_request,
-				  .data = api };
-	struct loop_source *source;
-	int r = loop_timer_new(loop, run, api, &api->timer);
+	const struct http_options o = { .path = api->part.d->settings->socket,
+					.handler = on_request,
+					.data = api };
 
-	if (!r)
-		r = http_new(&o, &api->http);
-	return r ? r : loop_add_fd(loop, http_fd(api->http), EPOLLIN, on_http, api, &source);
+	return listener_new(api->part.d->loop, &o, &api->listener);
 }
 
 static void api_stop(void *m)
 {
 	struct api *api = m;
 
-	if (api->http)
-		http_flush(api->http, 200);
-	http_free(api->http);
+	listener_free(api->listener, 200);
 }
 
 static void on_detach(void *m, struct http_request *q, struct server *s)

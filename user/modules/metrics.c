@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "core/counters.h"
 #include "daemon/bus.h"
+#include "daemon/listener.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
 #include "modules/modules.h"
@@ -22,8 +22,7 @@
 
 struct exporter {
 	struct part part;
-	struct http *http; /* NULL: off */
-	struct loop_timer *timer;
+	struct listener *listener; /* NULL: off */
 };
 
 struct family {
@@ -219,32 +218,11 @@ static void on_scrape(void *data, struct http_request *q)
 		reply_error(q, 404, "not_found", "only /metrics is here", "");
 }
 
-static void run(void *data)
-{
-	struct exporter *e = data;
-	int wait;
-
-	http_run(e->http);
-	wait = http_timeout_ms(e->http);
-	if (wait < 0)
-		loop_timer_off(e->timer);
-	else
-		loop_timer_set(e->timer, clock_boot_ns() + (uint64_t)wait * NS_PER_MS);
-}
-
-static void on_http(void *data, uint32_t ready)
-{
-	(void)ready;
-	run(data);
-}
-
 static int exporter_start(void *m)
 {
 	struct exporter *e = m;
-	struct loop *loop = e->part.d->loop;
 	const char *at = e->part.d->settings->metrics;
 	struct http_options o = { .handler = on_scrape, .data = e };
-	struct loop_source *source;
 	struct addr address;
 	int r;
 
@@ -256,17 +234,14 @@ static int exporter_start(void *m)
 			r, SUB, "\"%s\" is not an address for the metrics; write ADDR:PORT or off",
 			at);
 	o.address = &address;
-	r = http_new(&o, &e->http);
-	if (!r)
-		r = loop_timer_new(loop, run, e, &e->timer);
-	return r ? r : loop_add_fd(loop, http_fd(e->http), EPOLLIN, on_http, e, &source);
+	return listener_new(e->part.d->loop, &o, &e->listener);
 }
 
 static void exporter_stop(void *m)
 {
 	struct exporter *e = m;
 
-	http_free(e->http);
+	listener_free(e->listener, 0);
 }
 
 static const struct api_route routes[] = {
