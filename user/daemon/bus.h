@@ -31,7 +31,7 @@ enum signal_type {
 	SIGNAL_TRANSITION,  /* of a breaker, s->breaker is as it was left: kernel */
 	SIGNAL_KILL,        /* the kernel asks for the kill of what it stopped */
 	SIGNAL_SUPPRESSED,  /* it would have opened; a limit across servers forbade it */
-	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: kill */
+	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: survivors */
 	SIGNAL_RELEASED,
 	SIGNAL_RESET,   /* by an order, and there was nothing to close */
 	SIGNAL_ADDRS,   /* the server has other addresses */
@@ -39,19 +39,12 @@ enum signal_type {
 	SIGNAL_COUNT
 };
 
-/* A kill that was carried out, for those who count them. */
-struct signal_kill {
-	uint32_t killed;
-	uint32_t survivors; /* STATUS_UNKNOWN: nobody could count them */
-	uint32_t busy;      /* the same */
-};
-
 struct signal {
 	enum signal_type type;
 	struct server *server; /* NULL: none */
 	union {
-		struct sg_event kernel;  /* OUTCOME, TRANSITION */
-		struct signal_kill kill; /* QUARANTINED */
+		struct sg_event kernel; /* OUTCOME, TRANSITION */
+		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
 	};
 };
 

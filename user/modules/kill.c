@@ -285,7 +285,7 @@ static void killer_signal(void *m, const struct signal *signal)
 		k->wanted = true;
 		break;
 	case SIGNAL_QUARANTINED: /* was killed for already; connects in flight land a moment later */
-		note(k, signal->kill.survivors);
+		note(k, signal->survivors);
 		k->again_ns = clock_boot_ns() + AGAIN_NS;
 		break;
 	case SIGNAL_TRANSITION:

@@ -102,7 +102,7 @@ static void tell(const struct order *o, const struct kill_result *result, int r,
 	bus_report(bus, ret);
 	if (!server_quarantined(o->s)) /* released while it was looked for */
 		return;
-	signal.kill = (struct signal_kill){ ret->killed, ret->survivors, ret->busy };
+	signal.survivors = ret->survivors;
 	bus_emit(bus, &signal);
 }
 
