@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What takes long, for modules: functions in forked children (io/child.h) that have the data
- * plane's descriptors. Those of one line of work run one after the other, in their order.
+ * plane's descriptors, or none of the daemon's. Those of one line of work run one after the other, in their order.
  *
  * Invariants:
  *  W1  Callbacks come from the loop only, once for each job that is not cancelled; never
@@ -11,6 +11,7 @@
 #ifndef SWITCHGEAR_DAEMON_WORK_H
 #define SWITCHGEAR_DAEMON_WORK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@
 #include "daemon/daemon.h"
 #include "io/child.h"
 
-#define WORK_DATA_MAX 64U
+#define WORK_DATA_MAX 256U
 
 struct work;
 struct work_job;
@@ -35,6 +36,7 @@ struct work_order {
 	size_t size;     /* of the result */
 	uint64_t run_ns; /* how long it may run */
 	uint64_t by_ns;  /* when it is over in any case, boot time; SG_FOREVER: never */
+	bool stranger;   /* has none of the daemon's descriptors */
 	work_done_fn *done;
 	void *owner;
 };

@@ -7,26 +7,36 @@
 #include "base/log.h"
 #include "daemon/bus.h"
 #include "daemon/servers.h"
+#include "daemon/work.h"
 #include "io/resolver.h"
 #include "modules/modules.h"
 
 #define SUB "resolve"
+#define LINES_MAX 4 /* names that are looked up at once */
+#define PATIENCE_NS (15 * NS_PER_SEC)
 #define RETRY_NS (5 * NS_PER_SEC)
 
 _Static_assert(SERVER_ADDRS_MAX >= RESOLVER_ADDRS_MAX, "room for every answer");
+_Static_assert(WORK_DATA_MAX > RESOLVER_HOST_MAX, "room for every name");
+
+/* One child at a time. */
+struct line {
+	struct resolve *m;
+	struct work *work;
+	struct work_job *job;  /* NULL: idle */
+	struct server *server; /* whose name it looks up */
+};
 
 struct resolve {
 	struct part part;
-	struct resolver *resolver;
 	struct loop_timer *timer;
-	uint64_t questions; /* ever asked: their ids */
+	struct line lines[LINES_MAX];
 };
 
 struct resolve_server {
-	char error[128]; /* "" while all is well */
-	uint64_t next_ns;
-	uint64_t question; /* to the resolver, not answered yet; 0: none */
-	bool unwritten;    /* the kernel could not be told the latest answer */
+	char error[128];  /* "" while all is well */
+	uint64_t next_ns; /* SG_FOREVER: its name is being looked up */
+	bool unwritten;   /* the kernel could not be told the latest answer */
 };
 
 static struct resolve_server *of(const void *m, const struct server *s)
@@ -62,127 +72,139 @@ static void failed(struct resolve_server *r, const struct server *s, const char 
 	r->next_ns = clock_boot_ns() + RETRY_NS;
 }
 
-static struct server *asked(struct resolve *m, uint64_t question)
+static void found(struct resolve *m, struct server *s, const struct resolver_answer *answer)
 {
-	struct servers *all = m->part.d->servers;
+	struct resolve_server *r = of(m, s);
 
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (of(m, servers_at(all, i))->question == question)
-			return servers_at(all, i);
-	return NULL;
-}
-
-static void answered(void *data, uint64_t question, const struct addr *addrs, size_t n,
-		     const char *error)
-{
-	struct resolve *m = data;
-	struct server *s = asked(m, question);
-	struct resolve_server *r;
-
-	if (!s)
-		return; /* a reload changed its name, or removed it */
-	r = of(m, s);
-	r->question = 0;
-	if (!n) {
-		failed(r, s, error);
-		return;
-	}
 	r->error[0] = '\0';
 	r->next_ns = clock_boot_ns() + servers_config(m->part.d->servers)->resolve_ns;
-	if (n > SERVER_ADDRS_MAX)
-		n = SERVER_ADDRS_MAX;
-	if (s->resolved && !r->unwritten && same_addrs(s, addrs, n))
+	if (s->resolved && !r->unwritten && same_addrs(s, answer->addrs, answer->n))
 		return;
-	r->unwritten = server_set_addrs(s, addrs, n) != 0;
+	r->unwritten = server_set_addrs(s, answer->addrs, answer->n) != 0;
 	if (!r->unwritten)
-		log_info(SUB, "server \"%s\": \"%s\" has %zu address%s", s->config->name,
-			 s->config->host, n, n == 1 ? "" : "es");
+		log_info(SUB, "server \"%s\": \"%s\" has %u address%s", s->config->name,
+			 s->config->host, answer->n, answer->n == 1 ? "" : "es");
 }
 
 /* --- when ------------------------------------------------------------------------------------ */
 
-static bool wants(const void *m, const struct server *s)
-{
-	return s->id && s->config->has_url && !s->config->has_addr && !of(m, s)->question;
-}
-
-static void ask_due(struct resolve *m, uint64_t now)
+/* The server whose name has been due for the longest; NULL: no name is to be looked up. */
+static struct server *first_due(const struct resolve *m)
 {
 	struct servers *all = m->part.d->servers;
-
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-		struct resolve_server *r = of(m, s);
-		int e;
-
-		if (!wants(m, s) || r->next_ns > now)
-			continue;
-		e = resolver_ask(m->resolver, m->questions + 1, s->config->host);
-		if (e)
-			failed(r, s, strerror(-e));
-		else
-			r->question = ++m->questions;
-	}
-	resolver_run(m->resolver);
-}
-
-static void schedule(struct resolve *m)
-{
-	struct servers *all = m->part.d->servers;
-	uint64_t next = resolver_due_ns(m->resolver);
+	struct server *first = NULL;
 
 	for (size_t i = 0; i < servers_n(all); i++) {
 		struct server *s = servers_at(all, i);
 
-		if (wants(m, s) && of(m, s)->next_ns < next)
-			next = of(m, s)->next_ns;
+		if (s->id && s->config->has_url && !s->config->has_addr &&
+		    of(m, s)->next_ns < (first ? of(m, first)->next_ns : SG_FOREVER))
+			first = s;
 	}
-	loop_timer_set(m->timer, next);
+	return first;
 }
 
-static void on_timer(void *data)
-{
-	struct resolve *m = data;
+static void answered(void *owner, int r, const void *result);
 
-	ask_due(m, clock_boot_ns());
-	schedule(m);
+static void ask(struct line *line, struct server *s)
+{
+	const struct work_order order = { .name = "sg-resolver",
+					  .fn = resolver_look_up,
+					  .data = s->config->host,
+					  .data_len = strlen(s->config->host) + 1,
+					  .size = sizeof(struct resolver_answer),
+					  .run_ns = PATIENCE_NS,
+					  .by_ns = SG_FOREVER,
+					  .stranger = true,
+					  .done = answered,
+					  .owner = line };
+	int r = work_add(line->work, &order, &line->job);
+
+	if (r) {
+		failed(of(line->m, s), s, strerror(-r));
+		return;
+	}
+	line->server = s;
+	of(line->m, s)->next_ns = SG_FOREVER;
 }
 
-static void on_resolver(void *data, uint32_t ready)
+/* Gives what is due to who is idle. If nobody is, the next answer comes here. */
+static void go_on(void *data)
 {
 	struct resolve *m = data;
+	struct server *s = first_due(m);
+	uint64_t now = clock_boot_ns();
+	bool idle = false;
 
-	(void)ready;
-	resolver_run(m->resolver);
-	schedule(m);
-	bus_pass(m->part.d->bus);
+	for (size_t i = 0; i < LINES_MAX; i++) {
+		if (!m->lines[i].job && s && of(m, s)->next_ns <= now) {
+			ask(&m->lines[i], s);
+			s = first_due(m);
+		}
+		idle |= !m->lines[i].job;
+	}
+	loop_timer_set(m->timer, s && idle ? of(m, s)->next_ns : SG_FOREVER);
+}
+
+static void answered(void *owner, int r, const void *result)
+{
+	struct line *line = owner;
+	struct server *s = line->server;
+	struct resolve_server *mine = of(line->m, s);
+	const struct resolver_answer *answer = result;
+	char error[160];
+
+	line->job = NULL;
+	if (r == -ETIMEDOUT)
+		snprintf(error, sizeof(error),
+			 "no answer within %.1f s: is a name server reachable?",
+			 (double)PATIENCE_NS / NS_PER_SEC);
+	else if (r)
+		snprintf(error, sizeof(error), "%s",
+			 r == -EOWNERDEAD ? "the process that resolves names ended" : strerror(-r));
+	else
+		snprintf(error, sizeof(error), "%.159s", answer->error);
+	if (!r && answer->n && answer->n <= RESOLVER_ADDRS_MAX)
+		found(line->m, s, answer);
+	else
+		failed(mine, s, error);
+	go_on(line->m);
+	bus_pass(line->m->part.d->bus);
 }
 
 static void resolve_signal(void *m, const struct signal *signal)
 {
 	if (signal->type == SIGNAL_APPLIED) /* there may be new names */
-		on_timer(m);
+		go_on(m);
+}
+
+static void resolve_removed(void *m, struct server *s)
+{
+	struct resolve *resolve = m;
+
+	for (size_t i = 0; i < LINES_MAX; i++)
+		if (resolve->lines[i].job && resolve->lines[i].server == s)
+			work_cancel(TAKE_PTR(resolve->lines[i].job));
 }
 
 static int resolve_changed(void *m, struct server *s, unsigned int diff)
 {
-	if (diff & CONFIG_DIFF_ENDPOINTS) /* an answer that is outstanding is for the old name */
+	if (diff & CONFIG_DIFF_ENDPOINTS) {
+		resolve_removed(m, s); /* that would be the old name's address */
 		memset(of(m, s), 0, sizeof(struct resolve_server));
+	}
 	return 0;
 }
 
 static int resolve_start(void *m)
 {
 	struct resolve *resolve = m;
-	struct loop *loop = resolve->part.d->loop;
-	struct loop_source *source;
-	int r = resolver_new(answered, resolve, RESOLVER_PATIENCE_NS, &resolve->resolver);
+	int r = loop_timer_new(resolve->part.d->loop, go_on, resolve, &resolve->timer);
 
-	if (!r)
-		r = loop_timer_new(loop, on_timer, resolve, &resolve->timer);
-	if (!r)
-		r = loop_add_fd(loop, resolver_fd(resolve->resolver), EPOLLIN, on_resolver, resolve,
-				&source);
+	for (size_t i = 0; i < LINES_MAX && !r; i++) {
+		resolve->lines[i].m = resolve;
+		r = work_new(resolve->part.d, &resolve->lines[i].work);
+	}
 	return r;
 }
 
@@ -190,7 +212,10 @@ static void resolve_stop(void *m)
 {
 	struct resolve *resolve = m;
 
-	resolver_free(resolve->resolver);
+	for (size_t i = 0; i < LINES_MAX; i++) {
+		work_free(resolve->lines[i].work);
+		resolve->lines[i].job = NULL; /* went with it; the servers go later */
+	}
 }
 
 static int resolve_degraded(void *m, struct status *to)
@@ -220,6 +245,7 @@ const struct module resolve_module = {
 	.start = resolve_start,
 	.stop = resolve_stop,
 	.server_changed = resolve_changed,
+	.server_removed = resolve_removed,
 	.on_signal = resolve_signal,
 	.degraded = resolve_degraded,
 };

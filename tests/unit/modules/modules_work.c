@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* In place of daemon/work.c: what is for a child runs here, when the loop turns next. */
+/* In place of daemon/work.c: what is for a child runs here, when the loop turns next; but names
+ * stay until a test answers them (modules_work.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "daemon/work.h"
+#include "io/resolver.h"
+#include "unit/modules/modules_work.h"
+
+#define QUESTIONS_MAX 64
 
 struct work_job {
 	struct work *work;
@@ -20,6 +25,22 @@ struct work {
 	struct work_job *jobs;
 };
 
+static struct {
+	struct work_job *jobs[QUESTIONS_MAX]; /* of the questions; NULL: answered, or cancelled */
+	char hosts[QUESTIONS_MAX][RESOLVER_HOST_MAX + 1];
+	struct resolver_answer answers[QUESTIONS_MAX];
+	int ends[QUESTIONS_MAX];
+	size_t asked;
+	int refuse;
+} names;
+
+static void names_forget(const struct work_job *job)
+{
+	for (size_t i = 0; i < names.asked; i++)
+		if (names.jobs[i] == job)
+			names.jobs[i] = NULL;
+}
+
 static void job_free(struct work_job *job)
 {
 	struct work_job **at = &job->work->jobs;
@@ -27,8 +48,25 @@ static void job_free(struct work_job *job)
 	while (*at != job)
 		at = &(*at)->next;
 	*at = job->next;
+	names_forget(job);
 	loop_timer_free(job->timer);
 	free(job);
+}
+
+static void answer(void *data)
+{
+	struct work_job *job = data;
+	struct work_order order = job->order;
+	struct resolver_answer result = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < names.asked; i++)
+		if (names.jobs[i] == job) {
+			result = names.answers[i];
+			r = names.ends[i];
+		}
+	job_free(job);
+	order.done(order.owner, r, r ? NULL : &result);
 }
 
 static void run(void *data)
@@ -49,6 +87,7 @@ static void run(void *data)
 
 int work_new(struct daemon *d, struct work **ret)
 {
+	memset(&names, 0, sizeof(names));
 	*ret = calloc(1, sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
@@ -65,12 +104,18 @@ void work_free(struct work *work)
 
 int work_add(struct work *work, const struct work_order *order, struct work_job **ret)
 {
-	struct work_job *job = calloc(1, sizeof(*job));
-	int r;
+	bool name = order->fn == resolver_look_up;
+	struct work_job *job;
+	int r = name ? names.refuse : 0;
 
+	if (name)
+		names.refuse = 0;
+	if (r || (name && names.asked == QUESTIONS_MAX))
+		return r ? r : -ENOBUFS;
+	job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	r = loop_timer_new(work->d->loop, run, job, &job->timer);
+	r = loop_timer_new(work->d->loop, name ? answer : run, job, &job->timer);
 	if (r) {
 		free(job);
 		return r;
@@ -80,7 +125,12 @@ int work_add(struct work *work, const struct work_order *order, struct work_job 
 	memcpy(job->data, order->data, order->data_len);
 	job->next = work->jobs;
 	work->jobs = job;
-	loop_timer_set(job->timer, clock_boot_ns());
+	if (name) {
+		snprintf(names.hosts[names.asked], sizeof(names.hosts[0]), "%.253s", job->data);
+		names.jobs[names.asked++] = job;
+	} else {
+		loop_timer_set(job->timer, clock_boot_ns());
+	}
 	*ret = job;
 	return 0;
 }
@@ -96,4 +146,44 @@ void work_wait(struct work *work, uint64_t until_ns)
 	(void)until_ns;
 	while (work->jobs)
 		run(work->jobs);
+}
+
+size_t fake_names_asked(void)
+{
+	return names.asked;
+}
+
+size_t fake_name_id(const char *host)
+{
+	for (size_t i = names.asked; i-- > 0;)
+		if (!strcmp(names.hosts[i], host))
+			return i + 1;
+	return 0;
+}
+
+void fake_names_refuse(int r)
+{
+	names.refuse = r;
+}
+
+void fake_name_answer(size_t id, unsigned int first, uint32_t n, const char *error)
+{
+	struct resolver_answer *a = id ? &names.answers[id - 1] : NULL;
+
+	if (!a || !names.jobs[id - 1])
+		return;
+	a->n = n;
+	snprintf(a->error, sizeof(a->error), "%s", error ? error : "");
+	for (size_t i = 0; i < n; i++) {
+		a->addrs[i].bytes[10] = a->addrs[i].bytes[11] = 0xff;
+		a->addrs[i].bytes[12] = 127;
+		a->addrs[i].bytes[15] = (uint8_t)(first + i);
+	}
+	loop_timer_set(names.jobs[id - 1]->timer, clock_boot_ns());
+}
+
+void fake_name_end(size_t id, int r)
+{
+	names.ends[id - 1] = r;
+	fake_name_answer(id, 0, 0, NULL);
 }

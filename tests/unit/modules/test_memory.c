@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fake/resolver.h"
 #include "unit/modules/modules_rig.h"
+#include "unit/modules/modules_work.h"
 
 #define ALL                                                                   \
 	SERVERS(A "," B "," COVERED "," FILES "," NAMED ","                   \
@@ -209,8 +209,7 @@ static void test_names(void **state)
 		assert_in_range(n, 1, 2000);
 		open_up("a");
 		fake_alloc_fail(n, false);
-		fake_resolver_answer(fake_resolver_id("named.example"), (unsigned int)n % 200, 2,
-				     NULL);
+		fake_name_answer(fake_name_id("named.example"), (unsigned int)n % 200, 2, NULL);
 		rig_advance(&rig, SECONDS(30)); /* its probe, and the next question */
 		rig_turn(&rig);
 		failed = fake_alloc_failed();

@@ -3,14 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fake/resolver.h"
 #include "unit/modules/modules_rig.h"
+#include "unit/modules/modules_work.h"
 
 #define OTHER "\"named\":{\"url\":\"https://other.example/mcp\"}"
 
-static void answer(const char *host, unsigned int first, size_t n, const char *error)
+static void answer(const char *host, unsigned int first, uint32_t n, const char *error)
 {
-	fake_resolver_answer(fake_resolver_id(host), first, n, error);
+	fake_name_answer(fake_name_id(host), first, n, error);
 	rig_turn(&rig);
 }
 
@@ -18,7 +18,7 @@ static void test_answers(void **state)
 {
 	(void)state;
 	rig_start(&rig, SERVERS(A "," NAMED "," FILES));
-	assert_int_equal(fake_resolver_asked(), 1);
+	assert_int_equal(fake_names_asked(), 1);
 	assert_false(rig_server(&rig, "named")->resolved);
 	fake_forget_calls(rig.d.dp);
 	answer("named.example", 5, 2, NULL);
@@ -27,11 +27,11 @@ static void test_answers(void **state)
 	assert_int_equal(kernel("named")->ports[0], 443);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_ADOPT, 0), 1); /* what is open there */
 	rig_advance(&rig, SECONDS(29));
-	assert_int_equal(fake_resolver_asked(), 1);
+	assert_int_equal(fake_names_asked(), 1);
 	rig_advance(&rig, SECONDS(1));
-	assert_int_equal(fake_resolver_asked(), 2);
+	assert_int_equal(fake_names_asked(), 2);
 	rig_advance(&rig, SECONDS(60)); /* one question at a time */
-	assert_int_equal(fake_resolver_asked(), 2);
+	assert_int_equal(fake_names_asked(), 2);
 	fake_forget_calls(rig.d.dp);
 	answer("named.example", 5, 2, NULL); /* the same: nothing is touched */
 	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, 0), 0);
@@ -49,7 +49,7 @@ static void test_errors(void **state)
 				       "not watched"));
 	assert_int_equal(fake_log_said("cannot resolve"), 1);
 	rig_advance(&rig, SECONDS(5));
-	assert_int_equal(fake_resolver_asked(), 2);
+	assert_int_equal(fake_names_asked(), 2);
 	answer("named.example", 0, 0, "no such name");
 	assert_int_equal(fake_log_said("cannot resolve"), 1); /* the same error, once */
 	rig_advance(&rig, SECONDS(5));
@@ -61,21 +61,21 @@ static void test_errors(void **state)
 	assert_int_equal(kernel("named")->addrs_n, 1);
 	assert_true(rig_degraded(&rig, "cannot be resolved: timed out"));
 	assert_false(rig_degraded(&rig, "it is not watched"));
-	fake_resolver_refuse(-ENOBUFS);
+	fake_names_refuse(-ENOBUFS);
 	rig_advance(&rig, SECONDS(5));
 	assert_true(rig_degraded(&rig, strerror(ENOBUFS)));
 }
 
 static void test_old_answer(void **state)
 {
-	uint64_t old;
+	size_t old;
 
 	(void)state;
 	rig_start(&rig, SERVERS(NAMED));
-	old = fake_resolver_id("named.example");
+	old = fake_name_id("named.example");
 	rig_reload(&rig, SERVERS(OTHER));
-	assert_int_equal(fake_resolver_asked(), 2);
-	fake_resolver_answer(old, 5, 1, NULL);
+	assert_int_equal(fake_names_asked(), 2);
+	fake_name_answer(old, 5, 1, NULL);
 	rig_turn(&rig);
 	assert_false(rig_server(&rig, "named")->resolved);
 	assert_int_equal(kernel("named")->addrs_n, 0);
@@ -83,12 +83,62 @@ static void test_old_answer(void **state)
 	assert_int_equal(kernel("named")->addrs[0].bytes[15], 9);
 	/* and one for a server that is gone */
 	rig_advance(&rig, SECONDS(30));
-	old = fake_resolver_id("other.example");
+	old = fake_name_id("other.example");
 	rig_reload(&rig, SERVERS(A));
-	fake_resolver_answer(old, 5, 1, NULL);
+	fake_name_answer(old, 5, 1, NULL);
 	rig_turn(&rig);
 	assert_int_equal(kernel("a")->addrs_n, 1);
 	assert_int_equal(kernel("a")->addrs[0].bytes[15], 1);
+}
+
+#define SERVER(n) "\"" n "\":{\"url\":\"https://" n ".example/mcp\"}"
+
+/* Four at once; who waits has its turn when one ends, and each once. */
+static void test_many(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(SERVER("n1") "," SERVER("n2") "," SERVER("n3") "," SERVER(
+				"n4") "," SERVER("n5") "," SERVER("n6")));
+	assert_int_equal(fake_names_asked(), 4);
+	assert_int_equal(fake_name_id("n5.example"), 0);
+	rig_advance(&rig, SECONDS(14)); /* nothing turns meanwhile */
+	assert_int_equal(fake_names_asked(), 4);
+	answer("n2.example", 0, 0, "no such name");
+	assert_int_equal(fake_names_asked(), 5);
+	rig_advance(&rig, SECONDS(5)); /* who never had a turn comes before who failed */
+	answer("n1.example", 1, 1, NULL);
+	assert_int_equal(fake_names_asked(), 6);
+	assert_int_not_equal(fake_name_id("n6.example"), 0);
+	answer("n6.example", 2, 1, NULL);
+	assert_int_equal(fake_names_asked(), 7);
+	assert_int_equal(fake_name_id("n2.example"), 7);
+}
+
+/* What became of the process is told as any other failure, and asked again. */
+static void test_deaths(void **state)
+{
+	static const struct {
+		int r;
+		const char *error;
+	} ends[] = {
+		{ -EOWNERDEAD, "the process that resolves names ended" },
+		{ -ETIMEDOUT, "no answer within 15.0 s: is a name server reachable?" },
+		{ -EMFILE, NULL },
+	};
+
+	(void)state;
+	rig_start(&rig, SERVERS(NAMED));
+	answer("named.example", 1, 1, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		rig_advance(&rig, SECONDS(30));
+		fake_name_end(fake_name_id("named.example"), ends[i].r);
+		rig_turn(&rig);
+		assert_true(rig_degraded(&rig, ends[i].error ? ends[i].error : strerror(EMFILE)));
+		assert_int_equal(kernel("named")->addrs_n, 1);
+	}
+	rig_advance(&rig, SECONDS(5));
+	answer("named.example", 1, 1, NULL);
+	assert_false(rig_degraded(&rig, "cannot be resolved"));
 }
 
 /* Endpoints that could not be written are written when the same addresses come again. */
@@ -191,10 +241,10 @@ static void test_token_goes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_answers),       TEST(test_errors),
-		TEST(test_old_answer),    TEST(test_endpoints_that_fail),
-		TEST(test_own_addresses), TEST(test_flag),
-		TEST(test_probe),         TEST(test_token_goes_back),
+		TEST(test_answers),         TEST(test_errors),     TEST(test_many),
+		TEST(test_deaths),          TEST(test_old_answer), TEST(test_endpoints_that_fail),
+		TEST(test_own_addresses),   TEST(test_flag),       TEST(test_probe),
+		TEST(test_token_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
