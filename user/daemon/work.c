@@ -84,7 +84,7 @@ static int begin(struct work *work, uint64_t now)
 	if (o->by_ns < job.deadline_ns)
 		job.deadline_ns = o->by_ns;
 	if (!o->stranger)
-		job.keep_n = dataplane_child_fds(work->d->dp, keep, ARRAY_SIZE(keep));
+		job.n_keep = dataplane_child_fds(work->d->dp, keep, ARRAY_SIZE(keep));
 	r = child_start(&job, &work->child);
 	if (!r)
 		r = loop_add_fd(work->d->loop, child_fd(work->child), EPOLLIN, on_child, work,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The child's end is what is waited for, by a descriptor of the process: when it is
- * there, the result is in the pipe or never will be, and waitpid() does not wait.
+ * there, the result is whole or never will be, and waitpid() does not wait.
  */
 #include "io/child.h"
 
@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,44 +21,47 @@
 #define NEVER UINT64_MAX
 #define KEEP_MIN 3 /* below are the standard ones */
 
-/* What goes through the pipe; the result comes right behind it. */
-struct head {
+/* Memory that the child shares with its parent. */
+struct share {
 	int r;
+	bool whole; /* set last */
+	char result[] __attribute__((aligned(16)));
 };
 
 struct child {
-	int pipe_fd;
+	struct share *share;
 	int pid_fd;
 	pid_t pid; /* 0: reaped, or given up */
 	uint64_t due_ns;
 	bool killed;
 	enum child_state state;
 	int status;
+	int r;
 	size_t size;
-	struct head head;
+	/* A copy: whatever the child has started may still write to the other one. */
 	char result[] __attribute__((aligned(16)));
 };
 
 /* --- in the child ---------------------------------------------------------------------- */
 
-static bool kept(const struct child_job *job, int pipe_fd, int fd)
+static bool kept(const struct child_job *job, int fd)
 {
-	for (size_t i = 0; i < job->keep_n; i++)
+	for (size_t i = 0; i < job->n_keep; i++)
 		if (job->keep[i] == fd)
 			return true;
-	return fd == pipe_fd;
+	return false;
 }
 
 /* Closes from the lowest to the highest what is not kept. */
-static void close_others(const struct child_job *job, int pipe_fd)
+static void close_others(const struct child_job *job)
 {
-	int last = pipe_fd;
+	int last = KEEP_MIN - 1;
 
-	for (size_t i = 0; i < job->keep_n; i++)
+	for (size_t i = 0; i < job->n_keep; i++)
 		if (job->keep[i] > last)
 			last = job->keep[i];
 	for (int fd = KEEP_MIN; fd <= last; fd++)
-		if (!kept(job, pipe_fd, fd))
+		if (!kept(job, fd))
 			close(fd);
 	if (close_range((unsigned int)last + 1, ~0U, 0) < 0)
 		_exit(1);
@@ -75,55 +79,22 @@ static void signals_reset(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void write_all(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			_exit(1);
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
 static void __attribute__((noreturn))
-work(const struct child_job *job, struct child *child, int pipe_fd, pid_t parent)
+work(const struct child_job *job, struct share *share, pid_t parent)
 {
 	/* a parent that died before this is noticed, too */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(1);
 	if (job->name)
 		prctl(PR_SET_NAME, job->name);
-	close_others(job, pipe_fd);
+	close_others(job);
 	signals_reset();
-	child->head.r = job->fn(job->data, child->result, child->size);
-	write_all(pipe_fd, &child->head, sizeof(child->head));
-	write_all(pipe_fd, child->result, child->size);
+	share->r = job->fn(job->data, share->result, job->size);
+	__atomic_store_n(&share->whole, true, __ATOMIC_RELEASE);
 	_exit(0);
 }
 
 /* --- the caller's side -------------------------------------------------------------------- */
-
-static int pipe_make(size_t size, int *ret_read, int *ret_write)
-{
-	int pair[2];
-	int room;
-
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return -errno;
-	*ret_read = pair[0];
-	*ret_write = pair[1];
-	/* The end that is read does not block; the child's may. */
-	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
-		return -errno;
-	room = fcntl(pair[0], F_GETPIPE_SZ);
-	return room < 0 || (size_t)room < sizeof(struct head) + size ? -E2BIG : 0;
-}
 
 static pid_t fork_quietly(void)
 {
@@ -144,15 +115,15 @@ static pid_t fork_quietly(void)
 
 static int start(const struct child_job *job, struct child *child)
 {
-	CLEANUP(closep) int write_fd = -1;
 	pid_t parent = getpid();
-	int r = pipe_make(job->size, &child->pipe_fd, &write_fd);
 
-	if (r)
-		return r;
+	child->share = mmap(NULL, sizeof(*child->share) + job->size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (child->share == MAP_FAILED)
+		return -errno;
 	child->pid = fork_quietly();
 	if (!child->pid)
-		work(job, child, write_fd, parent);
+		work(job, child->share, parent);
 	if (child->pid < 0) {
 		child->pid = 0;
 		return -errno;
@@ -173,7 +144,8 @@ int child_start(const struct child_job *job, struct child **ret)
 	child = calloc(1, sizeof(*child) + job->size);
 	if (!child)
 		return -ENOMEM;
-	child->pipe_fd = child->pid_fd = -1;
+	child->share = MAP_FAILED;
+	child->pid_fd = -1;
 	child->size = job->size;
 	child->due_ns = job->deadline_ns;
 	r = start(job, child);
@@ -193,13 +165,13 @@ uint64_t child_due_ns(const struct child *child)
 	return child->state == CHILD_RUNNING ? child->due_ns : NEVER;
 }
 
-/* The pipe holds all of it, or its writer died in the middle. */
 static bool read_result(struct child *child)
 {
-	return read(child->pipe_fd, &child->head, sizeof(child->head)) ==
-		       (ssize_t)sizeof(child->head) &&
-	       (!child->size ||
-		read(child->pipe_fd, child->result, child->size) == (ssize_t)child->size);
+	if (!child->share->whole)
+		return false;
+	child->r = child->share->r;
+	memcpy(child->result, child->share->result, child->size);
+	return true;
 }
 
 /* Reaps it if it has ended; never waits. */
@@ -251,7 +223,7 @@ const void *child_result(const struct child *child, int *ret_r)
 {
 	if (child->state != CHILD_DONE)
 		return NULL;
-	*ret_r = child->head.r;
+	*ret_r = child->r;
 	return child->result;
 }
 
@@ -271,7 +243,8 @@ void child_free(struct child *child)
 		poll(&p, 1, (int)(CHILD_FREE_NS / NS_PER_MS));
 		(void)ended(child);
 	}
-	closep(&child->pipe_fd);
+	if (child->share != MAP_FAILED)
+		munmap(child->share, sizeof(*child->share) + child->size);
 	closep(&child->pid_fd);
 	free(child);
 }

@@ -2,7 +2,7 @@
 /*
  * A function that may block, in a forked child, while the loop goes on: it works
  * on a copy of everything as it was at the start, and its result, of a fixed
- * size, comes back through a pipe. The caller watches child_fd() for reading and
+ * size, comes back in memory that both share. The caller watches child_fd() for reading and
  * calls child_run() when it is readable and when child_due_ns() is reached.
  *
  * Invariants:
@@ -14,7 +14,7 @@
  *
  * Cost: one fork, which copies the page tables of the daemon (0.03 ms for 1 MB, 0.07 for
  * 10 MB, 0.3 for 50 MB; several times that on a busy host), and a fault for each page that
- * either side writes until the child has ended. It holds two descriptors here, and the
+ * either side writes until the child has ended. It holds a descriptor here, and the
  * child a copy of those in `keep`: what is closed here meanwhile ends when the child does.
  */
 #ifndef SWITCHGEAR_IO_CHILD_H
@@ -25,7 +25,7 @@
 
 #include "base/cleanup.h"
 
-#define CHILD_RESULT_MAX 32768U      /* bytes: what a pipe holds with nobody reading */
+#define CHILD_RESULT_MAX 32768U      /* bytes */
 #define CHILD_GRACE_NS 1000000000ULL /* from its SIGKILL until nobody waits any more */
 #define CHILD_FREE_NS 1000000000ULL  /* from its SIGKILL at the end */
 
@@ -48,7 +48,7 @@ struct child_job {
 	uint64_t deadline_ns; /* boot time; SG_FOREVER (UINT64_MAX): none */
 	/* Descriptors that fn needs. Of the others it has the standard ones only. */
 	const int *keep;
-	size_t keep_n;
+	size_t n_keep;
 };
 
 enum child_state {
@@ -58,9 +58,8 @@ enum child_state {
 	CHILD_TIMED_OUT /* it was killed at the deadline */
 };
 
-/* -EINVAL (no fn), -E2BIG (size; or a pipe that is smaller, where pipe-user-pages-soft is
- * reached), -EMFILE, -EAGAIN (no more processes), -ENOMEM, -ENOSYS (before Linux 5.3): then no
- * child is left. */
+/* -EINVAL (no fn), -E2BIG (size), -EMFILE, -EAGAIN (no more processes), -ENOMEM, -ENOSYS (before
+ * Linux 5.3): then no child is left. */
 int child_start(const struct child_job *job, struct child **ret) MUST_CHECK;
 
 int child_fd(const struct child *child); /* borrowed; level-triggered, for reading */

@@ -276,7 +276,7 @@ static void child_keeps_only_what_it_needs(void **state)
 				       .size = sizeof(struct insight),
 				       .deadline_ns = SOON,
 				       .keep = fds,
-				       .keep_n = 1 };
+				       .n_keep = 1 };
 	const struct insight *in;
 	struct child *child;
 	sigset_t before;
@@ -370,7 +370,7 @@ static void loop_goes_on_meanwhile(void **state)
 	loop_free(l.loop);
 }
 
-/* Who starts it dies: so does the child, and its end of the pipe with it. */
+/* Who starts it dies: so does the child, and its end of a pipe with it. */
 static void it_dies_with_its_parent(void **state)
 {
 	int out[2];
@@ -384,7 +384,7 @@ static void it_dies_with_its_parent(void **state)
 	assert_true(pid >= 0);
 	if (!pid) {
 		const struct child_job job = {
-			.fn = hang, .deadline_ns = UINT64_MAX, .keep = &out[1], .keep_n = 1
+			.fn = hang, .deadline_ns = UINT64_MAX, .keep = &out[1], .n_keep = 1
 		};
 		struct child *child;
 
