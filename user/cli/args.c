@@ -10,40 +10,11 @@
 #define BIT(id) (1U << (id))
 #define WORDS_MAX 64
 
-#define ROW(n, v, k, member, g, h)                                                         \
-	{                                                                                  \
-		.name = n, .value = v, .kind = k, .offset = offsetof(struct args, member), \
-		.global = g, .help = h                                                     \
-	}
-
 const struct option_spec args_options[OPTION_COUNT] = {
-	[OPTION_SOCKET] = ROW("socket", "PATH", OPTION_TEXT, socket, true,
-			      "the daemon's socket (environment: SWITCHGEAR_SOCKET)"),
-	[OPTION_PIN_DIR] = ROW("pin-dir", "DIR", OPTION_TEXT, pin_dir, true,
-			       "its pins, for detach without a daemon (SWITCHGEAR_PIN_DIR)"),
-	[OPTION_JSON] = ROW("json", NULL, OPTION_FLAG, json, true, "print JSON for programs"),
-	[OPTION_HELP] =
-		ROW("help", NULL, OPTION_FLAG, help, true, "explain the command, do nothing"),
-	[OPTION_VERSION] = ROW("version", NULL, OPTION_FLAG, version, true, "print the version"),
-	[OPTION_FOR] = ROW("for", "DUR", OPTION_DURATION, for_ns, false,
-			   "how long: 90s, 10m, 2h, 1d, or seconds (default: until undone)"),
-	[OPTION_REASON] = ROW("reason", "TEXT", OPTION_TEXT, reason, false,
-			      "why; shown in status, events and the log"),
-	[OPTION_FOLLOW] = ROW("follow", NULL, OPTION_FLAG, follow, false,
-			      "go on with new events as they come"),
-	[OPTION_SINCE] = ROW("since", "DUR", OPTION_DURATION, since_ns, false,
-			     "begin so long ago (default: all that is kept)"),
-	[OPTION_SERVER] = ROW("server", "NAME", OPTION_TEXT, server, false, "only of this server"),
-	[OPTION_CALLS] = ROW("calls", NULL, OPTION_FLAG, calls, false,
-			     "also one line per call (not for everybody)"),
-	[OPTION_POLICY] = ROW("policy", "FILE", OPTION_TEXT, policy, false,
-			      "JSON: {\"breaker\":{...}} with the configuration's keys"),
-	[OPTION_SEED] = ROW("seed", "N", OPTION_NUMBER, seed, false,
-			    "of jitter and ramp: 0 to 2^64 - 1 (default: 1)"),
-	[OPTION_SUMMARY] = ROW("summary", NULL, OPTION_FLAG, summary, false,
-			       "at the end, what differs from the recording"),
-	[OPTION_BLAST] = ROW("blast", NULL, OPTION_FLAG, blast, false,
-			     "with the blast limit over all servers of the input"),
+#define ROW(id, type, member, kind, global, name, value, help) \
+	{ name, value, OPTION_##kind, offsetof(struct args, member), global, help },
+	ARGS_OPTIONS(ROW)
+#undef ROW
 };
 
 const struct command *args_find(const struct command *commands, size_t n_commands, const char *name)

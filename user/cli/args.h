@@ -16,30 +16,50 @@
 #define OPERANDS_MAX 2
 #define SINCE_ALL UINT64_MAX
 
-enum option_id {
-	OPTION_SOCKET,
-	OPTION_PIN_DIR,
-	OPTION_JSON,
-	OPTION_HELP,
-	OPTION_VERSION,
-	OPTION_FOR,
-	OPTION_REASON,
-	OPTION_FOLLOW,
-	OPTION_SINCE,
-	OPTION_SERVER,
-	OPTION_CALLS,
-	OPTION_POLICY,
-	OPTION_SEED,
-	OPTION_SUMMARY,
-	OPTION_BLAST,
-	OPTION_COUNT
-};
-
 enum option_kind {
 	OPTION_FLAG,     /* bool */
 	OPTION_TEXT,     /* const char *, borrowed from argv; never empty */
 	OPTION_DURATION, /* uint64_t, ns, > 0 */
 	OPTION_NUMBER,   /* uint64_t */
+};
+
+/* X(id, type and name of the member of struct args, kind, whether every command takes it, the
+ * option's name, how its value is called (NULL: a flag), help). Without it the member is 0; for_ns
+ * is SG_FOREVER, since_ns SINCE_ALL. */
+/* clang-format off */
+#define ARGS_OPTIONS(X) \
+	X(SOCKET, const char *, socket, TEXT, true, "socket", "PATH", \
+	  "the daemon's socket (environment: SWITCHGEAR_SOCKET)") \
+	X(PIN_DIR, const char *, pin_dir, TEXT, true, "pin-dir", "DIR", \
+	  "its pins, for detach without a daemon (SWITCHGEAR_PIN_DIR)") \
+	X(JSON, bool, json, FLAG, true, "json", NULL, "print JSON for programs") \
+	X(HELP, bool, help, FLAG, true, "help", NULL, "explain the command, do nothing") \
+	X(VERSION, bool, version, FLAG, true, "version", NULL, "print the version") \
+	X(FOR, uint64_t, for_ns, DURATION, false, "for", "DUR", \
+	  "how long: 90s, 10m, 2h, 1d, or seconds (default: until undone)") \
+	X(REASON, const char *, reason, TEXT, false, "reason", "TEXT", \
+	  "why; shown in status, events and the log") \
+	X(FOLLOW, bool, follow, FLAG, false, "follow", NULL, "go on with new events as they come") \
+	X(SINCE, uint64_t, since_ns, DURATION, false, "since", "DUR", \
+	  "begin so long ago (default: all that is kept)") \
+	X(SERVER, const char *, server, TEXT, false, "server", "NAME", "only of this server") \
+	X(CALLS, bool, calls, FLAG, false, "calls", NULL, \
+	  "also one line per call (not for everybody)") \
+	X(POLICY, const char *, policy, TEXT, false, "policy", "FILE", \
+	  "JSON: {\"breaker\":{...}} with the configuration's keys") \
+	X(SEED, uint64_t, seed, NUMBER, false, "seed", "N", \
+	  "of jitter and ramp: 0 to 2^64 - 1 (default: 1)") \
+	X(SUMMARY, bool, summary, FLAG, false, "summary", NULL, \
+	  "at the end, what differs from the recording") \
+	X(BLAST, bool, blast, FLAG, false, "blast", NULL, \
+	  "with the blast limit over all servers of the input")
+/* clang-format on */
+
+enum option_id {
+#define ARGS_ID(id, ...) OPTION_##id,
+	ARGS_OPTIONS(ARGS_ID)
+#undef ARGS_ID
+	OPTION_COUNT
 };
 
 struct option_spec {
@@ -58,21 +78,9 @@ struct args {
 	const char *operand[OPERANDS_MAX];
 	size_t operands;
 	uint32_t given; /* bit per option_id */
-	const char *socket;
-	const char *pin_dir;
-	const char *reason;
-	const char *server;
-	uint64_t for_ns;   /* SG_FOREVER without */
-	uint64_t since_ns; /* SINCE_ALL without */
-	const char *policy;
-	uint64_t seed; /* valid if given */
-	bool json;
-	bool help;
-	bool version;
-	bool follow;
-	bool calls;
-	bool summary;
-	bool blast;
+#define ARGS_MEMBER(id, type, member, ...) type member;
+	ARGS_OPTIONS(ARGS_MEMBER)
+#undef ARGS_MEMBER
 };
 
 struct context;
@@ -82,12 +90,12 @@ struct command {
 	const char *operands; /* for the usage: "NAME" */
 	size_t least;
 	size_t most;
+	int (*run)(struct context *context); /* returns an enum exit_status */
+	const char *summary;
+	const char *help;  /* more, for `help COMMAND`; may be NULL */
 	uint32_t options;  /* bit per option_id, without the global ones */
 	uint32_t required; /* of these */
 	bool hidden;
-	int (*run)(struct context *context); /* returns an enum exit_status */
-	const char *summary;
-	const char *help; /* more, for `help COMMAND`; may be NULL */
 };
 
 extern const struct option_spec args_options[OPTION_COUNT];

@@ -136,24 +136,23 @@ static int receive(int fd, struct call *call)
 	}
 }
 
-int client_call(const struct client_request *request, struct client_reply *ret, bool *ret_connected)
+int client_call(const struct client_request *request, struct client_reply *ret)
 {
 	struct call call = { .request = request, .reply = ret };
 	CLEANUP(closep) int fd = -1;
 	int r;
 
-	*ret_connected = false;
-	ret->status = 0;
+	*ret = (struct client_reply){ 0 };
 	buf_init(&ret->body, REPLY_SIZE_MAX);
 	buf_init(&call.line, LINE_MAX_BYTES);
 	response_init(&call.response, take_body, &call);
 	r = dial(request->socket, &fd);
-	if (r < 0)
+	if (r)
 		return r;
-	*ret_connected = true;
+	ret->connected = true;
 	r = send_request(fd, request);
 	/* A server that turns clients away answers before it has read the request. */
-	if (r == 0 || r == -EPIPE)
+	if (!r || r == -EPIPE)
 		r = receive(fd, &call);
 	ret->status = call.response.status;
 	buf_done(&call.line);

@@ -21,18 +21,23 @@ struct client_request {
 };
 
 struct client_reply {
+	bool connected;
 	unsigned int status;
 	struct buf body; /* of every other answer */
 };
 
 /*
  * 0 when an answer came, whatever it says. -ENOENT, -ECONNREFUSED, -EACCES and
- * others: could not connect (*ret_connected false). -ETIMEDOUT, -EPIPE,
- * -EBADMSG and others: connected, but no whole answer came. The caller frees
- * ret->body in each case with buf_done(); it is initialised here.
+ * others: could not connect (ret->connected false). -ETIMEDOUT, -EPIPE,
+ * -EBADMSG and others: connected, but no whole answer came. The caller ends
+ * *ret in each case with client_reply_done().
  */
-int client_call(const struct client_request *request, struct client_reply *ret,
-		bool *ret_connected) MUST_CHECK;
+int client_call(const struct client_request *request, struct client_reply *ret) MUST_CHECK;
+
+static inline void client_reply_done(struct client_reply *reply)
+{
+	buf_done(&reply->body);
+}
 
 /* Appends s with everything but unreserved characters as %XX. */
 void client_encode(struct buf *out, const char *s);

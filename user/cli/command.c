@@ -10,16 +10,9 @@
 
 void command_complain(const char *message, const char *hint)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
-
-	buf_init(&text, 8192);
-	text_escape(&text, message);
-	if (*hint) {
-		buf_puts(&text, ": ");
-		text_escape(&text, hint);
-	}
 	fflush(stdout);
-	fprintf(stderr, "switchgear: %s\n", buf_str(&text));
+	text_line(stderr, COLOUR_NONE, false, "switchgear: %s%s%s", message, *hint ? ": " : "",
+		  hint);
 }
 
 int command_fail(const struct context *context, enum exit_status status, const char *code,
@@ -41,7 +34,7 @@ int command_misread(const struct context *context)
 			    "do daemon and client have the same version?");
 }
 
-int command_unreachable(const struct context *context, int r, bool connected)
+static int unreachable(const struct context *context, int r, bool connected)
 {
 	char message[512];
 
@@ -64,62 +57,59 @@ int command_unreachable(const struct context *context, int r, bool connected)
 			    "start switchgeard, or name its socket with --socket");
 }
 
-int command_check(const struct context *context, const struct client_reply *reply)
+static int refused(const struct context *context, const struct client_reply *reply)
 {
 	struct reply_error error;
 	char message[64];
 
-	if (reply->status >= 200 && reply->status < 300)
-		return EXIT_DONE;
-	if (reply_error_decode(buf_str(&reply->body), reply->body.len, &error) < 0) {
+	if (reply_error_decode(buf_str(&reply->body), reply->body.len, &error)) {
 		snprintf(message, sizeof(message), "the daemon answered with HTTP status %u",
 			 reply->status);
-		error = (struct reply_error){ .code = "http_status" };
-		return command_fail(context, EXIT_FAILED, error.code, message, "see its log");
+		return command_fail(context, EXIT_FAILED, "http_status", message, "see its log");
 	}
 	return command_fail(context, reply->status == 403 ? EXIT_NOT_PERMITTED : EXIT_FAILED,
 			    error.code, error.message, error.hint);
 }
 
-int command_ask(const struct context *context, const char *method, const char *target,
-		const char *body, struct client_reply *reply)
+void command_server_target(const struct context *context, const char *rest, struct buf *out)
+{
+	buf_init(out, 16384);
+	buf_puts(out, "/v1/servers/");
+	client_encode(out, context->args.operand[0]);
+	buf_puts(out, rest);
+}
+
+int command_call(const struct context *context, const struct client_request *request,
+		 command_report_fn *report, command_absent_fn *absent)
+{
+	CLEANUP(client_reply_done) struct client_reply reply;
+	int r = client_call(request, &reply);
+
+	if (r == -ECANCELED)
+		return EXIT_FAILED;
+	if (absent && !reply.connected && (r == -ENOENT || r == -ECONNREFUSED))
+		return absent(context);
+	if (r)
+		return unreachable(context, r, reply.connected);
+	if (reply.status < 200 || reply.status >= 300)
+		return refused(context, &reply);
+	return report ? report(context, &reply.body) : EXIT_DONE;
+}
+
+int command_run(const struct context *context, const char *method, const char *target,
+		const char *body, command_report_fn *report)
 {
 	const struct client_request request = {
 		.socket = context->socket, .method = method, .target = target, .body = body
 	};
-	bool connected;
-	int r = client_call(&request, reply, &connected);
 
-	if (r < 0)
-		return command_unreachable(context, r, connected);
-	return command_check(context, reply);
+	return command_call(context, &request, report, NULL);
 }
 
-int command_stream(const struct context *context, const char *target, client_line_fn *fn,
-		   void *data)
+int command_print_json(const struct buf *answer)
 {
-	const struct client_request request = { .socket = context->socket,
-						.method = "GET",
-						.target = target,
-						.line = fn,
-						.data = data };
-	struct client_reply reply;
-	bool connected;
-	int r = client_call(&request, &reply, &connected);
-	int status = EXIT_FAILED;
-
-	if (r == 0)
-		status = command_check(context, &reply);
-	else if (r != -ECANCELED)
-		status = command_unreachable(context, r, connected);
-	buf_done(&reply.body);
-	return status;
-}
-
-int command_print_json(const struct client_reply *reply)
-{
-	const char *text = buf_str(&reply->body);
-	bool ended = reply->body.len && text[reply->body.len - 1] == '\n';
+	const char *text = buf_str(answer);
+	bool ended = answer->len && text[answer->len - 1] == '\n';
 
 	return printf("%s%s", text, ended ? "" : "\n") < 0 ? EXIT_FAILED : EXIT_DONE;
 }

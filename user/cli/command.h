@@ -35,22 +35,24 @@ void command_complain(const char *message, const char *hint);
 int command_fail(const struct context *context, enum exit_status status, const char *code,
 		 const char *message, const char *hint) MUST_CHECK;
 
-/*
- * Asks the daemon. EXIT_DONE with a 2xx answer; else it has complained and
- * returns what the program exits with. The caller frees reply->body in each case.
- */
-int command_ask(const struct context *context, const char *method, const char *target,
-		const char *body, struct client_reply *reply) MUST_CHECK;
-/* The same with the answer's lines handed to fn as they come; -ECANCELED from it ends that
- * without a complaint, as EXIT_FAILED. */
-int command_stream(const struct context *context, const char *target, client_line_fn *fn,
-		   void *data) MUST_CHECK;
-/* EXIT_DONE for a 2xx answer, else a complaint. */
-int command_check(const struct context *context, const struct client_reply *reply) MUST_CHECK;
-/* What client_call() returned, as a complaint. */
-int command_unreachable(const struct context *context, int r, bool connected) MUST_CHECK;
+/* Appends the path of the server that was named, and what follows it. */
+void command_server_target(const struct context *context, const char *rest, struct buf *out);
+
+/* What a 2xx answer means; returns an enum exit_status. */
+typedef int command_report_fn(const struct context *context, const struct buf *answer);
+/* In place of a complaint that there is no daemon: r is -ENOENT or -ECONNREFUSED. */
+typedef int command_absent_fn(const struct context *context);
+
+/* Asks the daemon. Returns an enum exit_status: what report says of the answer, or for a failure,
+ * which it has complained about, what the program exits with. */
+int command_run(const struct context *context, const char *method, const char *target,
+		const char *body, command_report_fn *report) MUST_CHECK;
+/* The same for any request; report and absent may be NULL. -ECANCELED from request->line ends
+ * it without a complaint, as EXIT_FAILED. */
+int command_call(const struct context *context, const struct client_request *request,
+		 command_report_fn *report, command_absent_fn *absent) MUST_CHECK;
 /* Prints the daemon's own document, for --json. */
-int command_print_json(const struct client_reply *reply) MUST_CHECK;
+int command_print_json(const struct buf *answer) MUST_CHECK;
 /* The answer was not understood. */
 int command_misread(const struct context *context) MUST_CHECK;
 

@@ -38,13 +38,14 @@ static enum colour event_colour(const struct event *e)
 
 static void describe_call(const struct event *e, struct buf *out)
 {
+	char text[32];
+
 	buf_printf(out, "%s (%s)", class_name(e->outcome), cause_name(e->cause));
 	if (e->status)
 		buf_printf(out, ", HTTP %u", e->status);
-	if (e->latency_ns != STATUS_NEVER) {
-		buf_puts(out, ", ");
-		text_milliseconds(out, (double)e->latency_ns / 1e6);
-	}
+	if (e->latency_ns != STATUS_NEVER)
+		buf_printf(out, ", %s",
+			   text_milliseconds(text, sizeof(text), (double)e->latency_ns / 1e6));
 }
 
 static void describe_transition(const struct event *e, struct buf *out)
@@ -119,19 +120,14 @@ static void describe(const struct event *e, struct buf *out)
 static int print_event(const struct context *context, const struct event *e)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
-	CLEANUP(buf_done) struct buf safe = { 0 };
 	char when[32];
 
 	buf_init(&text, LINE_TEXT_MAX);
-	buf_init(&safe, LINE_TEXT_MAX * 4);
-	buf_printf(&text, "%-10s  %s%s%s  ", event_type_name(e->type), *e->server ? e->server : "-",
-		   *e->tool ? "/" : "", e->tool);
 	describe(e, &text);
-	text_escape(&safe, buf_str(&text));
-	printf("%s  %s%s%s\n", clock_format(when, sizeof(when), e->wall_ns),
-	       text_begin(event_colour(e), context->coloured), buf_str(&safe),
-	       text_end(event_colour(e), context->coloured));
-	return buf_error(&safe);
+	printf("%s  ", clock_format(when, sizeof(when), e->wall_ns));
+	return text_line(stdout, event_colour(e), context->coloured, "%-10s  %s%s%s  %s",
+			 event_type_name(e->type), *e->server ? e->server : "-",
+			 *e->tool ? "/" : "", e->tool, buf_str(&text));
 }
 
 static int take_line(void *data, const char *line, size_t len)
@@ -144,9 +140,9 @@ static int take_line(void *data, const char *line, size_t len)
 		printf("%s\n", line);
 	} else {
 		r = event_decode(line, len, &e);
-		if (r < 0 && r != -ENOTSUP) /* a newer daemon's type is passed over */
+		if (r && r != -ENOTSUP) /* a newer daemon's type is passed over */
 			return r;
-		if (r == 0 && print_event(context, &e) < 0)
+		if (!r && print_event(context, &e))
 			return -ENOMEM;
 	}
 	/* Whoever follows wants the line now; nobody who reads any more ends it. */
@@ -157,6 +153,9 @@ int run_events(struct context *context)
 {
 	const struct args *args = &context->args;
 	CLEANUP(buf_done) struct buf target = { 0 };
+	struct client_request request = {
+		.socket = context->socket, .method = "GET", .line = take_line, .data = context
+	};
 
 	buf_init(&target, 16384);
 	buf_printf(&target, "/v1/events?follow=%d&calls=%d", args->follow, args->calls);
@@ -168,7 +167,8 @@ int run_events(struct context *context)
 		buf_puts(&target, "&server=");
 		client_encode(&target, args->server);
 	}
-	if (buf_error(&target) < 0)
+	if (buf_error(&target))
 		return command_fail(context, EXIT_USAGE, "usage", "--server is too long", "");
-	return command_stream(context, buf_str(&target), take_line, context);
+	request.target = buf_str(&target);
+	return command_call(context, &request, NULL, NULL);
 }

@@ -13,114 +13,84 @@
 
 #define TEXT_MAX 65536U
 
-static void row(struct table *t, enum colour colour, const char *label, const char *text)
-{
-	table_add(t, COLOUR_DIM, "%s", label);
-	table_add(t, colour, "%s", text);
-}
-
-/* Adds what was written to b as a row, and empties it. */
-static void flush_row(struct table *t, enum colour colour, const char *label, struct buf *b)
-{
-	row(t, colour, label, buf_str(b));
-	buf_clear(b);
-}
+/* One line: what it is, and a text by a format. */
+#define ROW(t, label, colour, ...)                     \
+	do {                                           \
+		table_add(t, COLOUR_DIM, "%s", label); \
+		table_add(t, colour, __VA_ARGS__);     \
+	} while (0)
 
 static void add_rate(struct table *t, const char *label, double rate)
 {
-	if (isfinite(rate)) {
-		table_add(t, COLOUR_DIM, "%s", label);
-		table_add(t, COLOUR_NONE, "%.1f %%", rate * 100);
-	} else {
-		row(t, COLOUR_NONE, label, "- (too few calls)");
-	}
+	if (isfinite(rate))
+		ROW(t, label, COLOUR_NONE, "%.1f %%", rate * 100);
+	else
+		ROW(t, label, COLOUR_NONE, "- (too few calls)");
 }
 
 static void add_identity(struct table *t, const struct status_server *s, struct buf *b)
 {
-	row(t, COLOUR_HEAD, "name", s->name);
+	ROW(t, "name", COLOUR_HEAD, "%s", s->name);
 	if (s->url)
-		row(t, COLOUR_NONE, "url", s->url);
+		ROW(t, "url", COLOUR_NONE, "%s", s->url);
 	if (s->command)
-		row(t, COLOUR_NONE, "command", s->command);
-	if (s->group || s->places.members) {
-		buf_puts(b, s->group ? s->group : "(by fallback)");
-		if (s->places.members)
-			buf_printf(b, ": %" PRIu32 " servers, %" PRIu32 " open, %" PRIu32 " may be",
-				   s->places.members, s->places.open, s->places.limit);
-		flush_row(t, COLOUR_NONE, "group", b);
-	}
-	view_endpoints(s, SIZE_MAX, b);
-	flush_row(t, COLOUR_NONE, "endpoints", b);
-	row(t, COLOUR_NONE, "visibility", visibility_name(s->visibility));
+		ROW(t, "command", COLOUR_NONE, "%s", s->command);
+	if (s->places.members)
+		ROW(t, "group", COLOUR_NONE,
+		    "%s: %" PRIu32 " servers, %" PRIu32 " open, %" PRIu32 " may be",
+		    s->group ? s->group : "(by fallback)", s->places.members, s->places.open,
+		    s->places.limit);
+	else if (s->group)
+		ROW(t, "group", COLOUR_NONE, "%s", s->group);
+	ROW(t, "endpoints", COLOUR_NONE, "%s", view_endpoints(s, SIZE_MAX, b));
+	ROW(t, "visibility", COLOUR_NONE, "%s", visibility_name(s->visibility));
 }
 
 static void add_breaker(struct table *t, const struct status_server *s, struct buf *b)
 {
-	view_state(s, b);
-	flush_row(t, view_state_colour(s), "state", b);
-	row(t, s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "verdict",
+	ROW(t, "state", view_state_colour(s), "%s", view_state(s, b));
+	ROW(t, "verdict", s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "%s",
 	    status_verdict_name(s->verdict));
 	if (s->panic)
-		row(t, COLOUR_BAD, "held", "panic: failing, but the last usable of its group");
+		ROW(t, "held", COLOUR_BAD, "panic: failing, but the last usable of its group");
 	else if (s->held)
-		row(t, COLOUR_BAD, "held", "failing, but a limit across servers forbids to open");
+		ROW(t, "held", COLOUR_BAD, "failing, but a limit across servers forbids to open");
 	add_rate(t, "failure rate", s->breaker.failure_rate);
 	add_rate(t, "slow rate", s->breaker.slow_rate);
-	buf_printf(b, "%" PRIu32, s->breaker.consecutive_failures);
-	flush_row(t, COLOUR_NONE, "failures in a row", b);
-	buf_printf(b, "%" PRIu32, s->breaker.generation);
-	flush_row(t, COLOUR_NONE, "generation", b);
+	ROW(t, "failures in a row", COLOUR_NONE, "%" PRIu32, s->breaker.consecutive_failures);
+	ROW(t, "generation", COLOUR_NONE, "%" PRIu32, s->breaker.generation);
 }
 
 static void add_quarantine(struct table *t, const struct status_server *s, struct buf *b)
 {
 	char since[32];
 
-	view_quarantine(s, b);
-	flush_row(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, "quarantine", b);
-	if (!s->quarantined)
-		return;
-	buf_printf(b, "%s by %s", clock_format(since, sizeof(since), s->quarantine.since_wall_ns),
-		   *s->quarantine.by ? s->quarantine.by : "?");
-	flush_row(t, COLOUR_NONE, "quarantined", b);
+	ROW(t, "quarantine", s->quarantined ? COLOUR_BAD : COLOUR_NONE, "%s",
+	    view_quarantine(s, b));
+	if (s->quarantined)
+		ROW(t, "quarantined", COLOUR_NONE, "%s by %s",
+		    clock_format(since, sizeof(since), s->quarantine.since_wall_ns),
+		    *s->quarantine.by ? s->quarantine.by : "?");
 }
 
-static void add_trust(struct table *t, const struct status_server *s, struct buf *b)
+static void add_measured(struct table *t, const struct status_server *s)
 {
-	if (!s->has_trust)
-		return;
-	buf_printf(b,
-		   "%.1f (%s): performance %.2f, security %.2f, community %.2f, strikes %" PRIu32,
-		   s->trust.score, s->trust.band, s->trust.performance, s->trust.security,
-		   s->trust.community, s->trust.strikes);
-	flush_row(t, COLOUR_NONE, "trust", b);
-}
+	char p50[32];
+	char p95[32];
+	char p99[32];
 
-static void add_latency(struct table *t, const struct status_server *s, struct buf *b)
-{
-	const struct {
-		const char *name;
-		double ms;
-	} parts[] = { { "p50 ", s->latency.p50 },
-		      { ", p95 ", s->latency.p95 },
-		      { ", p99 ", s->latency.p99 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		buf_puts(b, parts[i].name);
-		text_milliseconds(b, parts[i].ms);
-	}
-	flush_row(t, COLOUR_NONE, "latency", b);
-}
-
-static void add_counters(struct table *t, const struct sg_stats *stats, struct buf *b)
-{
-	for (const struct counter *c = counters; c->value; c++) {
-		if (!c->label)
-			continue;
-		buf_printf(b, "%" PRIu64, counter_get(c, stats));
-		flush_row(t, COLOUR_NONE, c->label, b);
-	}
+	if (s->has_trust)
+		ROW(t, "trust", COLOUR_NONE,
+		    "%.1f (%s): performance %.2f, security %.2f, community %.2f, strikes %" PRIu32,
+		    s->trust.score, s->trust.band, s->trust.performance, s->trust.security,
+		    s->trust.community, s->trust.strikes);
+	ROW(t, "latency", COLOUR_NONE, "p50 %s, p95 %s, p99 %s",
+	    text_milliseconds(p50, sizeof(p50), s->latency.p50),
+	    text_milliseconds(p95, sizeof(p95), s->latency.p95),
+	    text_milliseconds(p99, sizeof(p99), s->latency.p99));
+	for (const struct counter *c = counters; c->value; c++)
+		if (c->label)
+			ROW(t, c->label, COLOUR_NONE, "%" PRIu64, counter_get(c, &s->counters));
 }
 
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
@@ -133,74 +103,61 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_identity(&table, s, &b);
 	add_breaker(&table, s, &b);
 	add_quarantine(&table, s, &b);
-	add_trust(&table, s, &b);
-	add_latency(&table, s, &b);
-	add_counters(&table, &s->counters, &b);
+	add_measured(&table, s);
 	return table_print(&table, coloured, out);
+}
+
+static int report_server(const struct context *context, const struct buf *answer)
+{
+	CLEANUP(status_server_done) struct status_server server = { 0 };
+
+	if (context->args.json)
+		return command_print_json(answer);
+	if (status_server_decode(buf_str(answer), answer->len, &server))
+		return command_misread(context);
+	return server_print(&server, context->coloured, stdout) ? EXIT_FAILED : EXIT_DONE;
 }
 
 int run_show(struct context *context)
 {
-	CLEANUP(status_server_done) struct status_server server = { 0 };
 	CLEANUP(buf_done) struct buf target = { 0 };
-	struct client_reply reply;
-	int status;
 
-	buf_init(&target, 16384);
-	buf_puts(&target, "/v1/servers/");
-	client_encode(&target, context->args.operand[0]);
-	status = command_ask(context, "GET", buf_str(&target), NULL, &reply);
-	if (status == EXIT_DONE && context->args.json)
-		status = command_print_json(&reply);
-	else if (status == EXIT_DONE &&
-		 status_server_decode(buf_str(&reply.body), reply.body.len, &server) < 0)
-		status = command_misread(context);
-	else if (status == EXIT_DONE)
-		status = server_print(&server, context->coloured, stdout) < 0 ? EXIT_FAILED
-									      : EXIT_DONE;
-	buf_done(&reply.body);
-	return status;
+	command_server_target(context, "", &target);
+	return command_run(context, "GET", buf_str(&target), NULL, report_server);
 }
 
-static int ask_status(struct context *context, struct status *ret, struct client_reply *reply)
+static int report_status(const struct context *context, const struct buf *answer)
 {
-	int status = command_ask(context, "GET", "/v1/status", NULL, reply);
+	CLEANUP(status_done) struct status s = { 0 };
 
-	if (status != EXIT_DONE)
-		return status;
-	if (status_decode(buf_str(&reply->body), reply->body.len, ret) < 0)
+	if (status_decode(buf_str(answer), answer->len, &s))
 		return command_misread(context);
-	return EXIT_DONE;
+	if (context->args.json)
+		return command_print_json(answer);
+	status_print(&s, context->coloured, stdout);
+	printf("\n");
+	return servers_print(&s, context->coloured, stdout) ? EXIT_FAILED : EXIT_DONE;
 }
 
 int run_status(struct context *context)
 {
-	CLEANUP(status_done) struct status s = { 0 };
-	struct client_reply reply;
-	int status = ask_status(context, &s, &reply);
-
-	if (status == EXIT_DONE && context->args.json) {
-		status = command_print_json(&reply);
-	} else if (status == EXIT_DONE) {
-		status_print(&s, context->coloured, stdout);
-		printf("\n");
-		if (servers_print(&s, context->coloured, stdout) < 0)
-			status = EXIT_FAILED;
-	}
-	buf_done(&reply.body);
-	return status;
+	return command_run(context, "GET", "/v1/status", NULL, report_status);
 }
 
 /* Names a shell can complete: one a line, what a line cannot hold left out. */
-int run_complete(struct context *context)
+static int report_names(const struct context *context, const struct buf *answer)
 {
 	CLEANUP(status_done) struct status s = { 0 };
-	struct client_reply reply;
-	int status = ask_status(context, &s, &reply);
 
-	for (size_t i = 0; status == EXIT_DONE && i < s.n_servers; i++)
+	if (status_decode(buf_str(answer), answer->len, &s))
+		return command_misread(context);
+	for (size_t i = 0; i < s.n_servers; i++)
 		if (!strpbrk(s.servers[i].name, "\n\r\033"))
 			printf("%s\n", s.servers[i].name);
-	buf_done(&reply.body);
-	return status;
+	return EXIT_DONE;
+}
+
+int run_complete(struct context *context)
+{
+	return command_run(context, "GET", "/v1/status", NULL, report_names);
 }

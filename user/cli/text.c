@@ -8,8 +8,10 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "codec/jsonlex.h"
 
 #define CELL_MAX 4096U
+#define LINE_TEXT_MAX (1U << 20)
 
 static const char *const colours[] = {
 	[COLOUR_NONE] = "",          [COLOUR_GOOD] = "\033[32m", [COLOUR_WARN] = "\033[33m",
@@ -17,29 +19,7 @@ static const char *const colours[] = {
 };
 _Static_assert(ARRAY_SIZE(colours) == COLOUR_COUNT, "a colour has no sequence");
 
-/* Length of the well-formed character at s, and its code point; 0 if it is none. */
-static size_t decode(const unsigned char *s, uint32_t *ret)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = s[0] < 0x80       ? 1
-		     : s[0] >> 5 == 6  ? 2
-		     : s[0] >> 4 == 14 ? 3
-		     : s[0] >> 3 == 30 ? 4
-				       : 0;
-	uint32_t c = len == 1 ? s[0] : s[0] & (0x7fU >> len);
-
-	for (size_t i = 1; i < len; i++) {
-		if (s[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (!len || c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*ret = c;
-	return len;
-}
-
-static bool harmless(uint32_t c)
+static bool harmless(int32_t c)
 {
 	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
 		return false;
@@ -47,23 +27,22 @@ static bool harmless(uint32_t c)
 		 (c >= 0x2066 && c <= 0x2069));
 }
 
-void text_escape(struct buf *out, const char *text)
+void text_escape(struct buf *out, const char *s)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	const char *end = s + strlen(s);
 
-	while (*s) {
-		uint32_t c = 0;
-		size_t len = decode(s, &c);
+	while (s < end) {
+		const char *from = s;
+		int32_t c = utf8_next(&s, end);
 
-		if (len && harmless(c)) {
-			buf_append(out, s, len);
-		} else {
-			if (!len)
-				len = 1;
-			for (size_t i = 0; i < len; i++)
-				buf_printf(out, "\\x%02x", s[i]);
+		if (c >= 0 && harmless(c)) {
+			buf_append(out, from, (size_t)(s - from));
+			continue;
 		}
-		s += len;
+		if (c < 0)
+			s++;
+		for (; from < s; from++)
+			buf_printf(out, "\\x%02x", (unsigned char)*from);
 	}
 }
 
@@ -86,29 +65,61 @@ const char *text_end(enum colour colour, bool coloured)
 	return coloured && colour != COLOUR_NONE ? "\033[0m" : "";
 }
 
-void text_milliseconds(struct buf *out, double ms)
+/* Appends what the format makes, escaped. */
+static int escape_format(struct buf *out, size_t max, const char *fmt, va_list ap)
+	PRINTF_LIKE(3, 0);
+
+static int escape_format(struct buf *out, size_t max, const char *fmt, va_list ap)
 {
-	if (!isfinite(ms))
-		buf_putc(out, '-');
-	else if (ms < 9.95)
-		buf_printf(out, "%.2f ms", ms);
-	else if (ms < 999.5)
-		buf_printf(out, "%.0f ms", ms);
-	else
-		buf_printf(out, "%.1f s", ms / 1000);
+	CLEANUP(buf_done) struct buf raw = { 0 };
+
+	buf_init(&raw, max);
+	buf_init(out, max * 4);
+	buf_vprintf(&raw, fmt, ap);
+	text_escape(out, buf_str(&raw));
+	return buf_error(&raw) ? buf_error(&raw) : buf_error(out);
 }
 
-void text_remaining(struct buf *out, uint64_t until_wall_ns, uint64_t now_wall_ns)
+int text_line(FILE *out, enum colour colour, bool coloured, const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf text = { 0 };
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = escape_format(&text, LINE_TEXT_MAX, fmt, ap);
+	va_end(ap);
+	fprintf(out, "%s%s%s\n", text_begin(colour, coloured), buf_str(&text),
+		text_end(colour, coloured));
+	return r;
+}
+
+char *text_milliseconds(char *out, size_t size, double ms)
+{
+	if (!isfinite(ms))
+		snprintf(out, size, "-");
+	else if (ms < 999.5)
+		snprintf(out, size, "%.*f ms", ms < 9.95 ? 2 : 0, ms);
+	else
+		snprintf(out, size, "%.1f s", ms / 1000);
+	return out;
+}
+
+char *text_remaining(char *out, size_t size, uint64_t until_wall_ns, uint64_t now_wall_ns)
 {
 	uint64_t ns = until_wall_ns > now_wall_ns ? until_wall_ns - now_wall_ns : 0;
-	char text[64];
 
 	/* Whole seconds, rounded up: what is left is never shown as nothing. */
-	ns = (ns + NS_PER_SEC - 1) / NS_PER_SEC * NS_PER_SEC;
-	buf_puts(out, format_duration(text, sizeof(text), ns));
+	return format_duration(out, size, (ns + NS_PER_SEC - 1) / NS_PER_SEC * NS_PER_SEC);
 }
 
 /* --- tables ------------------------------------------------------------------ */
+
+struct table_cell {
+	struct table_cell *next;
+	enum colour colour;
+	char text[];
+};
 
 void table_init(struct table *table, size_t columns, unsigned int right)
 {
@@ -117,56 +128,42 @@ void table_init(struct table *table, size_t columns, unsigned int right)
 
 void table_done(struct table *table)
 {
-	for (size_t i = 0; i < table->n; i++)
-		free(table->cells[i].text);
-	free(table->cells);
-	table->cells = NULL;
-	table->n = table->cap = 0;
+	while (table->first) {
+		struct table_cell *cell = table->first;
+
+		table->first = cell->next;
+		free(cell);
+	}
 }
 
-static int grow(struct table *table)
+static int add(struct table *table, enum colour colour, const struct buf *text)
 {
-	size_t cap = table->cap ? table->cap * 2 : 64;
-	struct table_cell *grown;
+	struct table_cell *cell;
 
-	if (table->n < table->cap)
-		return 0;
 	if (table->n == TABLE_CELLS_MAX)
 		return -EMSGSIZE;
-	grown = realloc(table->cells, cap * sizeof(*grown));
-	if (!grown)
+	cell = calloc(1, sizeof(*cell) + text->len + 1);
+	if (!cell)
 		return -ENOMEM;
-	table->cells = grown;
-	table->cap = cap;
+	cell->colour = colour;
+	memcpy(cell->text, buf_str(text), text->len);
+	*(table->last ? &table->last->next : &table->first) = cell;
+	table->last = cell;
+	table->n++;
 	return 0;
 }
 
 void table_add(struct table *table, enum colour colour, const char *fmt, ...)
 {
-	CLEANUP(buf_done) struct buf raw = { 0 };
 	CLEANUP(buf_done) struct buf text = { 0 };
 	va_list ap;
+	int r;
 
-	buf_init(&raw, CELL_MAX);
-	buf_init(&text, CELL_MAX * 4);
 	va_start(ap, fmt);
-	buf_vprintf(&raw, fmt, ap);
+	r = escape_format(&text, CELL_MAX, fmt, ap);
 	va_end(ap);
-	text_escape(&text, buf_str(&raw));
 	if (!table->error)
-		table->error = buf_error(&raw);
-	if (!table->error)
-		table->error = buf_error(&text);
-	if (!table->error)
-		table->error = grow(table);
-	if (table->error)
-		return;
-	table->cells[table->n].text = strdup(buf_str(&text));
-	table->cells[table->n].colour = colour;
-	if (!table->cells[table->n].text)
-		table->error = -ENOMEM;
-	else
-		table->n++;
+		table->error = r ? r : add(table, colour, &text);
 }
 
 static void print_cell(const struct table_cell *cell, size_t width, bool right, bool last,
@@ -183,19 +180,21 @@ static void print_cell(const struct table_cell *cell, size_t width, bool right, 
 int table_print(const struct table *table, bool coloured, FILE *out)
 {
 	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
+	size_t i = 0;
 
 	if (table->error)
 		return table->error;
-	for (size_t i = 0; i < table->n; i++) {
-		size_t width = text_width(table->cells[i].text);
+	for (const struct table_cell *c = table->first; c; c = c->next, i++) {
+		size_t width = text_width(c->text);
 
 		if (width > widths[i % table->columns])
 			widths[i % table->columns] = width;
 	}
-	for (size_t i = 0; i < table->n; i++) {
+	i = 0;
+	for (const struct table_cell *c = table->first; c; c = c->next, i++) {
 		size_t column = i % table->columns;
 
-		print_cell(&table->cells[i], widths[column], table->right >> column & 1,
+		print_cell(c, widths[column], table->right >> column & 1,
 			   column + 1 == table->columns, coloured, out);
 	}
 	return 0;

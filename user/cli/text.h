@@ -30,26 +30,24 @@ size_t text_width(const char *s);
 const char *text_begin(enum colour colour, bool coloured);
 const char *text_end(enum colour colour, bool coloured);
 
-/* "1.2 ms", "3.4 s", "-" for NAN. */
-void text_milliseconds(struct buf *out, double ms);
-/* "45 s", "3h 20m" until or since a wall time, never negative. */
-void text_remaining(struct buf *out, uint64_t until_wall_ns, uint64_t now_wall_ns);
+/* Prints one line, escaped, its line feed added. 0, -EMSGSIZE or -ENOMEM: cut short. */
+int text_line(FILE *out, enum colour colour, bool coloured, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* "1.2 ms", "3.4 s", "-" for NAN. Returns out. */
+char *text_milliseconds(char *out, size_t size, double ms);
+/* "45 s", "3h 20m" until or since a wall time, never negative. Returns out. */
+char *text_remaining(char *out, size_t size, uint64_t until_wall_ns, uint64_t now_wall_ns);
 
 #define TABLE_COLUMNS_MAX 12
 #define TABLE_CELLS_MAX 65536U
-
-struct table_cell {
-	char *text;
-	enum colour colour;
-};
 
 /* Rows of cells, printed when all widths are known. Errors stick until table_print(). */
 struct table {
 	size_t columns;
 	unsigned int right; /* bit per column that is aligned to the right */
-	struct table_cell *cells;
+	struct table_cell *first;
+	struct table_cell *last;
 	size_t n;
-	size_t cap;
 	int error;
 };
 

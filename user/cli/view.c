@@ -25,49 +25,53 @@ enum colour view_state_colour(const struct status_server *s)
 	}
 }
 
-void view_state(const struct status_server *s, struct buf *out)
+const char *view_state(const struct status_server *s, struct buf *b)
 {
 	uint64_t left = s->breaker.open_remaining_ns;
+	char text[64];
 
-	buf_puts(out, state_name(s->state));
-	if (left && left != STATUS_NEVER) {
-		buf_puts(out, ", ");
-		text_remaining(out, left, 0);
-		buf_puts(out, " left");
-	}
+	buf_clear(b);
+	buf_puts(b, state_name(s->state));
+	if (left && left != STATUS_NEVER)
+		buf_printf(b, ", %s left", text_remaining(text, sizeof(text), left, 0));
 	if (s->panic)
-		buf_puts(out, ", panic");
+		buf_puts(b, ", panic");
 	else if (s->held)
-		buf_puts(out, ", held");
+		buf_puts(b, ", held");
+	return buf_str(b);
 }
 
-void view_quarantine(const struct status_server *s, struct buf *out)
+const char *view_quarantine(const struct status_server *s, struct buf *b)
 {
-	if (!s->quarantined) {
-		buf_putc(out, '-');
-		return;
-	}
-	if (s->quarantine.until_wall_ns != STATUS_NEVER) {
-		text_remaining(out, s->quarantine.until_wall_ns, clock_wall_ns());
-		buf_puts(out, " left: ");
-	}
-	buf_puts(out, s->quarantine.reason);
+	char text[64];
+
+	if (!s->quarantined)
+		return "-";
+	buf_clear(b);
+	if (s->quarantine.until_wall_ns != STATUS_NEVER)
+		buf_printf(b, "%s left: ",
+			   text_remaining(text, sizeof(text), s->quarantine.until_wall_ns,
+					  clock_wall_ns()));
+	buf_puts(b, s->quarantine.reason);
+	return buf_str(b);
 }
 
-void view_endpoints(const struct status_server *s, size_t most, struct buf *out)
+const char *view_endpoints(const struct status_server *s, size_t most, struct buf *b)
 {
 	if (!s->n_endpoints)
-		buf_putc(out, '-');
+		return "-";
+	buf_clear(b);
 	for (size_t i = 0; i < s->n_endpoints && i < most; i++) {
 		const struct status_endpoint *e = &s->endpoints[i];
 		bool v6 = strchr(e->address, ':') && e->port;
 
-		buf_printf(out, "%s%s%s%s", i ? " " : "", v6 ? "[" : "", e->address, v6 ? "]" : "");
+		buf_printf(b, "%s%s%s%s", i ? " " : "", v6 ? "[" : "", e->address, v6 ? "]" : "");
 		if (e->port)
-			buf_printf(out, ":%u", e->port);
+			buf_printf(b, ":%u", e->port);
 	}
 	if (s->n_endpoints > most)
-		buf_printf(out, " +%zu", s->n_endpoints - most);
+		buf_printf(b, " +%zu", s->n_endpoints - most);
+	return buf_str(b);
 }
 
 static uint64_t failures_of(const struct sg_stats *c)
@@ -77,18 +81,6 @@ static uint64_t failures_of(const struct sg_stats *c)
 }
 
 /* --- status ------------------------------------------------------------------ */
-
-/* Escaped, since even the daemon's sentences quote what others sent. */
-static void print_line(enum colour colour, bool coloured, FILE *out, const char *label,
-		       const char *text)
-{
-	CLEANUP(buf_done) struct buf safe = { 0 };
-
-	buf_init(&safe, TEXT_MAX);
-	text_escape(&safe, text);
-	fprintf(out, "%s%s%s%s\n", text_begin(colour, coloured), label, buf_str(&safe),
-		text_end(colour, coloured));
-}
 
 void status_print(const struct status *s, bool coloured, FILE *out)
 {
@@ -101,48 +93,35 @@ void status_print(const struct status *s, bool coloured, FILE *out)
 		   format_duration(text, sizeof(text), s->uptime_ns));
 	for (size_t i = 0; i < s->n_xdp; i++)
 		buf_printf(&head, ", xdp %s %s", s->xdp[i].interface, s->xdp[i].mode);
-	print_line(COLOUR_NONE, coloured, out, "", buf_str(&head));
+	text_line(out, COLOUR_NONE, coloured, "%s", buf_str(&head));
 	if (!strcmp(s->selftest, "ok"))
-		print_line(COLOUR_GOOD, coloured, out, "selftest: ", "ok");
+		text_line(out, COLOUR_GOOD, coloured, "selftest: ok");
 	else
-		print_line(COLOUR_BAD, coloured, out,
-			   "SELFTEST FAILED: ", *s->selftest ? s->selftest : "no result yet");
+		text_line(out, COLOUR_BAD, coloured, "SELFTEST FAILED: %s",
+			  *s->selftest ? s->selftest : "no result yet");
 	for (size_t i = 0; i < s->n_degraded; i++)
-		print_line(COLOUR_BAD, coloured, out, "DEGRADED: ", s->degraded[i]);
-	if (s->lost_events) {
-		snprintf(text, sizeof(text), "%" PRIu64, s->lost_events);
-		print_line(COLOUR_WARN, coloured, out, "lost events: ", text);
-	}
-}
-
-/* What was written to b as a cell; empties it. */
-static void flush_cell(struct table *t, enum colour colour, struct buf *b)
-{
-	table_add(t, colour, "%s", buf_str(b));
-	buf_clear(b);
+		text_line(out, COLOUR_BAD, coloured, "DEGRADED: %s", s->degraded[i]);
+	if (s->lost_events)
+		text_line(out, COLOUR_WARN, coloured, "lost events: %" PRIu64, s->lost_events);
 }
 
 static void add_server(struct table *t, const struct status_server *s, struct buf *b)
 {
 	uint64_t failures = failures_of(&s->counters);
+	char text[64];
 
 	table_add(t, COLOUR_NONE, "%s", s->name);
-	view_state(s, b);
-	flush_cell(t, view_state_colour(s), b);
+	table_add(t, view_state_colour(s), "%s", view_state(s, b));
 	table_add(t, s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "%s",
 		  status_verdict_name(s->verdict));
-	view_quarantine(s, b);
-	flush_cell(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, b);
+	table_add(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, "%s", view_quarantine(s, b));
 	table_add(t, COLOUR_NONE, "%" PRIu64, (uint64_t)s->counters.requests);
 	table_add(t, failures ? COLOUR_WARN : COLOUR_NONE, "%" PRIu64, failures);
 	table_add(t, s->counters.denied ? COLOUR_WARN : COLOUR_NONE, "%" PRIu64,
 		  (uint64_t)s->counters.denied);
-	text_milliseconds(b, s->latency.p50);
-	flush_cell(t, COLOUR_NONE, b);
-	text_milliseconds(b, s->latency.p95);
-	flush_cell(t, COLOUR_NONE, b);
-	view_endpoints(s, ENDPOINTS_SHOWN, b);
-	flush_cell(t, COLOUR_DIM, b);
+	table_add(t, COLOUR_NONE, "%s", text_milliseconds(text, sizeof(text), s->latency.p50));
+	table_add(t, COLOUR_NONE, "%s", text_milliseconds(text, sizeof(text), s->latency.p95));
+	table_add(t, COLOUR_DIM, "%s", view_endpoints(s, ENDPOINTS_SHOWN, b));
 }
 
 int servers_print(const struct status *s, bool coloured, FILE *out)

@@ -8,9 +8,10 @@
 #include "core/status.h"
 
 enum colour view_state_colour(const struct status_server *s);
-void view_state(const struct status_server *s, struct buf *out);      /* "open, 23 s left" */
-void view_quarantine(const struct status_server *s, struct buf *out); /* "59 s left: reason" */
-void view_endpoints(const struct status_server *s, size_t most, struct buf *out);
+/* Each writes into b, in place of what is there, and returns its text. */
+const char *view_state(const struct status_server *s, struct buf *b);      /* "open, 23 s left" */
+const char *view_quarantine(const struct status_server *s, struct buf *b); /* "59 s left: reason" */
+const char *view_endpoints(const struct status_server *s, size_t most, struct buf *b);
 
 void status_print(const struct status *s, bool coloured, FILE *out);
 int servers_print(const struct status *s, bool coloured, FILE *out) MUST_CHECK;
