@@ -72,21 +72,6 @@ int parse_duration(const char *s, uint64_t *ret_ns)
 	return -EINVAL;
 }
 
-/* Below a minute: milliseconds without trailing zeros, never zero for something. */
-static void format_seconds(char *out, size_t size, uint64_t ms)
-{
-	char text[16];
-	size_t len;
-
-	snprintf(text, sizeof(text), "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
-	len = strlen(text);
-	while (text[len - 1] == '0')
-		len--;
-	if (text[len - 1] == '.')
-		len--;
-	snprintf(out, size, "%.*s s", (int)len, text);
-}
-
 char *format_duration(char *out, size_t size, uint64_t ns)
 {
 	static const struct {
@@ -99,8 +84,9 @@ char *format_duration(char *out, size_t size, uint64_t ns)
 
 	if (ns && !ms)
 		ms = 1;
+	/* Milliseconds without trailing zeros, never zero for something. */
 	if (ms < 60000) {
-		format_seconds(out, size, ms);
+		snprintf(out, size, "%.5g s", (double)ms / 1000);
 		return out;
 	}
 	seconds = (ms + 500) / 1000;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "codec/clients.h"
-#include "io/file.h"
+#include "io/store.h"
 
 static const char *lookup(void *arg, const char *name)
 {

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "dataplane/cgroup.h"
-#include "io/file.h"
+#include "io/store.h"
 
 #define SUB "config"
 #define CONFIG_PATH "/etc/switchgear/switchgear.json"

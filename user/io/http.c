@@ -23,12 +23,14 @@
 /* Whether one more connection of this user would take what is kept for others (H3). */
 static bool beyond_share(const struct http *http, const struct http_conn *conn)
 {
+	const struct http_conn *c;
 	unsigned int own = 0;
 	unsigned int users = 0;
 
 	if (!conn->local || conn->uid == 0)
 		return false;
-	for (const struct http_conn *c = http->conns; c; c = c->next) {
+	LIST_FOREACH(c, &http->conns, all)
+	{
 		users += c->uid != 0;
 		own += c->uid == conn->uid;
 	}
@@ -69,8 +71,7 @@ static void conn_begin(struct http *http, struct MHD_Connection *connection, voi
 		conn->gid = cred.gid;
 		conn->pid = cred.pid;
 	}
-	conn->next = http->conns;
-	http->conns = conn;
+	LIST_INSERT_HEAD(&http->conns, conn, all);
 	*context = conn;
 	if (beyond_share(http, conn))
 		turn_away(conn);
@@ -80,17 +81,15 @@ static void conn_changed(void *data, struct MHD_Connection *connection, void **c
 			 enum MHD_ConnectionNotificationCode what)
 {
 	struct http *http = data;
+	struct http_conn *conn = *context;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		conn_begin(http, connection, context);
 		return;
 	}
-	for (struct http_conn **p = &http->conns; *p; p = &(*p)->next)
-		if (*p == *context) {
-			*p = (*p)->next;
-			break;
-		}
-	free(*context);
+	if (conn)
+		LIST_REMOVE(conn, all);
+	free(conn);
 	*context = NULL;
 	http->again = true;
 }
@@ -202,13 +201,18 @@ uint16_t http_port(const struct http *http)
 	return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? 0 : ntohs(sa.sin6_port);
 }
 
+static bool somebody_waits(const struct http *http)
+{
+	return !LIST_EMPTY(&http->streams) || !LIST_EMPTY(&http->deferred);
+}
+
 /* Until those who wait in silence are looked at; -1: there are none. */
 static int check_ms(const struct http *http)
 {
 	uint64_t due = http->checked_ns + http->check_ms * NS_PER_MS;
 	uint64_t now = clock_boot_ns();
 
-	if (!http->streams && !http->deferred)
+	if (!somebody_waits(http))
 		return -1;
 	return now >= due ? 0 : (int)((due - now) / NS_PER_MS) + 1;
 }
@@ -236,8 +240,7 @@ void http_run(struct http *http)
 {
 	uint64_t now = clock_boot_ns();
 
-	if ((http->streams || http->deferred) &&
-	    now - http->checked_ns >= http->check_ms * NS_PER_MS) {
+	if (somebody_waits(http) && now - http->checked_ns >= http->check_ms * NS_PER_MS) {
 		http->checked_ns = now;
 		http_streams_check(http);
 		http_deferred_check(http, now);

@@ -15,8 +15,8 @@
 
 /* The caller's. */
 struct http_deferred {
-	struct http_deferred *next; /* of those with a call */
-	struct http_call *call;     /* NULL: nobody waits any more */
+	LIST_ENTRY(http_deferred) all; /* of those with a call */
+	struct http_call *call;        /* NULL: nobody waits any more */
 	uint64_t since_ns;
 };
 
@@ -32,8 +32,7 @@ struct http_deferred *http_defer(struct http_request *request)
 		return NULL;
 	d->call = call;
 	d->since_ns = clock_boot_ns();
-	d->next = call->http->deferred;
-	call->http->deferred = d;
+	LIST_INSERT_HEAD(&call->http->deferred, d, all);
 	call->deferred = d;
 	call->kept = true;
 	MHD_suspend_connection(call->connection);
@@ -46,11 +45,7 @@ void http_deferred_forget(struct http_call *call)
 
 	if (!d)
 		return;
-	for (struct http_deferred **p = &call->http->deferred; *p; p = &(*p)->next)
-		if (*p == d) {
-			*p = d->next;
-			break;
-		}
+	LIST_REMOVE(d, all);
 	d->call = NULL;
 	call->deferred = NULL;
 }
@@ -89,11 +84,11 @@ void http_deferred_check(struct http *http, uint64_t now)
 {
 	struct http_deferred *next;
 
-	for (struct http_deferred *d = http->deferred; d; d = next) {
+	for (struct http_deferred *d = LIST_FIRST(&http->deferred); d; d = next) {
 		struct http_call *call = d->call;
 
-		next = d->next;
-		if (call->conn && http_conn_is_gone(call->conn->fd, call->conn->local))
+		next = LIST_NEXT(d, all);
+		if (http_conn_is_gone(call->conn))
 			settle(call, 0, NULL);
 		else if (now - d->since_ns >= http->timeout_s * NS_PER_SEC)
 			settle_late(call);
@@ -102,8 +97,8 @@ void http_deferred_check(struct http *http, uint64_t now)
 
 void http_deferred_stop(struct http *http)
 {
-	while (http->deferred)
-		settle(http->deferred->call, 0, NULL);
+	while (!LIST_EMPTY(&http->deferred))
+		settle(LIST_FIRST(&http->deferred)->call, 0, NULL);
 }
 
 enum MHD_Result http_deferred_answer(struct http_call *call)

@@ -4,13 +4,14 @@
 #define SWITCHGEAR_IO_HTTP_PRIVATE_H
 
 #include <microhttpd.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 #include "io/http.h"
 
 /* One accepted connection. */
 struct http_conn {
-	struct http_conn *next;
+	LIST_ENTRY(http_conn) all;
 	int fd;
 	bool local;
 	uid_t uid;
@@ -28,11 +29,11 @@ struct http {
 	bool local;
 	char *path;         /* NULL: TCP */
 	struct stat socket; /* of path, as it was bound */
-	struct http_conn *conns;
-	struct http_stream *streams;
-	struct http_deferred *deferred; /* whose answer is to come */
-	unsigned int open_calls;        /* requests whose answer is not written yet */
-	uint64_t checked_ns;            /* when those who wait in silence were last looked at */
+	LIST_HEAD(, http_conn) conns;
+	LIST_HEAD(, http_stream) streams;
+	LIST_HEAD(, http_deferred) deferred; /* whose answer is to come */
+	unsigned int open_calls;             /* requests whose answer is not written yet */
+	uint64_t checked_ns; /* when those who wait in silence were last looked at */
 	/*
 	 * Another turn is due at once, of which libmicrohttpd's descriptor and
 	 * timeout do not tell: a connection was resumed; or one ended, and its
@@ -73,14 +74,16 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 void http_call_end(void *data, struct MHD_Connection *connection, void **call,
 		   enum MHD_RequestTerminationCode why);
 
+/* Adds what every answer has. */
+bool http_response_head(struct MHD_Response *response, const char *content_type);
 /* Owned by the caller; NULL, logged, without memory. */
 struct MHD_Response *http_response(const char *content_type, const char *text, size_t len);
 
 /* http_target.c: fills request.path, .segment, query; -EINVAL, -E2BIG, -ENOMEM. */
 int http_call_parse(struct http_call *call, const char *target) MUST_CHECK;
 
-/* http.c: has the client of a suspended connection hung up? */
-bool http_conn_is_gone(int fd, bool local);
+/* http_conn.c: has the client of a suspended connection hung up? NULL: nobody knows. */
+bool http_conn_is_gone(const struct http_conn *conn);
 
 /* http_defer.c */
 void http_deferred_forget(struct http_call *call);         /* the call ends; NULL handle is fine */

@@ -14,10 +14,9 @@
 
 struct http_stream {
 	struct http *http;
-	struct http_stream *next;
+	LIST_ENTRY(http_stream) all;
 	struct MHD_Connection *connection;
-	int fd;
-	bool local;
+	const struct http_conn *conn; /* NULL: unknown */
 	const struct http_stream_ops *ops;
 	void *data;
 	struct buf backlog; /* whole lines; `taken` bytes of it are sent */
@@ -101,11 +100,7 @@ static void stream_free(void *data)
 {
 	struct http_stream *s = data;
 
-	for (struct http_stream **p = &s->http->streams; *p; p = &(*p)->next)
-		if (*p == s) {
-			*p = s->next;
-			break;
-		}
+	LIST_REMOVE(s, all);
 	if (s->given)
 		s->ops->gone(s->data);
 	buf_done(&s->backlog);
@@ -123,21 +118,18 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 		return call->kept ? -EALREADY : -ENOMEM;
 	s->http = call->http;
 	s->connection = call->connection;
-	s->fd = call->conn ? call->conn->fd : -1;
-	s->local = request->local;
+	s->conn = call->conn;
 	s->ops = ops;
 	s->data = data;
 	buf_init(&s->backlog, HTTP_BACKLOG_MAX);
-	s->next = s->http->streams;
-	s->http->streams = s;
+	LIST_INSERT_HEAD(&s->http->streams, s, all);
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, stream_read, s,
 						     stream_free);
 	if (!response) {
 		stream_free(s);
 		return -ENOMEM;
 	}
-	if (MHD_add_response_header(response, "Content-Type", content_type) == MHD_YES &&
-	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+	if (http_response_head(response, content_type) &&
 	    MHD_queue_response(call->connection, MHD_HTTP_OK, response) == MHD_YES) {
 		call->replied = true;
 		s->given = true;
@@ -157,19 +149,25 @@ void http_stream_push(struct http_stream *s, const char *line, size_t len)
 	resume(s);
 }
 
+static void give_up(struct http_stream *s)
+{
+	s->broken = true;
+	resume(s);
+}
+
 void http_streams_check(struct http *http)
 {
-	for (struct http_stream *s = http->streams; s; s = s->next)
-		if (s->suspended && http_conn_is_gone(s->fd, s->local)) {
-			s->broken = true;
-			resume(s);
-		}
+	struct http_stream *s;
+
+	LIST_FOREACH(s, &http->streams, all)
+	if (s->suspended && http_conn_is_gone(s->conn))
+		give_up(s);
 }
 
 void http_streams_stop(struct http *http)
 {
-	for (struct http_stream *s = http->streams; s; s = s->next) {
-		s->broken = true;
-		resume(s);
-	}
+	struct http_stream *s;
+
+	LIST_FOREACH(s, &http->streams, all)
+	give_up(s);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #define SUB "store"
+#define CHUNK 65536
 
 struct store {
 	char *path;
@@ -173,35 +174,48 @@ int store_write(struct store *store, const char *name, const void *data, size_t 
 	return 0;
 }
 
-/* One byte more than announced is asked for: the file may have grown meanwhile. */
-static int read_all(int fd, char *text, size_t cap, size_t *ret_len)
+/* --- reading ---------------------------------------------------------------------------- */
+
+static int read_all(int fd, size_t max, char **ret, size_t *ret_len)
 {
+	CLEANUP(freep) char *text = NULL;
 	size_t len = 0;
+	ssize_t n;
 
-	while (len < cap) {
-		ssize_t n = read(fd, text + len, cap - len);
+	do {
+		char *more;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+		if (len > max)
+			return -EFBIG;
+		more = realloc(text, len + CHUNK + 1);
+		if (!more)
+			return -ENOMEM;
+		text = more;
+		n = read(fd, text + len, CHUNK);
+		if (n < 0 && errno != EINTR)
 			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
+		len += n > 0 ? (size_t)n : 0;
+	} while (n);
+	text[len] = '\0';
+	*ret = TAKE_PTR(text);
 	*ret_len = len;
 	return 0;
 }
 
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : read_all(fd, max, ret, ret_len);
+}
+
 int store_read(struct store *store, const char *name, size_t max, char **ret, size_t *ret_len)
 {
-	CLEANUP(freep) char *text = NULL;
 	CLEANUP(closep) int fd = -1;
 	struct stat st;
-	size_t len = 0;
 	int r = check_name(name);
 
-	if (r < 0)
+	if (r)
 		return r;
 	fd = openat(store->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -210,19 +224,6 @@ int store_read(struct store *store, const char *name, size_t max, char **ret, si
 		return fail(store, -errno, "look at", name);
 	if (!S_ISREG(st.st_mode))
 		return fail(store, -EINVAL, "read what is not a file,", name);
-	if (st.st_size < 0 || (size_t)st.st_size > max)
-		return fail(store, -EFBIG, "read", name);
-	text = malloc((size_t)st.st_size + 2);
-	if (!text)
-		return -ENOMEM;
-	r = read_all(fd, text, (size_t)st.st_size + 1, &len);
-	if (r < 0)
-		return fail(store, r, "read", name);
-	if (len > max)
-		return fail(store, -EFBIG, "read", name);
-	text[len] = '\0';
-	*ret = TAKE_PTR(text);
-	if (ret_len)
-		*ret_len = len;
-	return 0;
+	r = read_all(fd, max, ret, ret_len);
+	return r ? fail(store, r, "read", name) : 0;
 }

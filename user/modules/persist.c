@@ -8,7 +8,6 @@
 #include "daemon/bus.h"
 #include "daemon/servers.h"
 #include "daemon/settings.h"
-#include "io/file.h"
 #include "io/store.h"
 #include "modules/modules.h"
 

@@ -78,10 +78,11 @@ static void writes_replaces_and_removes(void **state)
 {
 	struct fixture *f = *state;
 	char *text = NULL;
+	size_t len;
 	char path[256];
 	struct stat st;
 
-	assert_int_equal(store_read(f->store, "state", 10, &text, NULL), -ENOENT);
+	assert_int_equal(store_read(f->store, "state", 10, &text, &len), -ENOENT);
 	assert_int_equal(store_write(f->store, "state", "old", 3), 0);
 	check(f->store, "state", "old");
 	assert_int_equal(store_write(f->store, "state", "newer", 5), 0);
@@ -91,7 +92,7 @@ static void writes_replaces_and_removes(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	snprintf(path, sizeof(path), "%s/.state.new", f->dir);
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(store_read(f->store, "other", 10, &text, NULL), -ENOENT);
+	assert_int_equal(store_read(f->store, "other", 10, &text, &len), -ENOENT);
 	assert_null(text);
 }
 
@@ -112,23 +113,51 @@ static void caps_what_it_reads(void **state)
 {
 	struct fixture *f = *state;
 	char *text = NULL;
+	size_t len;
 
 	assert_int_equal(store_write(f->store, "state", "12345", 5), 0);
-	assert_int_equal(store_read(f->store, "state", 4, &text, NULL), -EFBIG);
+	assert_int_equal(store_read(f->store, "state", 4, &text, &len), -EFBIG);
 	assert_null(text);
-	assert_int_equal(store_read(f->store, "state", 5, &text, NULL), 0);
+	assert_int_equal(store_read(f->store, "state", 5, &text, &len), 0);
 	free(text);
+}
+
+static void reads_any_file_within_its_limit(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(freep) char *big = calloc(1, 100001);
+	char *text = NULL;
+	char path[256];
+	size_t len;
+
+	assert_non_null(big);
+	memset(big, 'x', 100000);
+	assert_int_equal(store_write(f->store, "big", big, 100000), 0);
+	snprintf(path, sizeof(path), "%s/big", f->dir);
+	assert_int_equal(file_read(path, 99999, &text, &len), -EFBIG);
+	assert_null(text);
+	assert_int_equal(file_read(path, 100000, &text, &len), 0);
+	assert_int_equal(len, 100000);
+	assert_string_equal(text, big);
+	free(TAKE_PTR(text));
+	assert_int_equal(file_read("/dev/zero", 1000, &text, &len), -EFBIG);
+	assert_int_equal(file_read("/dev/null", 1000, &text, &len), 0);
+	assert_int_equal(len, 0);
+	assert_string_equal(text, "");
+	free(TAKE_PTR(text));
+	assert_int_equal(file_read("/no/such/file", 1000, &text, &len), -ENOENT);
 }
 
 static void refuses_names_that_leave_the_directory(void **state)
 {
 	struct fixture *f = *state;
 	char *text = NULL;
+	size_t len;
 
 	assert_int_equal(store_write(f->store, "../x", "", 0), -EINVAL);
 	assert_int_equal(store_write(f->store, "..", "", 0), -EINVAL);
 	assert_int_equal(store_write(f->store, "", "", 0), -EINVAL);
-	assert_int_equal(store_read(f->store, "a/b", 1, &text, NULL), -EINVAL);
+	assert_int_equal(store_read(f->store, "a/b", 1, &text, &len), -EINVAL);
 	assert_int_equal(store_write(f->store, ".hidden", "", 0), -EINVAL);
 }
 
@@ -137,15 +166,16 @@ static void refuses_links_and_directories(void **state)
 	struct fixture *f = *state;
 	char path[256];
 	char *text = NULL;
+	size_t len;
 
 	snprintf(path, sizeof(path), "%s/link", f->dir);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	assert_int_equal(store_read(f->store, "link", 65536, &text, NULL), -ELOOP);
+	assert_int_equal(store_read(f->store, "link", 65536, &text, &len), -ELOOP);
 	assert_int_equal(store_write(f->store, "link", "x", 1), 0); /* replaces the link itself */
 	check(f->store, "link", "x");
 	snprintf(path, sizeof(path), "%s/sub", f->dir);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(store_read(f->store, "sub", 65536, &text, NULL), -EINVAL);
+	assert_int_equal(store_read(f->store, "sub", 65536, &text, &len), -EINVAL);
 	assert_true(store_write(f->store, "sub", "x", 1) < 0);
 	snprintf(path, sizeof(path), "%s/.sub.new", f->dir);
 	assert_int_equal(access(path, F_OK), -1);
@@ -183,6 +213,7 @@ static int on_small_tmpfs(const char *dir)
 	CLEANUP(store_closep) struct store *store = NULL;
 	CLEANUP(freep) char *big = calloc(1, 1 << 20);
 	CLEANUP(freep) char *text = NULL;
+	size_t len;
 	char path[256];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -192,7 +223,7 @@ static int on_small_tmpfs(const char *dir)
 		return 1;
 	if (store_write(store, "state", big, 1 << 20) != -ENOSPC)
 		return 2;
-	if (store_read(store, "state", 100, &text, NULL) < 0 || strcmp(text, "good"))
+	if (store_read(store, "state", 100, &text, &len) < 0 || strcmp(text, "good"))
 		return 3;
 	/* What did not fit is not left behind to fill the file system. */
 	snprintf(path, sizeof(path), "%s/.state.new", dir);
@@ -250,15 +281,11 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(makes_private_directory),
-		TEST(writes_replaces_and_removes),
-		TEST(ignores_what_a_crash_left),
-		TEST(caps_what_it_reads),
-		TEST(refuses_names_that_leave_the_directory),
-		TEST(refuses_links_and_directories),
-		TEST(refuses_a_directory_that_others_write),
-		TEST(says_when_a_file_is_in_the_way),
-		TEST(survives_full_and_read_only),
+		TEST(makes_private_directory),         TEST(writes_replaces_and_removes),
+		TEST(ignores_what_a_crash_left),       TEST(caps_what_it_reads),
+		TEST(reads_any_file_within_its_limit), TEST(refuses_names_that_leave_the_directory),
+		TEST(refuses_links_and_directories),   TEST(refuses_a_directory_that_others_write),
+		TEST(says_when_a_file_is_in_the_way),  TEST(survives_full_and_read_only),
 		TEST(says_when_not_permitted),
 	};
 
