@@ -99,11 +99,11 @@ int parse_network(const char *s, struct addr *ret, unsigned int *ret_len)
 	if (!slash)
 		return -EINVAL;
 	r = addr_parse(s, (size_t)(slash - s), &a);
-	if (r < 0)
+	if (r)
 		return r;
 	base = memchr(s, ':', (size_t)(slash - s)) ? 0 : 96;
 	r = parse_u64(slash + 1, 0, 128 - base, &len);
-	if (r < 0)
+	if (r)
 		return r;
 	if (addr_host_bits(&a, base + (unsigned int)len))
 		return -EINVAL;
@@ -126,11 +126,11 @@ int parse_addr_port(const char *s, struct addr *ret, uint16_t *ret_port)
 		return -EINVAL;
 	if (colon != s) {
 		r = addr_parse(s, (size_t)(colon - s), &a);
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	r = parse_u64(colon + 1, 0, UINT16_MAX, &port);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = a;
 	*ret_port = (uint16_t)port;

@@ -94,7 +94,7 @@ static int set(struct args *args, size_t id, const char *value, struct buf *why)
 		*(const char **)target = value;
 		break;
 	case OPTION_DURATION:
-		if (parse_duration(value, &ns) < 0 || !ns) {
+		if (parse_duration(value, &ns) || !ns) {
 			buf_printf(
 				why,
 				"--%s: \"%s\" is not a valid duration: 90s, 10m, 2h, 1d, or seconds",
@@ -104,7 +104,7 @@ static int set(struct args *args, size_t id, const char *value, struct buf *why)
 		*(uint64_t *)target = ns;
 		break;
 	case OPTION_NUMBER:
-		if (parse_u64(value, 0, UINT64_MAX, target) < 0) {
+		if (parse_u64(value, 0, UINT64_MAX, target)) {
 			buf_printf(why, "--%s: \"%s\" is not a valid 64-bit integer", spec->name,
 				   value);
 			return -EINVAL;

@@ -91,7 +91,7 @@ static int take_lines(struct call *call, const char *data, size_t len)
 		if (r == 0 && call->line.len)
 			r = call->request->line(call->request->data, buf_str(&call->line),
 						call->line.len);
-		if (r < 0)
+		if (r)
 			return r;
 		buf_clear(&call->line);
 		data += n + 1;

@@ -73,7 +73,7 @@ static void flush(struct run *run)
 			left -= (size_t)n;
 		}
 	}
-	if (buf_error(&run->out) < 0 && !run->write_error)
+	if (buf_error(&run->out) && !run->write_error)
 		run->write_error = ENOMEM;
 	buf_clear(&run->out);
 }
@@ -140,7 +140,7 @@ static int take_line(struct run *run, const char *text, size_t len)
 		text += bom;
 		len -= bom;
 	}
-	if (sim_line_parse(text, len, line, &fault) < 0)
+	if (sim_line_parse(text, len, line, &fault))
 		return fail_at(run, text, &fault);
 	run->summary.recorded_trips += line->type == SIM_LINE_TRIP;
 	if (line->type != SIM_LINE_EVENT)
@@ -224,7 +224,7 @@ static int read_policy_text(struct context *context, const char *name, struct bu
 	if (file && !ferror(file) && buf_error(text) == 0)
 		return EXIT_DONE;
 	snprintf(message, sizeof(message), "cannot read the policy %.200s: %s", name,
-		 strerror(buf_error(text) < 0 ? ENOMEM : errno));
+		 strerror(buf_error(text) ? ENOMEM : errno));
 	return command_fail(context, EXIT_FAILED, "unreadable", message, "");
 }
 
@@ -260,7 +260,7 @@ static int read_policy(struct context *context, struct breaker_policy *ret)
 	r = sim_policy_parse(buf_str(&text), text.len, context->args.policy, ret, &errors);
 	if (r == -EINVAL)
 		return bad_policy(context, buf_str(&errors));
-	if (r < 0)
+	if (r)
 		return command_fail(context, EXIT_FAILED, "no_memory", "out of memory", "");
 	return EXIT_DONE;
 }
@@ -328,7 +328,7 @@ int run_simulate(struct context *context)
 		return status;
 	if (context->args.blast)
 		setup.limits = sim_blast_init(&run->blast, &setup.policy);
-	if (sim_new(&setup, &run->sim) < 0)
+	if (sim_new(&setup, &run->sim))
 		return command_fail(context, EXIT_FAILED, "no_memory", "out of memory", "");
 	return finish(run, take_input(run));
 }

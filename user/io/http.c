@@ -29,8 +29,7 @@ static bool beyond_share(const struct http *http, const struct http_conn *conn)
 
 	if (!conn->local || conn->uid == 0)
 		return false;
-	LIST_FOREACH(c, &http->conns, all)
-	{
+	LIST_FOREACH(c, &http->conns, all) {
 		users += c->uid != 0;
 		own += c->uid == conn->uid;
 	}
@@ -146,7 +145,7 @@ int http_new(const struct http_options *options, struct http **ret)
 		r = http_listen_unix(options->path, &http->socket, &fd);
 	else
 		r = http_listen_tcp(options->address, options->port, &fd);
-	if (r < 0)
+	if (r)
 		return r;
 	if (options->path) {
 		http->path = strdup(options->path);
@@ -154,7 +153,7 @@ int http_new(const struct http_options *options, struct http **ret)
 			return -ENOMEM;
 	}
 	r = start(http, fd);
-	if (r < 0)
+	if (r)
 		return r;
 	fd = -1; /* libmicrohttpd's now */
 	*ret = TAKE_PTR(http);

@@ -88,10 +88,10 @@ int http_listen_unix(const char *path, struct stat *ret_st, int *ret_fd)
 			path, sizeof(sun.sun_path) - 1);
 	memcpy(sun.sun_path, path, strlen(path));
 	r = make_parents(path);
-	if (r < 0)
+	if (r)
 		return r;
 	r = make_way(path, &sun);
-	if (r < 0)
+	if (r)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -70,9 +70,9 @@ static void call_answer(struct http_call *call, const char *method)
 
 	if (call->dropped)
 		return reply_error(request, 413, "too_large", "the body is longer than 64 KiB");
-	if (call->error == -ENOMEM || buf_error(&call->body) < 0)
+	if (call->error == -ENOMEM || buf_error(&call->body))
 		return reply_error(request, 503, "no_memory", "out of memory, try again");
-	if (call->error < 0)
+	if (call->error)
 		return reply_error(request, 400, "bad_target",
 				   "the path or query is malformed or has too many parts");
 	request->method = strcmp(method, "HEAD") ? method : "GET";

@@ -51,7 +51,7 @@ static bool put(struct http_stream *s, const char *text, size_t len)
 	if (s->backlog.len + len > HTTP_BACKLOG_MAX)
 		return false;
 	buf_append(&s->backlog, text, len);
-	if (buf_error(&s->backlog) < 0) {
+	if (buf_error(&s->backlog)) {
 		s->broken = true;
 		return false;
 	}
@@ -160,8 +160,8 @@ void http_streams_check(struct http *http)
 	struct http_stream *s;
 
 	LIST_FOREACH(s, &http->streams, all)
-	if (s->suspended && http_conn_is_gone(s->conn))
-		give_up(s);
+		if (s->suspended && http_conn_is_gone(s->conn))
+			give_up(s);
 }
 
 void http_streams_stop(struct http *http)
@@ -169,5 +169,5 @@ void http_streams_stop(struct http *http)
 	struct http_stream *s;
 
 	LIST_FOREACH(s, &http->streams, all)
-	give_up(s);
+		give_up(s);
 }

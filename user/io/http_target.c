@@ -51,7 +51,7 @@ static int parse_query(struct http_call *call, char *query)
 			*value++ = '\0';
 		else
 			value = p + strlen(p);
-		if (decode(p, true) < 0 || decode(value, true) < 0)
+		if (decode(p, true) || decode(value, true))
 			return -EINVAL;
 		call->query[call->queries][0] = p;
 		call->query[call->queries][1] = value;
@@ -81,7 +81,7 @@ int http_call_parse(struct http_call *call, const char *target)
 	for (char *p = strtok_r(call->text, "/", &save); p; p = strtok_r(NULL, "/", &save)) {
 		if (request->segments == HTTP_SEGMENTS_MAX)
 			return -E2BIG;
-		if (decode(p, false) < 0)
+		if (decode(p, false))
 			return -EINVAL;
 		request->segment[request->segments++] = p;
 	}

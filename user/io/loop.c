@@ -256,10 +256,10 @@ int loop_new(struct loop **ret)
 		return -errno;
 	/* The addresses of the two members tell these events from sources. */
 	r = add_internal(loop, loop->timer_fd, &loop->timer_fd);
-	if (r < 0)
+	if (r)
 		return r;
 	r = add_internal(loop, loop->signal_fd, &loop->signal_fd);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = TAKE_PTR(loop);
 	return 0;
@@ -326,7 +326,7 @@ int loop_run(struct loop *loop)
 	while (!loop->stopped) {
 		int r = loop_turn(loop, -1);
 
-		if (r < 0)
+		if (r)
 			return r;
 	}
 	return loop->status;

@@ -89,7 +89,7 @@ int store_open(const char *dir, struct store **ret)
 	if (!store->path)
 		return -ENOMEM;
 	r = make_dirs(dir);
-	if (r < 0)
+	if (r)
 		return log_failure(r, SUB, "cannot make the state directory %s (%s)", dir,
 				   remedy(r));
 	store->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -99,7 +99,7 @@ int store_open(const char *dir, struct store **ret)
 				   remedy(r));
 	}
 	r = check_dir(store);
-	if (r < 0)
+	if (r)
 		return r;
 	*ret = TAKE_PTR(store);
 	return 0;
@@ -148,7 +148,7 @@ static int write_temporary(const struct store *store, const char *temporary, con
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, data, len);
-	if (r < 0)
+	if (r)
 		unlinkat(store->dir, temporary, 0);
 	return r;
 }
@@ -158,11 +158,11 @@ int store_write(struct store *store, const char *name, const void *data, size_t 
 	char temporary[256];
 	int r = check_name(name);
 
-	if (r < 0)
+	if (r)
 		return r;
 	snprintf(temporary, sizeof(temporary), ".%s.new", name);
 	r = write_temporary(store, temporary, data, len);
-	if (r < 0)
+	if (r)
 		return fail(store, r, "write", name);
 	if (renameat(store->dir, temporary, store->dir, name) < 0) {
 		r = -errno;
