@@ -31,7 +31,6 @@ struct probe {
 	size_t at;    /* the address in use */
 	bool reached; /* that one took a connection: the others are not tried any more */
 	bool failed;  /* an address was tried in vain: */
-	enum sg_class class;
 	enum sg_cause cause;
 	uint16_t port;
 	struct probe_own own;
@@ -53,38 +52,33 @@ struct probe {
 
 /* --- what errors mean ----------------------------------------------------------------------- */
 
-struct meaning {
+/* SG_CAUSE_NONE, as of what is not in the list: this host's own trouble. */
+static const struct {
 	int error;
-	enum sg_class class;
-	enum sg_cause cause;
+	enum sg_cause connecting;
+	enum sg_cause connected;
+} meanings[] = {
+	{ ECONNREFUSED, SG_CAUSE_REFUSED, SG_CAUSE_NONE },
+	{ ECONNRESET, SG_CAUSE_RESET, SG_CAUSE_RESET },
+	{ EPIPE, SG_CAUSE_NONE, SG_CAUSE_RESET },
+	{ ETIMEDOUT, SG_CAUSE_TIMEOUT, SG_CAUSE_NO_ANSWER },
+	{ EHOSTUNREACH, SG_CAUSE_UNREACHABLE, SG_CAUSE_UNREACHABLE },
+	{ ENETUNREACH, SG_CAUSE_UNREACHABLE, SG_CAUSE_UNREACHABLE },
+	{ EHOSTDOWN, SG_CAUSE_UNREACHABLE, SG_CAUSE_NONE },
+	{ ECONNABORTED, SG_CAUSE_KILLED, SG_CAUSE_KILLED },
 };
 
-static const struct meaning connecting[] = {
-	{ ECONNREFUSED, SG_HARD, SG_CAUSE_REFUSED },
-	{ ECONNRESET, SG_HARD, SG_CAUSE_RESET },
-	{ ETIMEDOUT, SG_HARD, SG_CAUSE_TIMEOUT },
-	{ EHOSTUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
-	{ ENETUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
-	{ EHOSTDOWN, SG_HARD, SG_CAUSE_UNREACHABLE },
-	{ ECONNABORTED, SG_LOCAL, SG_CAUSE_KILLED },
-};
-
-static const struct meaning connected[] = {
-	{ ECONNRESET, SG_HARD, SG_CAUSE_RESET },
-	{ EPIPE, SG_HARD, SG_CAUSE_RESET },
-	{ ETIMEDOUT, SG_HARD, SG_CAUSE_NO_ANSWER },
-	{ EHOSTUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
-	{ ENETUNREACH, SG_HARD, SG_CAUSE_UNREACHABLE },
-	{ ECONNABORTED, SG_LOCAL, SG_CAUSE_KILLED },
-};
-
-/* What is not in the list is this host's own trouble. */
-static struct meaning meaning_of(int error, const struct meaning *list, size_t n)
+static enum sg_cause meaning_of(int error, bool connected)
 {
-	for (size_t i = 0; i < n; i++)
-		if (list[i].error == error)
-			return list[i];
-	return (struct meaning){ error, SG_LOCAL, SG_CAUSE_NONE };
+	for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
+		if (meanings[i].error == error)
+			return connected ? meanings[i].connected : meanings[i].connecting;
+	return SG_CAUSE_NONE;
+}
+
+static enum sg_class class_of(enum sg_cause cause)
+{
+	return cause == SG_CAUSE_NONE || cause == SG_CAUSE_KILLED ? SG_LOCAL : SG_HARD;
 }
 
 /* --- turns ------------------------------------------------------------------------------------ */
@@ -119,28 +113,26 @@ static void turn_over(struct probe *p, bool was_judged)
 	p->phase = p->talk.step == PROBE_OVER ? PHASE_OVER : PHASE_START;
 }
 
-static void fail(struct probe *p, enum sg_class class, enum sg_cause cause)
+static void fail(struct probe *p, enum sg_cause cause)
 {
 	bool was_judged = p->talk.judged;
 
 	clock_turn(p);
-	probe_session_fail(&p->talk, class, cause);
+	probe_session_fail(&p->talk, class_of(cause), cause);
 	turn_over(p, was_judged);
 }
 
 /* A hard failure of one address outweighs that another could not be tried. */
-static void connect_failed(struct probe *p, struct meaning m)
+static void connect_failed(struct probe *p, enum sg_cause cause)
 {
 	hang_up(p);
-	if (!p->failed || m.class == SG_HARD) {
-		p->failed = true;
-		p->class = m.class;
-		p->cause = m.cause;
-	}
+	if (!p->failed || class_of(cause) == SG_HARD)
+		p->cause = cause;
+	p->failed = true;
 	if (!p->reached && ++p->at < p->n_addrs)
 		p->phase = PHASE_START;
 	else
-		fail(p, p->class, p->cause);
+		fail(p, p->cause);
 }
 
 static int socket_open(struct probe *p, int family)
@@ -177,7 +169,7 @@ static int socket_connect(struct probe *p)
 
 static void start(struct probe *p)
 {
-	struct meaning m;
+	enum sg_cause cause;
 	int r;
 
 	p->turn_ns = clock_boot_ns();
@@ -189,16 +181,15 @@ static void start(struct probe *p)
 	p->sent = 0;
 	r = probe_session_request(&p->talk, &p->request);
 	if (r) {
-		fail(p, SG_LOCAL, SG_CAUSE_NONE);
+		fail(p, SG_CAUSE_NONE);
 		return;
 	}
 	r = socket_connect(p);
 	if (!r)
 		return;
-	m = meaning_of(-r, connecting, ARRAY_SIZE(connecting));
-	if (m.cause == SG_CAUSE_UNREACHABLE) /* no route here: not a SYN has left */
-		m = (struct meaning){ -r, SG_LOCAL, SG_CAUSE_NONE };
-	connect_failed(p, m);
+	cause = meaning_of(-r, false);
+	/* no route here: not a SYN has left */
+	connect_failed(p, cause == SG_CAUSE_UNREACHABLE ? SG_CAUSE_NONE : cause);
 }
 
 /* All three return whether there may be more to do at once. */
@@ -212,7 +203,7 @@ static bool finish_connect(struct probe *p)
 	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len))
 		error = errno;
 	if (error) {
-		connect_failed(p, meaning_of(error, connecting, ARRAY_SIZE(connecting)));
+		connect_failed(p, meaning_of(error, false));
 		return true;
 	}
 	if (getpeername(p->fd, (struct sockaddr *)&peer, &peer_len))
@@ -229,14 +220,7 @@ static void await_answer(struct probe *p)
 
 	p->phase = PHASE_READ;
 	if (epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, p->fd, &ev))
-		fail(p, SG_LOCAL, SG_CAUSE_NONE);
-}
-
-static void broken(struct probe *p, int error)
-{
-	struct meaning m = meaning_of(error, connected, ARRAY_SIZE(connected));
-
-	fail(p, m.class, m.cause);
+		fail(p, SG_CAUSE_NONE);
 }
 
 static bool send_request(struct probe *p)
@@ -247,7 +231,7 @@ static bool send_request(struct probe *p)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0 && errno != EPIPE) { /* EPIPE: it may have answered before it hung up */
-		broken(p, errno);
+		fail(p, meaning_of(errno, true));
 		return true;
 	}
 	p->sent += n > 0 ? (size_t)n : 0;
@@ -265,7 +249,7 @@ static bool read_answer(struct probe *p)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0) {
-		broken(p, errno);
+		fail(p, meaning_of(errno, true));
 		return true;
 	}
 	if (n && !p->first_ns)
@@ -302,11 +286,11 @@ static void check_time(struct probe *p)
 	if (p->phase == PHASE_OVER || now < due)
 		return;
 	if (p->phase != PHASE_START && now - due > p->late_ns)
-		fail(p, SG_LOCAL, SG_CAUSE_NONE);
+		fail(p, SG_CAUSE_NONE);
 	else if (now >= p->due_ns)
-		fail(p, SG_HARD, SG_CAUSE_NO_ANSWER);
+		fail(p, SG_CAUSE_NO_ANSWER);
 	else if (p->phase == PHASE_CONNECT)
-		connect_failed(p, (struct meaning){ ETIMEDOUT, SG_HARD, SG_CAUSE_TIMEOUT });
+		connect_failed(p, SG_CAUSE_TIMEOUT);
 }
 
 /* --- interface ---------------------------------------------------------------------------------- */
