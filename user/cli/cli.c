@@ -44,10 +44,9 @@ static int dispatch(struct context *context)
 int cli_run(char *const *argv)
 {
 	struct context context = { .coloured = wants_colour() };
-	CLEANUP(buf_done) struct buf why = { 0 };
+	CLEANUP(buf_done) struct buf why = BUF(4096);
 	int status;
 
-	buf_init(&why, 4096);
 	if (args_parse(cli_commands, n_cli_commands, argv, &context.args, &why))
 		return command_fail(&context, EXIT_USAGE, "usage", buf_str(&why), "");
 	context.socket = choose(context.args.socket, "SWITCHGEAR_SOCKET", SOCKET_DEFAULT);

@@ -18,9 +18,8 @@ void command_complain(const char *message, const char *hint)
 int command_fail(const struct context *context, enum exit_status status, const char *code,
 		 const char *message, const char *hint)
 {
-	CLEANUP(buf_done) struct buf json = { 0 };
+	CLEANUP(buf_done) struct buf json = BUF(8192);
 
-	buf_init(&json, 8192);
 	command_complain(message, hint);
 	if (context->args.json && reply_error_encode(code, message, hint, &json) == 0)
 		printf("%s\n", buf_str(&json));

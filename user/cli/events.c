@@ -119,10 +119,9 @@ static void describe(const struct event *e, struct buf *out)
 
 static int print_event(const struct context *context, const struct event *e)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF(LINE_TEXT_MAX);
 	char when[32];
 
-	buf_init(&text, LINE_TEXT_MAX);
 	describe(e, &text);
 	printf("%s  ", clock_format(when, sizeof(when), e->wall_ns));
 	return text_line(stdout, event_colour(e), context->coloured, "%-10s  %s%s%s  %s",
@@ -152,12 +151,11 @@ static int take_line(void *data, const char *line, size_t len)
 int run_events(struct context *context)
 {
 	const struct args *args = &context->args;
-	CLEANUP(buf_done) struct buf target = { 0 };
+	CLEANUP(buf_done) struct buf target = BUF(16384);
 	struct client_request request = {
 		.socket = context->socket, .method = "GET", .line = take_line, .data = context
 	};
 
-	buf_init(&target, 16384);
 	buf_printf(&target, "/v1/events?follow=%d&calls=%d", args->follow, args->calls);
 	if (args->since_ns != SINCE_ALL)
 		buf_printf(&target, "&since=%" PRIu64 ".%09" PRIu64,

@@ -13,9 +13,8 @@ static int send_order(const struct context *context, const struct request *reque
 		      command_report_fn *report)
 {
 	CLEANUP(buf_done) struct buf target = { 0 };
-	CLEANUP(buf_done) struct buf body = { 0 };
+	CLEANUP(buf_done) struct buf body = BUF(REQUEST_SIZE_MAX);
 
-	buf_init(&body, REQUEST_SIZE_MAX);
 	command_server_target(context, "/", &target);
 	buf_puts(&target, request_verb_name(request->verb));
 	if (buf_error(&target) || request_encode(request, &body))

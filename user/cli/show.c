@@ -170,9 +170,8 @@ static void add_measured(struct table *t, const struct status_server *s)
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
 	CLEANUP(table_done) struct table table;
-	CLEANUP(buf_done) struct buf b = { 0 };
+	CLEANUP(buf_done) struct buf b = BUF(TEXT_MAX);
 
-	buf_init(&b, TEXT_MAX);
 	table_init(&table, 2, 0);
 	add_identity(&table, s, &b);
 	add_breaker(&table, s, &b);
@@ -204,10 +203,9 @@ int run_show(struct context *context)
 
 static void status_print(const struct status *s, bool coloured, FILE *out)
 {
-	CLEANUP(buf_done) struct buf head = { 0 };
+	CLEANUP(buf_done) struct buf head = BUF(TEXT_MAX);
 	char text[64];
 
-	buf_init(&head, TEXT_MAX);
 	buf_printf(&head, "switchgeard %s, pid %" PRIu32 ", mode %s, up %s", s->version, s->pid,
 		   s->observe ? "observe (refuses nothing)" : "enforce",
 		   format_duration(text, sizeof(text), s->uptime_ns));
@@ -251,9 +249,8 @@ static int servers_print(const struct status *s, bool coloured, FILE *out)
 		"FAIL", "DENIED", "P50",     "P95",        "ENDPOINTS"
 	};
 	CLEANUP(table_done) struct table table;
-	CLEANUP(buf_done) struct buf b = { 0 };
+	CLEANUP(buf_done) struct buf b = BUF(TEXT_MAX);
 
-	buf_init(&b, TEXT_MAX);
 	table_init(&table, ARRAY_SIZE(names), 0x1f0);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		table_add(&table, COLOUR_HEAD, "%s", names[i]);

@@ -249,14 +249,13 @@ static int bad_policy(struct context *context, const char *errors)
 
 static int read_policy(struct context *context, struct breaker_policy *ret)
 {
-	CLEANUP(buf_done) struct buf errors = { 0 };
+	CLEANUP(buf_done) struct buf errors = BUF(65536);
 	CLEANUP(buf_done) struct buf text = { 0 };
 	int status = read_policy_text(context, context->args.policy, &text);
 	int r;
 
 	if (status != EXIT_DONE)
 		return status;
-	buf_init(&errors, 65536);
 	r = sim_policy_parse(buf_str(&text), text.len, context->args.policy, ret, &errors);
 	if (r == -EINVAL)
 		return bad_policy(context, buf_str(&errors));
@@ -280,14 +279,13 @@ static int open_input(struct run *run)
 
 static int finish(struct run *run, int status)
 {
-	CLEANUP(buf_done) struct buf text = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF(4096);
 	char message[128];
 
 	if (run->blast.failed && status == EXIT_DONE)
 		status = command_fail(run->context, EXIT_FAILED, "no_memory",
 				      "out of memory: the blast limit may have missed servers", "");
 	run->summary.overflow = sim_overflow(run->sim);
-	buf_init(&text, 4096);
 	if (status == EXIT_DONE && run->context->args.summary) {
 		if (run->context->args.json)
 			sim_summary_write(&run->summary, &run->out);

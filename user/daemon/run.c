@@ -263,13 +263,12 @@ int run_daemon(const struct run *run)
 static int check_kernel(void)
 {
 	struct dataplane_feature features[DATAPLANE_PROGRAMS_MAX] = { 0 };
-	CLEANUP(buf_done) struct buf text = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF(CHECK_TEXT_MAX);
 	struct utsname host = { 0 };
 	struct check c = { .release = host.release, .features = features };
 
 	c.error = dataplane_probe(features, ARRAY_SIZE(features), &c.n);
 	uname(&host);
-	buf_init(&text, CHECK_TEXT_MAX);
 	check_format(&c, &text);
 	printf("%s", buf_str(&text));
 	if (buf_error(&text))

@@ -221,7 +221,7 @@ int settings_config(const struct settings *s, struct config **ret)
 	const char *path = s->config ? s->config : CONFIG_PATH;
 	const struct config_env env = { .lookup = lookup };
 	CLEANUP(freep) char *text = NULL;
-	struct buf messages;
+	CLEANUP(buf_done) struct buf messages = BUF(ERRORS_SIZE);
 	size_t len;
 	int r;
 
@@ -236,10 +236,8 @@ int settings_config(const struct settings *s, struct config **ret)
 				   "cannot read the configuration %s; check the path and its "
 				   "permissions",
 				   path);
-	buf_init(&messages, ERRORS_SIZE);
 	r = config_parse(text, len, path, &env, ret, &messages);
 	log_lines(r ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, buf_str(&messages));
-	buf_done(&messages);
 	return r;
 }
 

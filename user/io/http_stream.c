@@ -60,13 +60,11 @@ static bool put(struct http_stream *s, const char *text, size_t len)
 
 static void put_loss(struct http_stream *s)
 {
-	struct buf line;
+	CLEANUP(buf_done) struct buf line = BUF(LOSS_LINE_MAX);
 
-	buf_init(&line, LOSS_LINE_MAX);
 	s->ops->loss(s->data, s->lost, &line);
 	if (!buf_error(&line) && put(s, buf_str(&line), line.len))
 		s->lost = 0;
-	buf_done(&line);
 }
 
 static ssize_t stream_read(void *data, uint64_t pos, char *out, size_t max)
