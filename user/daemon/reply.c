@@ -10,15 +10,15 @@ bool reply_may(const struct daemon *d, const struct http_request *q, enum api_ri
 	if (right == API_READ && !servers_config(d->servers)->api_read_group)
 		return true;
 	return q->local &&
-	       (!q->uid || (d->settings->has_gid && http_peer_in_group(q, d->settings->gid)));
+	       (!q->peer.uid || (d->settings->has_gid && http_peer_in_group(q, d->settings->gid)));
 }
 
 void reply_who(const struct http_request *q, char *to, size_t size)
 {
-	if (!q->uid)
+	if (!q->peer.uid)
 		snprintf(to, size, "root");
 	else
-		snprintf(to, size, "uid %u", (unsigned int)q->uid);
+		snprintf(to, size, "uid %u", (unsigned int)q->peer.uid);
 }
 
 void reply_error(struct http_request *q, unsigned int status, const char *code, const char *message,

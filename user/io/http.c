@@ -27,11 +27,11 @@ static bool beyond_share(const struct http *http, const struct http_conn *conn)
 	unsigned int own = 0;
 	unsigned int users = 0;
 
-	if (!conn->local || conn->uid == 0)
+	if (!conn->local || conn->peer.uid == 0)
 		return false;
 	LIST_FOREACH(c, &http->conns, all) {
-		users += c->uid != 0;
-		own += c->uid == conn->uid;
+		users += c->peer.uid != 0;
+		own += c->peer.uid == conn->peer.uid;
 	}
 	return own > (http->connections + 3) / 4 || users > http->connections * 3 / 4;
 }
@@ -44,10 +44,10 @@ static void turn_away(const struct http_conn *conn)
 				   "\"message\":\"too many connections, close some first\"}}\n";
 
 	log_warning(SUB, "user %u holds too many connections: refused one more (process %d)",
-		    conn->uid, conn->pid);
+		    conn->peer.uid, conn->peer.pid);
 	/* An empty send buffer takes it; a client that finds none sees the end only. */
 	if (send(conn->fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_debug(SUB, "cannot say so to process %d", conn->pid);
+		log_debug(SUB, "cannot say so to process %d", conn->peer.pid);
 	shutdown(conn->fd, SHUT_RDWR);
 }
 
@@ -56,20 +56,15 @@ static void conn_begin(struct http *http, struct MHD_Connection *connection, voi
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_conn *conn = calloc(1, sizeof(*conn));
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
+	socklen_t len = sizeof(conn->peer);
 
 	if (!conn || !info) {
 		free(conn);
 		return;
 	}
 	conn->fd = info->connect_fd;
-	if (http->local && getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
-		conn->local = true;
-		conn->uid = cred.uid;
-		conn->gid = cred.gid;
-		conn->pid = cred.pid;
-	}
+	conn->local = http->path &&
+		      !getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &conn->peer, &len);
 	LIST_INSERT_HEAD(&http->conns, conn, all);
 	*context = conn;
 	if (beyond_share(http, conn))
@@ -140,7 +135,6 @@ int http_new(const struct http_options *options, struct http **ret)
 	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
 	http->timeout_s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;
 	http->check_ms = options->check_ms ? options->check_ms : HTTP_CHECK_MS;
-	http->local = options->path != NULL;
 	if (options->path)
 		r = http_listen_unix(options->path, &http->socket, &fd);
 	else

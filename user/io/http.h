@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -49,10 +50,8 @@ struct http_request {
 	size_t segments;
 	const char *body; /* never NULL; NUL-terminated */
 	size_t body_len;
-	bool local; /* a Unix socket; only then the next three say who connected */
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;
+	bool local;             /* a Unix socket; only then */
+	struct ucred peer;      /* says who connected */
 	struct http_call *call; /* private */
 };
 

@@ -14,9 +14,7 @@ struct http_conn {
 	LIST_ENTRY(http_conn) all;
 	int fd;
 	bool local;
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;
+	struct ucred peer; /* valid if local */
 };
 
 struct http {
@@ -26,7 +24,6 @@ struct http {
 	unsigned int connections;
 	unsigned int timeout_s;
 	unsigned int check_ms;
-	bool local;
 	char *path;         /* NULL: TCP */
 	struct stat socket; /* of path, as it was bound */
 	LIST_HEAD(, http_conn) conns;
@@ -74,6 +71,8 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 void http_call_end(void *data, struct MHD_Connection *connection, void **call,
 		   enum MHD_RequestTerminationCode why);
 
+/* Has the client of a suspended connection hung up? NULL: nobody knows. */
+bool http_conn_is_gone(const struct http_conn *conn);
 /* Adds what every answer has. */
 bool http_response_head(struct MHD_Response *response, const char *content_type);
 /* Owned by the caller; NULL, logged, without memory. */
@@ -81,9 +80,6 @@ struct MHD_Response *http_response(const char *content_type, const char *text, s
 
 /* http_target.c: fills request.path, .segment, query; -EINVAL, -E2BIG, -ENOMEM. */
 int http_call_parse(struct http_call *call, const char *target) MUST_CHECK;
-
-/* http_conn.c: has the client of a suspended connection hung up? NULL: nobody knows. */
-bool http_conn_is_gone(const struct http_conn *conn);
 
 /* http_defer.c */
 void http_deferred_forget(struct http_call *call);         /* the call ends; NULL handle is fine */

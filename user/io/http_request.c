@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* One request from its first line to the end of its answer. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -78,11 +79,9 @@ static void call_answer(struct http_call *call, const char *method)
 	request->method = strcmp(method, "HEAD") ? method : "GET";
 	request->body = buf_str(&call->body);
 	request->body_len = call->body.len;
-	if (call->conn && call->conn->local) {
-		request->local = true;
-		request->uid = call->conn->uid;
-		request->gid = call->conn->gid;
-		request->pid = call->conn->pid;
+	if (call->conn) {
+		request->local = call->conn->local;
+		request->peer = call->conn->peer;
 	}
 	call->http->handler(call->http->data, request);
 	if (!call->replied && !call->kept)
@@ -160,7 +159,7 @@ bool http_peer_in_group(const struct http_request *request, gid_t group)
 
 	if (!request->local)
 		return false;
-	if (request->gid == group)
+	if (request->peer.gid == group)
 		return true;
 	/* The first call says how much room the list needs. */
 	getsockopt(request->call->conn->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len);
@@ -174,4 +173,34 @@ bool http_peer_in_group(const struct http_request *request, gid_t group)
 		if (groups[i] == group)
 			return true;
 	return false;
+}
+
+/* --- what the parts of the server share of a connection and of an answer ------------------ */
+
+bool http_conn_is_gone(const struct http_conn *conn)
+{
+	/* A Unix client that only shut down its writing side may still read. */
+	const short mask = (short)(POLLHUP | POLLERR | (conn && conn->local ? 0 : POLLRDHUP));
+	struct pollfd p = { .fd = conn ? conn->fd : -1, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & mask);
+}
+
+bool http_response_head(struct MHD_Response *response, const char *content_type)
+{
+	return MHD_add_response_header(response, "Content-Type", content_type) == MHD_YES &&
+	       MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES;
+}
+
+struct MHD_Response *http_response(const char *content_type, const char *text, size_t len)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+
+	if (response && http_response_head(response, content_type))
+		return response;
+	log_warning(SUB, "no memory for an answer of %zu bytes: connection closed", len);
+	if (response)
+		MHD_destroy_response(response);
+	return NULL;
 }

@@ -78,7 +78,7 @@ static void handle(void *data, struct http_request *q)
 		return;
 	}
 	if (q->local)
-		assert_int_equal(q->pid > 0, 1);
+		assert_int_equal(q->peer.pid > 0, 1);
 	http_reply(q, 200, "text/plain", f->seen, strlen(f->seen));
 	http_reply(q, 500, "text/plain", "", 0); /* the second answer changes nothing */
 }
