@@ -59,16 +59,18 @@ static const struct row rows[] = {
 	{ "version", NULL, NULL, "the version", 0, KIND_VERSION, false },
 };
 
-/* The key with `dash` for underscores, in capitals for a variable. */
-static void row_name(const struct row *row, char dash, char *out, size_t size)
+/* The key with dashes for underscores; or in capitals, of a variable. */
+static const char *row_name(const struct row *row, bool variable, char *out, size_t size)
 {
-	size_t i;
+	size_t n = (size_t)snprintf(out, size, "%s%s", variable ? "SWITCHGEAR_" : "", row->key);
 
-	for (i = 0; row->key[i] && i + 1 < size; i++)
-		out[i] = row->key[i] == '_' ? dash
-			 : dash == '_'      ? (char)toupper((unsigned char)row->key[i])
-					    : row->key[i];
-	out[i] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		if (variable)
+			out[i] = (char)toupper((unsigned char)out[i]);
+		else if (out[i] == '_')
+			out[i] = '-';
+	}
+	return out;
 }
 
 static bool is_option(const struct row *row)
@@ -87,8 +89,8 @@ static void usage(FILE *to)
 
 		if (!is_option(&rows[i]))
 			continue;
-		row_name(&rows[i], '-', name, sizeof(name));
-		snprintf(left, sizeof(left), "--%s%s%s", name, rows[i].argument ? " " : "",
+		snprintf(left, sizeof(left), "--%s%s%s",
+			 row_name(&rows[i], false, name, sizeof(name)), rows[i].argument ? " " : "",
 			 rows[i].argument ? rows[i].argument : "");
 		fprintf(to, rows[i].fallback ? "  %-26s %s (%s)\n" : "  %-26s %s\n", left,
 			rows[i].help, rows[i].fallback);
@@ -102,14 +104,17 @@ static const char **member(struct settings *s, const struct row *row)
 
 static enum settings_result interface_add(struct settings *s, const char *name)
 {
-	for (size_t i = 0; i < SETTINGS_INTERFACES_MAX; i++) {
-		if (s->interfaces[i])
-			continue;
-		s->interfaces[i] = name;
-		return SETTINGS_RUN;
+	size_t n = 0;
+
+	while (s->interfaces[n])
+		n++;
+	if (n == SETTINGS_INTERFACES_MAX) {
+		fprintf(stderr, "switchgeard: at most %d --interface options\n",
+			SETTINGS_INTERFACES_MAX);
+		return SETTINGS_USAGE;
 	}
-	fprintf(stderr, "switchgeard: at most %d --interface options\n", SETTINGS_INTERFACES_MAX);
-	return SETTINGS_USAGE;
+	s->interfaces[n] = name;
+	return SETTINGS_RUN;
 }
 
 static enum settings_result take(struct settings *s, const struct row *row, const char *value)
@@ -132,24 +137,12 @@ static enum settings_result take(struct settings *s, const struct row *row, cons
 	}
 }
 
-static void environment(struct settings *s)
-{
-	char name[64] = "SWITCHGEAR_";
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!rows[i].env || !is_option(&rows[i]))
-			continue;
-		row_name(&rows[i], '_', name + strlen("SWITCHGEAR_"),
-			 sizeof(name) - strlen("SWITCHGEAR_"));
-		*member(s, &rows[i]) = getenv(name);
-	}
-}
-
 enum settings_result settings_parse(int argc, char **argv, struct settings *ret)
 {
 	struct option longs[ARRAY_SIZE(rows) + 1] = { 0 };
 	char names[ARRAY_SIZE(rows)][32];
 	const struct row *of[ARRAY_SIZE(rows)];
+	char variable[64];
 	struct settings s = { 0 };
 	enum settings_result r;
 	size_t n = 0;
@@ -159,12 +152,13 @@ enum settings_result settings_parse(int argc, char **argv, struct settings *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!is_option(&rows[i]))
 			continue;
-		row_name(&rows[i], '-', names[n], sizeof(names[n]));
-		longs[n].name = names[n];
+		if (rows[i].env)
+			*member(&s, &rows[i]) =
+				getenv(row_name(&rows[i], true, variable, sizeof(variable)));
+		longs[n].name = row_name(&rows[i], false, names[n], sizeof(names[n]));
 		longs[n].has_arg = rows[i].argument ? required_argument : no_argument;
 		of[n++] = &rows[i];
 	}
-	environment(&s);
 	while ((c = getopt_long(argc, argv, "", longs, &index)) != -1) {
 		if (c == '?') {
 			fprintf(stderr, "try \"switchgeard --help\"\n");
