@@ -18,22 +18,24 @@
 #define BATCH 64
 #define OFF UINT64_MAX
 
-struct loop_source {
+/* What sources and timers have in common, at their beginning. */
+struct item {
 	struct loop *loop;
-	struct loop_source *next;
-	loop_fd_fn *fn;
+	struct item *next;
 	void *data;
-	int fd;
 	bool dead;
 };
 
+struct loop_source {
+	struct item item;
+	loop_fd_fn *fn;
+	int fd;
+};
+
 struct loop_timer {
-	struct loop *loop;
-	struct loop_timer *next;
+	struct item item;
 	loop_timer_fn *fn;
-	void *data;
 	uint64_t due_ns; /* OFF when not set */
-	bool dead;
 };
 
 struct loop_signal {
@@ -45,8 +47,8 @@ struct loop {
 	int epoll_fd;
 	int timer_fd;
 	int signal_fd;
-	struct loop_source *sources;
-	struct loop_timer *timers;
+	struct item *sources;
+	struct item *timers;
 	uint64_t armed_ns; /* what timer_fd is set to */
 	sigset_t signals;  /* blocked by this loop */
 	struct loop_signal signal[NSIG];
@@ -56,39 +58,52 @@ struct loop {
 	int status;
 };
 
+static void *item_new(struct loop *loop, struct item **list, void *data, size_t size)
+{
+	struct item *item = calloc(1, size);
+
+	if (!item)
+		return NULL;
+	*item = (struct item){ loop, *list, data, false };
+	*list = item;
+	return item;
+}
+
+/* Its memory stays as long as an event that was fetched may point to it. */
+static void item_remove(struct item *item)
+{
+	item->dead = true;
+	item->loop->garbage = true;
+}
+
 /* --- descriptors ----------------------------------------------------------- */
 
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *data,
 		struct loop_source **ret_source)
 {
-	struct loop_source *source = calloc(1, sizeof(*source));
+	struct loop_source *source = item_new(loop, &loop->sources, data, sizeof(*source));
 	struct epoll_event ev = { .events = events, .data.ptr = source };
 
 	if (!source)
 		return -ENOMEM;
+	source->fn = fn;
+	source->fd = fd;
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		int r = -errno;
 
-		free(source);
+		item_remove(&source->item);
 		return r;
 	}
-	source->loop = loop;
-	source->fn = fn;
-	source->data = data;
-	source->fd = fd;
-	source->next = loop->sources;
-	loop->sources = source;
 	*ret_source = source;
 	return 0;
 }
 
 void loop_del(struct loop_source *source)
 {
-	if (!source || source->dead)
+	if (!source || source->item.dead)
 		return;
-	epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-	source->dead = true;
-	source->loop->garbage = true;
+	epoll_ctl(source->item.loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	item_remove(&source->item);
 }
 
 /* --- timers ---------------------------------------------------------------- */
@@ -98,9 +113,9 @@ static void timers_arm(struct loop *loop)
 	struct itimerspec spec = { 0 };
 	uint64_t due = OFF;
 
-	for (struct loop_timer *t = loop->timers; t; t = t->next)
-		if (!t->dead && t->due_ns < due)
-			due = t->due_ns;
+	for (struct item *i = loop->timers; i; i = i->next)
+		if (!i->dead && ((struct loop_timer *)i)->due_ns < due)
+			due = ((struct loop_timer *)i)->due_ns;
 	if (due == loop->armed_ns)
 		return;
 	loop->armed_ns = due;
@@ -114,16 +129,12 @@ static void timers_arm(struct loop *loop)
 
 int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *data, struct loop_timer **ret_timer)
 {
-	struct loop_timer *timer = calloc(1, sizeof(*timer));
+	struct loop_timer *timer = item_new(loop, &loop->timers, data, sizeof(*timer));
 
 	if (!timer)
 		return -ENOMEM;
-	timer->loop = loop;
 	timer->fn = fn;
-	timer->data = data;
 	timer->due_ns = OFF;
-	timer->next = loop->timers;
-	loop->timers = timer;
 	*ret_timer = timer;
 	return 0;
 }
@@ -140,10 +151,18 @@ void loop_timer_off(struct loop_timer *timer)
 
 void loop_timer_free(struct loop_timer *timer)
 {
-	if (!timer)
-		return;
-	timer->dead = true;
-	timer->loop->garbage = true;
+	if (timer)
+		item_remove(&timer->item);
+}
+
+static void timer_read(void *data, uint32_t events)
+{
+	struct loop *loop = data;
+	uint64_t expired;
+
+	(void)events;
+	if (read(loop->timer_fd, &expired, sizeof(expired)) == (ssize_t)sizeof(expired))
+		loop->armed_ns = OFF;
 }
 
 /* The time is read once: a timer that sets itself to "now" cannot starve the rest. */
@@ -151,11 +170,13 @@ static void timers_fire(struct loop *loop)
 {
 	uint64_t now = clock_boot_ns();
 
-	for (struct loop_timer *t = loop->timers; t; t = t->next) {
-		if (t->dead || t->due_ns > now)
+	for (struct item *i = loop->timers; i; i = i->next) {
+		struct loop_timer *t = (struct loop_timer *)i;
+
+		if (i->dead || t->due_ns > now)
 			continue;
 		t->due_ns = OFF;
-		t->fn(t->data);
+		t->fn(i->data);
 	}
 }
 
@@ -187,10 +208,12 @@ int loop_add_signal(struct loop *loop, int signal, loop_signal_fn *fn, void *dat
 	return 0;
 }
 
-static void signals_read(struct loop *loop)
+static void signals_read(void *data, uint32_t events)
 {
+	struct loop *loop = data;
 	struct signalfd_siginfo info;
 
+	(void)events;
 	while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo < NSIG && loop->signal[info.ssi_signo].fn)
 			loop->signal[info.ssi_signo].fn(loop->signal[info.ssi_signo].data,
@@ -200,44 +223,24 @@ static void signals_read(struct loop *loop)
 /* --- the loop -------------------------------------------------------------- */
 
 /* Memory of everything that is dead, or of everything at all. */
-static void collect(struct loop *loop, bool all)
+static void collect(struct item **at, bool all)
 {
-	struct loop_source **s = &loop->sources;
-	struct loop_timer **t = &loop->timers;
+	while (*at) {
+		struct item *item = *at;
 
-	while (*s) {
-		struct loop_source *dead = *s;
-
-		if (!all && !dead->dead) {
-			s = &dead->next;
-			continue;
+		if (all || item->dead) {
+			*at = item->next;
+			free(item);
+		} else {
+			at = &item->next;
 		}
-		*s = dead->next;
-		free(dead);
 	}
-	while (*t) {
-		struct loop_timer *dead = *t;
-
-		if (!all && !dead->dead) {
-			t = &dead->next;
-			continue;
-		}
-		*t = dead->next;
-		free(dead);
-	}
-	loop->garbage = false;
-}
-
-static int add_internal(struct loop *loop, int fd, void *mark)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = mark };
-
-	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
 int loop_new(struct loop **ret)
 {
 	CLEANUP(loop_freep) struct loop *loop = calloc(1, sizeof(*loop));
+	struct loop_source *unused;
 	int r;
 
 	if (!loop)
@@ -254,11 +257,9 @@ int loop_new(struct loop **ret)
 	loop->signal_fd = signalfd(-1, &loop->signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (loop->signal_fd < 0)
 		return -errno;
-	/* The addresses of the two members tell these events from sources. */
-	r = add_internal(loop, loop->timer_fd, &loop->timer_fd);
-	if (r)
-		return r;
-	r = add_internal(loop, loop->signal_fd, &loop->signal_fd);
+	r = loop_add_fd(loop, loop->timer_fd, EPOLLIN, timer_read, loop, &unused);
+	if (!r)
+		r = loop_add_fd(loop, loop->signal_fd, EPOLLIN, signals_read, loop, &unused);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(loop);
@@ -269,27 +270,13 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
-	collect(loop, true);
+	collect(&loop->sources, true);
+	collect(&loop->timers, true);
 	closep(&loop->signal_fd);
 	closep(&loop->timer_fd);
 	closep(&loop->epoll_fd);
 	sigprocmask(SIG_UNBLOCK, &loop->signals, NULL);
 	free(loop);
-}
-
-static void dispatch(struct loop *loop, const struct epoll_event *ev)
-{
-	struct loop_source *source = ev->data.ptr;
-	uint64_t expired;
-
-	if (ev->data.ptr == &loop->timer_fd) {
-		if (read(loop->timer_fd, &expired, sizeof(expired)) == (ssize_t)sizeof(expired))
-			loop->armed_ns = OFF;
-	} else if (ev->data.ptr == &loop->signal_fd) {
-		signals_read(loop);
-	} else if (!source->dead) {
-		source->fn(source->data, ev->events);
-	}
 }
 
 int loop_turn(struct loop *loop, int timeout_ms)
@@ -304,11 +291,18 @@ int loop_turn(struct loop *loop, int timeout_ms)
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	start = clock_boot_ns();
-	for (int i = 0; i < n; i++)
-		dispatch(loop, &events[i]);
+	for (int i = 0; i < n; i++) {
+		struct loop_source *source = events[i].data.ptr;
+
+		if (!source->item.dead)
+			source->fn(source->item.data, events[i].events);
+	}
 	timers_fire(loop);
-	if (loop->garbage)
-		collect(loop, false);
+	if (loop->garbage) {
+		collect(&loop->sources, false);
+		collect(&loop->timers, false);
+		loop->garbage = false;
+	}
 	took = clock_boot_ns() - start;
 	if (took > loop->longest_ns)
 		loop->longest_ns = took;
