@@ -101,41 +101,33 @@ char *format_duration(char *out, size_t size, uint64_t ns)
 	return out;
 }
 
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
+static unsigned int least(unsigned int a, unsigned int b)
 {
-	unsigned int m = a < b ? a : b;
-
-	return m < c ? m : c;
+	return a < b ? a : b;
 }
 
 /* Edits (insert, delete, replace, swap neighbours) from a to b; both shorter than WORD_MAX. */
 static unsigned int word_distance(const char *a, const char *b)
 {
-	unsigned int row[3][WORD_MAX + 1];
-	unsigned int *before = row[0], *last = row[1], *now = row[2];
-	size_t la = strlen(a), lb = strlen(b);
+	unsigned int d[WORD_MAX][WORD_MAX]; /* of the first i letters from the first j */
+	size_t la = strlen(a);
+	size_t lb = strlen(b);
 
-	memset(row, 0, sizeof(row));
-	for (size_t j = 0; j <= lb; j++)
-		last[j] = (unsigned int)j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned int *spare = before;
-
-		now[0] = (unsigned int)i;
+	for (unsigned int i = 0; i <= la; i++)
+		d[i][0] = i;
+	for (unsigned int j = 0; j <= lb; j++)
+		d[0][j] = j;
+	for (size_t i = 1; i <= la; i++)
 		for (size_t j = 1; j <= lb; j++) {
-			unsigned int differ = tolower((unsigned char)a[i - 1]) !=
-					      tolower((unsigned char)b[j - 1]);
+			bool differ = tolower((unsigned char)a[i - 1]) !=
+				      tolower((unsigned char)b[j - 1]);
 
-			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + differ);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    before[j - 2] + 1 < now[j])
-				now[j] = before[j - 2] + 1;
+			d[i][j] = least(least(d[i - 1][j], d[i][j - 1]) + 1,
+					d[i - 1][j - 1] + differ);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
 		}
-		before = last;
-		last = now;
-		now = spare;
-	}
-	return last[lb];
+	return d[la][lb];
 }
 
 const char *nearest_word(const char *word, const char *const *candidates)

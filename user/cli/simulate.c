@@ -39,8 +39,10 @@ struct run {
 	char input[INPUT_SIZE];
 };
 
-static void run_free(struct run *run)
+static void run_freep(struct run **at)
 {
+	struct run *run = *at;
+
 	if (!run)
 		return;
 	sim_free(run->sim);
@@ -49,11 +51,6 @@ static void run_free(struct run *run)
 	if (run->fd > STDIN_FILENO)
 		close(run->fd);
 	free(run);
-}
-
-static void run_freep(struct run **run)
-{
-	run_free(*run);
 }
 
 /* --- output -------------------------------------------------------------------------- */
@@ -179,12 +176,12 @@ static int take_lines(struct run *run, size_t have, size_t *ret_rest)
 	return status;
 }
 
-static int read_failed(struct run *run, int error)
+static int unreadable(struct context *context, const char *what, const char *name, int error)
 {
 	char message[512];
 
-	snprintf(message, sizeof(message), "cannot read %.200s: %s", run->name, strerror(error));
-	return command_fail(run->context, EXIT_FAILED, "unreadable", message, "");
+	snprintf(message, sizeof(message), "cannot read %s%.200s: %s", what, name, strerror(error));
+	return command_fail(context, EXIT_FAILED, "unreadable", message, "");
 }
 
 static int take_input(struct run *run)
@@ -199,7 +196,7 @@ static int take_input(struct run *run)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return read_failed(run, errno);
+			return unreadable(run->context, "", run->name, errno);
 		if (n == 0)
 			return have ? take_line(run, run->input, have) : EXIT_DONE;
 		status = take_lines(run, have + (size_t)n, &have);
@@ -214,7 +211,6 @@ static int take_input(struct run *run)
 static int read_policy_text(struct context *context, const char *name, struct buf *text)
 {
 	CLEANUP(fclosep) FILE *file = fopen(name, "re");
-	char message[512];
 	char chunk[4096];
 	size_t n = 0;
 
@@ -223,9 +219,7 @@ static int read_policy_text(struct context *context, const char *name, struct bu
 		buf_append(text, chunk, n);
 	if (file && !ferror(file) && buf_error(text) == 0)
 		return EXIT_DONE;
-	snprintf(message, sizeof(message), "cannot read the policy %.200s: %s", name,
-		 strerror(buf_error(text) ? ENOMEM : errno));
-	return command_fail(context, EXIT_FAILED, "unreadable", message, "");
+	return unreadable(context, "the policy ", name, buf_error(text) ? ENOMEM : errno);
 }
 
 /* One message a line: the first is the one that programs get. */
@@ -274,7 +268,7 @@ static int open_input(struct run *run)
 		return EXIT_DONE;
 	run->name = args->operand[0];
 	run->fd = open(run->name, O_RDONLY | O_CLOEXEC);
-	return run->fd < 0 ? read_failed(run, errno) : EXIT_DONE;
+	return run->fd < 0 ? unreadable(run->context, "", run->name, errno) : EXIT_DONE;
 }
 
 static int finish(struct run *run, int status)
