@@ -15,6 +15,14 @@
 #define DURATION_MAX_SECONDS (10.0L * 366 * 86400)
 #define WORD_MAX 64
 
+int parse_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	unsigned long long value;

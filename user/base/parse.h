@@ -17,6 +17,7 @@ struct addr {
 	uint8_t bytes[16];
 };
 
+int parse_hex(char c); /* the value of one digit; -1: it is none */
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret) MUST_CHECK;
 
 /* "90s", "10m", "2h", "1d", "250ms", or seconds ("1.5"); at most 10 years. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/parse.h"
+
 size_t json_bom(const char *text, size_t len)
 {
 	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
@@ -75,14 +77,6 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static int hex(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four hexadecimal digits; -1 if they are not there. */
 static int32_t hex4(const char *p, const char *end)
 {
@@ -91,9 +85,9 @@ static int32_t hex4(const char *p, const char *end)
 	if (end - p < 4)
 		return -1;
 	for (int i = 0; i < 4; i++) {
-		if (hex(p[i]) < 0)
+		if (parse_hex(p[i]) < 0)
 			return -1;
-		c = c << 4 | hex(p[i]);
+		c = c << 4 | parse_hex(p[i]);
 	}
 	return c;
 }

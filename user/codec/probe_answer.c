@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/parse.h"
 #include "codec/jsonget.h"
 
 /* Where a chunked body stands. */
@@ -247,17 +248,9 @@ static void body_end(struct probe_answer *a)
 		finish(a, SG_HARD, SG_CAUSE_TRUNCATED, false);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void chunk_size_byte(struct probe_answer *a, char c)
 {
-	int digit = hex_digit(c);
+	int digit = parse_hex(c);
 
 	if (digit >= 0) {
 		if (a->chunk_state == CHUNK_SIZE)

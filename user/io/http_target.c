@@ -8,14 +8,6 @@
 
 #include "io/http_private.h"
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* In place. An encoded NUL is refused: it would cut the text short unseen. */
 static int decode(char *s, bool plus)
 {
@@ -23,8 +15,8 @@ static int decode(char *s, bool plus)
 
 	for (; *s; s++) {
 		if (*s == '%') {
-			int high = hex(s[1]);
-			int low = high < 0 ? -1 : hex(s[2]);
+			int high = parse_hex(s[1]);
+			int low = high < 0 ? -1 : parse_hex(s[2]);
 
 			if (low < 0 || (high == 0 && low == 0))
 				return -EINVAL;

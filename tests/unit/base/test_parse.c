@@ -2,8 +2,22 @@
 #include "base/parse.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "unit/unit.h"
+
+static void test_hex(void **state)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		const char *at = strchr(digits, c);
+		int value = at ? (int)(at - digits) : -1;
+
+		assert_int_equal(parse_hex((char)c), value > 15 ? value - 6 : value);
+	}
+}
 
 static void test_u64(void **state)
 {
@@ -122,9 +136,8 @@ static void test_nearest_word(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_u64),
-		cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_format_duration),
+		cmocka_unit_test(test_hex),          cmocka_unit_test(test_u64),
+		cmocka_unit_test(test_duration),     cmocka_unit_test(test_format_duration),
 		cmocka_unit_test(test_nearest_word),
 	};
 
