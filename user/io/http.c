@@ -23,13 +23,12 @@
 /* Whether one more connection of this user would take what is kept for others (H3). */
 static bool beyond_share(const struct http *http, const struct http_conn *conn)
 {
-	const struct http_conn *c;
 	unsigned int own = 0;
 	unsigned int users = 0;
 
 	if (!conn->local || conn->peer.uid == 0)
 		return false;
-	LIST_FOREACH(c, &http->conns, all) {
+	for (const struct http_conn *c = LIST_FIRST(&http->conns); c; c = LIST_NEXT(c, all)) {
 		users += c->peer.uid != 0;
 		own += c->peer.uid == conn->peer.uid;
 	}

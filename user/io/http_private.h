@@ -26,11 +26,11 @@ struct http {
 	unsigned int check_ms;
 	char *path;         /* NULL: TCP */
 	struct stat socket; /* of path, as it was bound */
-	LIST_HEAD(, http_conn) conns;
-	LIST_HEAD(, http_stream) streams;
-	LIST_HEAD(, http_deferred) deferred; /* whose answer is to come */
-	unsigned int open_calls;             /* requests whose answer is not written yet */
-	uint64_t checked_ns; /* when those who wait in silence were last looked at */
+	LIST_HEAD(http_conns, http_conn) conns;
+	LIST_HEAD(http_streams, http_stream) streams;
+	LIST_HEAD(http_waiters, http_deferred) deferred; /* whose answer is to come */
+	unsigned int open_calls; /* requests whose answer is not written yet */
+	uint64_t checked_ns;     /* when those who wait in silence were last looked at */
 	/*
 	 * Another turn is due at once, of which libmicrohttpd's descriptor and
 	 * timeout do not tell: a connection was resumed; or one ended, and its

@@ -155,17 +155,13 @@ static void give_up(struct http_stream *s)
 
 void http_streams_check(struct http *http)
 {
-	struct http_stream *s;
-
-	LIST_FOREACH(s, &http->streams, all)
+	for (struct http_stream *s = LIST_FIRST(&http->streams); s; s = LIST_NEXT(s, all))
 		if (s->suspended && http_conn_is_gone(s->conn))
 			give_up(s);
 }
 
 void http_streams_stop(struct http *http)
 {
-	struct http_stream *s;
-
-	LIST_FOREACH(s, &http->streams, all)
+	for (struct http_stream *s = LIST_FIRST(&http->streams); s; s = LIST_NEXT(s, all))
 		give_up(s);
 }
