@@ -63,11 +63,8 @@ static void log_write(enum log_level level, const char *subsystem, const char *t
 }
 
 /* `r` negative: its text is appended. */
-static void log_format(enum log_level level, int r, const char *subsystem, const char *fmt,
-		       va_list ap) PRINTF_LIKE(4, 0);
-
-static void log_format(enum log_level level, int r, const char *subsystem, const char *fmt,
-		       va_list ap)
+static void PRINTF_LIKE(4, 0)
+	log_format(enum log_level level, int r, const char *subsystem, const char *fmt, va_list ap)
 {
 	char text[LOG_TEXT_MAX];
 	int saved = errno;

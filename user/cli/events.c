@@ -19,9 +19,7 @@ static enum colour event_colour(const struct event *e)
 {
 	switch (e->type) {
 	case EVENT_TRANSITION:
-		return e->to == SG_OPEN || e->to == SG_FORCED_OPEN ? COLOUR_BAD
-		       : e->to == SG_CLOSED                        ? COLOUR_GOOD
-								   : COLOUR_WARN;
+		return text_state_colour(e->to);
 	case EVENT_QUARANTINE:
 	case EVENT_ALARM:
 		return COLOUR_BAD;

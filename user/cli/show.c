@@ -17,19 +17,6 @@
 
 /* How parts of a status are written: into b, in place of what is there. Returns its text. */
 
-static enum colour state_colour(const struct status_server *s)
-{
-	switch (s->state) {
-	case SG_CLOSED:
-		return COLOUR_GOOD;
-	case SG_OPEN:
-	case SG_FORCED_OPEN:
-		return COLOUR_BAD;
-	default:
-		return COLOUR_WARN;
-	}
-}
-
 static const char *show_state(const struct status_server *s, struct buf *b)
 {
 	uint64_t left = s->breaker.open_remaining_ns;
@@ -122,7 +109,7 @@ static void add_identity(struct table *t, const struct status_server *s, struct 
 
 static void add_breaker(struct table *t, const struct status_server *s, struct buf *b)
 {
-	ROW(t, "state", state_colour(s), "%s", show_state(s, b));
+	ROW(t, "state", text_state_colour(s->state), "%s", show_state(s, b));
 	ROW(t, "verdict", s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "%s",
 	    status_verdict_name(s->verdict));
 	if (s->panic)
@@ -229,7 +216,7 @@ static void add_server(struct table *t, const struct status_server *s, struct bu
 	char text[64];
 
 	table_add(t, COLOUR_NONE, "%s", s->name);
-	table_add(t, state_colour(s), "%s", show_state(s, b));
+	table_add(t, text_state_colour(s->state), "%s", show_state(s, b));
 	table_add(t, s->verdict == VERDICT_ALLOW ? COLOUR_NONE : COLOUR_BAD, "%s",
 		  status_verdict_name(s->verdict));
 	table_add(t, s->quarantined ? COLOUR_BAD : COLOUR_NONE, "%s", show_quarantine(s, b));

@@ -65,15 +65,18 @@ const char *text_end(enum colour colour, bool coloured)
 	return coloured && colour != COLOUR_NONE ? "\033[0m" : "";
 }
 
-/* Appends what the format makes, escaped. */
-static int escape_format(struct buf *out, size_t max, const char *fmt, va_list ap)
-	PRINTF_LIKE(3, 0);
-
-static int escape_format(struct buf *out, size_t max, const char *fmt, va_list ap)
+enum colour text_state_colour(enum sg_state state)
 {
-	CLEANUP(buf_done) struct buf raw = { 0 };
+	if (state == SG_CLOSED)
+		return COLOUR_GOOD;
+	return state == SG_OPEN || state == SG_FORCED_OPEN ? COLOUR_BAD : COLOUR_WARN;
+}
 
-	buf_init(&raw, max);
+/* Appends what the format makes, escaped. */
+static int PRINTF_LIKE(3, 0) escape_format(struct buf *out, size_t max, const char *fmt, va_list ap)
+{
+	CLEANUP(buf_done) struct buf raw = BUF(max);
+
 	buf_init(out, max * 4);
 	buf_vprintf(&raw, fmt, ap);
 	text_escape(out, buf_str(&raw));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "breaker.h"
 
 enum colour {
 	COLOUR_NONE,
@@ -29,6 +30,8 @@ size_t text_width(const char *s);
 /* Escape sequences that begin and end a colour; "" without. */
 const char *text_begin(enum colour colour, bool coloured);
 const char *text_end(enum colour colour, bool coloured);
+
+enum colour text_state_colour(enum sg_state state); /* of a breaker */
 
 /* Prints one line, escaped, its line feed added. 0, -EMSGSIZE or -ENOMEM: cut short. */
 int text_line(FILE *out, enum colour colour, bool coloured, const char *fmt, ...) PRINTF_LIKE(4, 5);

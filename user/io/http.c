@@ -89,9 +89,7 @@ static void conn_changed(void *data, struct MHD_Connection *connection, void **c
 
 /* --- the server ------------------------------------------------------------ */
 
-static void mhd_log(void *data, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
-
-static void mhd_log(void *data, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) mhd_log(void *data, const char *fmt, va_list ap)
 {
 	char text[512];
 
@@ -134,17 +132,16 @@ int http_new(const struct http_options *options, struct http **ret)
 	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
 	http->timeout_s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;
 	http->check_ms = options->check_ms ? options->check_ms : HTTP_CHECK_MS;
-	if (options->path)
-		r = http_listen_unix(options->path, &http->socket, &fd);
-	else
-		r = http_listen_tcp(options->address, options->port, &fd);
-	if (r)
-		return r;
 	if (options->path) {
 		http->path = strdup(options->path);
 		if (!http->path)
 			return -ENOMEM;
+		r = http_listen_unix(options->path, &http->socket, &fd);
+	} else {
+		r = http_listen_tcp(options->address, options->port, &fd);
 	}
+	if (r)
+		return r;
 	r = start(http, fd);
 	if (r)
 		return r;
