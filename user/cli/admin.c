@@ -18,8 +18,8 @@ static int report_metrics(const struct context *context, const struct buf *answe
 int run_metrics(struct context *context)
 {
 	if (context->args.json)
-		return command_fail(context, EXIT_USAGE, "usage",
-				    "metrics have one format, the text that Prometheus reads", "");
+		return command_fail(context, EXIT_USAGE, "usage", "",
+				    "metrics have one format, the text that Prometheus reads");
 	return command_run(context, "GET", "/metrics", NULL, report_metrics);
 }
 
@@ -54,7 +54,6 @@ int run_selftest(struct context *context)
 
 static int detach_failed(const struct context *context, int r)
 {
-	char message[512];
 	bool permitted = r != -EACCES && r != -EPERM;
 	const char *hint = "look at what is left there";
 
@@ -64,10 +63,9 @@ static int detach_failed(const struct context *context, int r)
 		hint = "it is not on a BPF file system: name the pin directory with --pin-dir";
 	else if (r == -EBUSY)
 		hint = "a daemon holds it: name its socket with --socket";
-	snprintf(message, sizeof(message), "cannot remove the pins in %.300s (%s)",
-		 context->pin_dir, r == -EMEDIUMTYPE ? "not pins" : strerror(-r));
-	return command_fail(context, permitted ? EXIT_FAILED : EXIT_NOT_PERMITTED, "detach",
-			    message, hint);
+	return command_fail(context, permitted ? EXIT_FAILED : EXIT_NOT_PERMITTED, "detach", hint,
+			    "cannot remove the pins in %.300s (%s)", context->pin_dir,
+			    r == -EMEDIUMTYPE ? "not pins" : strerror(-r));
 }
 
 /* Nobody answers: what is pinned is all that enforces. */

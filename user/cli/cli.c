@@ -36,8 +36,8 @@ static int dispatch(struct context *context)
 	if (args->help)
 		return run_help(context);
 	if (!args->command)
-		return command_fail(context, EXIT_USAGE, "usage", "no command was given",
-				    "`switchgear help` lists them");
+		return command_fail(context, EXIT_USAGE, "usage", "`switchgear help` lists them",
+				    "no command was given");
 	return args->command->run(context);
 }
 
@@ -48,7 +48,7 @@ int cli_run(char *const *argv)
 	int status;
 
 	if (args_parse(cli_commands, n_cli_commands, argv, &context.args, &why))
-		return command_fail(&context, EXIT_USAGE, "usage", buf_str(&why), "");
+		return command_fail(&context, EXIT_USAGE, "usage", "", "%s", buf_str(&why));
 	context.socket = choose(context.args.socket, "SWITCHGEAR_SOCKET", SOCKET_DEFAULT);
 	context.pin_dir = choose(context.args.pin_dir, "SWITCHGEAR_PIN_DIR", PIN_DIR_DEFAULT);
 	status = dispatch(&context);

@@ -3,10 +3,13 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "cli/text.h"
 #include "codec/messages.h"
+
+#define MESSAGE_MAX 4096U
 
 void command_complain(const char *message, const char *hint)
 {
@@ -16,12 +19,17 @@ void command_complain(const char *message, const char *hint)
 }
 
 int command_fail(const struct context *context, enum exit_status status, const char *code,
-		 const char *message, const char *hint)
+		 const char *hint, const char *fmt, ...)
 {
-	CLEANUP(buf_done) struct buf json = BUF(8192);
+	CLEANUP(buf_done) struct buf message = BUF(MESSAGE_MAX);
+	CLEANUP(buf_done) struct buf json = BUF(2 * MESSAGE_MAX);
+	va_list ap;
 
-	command_complain(message, hint);
-	if (context->args.json && reply_error_encode(code, message, hint, &json) == 0)
+	va_start(ap, fmt);
+	buf_vprintf(&message, fmt, ap);
+	va_end(ap);
+	command_complain(buf_str(&message), hint);
+	if (context->args.json && !reply_error_encode(code, buf_str(&message), hint, &json))
 		printf("%s\n", buf_str(&json));
 	return status;
 }
@@ -29,45 +37,35 @@ int command_fail(const struct context *context, enum exit_status status, const c
 int command_misread(const struct context *context)
 {
 	return command_fail(context, EXIT_FAILED, "bad_answer",
-			    "the daemon's answer is not understood",
-			    "do daemon and client have the same version?");
+			    "do daemon and client have the same version?",
+			    "the daemon's answer is not understood");
 }
 
 static int unreachable(const struct context *context, int r, bool connected)
 {
-	char message[512];
-
-	if (connected) {
-		snprintf(message, sizeof(message), "the daemon at %.200s gave no whole answer (%s)",
-			 context->socket, strerror(-r));
-		return command_fail(context, EXIT_UNREACHABLE, "no_answer", message,
+	if (connected)
+		return command_fail(context, EXIT_UNREACHABLE, "no_answer",
 				    r == -ETIMEDOUT ? "is it stopped or stuck? see its log"
-						    : "see its log");
-	}
-	if (r == -EACCES || r == -EPERM) {
-		snprintf(message, sizeof(message), "not permitted to use the socket %.200s",
-			 context->socket);
-		return command_fail(context, EXIT_NOT_PERMITTED, "not_permitted", message,
-				    "run as root");
-	}
-	snprintf(message, sizeof(message), "no daemon answers on %.200s (%s)", context->socket,
-		 strerror(-r));
-	return command_fail(context, EXIT_UNREACHABLE, "not_reachable", message,
-			    "start switchgeard, or name its socket with --socket");
+						    : "see its log",
+				    "the daemon at %.200s gave no whole answer (%s)",
+				    context->socket, strerror(-r));
+	if (r == -EACCES || r == -EPERM)
+		return command_fail(context, EXIT_NOT_PERMITTED, "not_permitted", "run as root",
+				    "not permitted to use the socket %.200s", context->socket);
+	return command_fail(context, EXIT_UNREACHABLE, "not_reachable",
+			    "start switchgeard, or name its socket with --socket",
+			    "no daemon answers on %.200s (%s)", context->socket, strerror(-r));
 }
 
 static int refused(const struct context *context, const struct client_reply *reply)
 {
 	struct reply_error error;
-	char message[64];
 
-	if (reply_error_decode(buf_str(&reply->body), reply->body.len, &error)) {
-		snprintf(message, sizeof(message), "the daemon answered with HTTP status %u",
-			 reply->status);
-		return command_fail(context, EXIT_FAILED, "http_status", message, "see its log");
-	}
+	if (reply_error_decode(buf_str(&reply->body), reply->body.len, &error))
+		return command_fail(context, EXIT_FAILED, "http_status", "see its log",
+				    "the daemon answered with HTTP status %u", reply->status);
 	return command_fail(context, reply->status == 403 ? EXIT_NOT_PERMITTED : EXIT_FAILED,
-			    error.code, error.message, error.hint);
+			    error.code, error.hint, "%s", error.message);
 }
 
 void command_server_target(const struct context *context, const char *rest, struct buf *out)

@@ -33,7 +33,7 @@ extern const size_t n_cli_commands;
 void command_complain(const char *message, const char *hint);
 /* Complains on stderr, and with --json as {"error":...} on stdout too; returns status. */
 int command_fail(const struct context *context, enum exit_status status, const char *code,
-		 const char *message, const char *hint) MUST_CHECK;
+		 const char *hint, const char *fmt, ...) PRINTF_LIKE(5, 6) MUST_CHECK;
 
 /* Appends the path of the server that was named, and what follows it. */
 void command_server_target(const struct context *context, const char *rest, struct buf *out);

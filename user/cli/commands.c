@@ -112,7 +112,6 @@ int run_help(struct context *context)
 {
 	const struct args *args = &context->args;
 	const struct command *c = args->command;
-	char message[256];
 
 	if (c && c->run == run_help)
 		c = args->operands ? args_find(cli_commands, n_cli_commands, args->operand[0])
@@ -121,12 +120,9 @@ int run_help(struct context *context)
 		help_one(c);
 		return EXIT_DONE;
 	}
-	if (args->command && args->operands) {
-		snprintf(message, sizeof(message), "there is no command \"%.64s\"",
-			 args->operand[0]);
-		return command_fail(context, EXIT_USAGE, "usage", message,
-				    "`switchgear help` lists them");
-	}
+	if (args->command && args->operands)
+		return command_fail(context, EXIT_USAGE, "usage", "`switchgear help` lists them",
+				    "there is no command \"%.64s\"", args->operand[0]);
 	help_all();
 	return EXIT_DONE;
 }

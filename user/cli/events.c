@@ -164,7 +164,7 @@ int run_events(struct context *context)
 		client_encode(&target, args->server);
 	}
 	if (buf_error(&target))
-		return command_fail(context, EXIT_USAGE, "usage", "--server is too long", "");
+		return command_fail(context, EXIT_USAGE, "usage", "", "--server is too long");
 	request.target = buf_str(&target);
 	return command_call(context, &request, NULL, NULL);
 }

@@ -18,8 +18,8 @@ static int send_order(const struct context *context, const struct request *reque
 	command_server_target(context, "/", &target);
 	buf_puts(&target, request_verb_name(request->verb));
 	if (buf_error(&target) || request_encode(request, &body))
-		return command_fail(context, EXIT_USAGE, "usage",
-				    "the name or the reason is too long", "");
+		return command_fail(context, EXIT_USAGE, "usage", "",
+				    "the name or the reason is too long");
 	return command_run(context, "POST", buf_str(&target), buf_str(&body), report);
 }
 
@@ -70,13 +70,11 @@ int run_quarantine(struct context *context)
 {
 	struct request request = { .verb = REQUEST_QUARANTINE, .for_ns = context->args.for_ns };
 	const char *reason = context->args.reason;
-	char message[96];
 
-	if (strlen(reason) >= sizeof(request.reason)) {
-		snprintf(message, sizeof(message), "--reason is longer than %zu bytes",
-			 sizeof(request.reason) - 1);
-		return command_fail(context, EXIT_USAGE, "usage", message, "");
-	}
+	if (strlen(reason) >= sizeof(request.reason))
+		return command_fail(context, EXIT_USAGE, "usage", "",
+				    "--reason is longer than %zu bytes",
+				    sizeof(request.reason) - 1);
 	memcpy(request.reason, reason, strlen(reason) + 1);
 	return send_order(context, &request, report_kill);
 }
@@ -94,7 +92,6 @@ static int choose_target(const struct context *context, struct request *request)
 	const char *names[ARRAY_SIZE(targets) + 1] = { NULL };
 	const char *word = context->args.operand[1];
 	char hint[64] = "closed, shadow or disabled";
-	char message[96];
 	const char *near;
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
@@ -104,11 +101,11 @@ static int choose_target(const struct context *context, struct request *request)
 			return EXIT_DONE;
 		}
 	}
-	snprintf(message, sizeof(message), "a server cannot be forced \"%.48s\"", word);
 	near = nearest_word(word, names);
 	if (near)
 		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
-	return command_fail(context, EXIT_USAGE, "usage", message, hint);
+	return command_fail(context, EXIT_USAGE, "usage", hint,
+			    "a server cannot be forced \"%.48s\"", word);
 }
 
 static int report_state(const struct context *context, const struct buf *answer)

@@ -96,12 +96,10 @@ static void on_report(void *arg, const struct sim_report *report)
 
 static int fail_at(struct run *run, const char *text, const struct scan_fault *fault)
 {
-	char message[512];
-
 	flush(run);
-	snprintf(message, sizeof(message), "%.200s:%" PRIu64 ":%zu: %s", run->name, run->line,
-		 scan_column(text, fault->at), fault->what);
-	return command_fail(run->context, EXIT_FAILED, "bad_event", message, "");
+	return command_fail(run->context, EXIT_FAILED, "bad_event", "",
+			    "%.200s:%" PRIu64 ":%zu: %s", run->name, run->line,
+			    scan_column(text, fault->at), fault->what);
 }
 
 static void count(struct run *run, const struct sim_event *e)
@@ -178,10 +176,8 @@ static int take_lines(struct run *run, size_t have, size_t *ret_rest)
 
 static int unreadable(struct context *context, const char *what, const char *name, int error)
 {
-	char message[512];
-
-	snprintf(message, sizeof(message), "cannot read %s%.200s: %s", what, name, strerror(error));
-	return command_fail(context, EXIT_FAILED, "unreadable", message, "");
+	return command_fail(context, EXIT_FAILED, "unreadable", "", "cannot read %s%.200s: %s",
+			    what, name, strerror(error));
 }
 
 static int take_input(struct run *run)
@@ -233,7 +229,8 @@ static int bad_policy(struct context *context, const char *errors)
 
 		snprintf(message, sizeof(message), "%.*s", (int)(len < 1000 ? len : 1000), errors);
 		if (status == EXIT_DONE)
-			status = command_fail(context, EXIT_FAILED, "bad_policy", message, "");
+			status =
+				command_fail(context, EXIT_FAILED, "bad_policy", "", "%s", message);
 		else
 			command_complain(message, "");
 		errors += len + (errors[len] == '\n');
@@ -254,7 +251,7 @@ static int read_policy(struct context *context, struct breaker_policy *ret)
 	if (r == -EINVAL)
 		return bad_policy(context, buf_str(&errors));
 	if (r)
-		return command_fail(context, EXIT_FAILED, "no_memory", "out of memory", "");
+		return command_fail(context, EXIT_FAILED, "no_memory", "", "out of memory");
 	return EXIT_DONE;
 }
 
@@ -277,8 +274,8 @@ static int finish(struct run *run, int status)
 	char message[128];
 
 	if (run->blast.failed && status == EXIT_DONE)
-		status = command_fail(run->context, EXIT_FAILED, "no_memory",
-				      "out of memory: the blast limit may have missed servers", "");
+		status = command_fail(run->context, EXIT_FAILED, "no_memory", "",
+				      "out of memory: the blast limit may have missed servers");
 	run->summary.overflow = sim_overflow(run->sim);
 	if (status == EXIT_DONE && run->context->args.summary) {
 		if (run->context->args.json)
@@ -308,7 +305,7 @@ int run_simulate(struct context *context)
 	int status;
 
 	if (!run)
-		return command_fail(context, EXIT_FAILED, "no_memory", "out of memory", "");
+		return command_fail(context, EXIT_FAILED, "no_memory", "", "out of memory");
 	run->context = context;
 	run->fd = -1;
 	buf_init(&run->out, OUTPUT_MAX);
@@ -321,6 +318,6 @@ int run_simulate(struct context *context)
 	if (context->args.blast)
 		setup.limits = sim_blast_init(&run->blast, &setup.policy);
 	if (sim_new(&setup, &run->sim))
-		return command_fail(context, EXIT_FAILED, "no_memory", "out of memory", "");
+		return command_fail(context, EXIT_FAILED, "no_memory", "", "out of memory");
 	return finish(run, take_input(run));
 }
