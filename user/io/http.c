@@ -167,8 +167,8 @@ void http_free(struct http *http)
 	if (http->path)
 		remove_socket(http);
 	if (http->mhd) {
-		http_streams_stop(http);
-		http_deferred_stop(http);
+		http_streams_check(http, true);
+		http_deferred_check(http, true, 0);
 		MHD_run(http->mhd);
 		MHD_stop_daemon(http->mhd);
 	}
@@ -231,8 +231,8 @@ void http_run(struct http *http)
 
 	if (somebody_waits(http) && now - http->checked_ns >= http->check_ms * NS_PER_MS) {
 		http->checked_ns = now;
-		http_streams_check(http);
-		http_deferred_check(http, now);
+		http_streams_check(http, false);
+		http_deferred_check(http, false, now);
 	}
 	run(http);
 }

@@ -80,7 +80,7 @@ static void settle_late(struct http_call *call)
 	settle(call, 504, http_response("application/json", text, sizeof(text) - 1));
 }
 
-void http_deferred_check(struct http *http, uint64_t now)
+void http_deferred_check(struct http *http, bool end, uint64_t now)
 {
 	struct http_deferred *next;
 
@@ -88,17 +88,11 @@ void http_deferred_check(struct http *http, uint64_t now)
 		struct http_call *call = d->call;
 
 		next = LIST_NEXT(d, all);
-		if (http_conn_is_gone(call->conn))
+		if (end || http_conn_is_gone(call->conn))
 			settle(call, 0, NULL);
 		else if (now - d->since_ns >= http->timeout_s * NS_PER_SEC)
 			settle_late(call);
 	}
-}
-
-void http_deferred_stop(struct http *http)
-{
-	while (!LIST_EMPTY(&http->deferred))
-		settle(LIST_FIRST(&http->deferred)->call, 0, NULL);
 }
 
 enum MHD_Result http_deferred_answer(struct http_call *call)

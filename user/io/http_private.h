@@ -82,13 +82,12 @@ struct MHD_Response *http_response(const char *content_type, const char *text, s
 int http_call_parse(struct http_call *call, const char *target) MUST_CHECK;
 
 /* http_defer.c */
-void http_deferred_forget(struct http_call *call);         /* the call ends; NULL handle is fine */
-void http_deferred_check(struct http *http, uint64_t now); /* who is gone, or waited enough? */
-void http_deferred_stop(struct http *http);                /* before the daemon stops */
+void http_deferred_forget(struct http_call *call); /* the call ends; NULL handle is fine */
+/* Lets go of those who are gone or waited enough; of all at the end, before the server stops. */
+void http_deferred_check(struct http *http, bool end, uint64_t now);
 enum MHD_Result http_deferred_answer(struct http_call *call); /* MHD_NO: closes */
 
 /* http_stream.c */
-void http_streams_check(struct http *http); /* whose client is gone? */
-void http_streams_stop(struct http *http);  /* before the daemon stops */
+void http_streams_check(struct http *http, bool end); /* the same */
 
 #endif

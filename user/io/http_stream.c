@@ -147,21 +147,11 @@ void http_stream_push(struct http_stream *s, const char *line, size_t len)
 	resume(s);
 }
 
-static void give_up(struct http_stream *s)
-{
-	s->broken = true;
-	resume(s);
-}
-
-void http_streams_check(struct http *http)
+void http_streams_check(struct http *http, bool end)
 {
 	for (struct http_stream *s = LIST_FIRST(&http->streams); s; s = LIST_NEXT(s, all))
-		if (s->suspended && http_conn_is_gone(s->conn))
-			give_up(s);
-}
-
-void http_streams_stop(struct http *http)
-{
-	for (struct http_stream *s = LIST_FIRST(&http->streams); s; s = LIST_NEXT(s, all))
-		give_up(s);
+		if (end || (s->suspended && http_conn_is_gone(s->conn))) {
+			s->broken = true;
+			resume(s);
+		}
 }
