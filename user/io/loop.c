@@ -184,24 +184,16 @@ static void timers_fire(struct loop *loop)
 
 int loop_add_signal(struct loop *loop, int signal, loop_signal_fn *fn, void *data)
 {
-	sigset_t one;
 	sigset_t all = loop->signals;
 
 	if (signal <= 0 || signal >= NSIG)
 		return -EINVAL;
 	if (loop->signal[signal].fn)
 		return -EEXIST;
-	sigemptyset(&one);
-	sigaddset(&one, signal);
 	sigaddset(&all, signal);
-	if (sigprocmask(SIG_BLOCK, &one, NULL) < 0)
+	if (signalfd(loop->signal_fd, &all, SFD_CLOEXEC | SFD_NONBLOCK) < 0 ||
+	    sigprocmask(SIG_BLOCK, &all, NULL) < 0)
 		return -errno;
-	if (signalfd(loop->signal_fd, &all, SFD_CLOEXEC | SFD_NONBLOCK) < 0) {
-		int r = -errno;
-
-		sigprocmask(SIG_UNBLOCK, &one, NULL);
-		return r;
-	}
 	loop->signals = all;
 	loop->signal[signal].fn = fn;
 	loop->signal[signal].data = data;
