@@ -237,17 +237,12 @@ int loop_new(struct loop **ret)
 
 	if (!loop)
 		return -ENOMEM;
-	loop->epoll_fd = loop->timer_fd = loop->signal_fd = -1;
 	loop->armed_ns = OFF;
 	sigemptyset(&loop->signals);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (loop->epoll_fd < 0)
-		return -errno;
 	loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (loop->timer_fd < 0)
-		return -errno;
 	loop->signal_fd = signalfd(-1, &loop->signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (loop->signal_fd < 0)
+	if (loop->epoll_fd < 0 || loop->timer_fd < 0 || loop->signal_fd < 0)
 		return -errno;
 	r = loop_add_fd(loop, loop->timer_fd, EPOLLIN, timer_read, loop, &unused);
 	if (!r)
