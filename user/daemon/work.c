@@ -71,7 +71,7 @@ static void on_timer(void *data)
 static int begin(struct work *work, uint64_t now)
 {
 	const struct work_order *o = &work->first->order;
-	int keep[DATAPLANE_FDS_MAX];
+	int keep[DATAPLANE_FDS_MAX + WORK_KEEP_MAX];
 	struct child_job job = { .name = o->name,
 				 .fn = run,
 				 .data = work->first,
@@ -83,7 +83,9 @@ static int begin(struct work *work, uint64_t now)
 
 	if (o->by_ns < job.deadline_ns)
 		job.deadline_ns = o->by_ns;
-	job.keep_n = dataplane_child_fds(work->d->dp, keep, ARRAY_SIZE(keep));
+	job.keep_n = dataplane_child_fds(work->d->dp, keep, DATAPLANE_FDS_MAX);
+	for (size_t i = 0; i < o->keep_n; i++)
+		keep[job.keep_n++] = o->keep[i];
 	r = child_start(&job, &work->child);
 	if (!r)
 		r = loop_add_fd(work->d->loop, child_fd(work->child), EPOLLIN, on_child, work,
@@ -187,7 +189,8 @@ int work_add(struct work *work, const struct work_order *order, struct work_job 
 	struct work_job **at = &work->first;
 	struct work_job *job;
 
-	if (order->data_len > WORK_DATA_MAX || order->size > CHILD_RESULT_MAX)
+	if (order->data_len > WORK_DATA_MAX || order->keep_n > WORK_KEEP_MAX ||
+	    order->size > CHILD_RESULT_MAX)
 		return -EINVAL;
 	job = calloc(1, sizeof(*job));
 	if (!job)

@@ -19,6 +19,7 @@
 #include "io/child.h"
 
 #define WORK_DATA_MAX 64U
+#define WORK_KEEP_MAX 4U
 
 struct work;
 struct work_job;
@@ -33,6 +34,8 @@ struct work_order {
 	const void *data; /* copied; what it points to is the child's copy at the time of its start */
 	size_t data_len; /* at most WORK_DATA_MAX */
 	size_t size;     /* of the result */
+	const int *keep; /* descriptors that it needs beside the data plane's; borrowed */
+	size_t keep_n;   /* at most WORK_KEEP_MAX */
 	uint64_t run_ns; /* how long it may run */
 	uint64_t by_ns;  /* when it is over in any case, boot time; SG_FOREVER: never */
 	work_done_fn *done;

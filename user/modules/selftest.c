@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * When the self-test (dataplane/canary.h) runs, and who is told of it. It goes on in the
- * loop; the one at the start is waited for, since nothing depends on the loop yet.
+ * When the self-test (dataplane/canary.h) runs, and who is told of it. It runs in a child; the
+ * one at the start is waited for, since nothing depends on the loop yet.
  */
 #include <string.h>
 
@@ -11,18 +11,21 @@
 #include "daemon/bus.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
+#include "daemon/work.h"
 #include "dataplane/canary.h"
 #include "modules/modules.h"
 
 #define SUB "selftest"
 #define EVERY_NS (60 * NS_PER_SEC)
+#define AT_START_NS (CANARY_RUN_NS + 2 * CHILD_GRACE_NS)
 #define ASKERS_MAX 32
 
 struct selftest {
 	struct part part;
 	struct canary *canary;
+	struct work *work;
+	struct work_job *job;                     /* the test that runs; NULL: none does */
 	struct loop_timer *next;                  /* begins a test */
-	struct loop_timer *due;                   /* of the one that runs */
 	char shown[CANARY_TEXT_LEN];              /* "ok", or what failed; "" before the first */
 	struct http_deferred *askers[ASKERS_MAX]; /* who wait for the one that runs */
 	size_t n_askers;
@@ -69,13 +72,16 @@ static void report(struct selftest *t, const struct reply_selftest *result)
 	bus_report(t->part.d->bus, &e);
 }
 
-static void conclude(struct selftest *t)
+/* outcome NULL: it told nothing, and r is why. */
+static void on_tested(void *owner, int r, const void *outcome)
 {
-	const struct canary_result *found = canary_result(t->canary);
+	struct selftest *t = owner;
+	const struct canary_result *found = canary_end(t->canary, r, outcome);
 	struct reply_selftest result = { .ok = found->ok, .elapsed_ns = found->elapsed_ns };
 	bool first = !t->shown[0];
 	bool was_ok = !strcmp(t->shown, "ok");
 
+	t->job = NULL;
 	snprintf(result.detail, sizeof(result.detail), "%s", found->text);
 	snprintf(t->shown, sizeof(t->shown), "%s", result.ok ? "ok" : result.detail);
 	if (result.ok != was_ok || first)
@@ -85,37 +91,28 @@ static void conclude(struct selftest *t)
 	bus_pass(t->part.d->bus);
 }
 
-static void proceed(struct selftest *t)
-{
-	loop_timer_set(t->due, canary_due_ns(t->canary));
-	if (!canary_running(t->canary))
-		conclude(t);
-}
-
-static void on_due(void *data)
-{
-	struct selftest *t = data;
-
-	if (!canary_running(t->canary))
-		return;
-	canary_step(t->canary);
-	proceed(t);
-}
-
-static void on_canary(void *data, uint32_t ready)
-{
-	(void)ready;
-	on_due(data);
-}
-
 static void begin(void *data)
 {
 	struct selftest *t = data;
+	const struct work_order order = { .name = "switchgear-test",
+					  .fn = canary_order_run,
+					  .data = &t->canary,
+					  .data_len = sizeof(t->canary),
+					  .size = sizeof(struct canary_outcome),
+					  .keep = canary_fds(t->canary),
+					  .keep_n = CANARY_FDS,
+					  .run_ns = CANARY_RUN_NS,
+					  .by_ns = SG_FOREVER,
+					  .done = on_tested,
+					  .owner = t };
+	int r;
 
-	if (canary_running(t->canary))
+	if (t->job)
 		return;
-	canary_start(t->canary);
-	proceed(t);
+	canary_begin(t->canary);
+	r = work_add(t->work, &order, &t->job);
+	if (r)
+		on_tested(t, r, NULL);
 }
 
 static void on_request(void *m, struct http_request *q, struct server *s)
@@ -137,17 +134,12 @@ static void on_request(void *m, struct http_request *q, struct server *s)
 static int selftest_start(void *m)
 {
 	struct selftest *t = m;
-	struct loop *loop = t->part.d->loop;
-	struct loop_source *source;
-	int r = canary_new(t->part.d->dp, t->part.d->settings->cgroup, &t->canary);
+	struct daemon *d = t->part.d;
+	int r = canary_new(d->dp, d->settings->cgroup, &t->canary);
 
 	if (!r)
-		r = loop_timer_new(loop, on_due, t, &t->due);
-	if (!r)
-		r = loop_timer_new(loop, begin, t, &t->next);
-	if (!r)
-		r = loop_add_fd(loop, canary_fd(t->canary), EPOLLIN, on_canary, t, &source);
-	return r;
+		r = work_new(d, &t->work);
+	return r ? r : loop_timer_new(d->loop, begin, t, &t->next);
 }
 
 /* With the first configuration: whoever is told "ready" can rely on what is shown then. */
@@ -157,8 +149,8 @@ static void selftest_signal(void *m, const struct signal *signal)
 
 	if (signal->type != SIGNAL_APPLIED || t->shown[0])
 		return;
-	(void)canary_wait(t->canary);
-	proceed(t);
+	begin(t);
+	work_wait(t->work, clock_boot_ns() + AT_START_NS);
 }
 
 static void selftest_stop(void *m)
@@ -166,6 +158,7 @@ static void selftest_stop(void *m)
 	struct selftest *t = m;
 
 	tell(t, NULL);
+	work_free(t->work);
 	canary_free(t->canary);
 }
 

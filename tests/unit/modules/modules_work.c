@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/work.h"
+#include "unit/modules/modules_rig.h"
 
 struct work_job {
 	struct work *work;
@@ -19,6 +20,9 @@ struct work {
 	struct daemon *d;
 	struct work_job *jobs;
 };
+
+static bool holding;
+static struct work_job *held;
 
 static void job_free(struct work_job *job)
 {
@@ -36,9 +40,15 @@ static void run(void *data)
 	struct work_job *job = data;
 	struct work_order order = job->order;
 	char input[WORK_DATA_MAX];
-	void *result = calloc(1, order.size + 1);
-	int r = result ? 0 : -ENOMEM;
+	void *result;
+	int r;
 
+	if (holding) {
+		held = job;
+		return;
+	}
+	result = calloc(1, order.size + 1);
+	r = result ? 0 : -ENOMEM;
 	memcpy(input, job->data, sizeof(input));
 	job_free(job);
 	if (!r)
@@ -47,12 +57,24 @@ static void run(void *data)
 	free(result);
 }
 
+void modules_work_hold(void)
+{
+	holding = true;
+}
+
+void modules_work_release(void)
+{
+	holding = false;
+	loop_timer_set(held->timer, clock_boot_ns() + 1);
+}
+
 int work_new(struct daemon *d, struct work **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
 	(*ret)->d = d;
+	holding = false;
 	return 0;
 }
 
