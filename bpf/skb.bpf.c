@@ -28,12 +28,7 @@ struct sg_scratch {
 	__u64 len;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_scratch);
-} scratch SEC(".maps");
+SG_MAP(scratch, PERCPU_ARRAY, 0, 1, __u32, struct sg_scratch);
 
 static __always_inline bool sg_before(__u32 a, __u32 b)
 {

@@ -16,12 +16,7 @@ struct sg_watcher {
 	struct bpf_timer timer;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_watcher);
-} watch SEC(".maps");
+SG_MAP(watch, ARRAY, 0, 1, __u32, struct sg_watcher);
 
 struct sg_look {
 	__u64 now;

@@ -65,42 +65,20 @@ const struct canary_result *canary_end(struct canary *c, int r,
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-struct locals {
-	int fd;
-};
-
 static int locals_event = -1;
 static struct addr own[] = { { { 0 } } };
 
-int locals_watch(struct locals **ret)
+int locals_watch(int *ret_fd)
 {
-	struct locals *l = calloc(1, sizeof(*l));
-
-	if (!l)
-		return -ENOMEM;
-	l->fd = locals_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	*ret = l;
+	*ret_fd = locals_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return 0;
 }
 
-void locals_free(struct locals *l)
-{
-	if (!l)
-		return;
-	close(l->fd);
-	free(l);
-}
-
-int locals_fd(const struct locals *l)
-{
-	return l->fd;
-}
-
-int locals_changed(struct locals *l)
+int locals_changed(int fd)
 {
 	eventfd_t n;
 
-	return eventfd_read(l->fd, &n) ? 0 : 1;
+	return eventfd_read(fd, &n) ? 0 : 1;
 }
 
 int locals_read(struct locals_list *ret)

@@ -10,7 +10,7 @@
 
 struct own {
 	struct part part;
-	struct locals *watch;
+	int watch;
 };
 
 static int own_write(struct own *own)
@@ -42,13 +42,14 @@ static int own_start(void *m)
 {
 	struct own *own = m;
 	struct loop_source *source;
-	int r = locals_watch(&own->watch);
+	int r;
 
+	own->watch = -1;
+	r = locals_watch(&own->watch);
 	if (!r)
 		r = own_write(own);
 	if (!r)
-		r = loop_add_fd(own->part.d->loop, locals_fd(own->watch), EPOLLIN, on_change, own,
-				&source);
+		r = loop_add_fd(own->part.d->loop, own->watch, EPOLLIN, on_change, own, &source);
 	return r;
 }
 
@@ -56,7 +57,7 @@ static void own_stop(void *m)
 {
 	struct own *own = m;
 
-	locals_free(own->watch);
+	closep(&own->watch);
 }
 
 static int own_degraded(void *m, struct status *to)
