@@ -106,7 +106,7 @@ static int list_gone(struct group *g)
 			wanted[p] |= g->v[i].gone && g->v[i].proto == protocols[p];
 	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++)
 		if (wanted[p])
-			r = sockdiag_list(protocols[p], rename_one, g);
+			r = sockdiag_list(protocols[p], NULL, rename_one, g);
 	return r;
 }
 
@@ -312,7 +312,7 @@ static int strays_here(void *data)
 
 	st->n = 0;
 	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
-		r = sockdiag_list(protocols[p], stray, st);
+		r = sockdiag_list(protocols[p], NULL, stray, st);
 		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
 			r = 0; /* a kernel without that protocol has no such sockets */
 	}
