@@ -162,8 +162,8 @@ static int loop_wire(struct daemon *d)
 
 static void say_what_is_watched(const struct servers *all)
 {
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct config_server *c = servers_at(all, i)->config;
+	for (const struct server *s = servers_first(all); s; s = s->next) {
+		const struct config_server *c = s->config;
 
 		log_info(SUB, "server \"%s\": %s, visibility %s", c->name,
 			 c->url_shown       ? c->url_shown

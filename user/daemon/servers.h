@@ -28,6 +28,8 @@ struct server_wanted {
 
 struct server {
 	struct daemon *d;
+	struct server *next; /* in the order of the configuration */
+	size_t index;        /* in that */
 	const struct config_server *config;
 	struct server *covered_by; /* has the same endpoint: its breaker is ours */
 	uint32_t id;               /* SG_CANARY: the kernel does not know this server */
@@ -60,7 +62,7 @@ int servers_apply(struct servers *all, struct config *config) MUST_CHECK;
 const struct config *servers_config(const struct servers *all);
 
 size_t servers_n(const struct servers *all);
-struct server *servers_at(const struct servers *all, size_t i);
+struct server *servers_first(const struct servers *all);              /* NULL: none */
 struct server *servers_by_id(const struct servers *all, uint32_t id); /* NULL: none */
 struct server *servers_by_name(const struct servers *all, const char *name);
 /* What is wrong with the maps, "" if every endpoint has its place. */

@@ -29,8 +29,8 @@ static void no_server(struct servers *all, struct http_request *q, const char *n
 	char message[256];
 	const char *near;
 
-	for (size_t i = 0; names && i < servers_n(all); i++)
-		names[i] = servers_at(all, i)->config->name;
+	for (const struct server *s = servers_first(all); names && s; s = s->next)
+		names[s->index] = s->config->name;
 	near = names ? nearest_word(name, names) : NULL;
 	if (near)
 		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);

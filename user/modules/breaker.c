@@ -188,11 +188,9 @@ static uint64_t server_due(const struct server *s, const struct breaker_server *
 static void breaker_turn(void *m, uint64_t now)
 {
 	struct breaker *breaker = m;
-	struct servers *all = breaker->part.d->servers;
 	uint64_t next = SG_FOREVER;
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(breaker->part.d->servers); s; s = s->next) {
 		struct breaker_server *b = module_server(m, s);
 		uint64_t due = b->ready ? server_due(s, b, now) : SG_FOREVER;
 
@@ -204,11 +202,9 @@ static void breaker_turn(void *m, uint64_t now)
 static void on_due(void *data)
 {
 	struct breaker *breaker = data;
-	struct servers *all = breaker->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(breaker->part.d->servers); s; s = s->next) {
 		struct breaker_server *b = module_server(breaker, s);
 
 		if (!b->ready)
@@ -266,9 +262,7 @@ static void write_states(struct servers *all, struct metrics *to)
 {
 	metrics_family(to, "switchgear_circuit_state", METRICS_GAUGE,
 		       "1 for the state that the breaker is in, 0 for the others.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		if (!server_watched(s) || server_read(s))
 			continue;
 		for (unsigned int state = 0; state < SG_STATE_COUNT; state++) {

@@ -179,11 +179,10 @@ static struct check *of(const void *m, const struct server *s)
 
 static bool place_free(const struct healthcheck *m)
 {
-	struct servers *all = m->part.d->servers;
 	size_t n = 0;
 
-	for (size_t i = 0; i < servers_n(all); i++)
-		n += of(m, servers_at(all, i))->io != NULL;
+	for (const struct server *s = servers_first(m->part.d->servers); s; s = s->next)
+		n += of(m, s)->io != NULL;
 	return n < AT_ONCE_MAX;
 }
 

@@ -59,8 +59,7 @@ static void resync(struct kernel *m)
 {
 	struct servers *all = m->part.d->servers;
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		const struct sg_transition *last = &s->breaker.last;
 
 		if (s->id && !server_read(s) && last->moved && server_moved(s, last->seq, true))

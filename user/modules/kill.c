@@ -205,11 +205,9 @@ static int adopt_run(void *data, void *result, size_t size)
 /* Those to servers that are denied already are to end. */
 static void end_denied(struct killer *m)
 {
-	struct servers *all = m->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		struct killer_server *k = of(m, s);
 
 		if (!s->id || !(server_quarantined(s) || sg_breaker_denies(&s->breaker, now)))
@@ -305,16 +303,13 @@ static void killer_signal(void *m, const struct signal *signal)
 static void killer_turn(void *m, uint64_t now)
 {
 	struct killer *killer = m;
-	struct servers *all = killer->part.d->servers;
 	uint64_t until = clock_boot_ns() + SOON_NS;
 	uint64_t next = SG_FOREVER;
 
 	(void)now;
 	if (killer->adopt)
 		adopt(killer);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {
 		/* who gave an order is told how many it ended: they are left to it */
 		if (of(m, s)->wanted && !s->n_orders)
 			kill_now(killer, s, until);
@@ -327,11 +322,10 @@ static void killer_turn(void *m, uint64_t now)
 static void on_again(void *data)
 {
 	struct killer *killer = data;
-	struct servers *all = killer->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct killer_server *k = of(killer, servers_at(all, i));
+	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {
+		struct killer_server *k = of(killer, s);
 
 		if (!k->again_ns || k->again_ns > now)
 			continue;
@@ -345,12 +339,11 @@ static void on_again(void *data)
 static void on_retry(void *data)
 {
 	struct killer *killer = data;
-	struct servers *all = killer->part.d->servers;
 
 	killer->adopt |= killer->adopt_retry;
 	killer->adopt_retry = false;
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct killer_server *k = of(killer, servers_at(all, i));
+	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {
+		struct killer_server *k = of(killer, s);
 
 		k->wanted |= k->retry;
 		k->strays |= k->retry;
@@ -375,10 +368,9 @@ static int killer_start(void *m)
 static void killer_stop(void *m)
 {
 	struct killer *killer = m;
-	struct servers *all = killer->part.d->servers;
 
-	for (size_t i = 0; i < servers_n(all); i++)
-		of(m, servers_at(all, i))->job = NULL; /* ends here; the servers go later */
+	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next)
+		of(m, s)->job = NULL; /* ends here; the servers go later */
 	work_free(killer->kills);
 	work_free(killer->adoptions);
 }
@@ -401,8 +393,7 @@ static int killer_degraded(void *m, struct status *to)
 	char text[512];
 	int r = 0;
 
-	for (size_t i = 0; i < servers_n(all) && !r; i++) {
-		const struct server *s = servers_at(all, i);
+	for (const struct server *s = servers_first(all); s && !r; s = s->next) {
 		uint64_t n = server_watched(s) ? kill_unrecorded(killer->part.d->dp, s->id) : 0;
 
 		if (!n)
@@ -414,30 +405,29 @@ static int killer_degraded(void *m, struct status *to)
 }
 
 /* A gauge that is absent is unknown: 0 would promise that nobody survived. */
+static bool survivors_of(const void *m, struct server *s, uint64_t *ret)
+{
+	*ret = of(m, s)->survivors;
+	return of(m, s)->counted;
+}
+
+static bool unproved_of(const void *m, struct server *s, uint64_t *ret)
+{
+	*ret = of(m, s)->unproved;
+	return true;
+}
+
 static void killer_metrics(void *m, struct metrics *to)
 {
 	const struct killer *killer = m;
 	struct servers *all = killer->part.d->servers;
 
-	metrics_family(to, "switchgear_kill_survivors", METRICS_GAUGE,
+	servers_family(all, to, "switchgear_kill_survivors", METRICS_GAUGE,
 		       "Connections that survived the latest kill; absent before the first one, "
-		       "and while they could not be counted.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s) && of(m, s)->counted)
-			metrics_u64(to, &label, 1, of(m, s)->survivors);
-	}
-	metrics_family(to, "switchgear_kills_unproved_total", METRICS_COUNTER,
-		       "Kills after which it could not be counted who survived.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s))
-			metrics_u64(to, &label, 1, of(m, s)->unproved);
-	}
+		       "and while they could not be counted.",
+		       survivors_of, m);
+	servers_family(all, to, "switchgear_kills_unproved_total", METRICS_COUNTER,
+		       "Kills after which it could not be counted who survived.", unproved_of, m);
 }
 
 const struct module killer_module = {

@@ -28,14 +28,13 @@ static int own_write(struct own *own)
 static void on_change(void *data, uint32_t ready)
 {
 	struct own *own = data;
-	struct servers *all = own->part.d->servers;
 
 	(void)ready;
 	if (locals_changed(own->watch) != 1 || own_write(own))
 		return;
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (servers_at(all, i)->id)
-			(void)!server_endpoints(servers_at(all, i)); /* tells servers_error() */
+	for (struct server *s = servers_first(own->part.d->servers); s; s = s->next)
+		if (s->id)
+			(void)!server_endpoints(s); /* tells servers_error() */
 }
 
 static int own_start(void *m)

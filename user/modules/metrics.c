@@ -83,9 +83,9 @@ static void counted(struct servers *all, struct metrics *to, const struct sg_sta
 {
 	for (size_t f = COUNTER_NONE + 1; f < COUNTER_FAMILY_COUNT; f++) {
 		metrics_family(to, families[f].name, METRICS_COUNTER, families[f].help);
-		for (size_t i = 0; i < servers_n(all); i++)
-			if (server_watched(servers_at(all, i)))
-				samples(to, f, servers_at(all, i)->config->name, &stats[i]);
+		for (const struct server *s = servers_first(all); s; s = s->next)
+			if (server_watched(s))
+				samples(to, f, s->config->name, &stats[s->index]);
 	}
 }
 
@@ -93,13 +93,13 @@ static void rtt(struct servers *all, struct metrics *to, const struct sg_stats *
 {
 	metrics_family(to, "switchgear_rtt_seconds_mean", METRICS_GAUGE,
 		       "Mean smoothed round-trip time of connections at their end.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct metrics_label label = { "server", servers_at(all, i)->config->name };
+	for (const struct server *s = servers_first(all); s; s = s->next) {
+		const struct metrics_label label = { "server", s->config->name };
+		const struct sg_stats *st = &stats[s->index];
 
-		if (server_watched(servers_at(all, i)) && stats[i].rtt_count)
+		if (server_watched(s) && st->rtt_count)
 			metrics_double(to, &label, 1,
-				       (double)stats[i].rtt_us_sum / (double)stats[i].rtt_count /
-					       1e6);
+				       (double)st->rtt_us_sum / (double)st->rtt_count / 1e6);
 	}
 }
 
@@ -120,8 +120,7 @@ static void latencies(const struct daemon *d, struct metrics *to)
 
 	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
 		metrics_family(to, rows[k].name, METRICS_HISTOGRAM, rows[k].help);
-		for (size_t i = 0; i < servers_n(d->servers); i++) {
-			const struct server *s = servers_at(d->servers, i);
+		for (const struct server *s = servers_first(d->servers); s; s = s->next) {
 			const struct metrics_label label = { "server", s->config->name };
 			struct sg_hist h;
 
@@ -187,9 +186,9 @@ static int exporter_write(struct exporter *e, struct buf *out)
 
 	if (!stats)
 		return -ENOMEM;
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (server_watched(servers_at(all, i)))
-			(void)!dataplane_stats(d->dp, servers_at(all, i)->id, &stats[i]);
+	for (const struct server *s = servers_first(all); s; s = s->next)
+		if (server_watched(s))
+			(void)!dataplane_stats(d->dp, s->id, &stats[s->index]);
 	metrics_init(&m, out);
 	host(d, &m);
 	MODULES_EACH(bus_modules(d->bus), write_metrics, &m);

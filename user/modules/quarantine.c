@@ -243,31 +243,23 @@ static int release(struct quarantine *m, struct server *s, const char *by, const
 static void on_due(void *data)
 {
 	struct quarantine *m = data;
-	struct servers *all = m->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (server_quarantined(s) && s->quarantine_ns <= now)
 			(void)!release(m, s, "switchgear", "its time is over");
-	}
 	bus_pass(m->part.d->bus);
 }
 
 static void quarantine_turn(void *m, uint64_t now)
 {
 	struct quarantine *quarantine = m;
-	struct servers *all = quarantine->part.d->servers;
 	uint64_t next = SG_FOREVER;
 
 	(void)now;
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(quarantine->part.d->servers); s; s = s->next)
 		if (server_quarantined(s) && s->quarantine_ns < next)
 			next = s->quarantine_ns;
-	}
 	loop_timer_set(quarantine->due, next);
 }
 
@@ -289,11 +281,8 @@ static void found(struct quarantine *m, struct server *s, uint64_t until)
 
 static void map_sync(struct quarantine *m, uint64_t now)
 {
-	struct servers *all = m->part.d->servers;
-
 	dataplane_quarantine_sync(m->part.d->dp);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		uint64_t until = s->id ? dataplane_quarantine_until(m->part.d->dp, s->id) : 0;
 
 		if (until > now && until != s->quarantine_ns)
@@ -370,19 +359,19 @@ static int quarantine_fill(void *m, struct server *s, struct status_server *to)
 	return 0;
 }
 
+static bool quarantined_of(const void *m, struct server *s, uint64_t *ret)
+{
+	(void)m;
+	*ret = server_quarantined(s);
+	return true;
+}
+
 static void quarantine_metrics(void *m, struct metrics *to)
 {
 	const struct quarantine *quarantine = m;
-	struct servers *all = quarantine->part.d->servers;
 
-	metrics_family(to, "switchgear_quarantined", METRICS_GAUGE, "1 while in quarantine.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s))
-			metrics_u64(to, &label, 1, server_quarantined(s));
-	}
+	servers_family(quarantine->part.d->servers, to, "switchgear_quarantined", METRICS_GAUGE,
+		       "1 while in quarantine.", quarantined_of, m);
 }
 
 static int quarantine_start(void *m)

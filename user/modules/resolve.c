@@ -64,12 +64,11 @@ static void failed(struct resolve_server *r, const struct server *s, const char 
 
 static struct server *asked(struct resolve *m, uint64_t question)
 {
-	struct servers *all = m->part.d->servers;
+	struct server *s = servers_first(m->part.d->servers);
 
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (of(m, servers_at(all, i))->question == question)
-			return servers_at(all, i);
-	return NULL;
+	while (s && of(m, s)->question != question)
+		s = s->next;
+	return s;
 }
 
 static void answered(void *data, uint64_t question, const struct addr *addrs, size_t n,
@@ -108,10 +107,7 @@ static bool wants(const void *m, const struct server *s)
 
 static void ask_due(struct resolve *m, uint64_t now)
 {
-	struct servers *all = m->part.d->servers;
-
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		struct resolve_server *r = of(m, s);
 		int e;
 
@@ -128,15 +124,11 @@ static void ask_due(struct resolve *m, uint64_t now)
 
 static void schedule(struct resolve *m)
 {
-	struct servers *all = m->part.d->servers;
 	uint64_t next = resolver_due_ns(m->resolver);
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (wants(m, s) && of(m, s)->next_ns < next)
 			next = of(m, s)->next_ns;
-	}
 	loop_timer_set(m->timer, next);
 }
 
@@ -200,9 +192,7 @@ static int resolve_degraded(void *m, struct status *to)
 	char text[512];
 	int r = 0;
 
-	for (size_t i = 0; i < servers_n(all) && !r; i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(all); s && !r; s = s->next) {
 		if (!of(m, s)->error[0])
 			continue;
 		snprintf(text, sizeof(text), "server \"%s\": \"%s\" cannot be resolved: %s%s",
