@@ -643,15 +643,19 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 	return 0;
 }
 
-int dataplane_own_add(struct dataplane *dp, int socket)
+int dataplane_own_add(void *data, int socket)
 {
+	struct dataplane *dp = data;
+
 	(void)socket;
 	dp->own++;
 	return called(dp, FAKE_OWN_ADD, 0, 0);
 }
 
-void dataplane_own_remove(struct dataplane *dp, int socket)
+void dataplane_own_remove(void *data, int socket)
 {
+	struct dataplane *dp = data;
+
 	(void)socket;
 	dp->own--;
 }

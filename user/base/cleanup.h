@@ -6,6 +6,7 @@
 #ifndef SWITCHGEAR_BASE_CLEANUP_H
 #define SWITCHGEAR_BASE_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,6 +38,12 @@ static inline void closep(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+}
+
+static inline void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
 }
 
 static inline void fclosep(FILE **f)

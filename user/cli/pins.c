@@ -16,12 +16,6 @@
 #define DEPTH_MAX 4
 #define PASSES_MAX 8
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /*
  * A link lets go of what it is attached to when its last reference is gone, which the
  * kernel puts off for a while after the pin is. So it is told to let go at once. What is no

@@ -4,7 +4,7 @@
  * the others through hooks (below), signals (bus.h) and what servers.h keeps. Who
  * hears which signal stands in one table, modules/modules.c; nothing registers by itself.
  *
- * Every hook may be NULL. Hooks are called in the order of modules.c, stop() and
+ * Every hook may be NULL. Hooks are called in the order of modules.h, stop() and
  * server_removed() against it. `m` is the module's own memory: `size` bytes of zeros
  * that begin with a struct part. Per server it has `server_size` bytes of zeros, see
  * module_server().

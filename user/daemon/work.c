@@ -55,18 +55,7 @@ static void end(struct work_job *job, int r, const void *result)
 	free(job);
 }
 
-static void step(struct work *work);
-
-static void on_child(void *data, uint32_t ready)
-{
-	(void)ready;
-	step(data);
-}
-
-static void on_timer(void *data)
-{
-	step(data);
-}
+static void step(void *data);
 
 static int begin(struct work *work, uint64_t now)
 {
@@ -88,8 +77,7 @@ static int begin(struct work *work, uint64_t now)
 		keep[job.keep_n++] = o->keep[i];
 	r = child_start(&job, &work->child);
 	if (!r)
-		r = loop_add_fd(work->d->loop, child_fd(work->child), EPOLLIN, on_child, work,
-				&work->source);
+		r = loop_add_fd(work->d->loop, child_fd(work->child), step, work, &work->source);
 	if (r)
 		leave(work);
 	return r;
@@ -137,8 +125,9 @@ static void schedule(struct work *work)
 	loop_timer_set(work->timer, due);
 }
 
-static void step(struct work *work)
+static void step(void *data)
 {
+	struct work *work = data;
 	uint64_t now = clock_boot_ns();
 
 	if (work->child)
@@ -161,7 +150,7 @@ int work_new(struct daemon *d, struct work **ret)
 	if (!work)
 		return -ENOMEM;
 	work->d = d;
-	r = loop_timer_new(d->loop, on_timer, work, &work->timer);
+	r = loop_timer_new(d->loop, step, work, &work->timer);
 	if (r)
 		free(work);
 	else

@@ -314,7 +314,7 @@ static void link_end_at(const char *path)
 /* Unpins the XDP links of interfaces that are no longer named. */
 static void xdp_prune(struct dataplane *dp)
 {
-	DIR *dir = opendir(dp->pin_dir);
+	CLEANUP(closedirp) DIR *dir = opendir(dp->pin_dir);
 	struct dirent *d;
 	char path[640];
 	bool wanted;
@@ -335,7 +335,6 @@ static void xdp_prune(struct dataplane *dp)
 			log_notice(SUB, "detached XDP from %s, which is no longer configured",
 				   d->d_name + 4);
 	}
-	closedir(dir);
 }
 
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
@@ -390,7 +389,7 @@ size_t dataplane_check(struct dataplane *dp)
 
 int dataplane_detach(struct dataplane *dp)
 {
-	DIR *dir = opendir(dp->pin_dir);
+	CLEANUP(closedirp) DIR *dir = opendir(dp->pin_dir);
 	struct dirent *d;
 	int r = 0;
 
@@ -402,7 +401,6 @@ int dataplane_detach(struct dataplane *dp)
 		if (unlinkat(dirfd(dir), d->d_name, 0) && !r)
 			r = log_failure(-errno, SUB, "cannot unpin %s/%s", dp->pin_dir, d->d_name);
 	}
-	closedir(dir);
 	for (size_t i = 0; i < dp->links_n; i++)
 		link_end(dp->links[i].link);
 	dp->links_n = 0;

@@ -255,12 +255,6 @@ static int ids_add(struct cgroup_ids *ids, uint64_t id)
 	return 0;
 }
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* Adds the group behind fd, which is taken, and all below it; those that vanish are skipped. */
 static int ids_walk(int fd, int depth, struct cgroup_ids *ids)
 {

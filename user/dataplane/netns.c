@@ -143,12 +143,6 @@ static int add_path(struct netns *netns, const char *path)
 	return add(netns, st.st_ino, path);
 }
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* processes: the entries are /proc/PID, else the namespaces themselves. */
 static int scan_directory(struct netns *netns, const char *path, bool processes)
 {

@@ -448,8 +448,9 @@ static int cookie_of(int socket, uint64_t *ret)
 	return getsockopt(socket, SOL_SOCKET, SO_COOKIE, ret, &len) ? -errno : 0;
 }
 
-int dataplane_own_add(struct dataplane *dp, int socket)
+int dataplane_own_add(void *data, int socket)
 {
+	const struct dataplane *dp = data;
 	uint8_t one = 1;
 	uint64_t cookie;
 	int r = cookie_of(socket, &cookie);
@@ -457,8 +458,9 @@ int dataplane_own_add(struct dataplane *dp, int socket)
 	return r ? r : dataplane_map_put(dp->skel->maps.own, &cookie, &one, BPF_ANY);
 }
 
-void dataplane_own_remove(struct dataplane *dp, int socket)
+void dataplane_own_remove(void *data, int socket)
 {
+	const struct dataplane *dp = data;
 	uint64_t cookie;
 
 	if (!cookie_of(socket, &cookie))

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -21,7 +22,7 @@
 struct loop_source {
 	struct loop *loop;
 	struct loop_source *next;
-	loop_fd_fn *fn;
+	loop_fn *fn;
 	void *data;
 	int fd;
 	bool dead;
@@ -30,7 +31,7 @@ struct loop_source {
 struct loop_timer {
 	struct loop *loop;
 	struct loop_timer *next;
-	loop_timer_fn *fn;
+	loop_fn *fn;
 	void *data;
 	uint64_t due_ns; /* OFF when not set */
 	bool dead;
@@ -58,11 +59,10 @@ struct loop {
 
 /* --- descriptors ----------------------------------------------------------- */
 
-int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *data,
-		struct loop_source **ret_source)
+int loop_add_fd(struct loop *loop, int fd, loop_fn *fn, void *data, struct loop_source **ret_source)
 {
 	struct loop_source *source = calloc(1, sizeof(*source));
-	struct epoll_event ev = { .events = events, .data.ptr = source };
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = source };
 
 	if (!source)
 		return -ENOMEM;
@@ -78,7 +78,8 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 	source->fd = fd;
 	source->next = loop->sources;
 	loop->sources = source;
-	*ret_source = source;
+	if (ret_source)
+		*ret_source = source;
 	return 0;
 }
 
@@ -112,7 +113,7 @@ static void timers_arm(struct loop *loop)
 	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *data, struct loop_timer **ret_timer)
+int loop_timer_new(struct loop *loop, loop_fn *fn, void *data, struct loop_timer **ret_timer)
 {
 	struct loop_timer *timer = calloc(1, sizeof(*timer));
 
@@ -288,7 +289,7 @@ static void dispatch(struct loop *loop, const struct epoll_event *ev)
 	} else if (ev->data.ptr == &loop->signal_fd) {
 		signals_read(loop);
 	} else if (!source->dead) {
-		source->fn(source->data, ev->events);
+		source->fn(source->data);
 	}
 }
 

@@ -26,12 +26,8 @@
 #define AT_ONCE_MAX 32
 #define AGAIN_NS (50 * NS_PER_MS)
 
-struct healthcheck {
-	struct part part;
-};
-
 struct check {
-	const struct healthcheck *m;
+	const struct part *m;
 	struct server *server;
 	struct loop_timer *timer;
 	struct probe *io;           /* NULL: none is running */
@@ -100,8 +96,9 @@ static void end(struct check *p)
 	p->wait_until_ns = 0;
 }
 
-static void run(struct check *p)
+static void run(void *data)
 {
+	struct check *p = data;
 	const struct probe_result *result;
 
 	probe_run(p->io);
@@ -114,22 +111,6 @@ static void run(struct check *p)
 		end(p);
 	else
 		loop_timer_set(p->timer, probe_due_ns(p->io));
-}
-
-static void on_fd(void *data, uint32_t ready)
-{
-	(void)ready;
-	run(data);
-}
-
-static int own_add(void *dp, int socket)
-{
-	return dataplane_own_add(dp, socket);
-}
-
-static void own_remove(void *dp, int socket)
-{
-	dataplane_own_remove(dp, socket);
 }
 
 /* Connects nothing yet: that is for its first run, once there is a token. */
@@ -146,7 +127,7 @@ static int prepare(struct check *p)
 					 .path = probe_path(s->config->url_shown),
 					 .version = SWITCHGEAR_VERSION,
 					 .era = p->era,
-					 .own = { own_add, own_remove, s->d->dp },
+					 .own = { dataplane_own_add, dataplane_own_remove, s->d->dp },
 					 .connect_ns = policy_ns(policy->connect_seconds),
 					 .limit_ns = lease_ns < timeout_ns ? lease_ns
 									   : timeout_ns };
@@ -154,7 +135,7 @@ static int prepare(struct check *p)
 
 	p->leased = lease_ns < timeout_ns;
 	if (!r)
-		r = loop_add_fd(s->d->loop, probe_fd(p->io), EPOLLIN, on_fd, p, &p->source);
+		r = loop_add_fd(s->d->loop, probe_fd(p->io), run, p, &p->source);
 	return r;
 }
 
@@ -177,11 +158,11 @@ static struct check *of(const void *m, const struct server *s)
 	return module_server(m, s);
 }
 
-static bool place_free(const struct healthcheck *m)
+static bool place_free(const struct part *m)
 {
 	size_t n = 0;
 
-	for (const struct server *s = servers_first(m->part.d->servers); s; s = s->next)
+	for (const struct server *s = servers_first(m->d->servers); s; s = s->next)
 		n += of(m, s)->io != NULL;
 	return n < AT_ONCE_MAX;
 }
@@ -227,7 +208,7 @@ static void on_timer(void *data)
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
  * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
-static int start(const struct healthcheck *m, struct server *s)
+static int start(const void *m, struct server *s)
 {
 	struct check *p = of(m, s);
 	int r;
@@ -295,7 +276,6 @@ static int check_changed(void *m, struct server *s, unsigned int diff)
 
 const struct module healthcheck_module = {
 	.name = "healthcheck",
-	.size = sizeof(struct healthcheck),
 	.server_size = sizeof(struct check),
 	.server_added = check_added,
 	.server_changed = check_changed,

@@ -93,11 +93,10 @@ static void kernel_write(void *m)
 	servers_write(kernel->part.d->servers);
 }
 
-static void on_ring(void *data, uint32_t ready)
+static void on_ring(void *data)
 {
 	struct kernel *kernel = data;
 
-	(void)ready;
 	bus_pass(kernel->part.d->bus);
 }
 
@@ -105,9 +104,8 @@ static int kernel_start(void *m)
 {
 	struct kernel *kernel = m;
 	struct daemon *d = kernel->part.d;
-	struct loop_source *source;
 
-	return loop_add_fd(d->loop, dataplane_ring_fd(d->dp), EPOLLIN, on_ring, kernel, &source);
+	return loop_add_fd(d->loop, dataplane_ring_fd(d->dp), on_ring, kernel, NULL);
 }
 
 const struct module kernel_module = {

@@ -25,11 +25,10 @@ static int own_write(struct own *own)
 	return r;
 }
 
-static void on_change(void *data, uint32_t ready)
+static void on_change(void *data)
 {
 	struct own *own = data;
 
-	(void)ready;
 	if (locals_changed(own->watch) != 1 || own_write(own))
 		return;
 	for (struct server *s = servers_first(own->part.d->servers); s; s = s->next)
@@ -40,7 +39,6 @@ static void on_change(void *data, uint32_t ready)
 static int own_start(void *m)
 {
 	struct own *own = m;
-	struct loop_source *source;
 	int r;
 
 	own->watch = -1;
@@ -48,7 +46,7 @@ static int own_start(void *m)
 	if (!r)
 		r = own_write(own);
 	if (!r)
-		r = loop_add_fd(own->part.d->loop, own->watch, EPOLLIN, on_change, own, &source);
+		r = loop_add_fd(own->part.d->loop, own->watch, on_change, own, NULL);
 	return r;
 }
 

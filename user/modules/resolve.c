@@ -140,11 +140,10 @@ static void on_timer(void *data)
 	schedule(m);
 }
 
-static void on_resolver(void *data, uint32_t ready)
+static void on_resolver(void *data)
 {
 	struct resolve *m = data;
 
-	(void)ready;
 	resolver_run(m->resolver);
 	schedule(m);
 	bus_pass(m->part.d->bus);
@@ -167,14 +166,12 @@ static int resolve_start(void *m)
 {
 	struct resolve *resolve = m;
 	struct loop *loop = resolve->part.d->loop;
-	struct loop_source *source;
 	int r = resolver_new(answered, resolve, RESOLVER_PATIENCE_NS, &resolve->resolver);
 
 	if (!r)
 		r = loop_timer_new(loop, on_timer, resolve, &resolve->timer);
 	if (!r)
-		r = loop_add_fd(loop, resolver_fd(resolve->resolver), EPOLLIN, on_resolver, resolve,
-				&source);
+		r = loop_add_fd(loop, resolver_fd(resolve->resolver), on_resolver, resolve, NULL);
 	return r;
 }
 
