@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define UNUSED __attribute__((unused))
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

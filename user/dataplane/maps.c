@@ -7,7 +7,6 @@
 #include "dataplane/private.h"
 
 #define SUB "bpf"
-#define FILL_BATCH 1024U
 
 static int map_fd(const struct bpf_map *map)
 {
@@ -52,25 +51,12 @@ size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, s
 	return n;
 }
 
-/* Small keys by the batch: the records of connections are many. */
-static uint32_t map_used_batch(const struct bpf_map *map)
+static int count(void *data, UNUSED const void *key, UNUSED const void *value)
 {
-	CLEANUP(freep) void *values = malloc((size_t)FILL_BATCH * bpf_map__value_size(map));
-	uint64_t keys[FILL_BATCH];
-	uint32_t cursor = 0;
-	uint32_t total = 0;
-	bool first = true;
-	int r = values ? 0 : -ENOMEM;
+	uint32_t *n = data;
 
-	while (!r) {
-		uint32_t n = FILL_BATCH;
-
-		r = bpf_map_lookup_batch(map_fd(map), first ? NULL : &cursor, &cursor, keys, values,
-					 &n, NULL);
-		total += !r || r == -ENOENT ? n : 0;
-		first = false;
-	}
-	return total;
+	++*n;
+	return 0;
 }
 
 static uint32_t map_used(const struct bpf_map *map)
@@ -81,8 +67,10 @@ static uint32_t map_used(const struct bpf_map *map)
 	uint32_t n = 0;
 	uint32_t max = bpf_map__max_entries(map);
 
-	if (bpf_map__type(map) == BPF_MAP_TYPE_HASH && bpf_map__key_size(map) == sizeof(uint64_t))
-		return map_used_batch(map);
+	if (bpf_map__type(map) == BPF_MAP_TYPE_HASH) {
+		(void)!dataplane_map_walk(map, "cannot count the entries of a map", count, &n);
+		return n;
+	}
 	if (bpf_map__key_size(map) > sizeof(key))
 		return 0;
 	while (n < max && !bpf_map_get_next_key(map_fd(map), at, next)) {

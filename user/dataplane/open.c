@@ -175,7 +175,6 @@ void dataplane_close(struct dataplane *dp)
 	switchgear_bpf__destroy(dp->skel);
 	closep(&dp->dir_fd);
 	netns_free(dp->netns);
-	free(dp->batch);
 	free(dp->cgroup);
 	free(dp->pin_dir);
 	free(dp);

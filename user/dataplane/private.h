@@ -33,7 +33,6 @@ struct dataplane {
 	struct sg_pulse *pulse;              /* mapped */
 	uint64_t *cutoff;                    /* mapped */
 	uint64_t *quarantine;                /* mapped, SG_SERVERS_MAX */
-	struct dataplane_batch *batch;       /* walk.c: for walks over flows */
 	uint64_t swept_ns;                   /* when the latest sweep began */
 	uint64_t sweep_next_ns;              /* what it knew to be due next */
 	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
@@ -60,6 +59,15 @@ struct dataplane {
  */
 int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value,
 		      uint64_t flags) MUST_CHECK;
+
+/*
+ * Calls fn with a copy of each element, read in batches, of a hash or an array that is not per
+ * CPU. A result that is not 0 ends the walk and is returned. -errno: also logged, as `failure`,
+ * if the map cannot be read.
+ */
+typedef int dataplane_element_fn(void *data, const void *key, const void *value);
+int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane_element_fn *fn,
+		       void *data) MUST_CHECK;
 
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -274,9 +274,8 @@ static void write_states(struct servers *all, struct metrics *to)
 	}
 }
 
-static bool transitions_of(const void *m, struct server *s, uint64_t *ret)
+static bool transitions_of(UNUSED const void *m, struct server *s, uint64_t *ret)
 {
-	(void)m;
 	*ret = s->breaker.last.seq;
 	return true;
 }

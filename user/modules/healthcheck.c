@@ -120,17 +120,18 @@ static int prepare(struct check *p)
 	const struct breaker_policy *policy = &s->config->policy;
 	uint64_t lease_ns = policy_ns(policy->probe_lease_seconds);
 	uint64_t timeout_ns = policy_ns(policy->timeout_seconds);
-	const struct probe_spec spec = { .addrs = s->addrs,
-					 .addrs_n = s->addrs_n,
-					 .port = s->config->port,
-					 .host = s->config->host,
-					 .path = probe_path(s->config->url_shown),
-					 .version = SWITCHGEAR_VERSION,
-					 .era = p->era,
-					 .own = { dataplane_own_add, dataplane_own_remove, s->d->dp },
-					 .connect_ns = policy_ns(policy->connect_seconds),
-					 .limit_ns = lease_ns < timeout_ns ? lease_ns
-									   : timeout_ns };
+	const struct probe_spec spec = {
+		.addrs = s->addrs,
+		.addrs_n = s->addrs_n,
+		.port = s->config->port,
+		.host = s->config->host,
+		.path = probe_path(s->config->url_shown),
+		.version = SWITCHGEAR_VERSION,
+		.era = p->era,
+		.own = { dataplane_own_add, dataplane_own_remove, s->d->dp },
+		.connect_ns = policy_ns(policy->connect_seconds),
+		.limit_ns = lease_ns < timeout_ns ? lease_ns : timeout_ns
+	};
 	int r = probe_new(&spec, &p->io);
 
 	p->leased = lease_ns < timeout_ns;
@@ -247,10 +248,8 @@ static void want(struct server *s)
 		s->wanted.flags |= SG_SRV_PROBED;
 }
 
-static int check_added(void *m, struct server *s, const struct server_start *unused)
+static int check_added(UNUSED void *m, struct server *s, UNUSED const struct server_start *unused)
 {
-	(void)m;
-	(void)unused;
 	want(s);
 	return 0;
 }

@@ -300,13 +300,12 @@ static void killer_signal(void *m, const struct signal *signal)
 
 /* A connect that passed its hook before the verdict may send its SYN after it: so each
  * pass is repeated once. */
-static void killer_turn(void *m, uint64_t now)
+static void killer_turn(void *m, UNUSED uint64_t now)
 {
 	struct killer *killer = m;
 	uint64_t until = clock_boot_ns() + SOON_NS;
 	uint64_t next = SG_FOREVER;
 
-	(void)now;
 	if (killer->adopt)
 		adopt(killer);
 	for (struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {

@@ -198,11 +198,10 @@ static int exporter_write(struct exporter *e, struct buf *out)
 	return buf_error(out);
 }
 
-static void on_metrics(void *m, struct http_request *q, struct server *s)
+static void on_metrics(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct buf out;
 
-	(void)s;
 	buf_init(&out, REPLY_MAX);
 	reply_document(q, METRICS_TYPE, &out, exporter_write(m, &out));
 }

@@ -251,12 +251,11 @@ static void on_due(void *data)
 	bus_pass(m->part.d->bus);
 }
 
-static void quarantine_turn(void *m, uint64_t now)
+static void quarantine_turn(void *m, UNUSED uint64_t now)
 {
 	struct quarantine *quarantine = m;
 	uint64_t next = SG_FOREVER;
 
-	(void)now;
 	for (const struct server *s = servers_first(quarantine->part.d->servers); s; s = s->next)
 		if (server_quarantined(s) && s->quarantine_ns < next)
 			next = s->quarantine_ns;
@@ -359,9 +358,8 @@ static int quarantine_fill(void *m, struct server *s, struct status_server *to)
 	return 0;
 }
 
-static bool quarantined_of(const void *m, struct server *s, uint64_t *ret)
+static bool quarantined_of(UNUSED const void *m, struct server *s, uint64_t *ret)
 {
-	(void)m;
 	*ret = server_quarantined(s);
 	return true;
 }

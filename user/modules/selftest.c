@@ -115,12 +115,11 @@ static void begin(void *data)
 		on_tested(t, r, NULL);
 }
 
-static void on_request(void *m, struct http_request *q, struct server *s)
+static void on_request(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct selftest *t = m;
 	struct http_deferred *asker = t->n_askers < ASKERS_MAX ? http_defer(q) : NULL;
 
-	(void)s;
 	if (!asker) {
 		reply_error(q, 503, "busy", "too many wait for the self-test", "try again");
 		return;

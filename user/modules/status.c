@@ -143,13 +143,12 @@ static int status_fill(struct shown *m, struct status *to)
 	return r;
 }
 
-static void on_status(void *m, struct http_request *q, struct server *s)
+static void on_status(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct status status;
 	struct buf out;
 	int r = status_fill(m, &status);
 
-	(void)s;
 	buf_init(&out, REPLY_MAX);
 	if (!r)
 		r = status_encode(&status, &out);
