@@ -473,7 +473,7 @@ uint32_t fake_id(const struct dataplane *dp, const char *name)
 
 int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 {
-	int r = called(dp, FAKE_SERVER_FIND, 0, 0);
+	int r = called(dp, name[0] ? FAKE_SERVER_FIND : FAKE_SERVER_NEW, 0, 0);
 	uint32_t id = fake_id(dp, name);
 
 	if (r)
@@ -481,15 +481,6 @@ int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_
 	if (id)
 		*ret_id = id;
 	return id ? 0 : -ENOENT;
-}
-
-int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id)
-{
-	int r = called(dp, FAKE_SERVER_NEW, 0, 0);
-
-	if (!r)
-		*ret_id = fake_id(dp, "");
-	return r;
 }
 
 int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)

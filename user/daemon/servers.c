@@ -202,7 +202,9 @@ static int id_find(struct server *s, bool *ret_pinned)
 
 	*ret_pinned = !r;
 	if (r == -ENOENT)
-		r = dataplane_server_new(s->d->dp, &s->id);
+		r = dataplane_server_find(s->d->dp, "", &s->id);
+	if (r == -ENOENT)
+		r = -ENOSPC;
 	if (r)
 		return log_failure(r, SUB, "no place for server \"%s\" in the kernel's maps",
 				   s->config->name);

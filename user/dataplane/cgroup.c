@@ -46,31 +46,17 @@ static int unescape(char *s)
 
 int cgroup_parse_mount(const char *line, struct cgroup_mount *ret)
 {
-	CLEANUP(freep) char *copy = strdup(line);
 	CLEANUP(freep) char *root = NULL;
 	CLEANUP(freep) char *point = NULL;
-	char *save = NULL;
-	char *type = NULL;
-	int n = 0;
+	const char *rest;
+	char type[16];
+	int at = 0;
 
-	if (!copy)
-		return -ENOMEM;
-	copy[strcspn(copy, "\n")] = '\0';
 	/* "31 23 0:28 /root /point options [optional]... - type source options" */
-	for (char *word = strtok_r(copy, " ", &save); word;
-	     word = strtok_r(NULL, " ", &save), n++) {
-		if (n == 3)
-			root = strdup(word);
-		else if (n == 4)
-			point = strdup(word);
-		if ((n == 3 && !root) || (n == 4 && !point))
-			return -ENOMEM;
-		if (n >= 6 && !strcmp(word, "-")) {
-			type = strtok_r(NULL, " ", &save);
-			break;
-		}
-	}
-	if (!type)
+	if (sscanf(line, "%*s %*s %*s %ms %ms %*s%n", &root, &point, &at) != 2 || !at)
+		return -EINVAL;
+	rest = strstr(line + at, " - ");
+	if (!rest || sscanf(rest, " - %15s", type) != 1)
 		return -EINVAL;
 	if (strcmp(type, "cgroup2"))
 		return -ENOENT;

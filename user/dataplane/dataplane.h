@@ -108,10 +108,8 @@ size_t dataplane_check(struct dataplane *dp);
 
 /* --- servers ----------------------------------------------------------------------- */
 
-/* The id of a name that is in use, or -ENOENT; for taking over. */
+/* The lowest id with this name, "": that is free; -ENOENT if there is none. */
 int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id) MUST_CHECK;
-/* An id that is free, or -ENOSPC. */
-int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id) MUST_CHECK;
 /* The name of an id; "" if it is free. name has SG_NAME_LEN bytes. */
 int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name) MUST_CHECK;
 

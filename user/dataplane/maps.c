@@ -126,8 +126,7 @@ int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)
 	return 0;
 }
 
-/* The lowest id with this name, "" for a free one. */
-static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
+int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 {
 	CLEANUP(freep) struct sg_name *names = calloc(SG_SERVERS_MAX, sizeof(*names));
 	CLEANUP(freep) uint32_t *ids = calloc(SG_SERVERS_MAX, sizeof(*ids));
@@ -149,18 +148,6 @@ static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 		return 0;
 	}
 	return -ENOENT;
-}
-
-int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
-{
-	return name_find(dp, name, ret_id);
-}
-
-int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id)
-{
-	int r = name_find(dp, "", ret_id);
-
-	return r == -ENOENT ? -ENOSPC : r;
 }
 
 /* Makes an entry of zeros in a per-CPU map if there is none. */
