@@ -121,7 +121,6 @@ static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, _
 {
 	__u64 *stored = bpf_sk_storage_get(&sk_ctx, ctx->sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE);
 	struct sg_flow *f;
-	__u32 zero = 0;
 	void *zeros;
 
 	if (!stored)
@@ -129,7 +128,7 @@ static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, _
 	f = bpf_map_lookup_elem(&flows, &cookie);
 	if (f)
 		return f;
-	zeros = bpf_map_lookup_elem(&blank, &zero);
+	zeros = SG_ONLY(blank);
 	if (zeros && !bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
 		f = bpf_map_lookup_elem(&flows, &cookie);
 		if (f)
@@ -370,8 +369,7 @@ int sg_release(struct bpf_sock *ctx)
 SEC("cgroup/sock_create")
 int sg_netns(struct bpf_sock *ctx)
 {
-	__u32 zero = 0;
-	struct sg_job *j = bpf_map_lookup_elem(&job, &zero);
+	struct sg_job *j = SG_ONLY(job);
 
 	if (j)
 		j->netns = bpf_get_netns_cookie(ctx);

@@ -56,8 +56,7 @@ static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, 
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_ep ep = {};
-	__u32 zero = 0;
-	struct sg_job *j = bpf_map_lookup_elem(&job, &zero);
+	struct sg_job *j = SG_ONLY(job);
 	__u8 local[16];
 
 	if (!j || !c)
@@ -79,8 +78,7 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_scope s;
 	struct sg_flow *f;
-	__u32 zero = 0;
-	void *zeros = bpf_map_lookup_elem(&blank, &zero);
+	void *zeros = SG_ONLY(blank);
 
 	if (!zeros || !sg_scope_find(&s, id))
 		return SG_SILENT;

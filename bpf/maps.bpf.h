@@ -23,6 +23,13 @@ const volatile struct sg_rodata sg_rodata __weak SEC(".rodata.sg") = {};
 		__type(value, value_type);                           \
 	} name SEC(".maps") __weak
 
+/* The element of a map that has one only. */
+#define SG_ONLY(map)                               \
+	({                                         \
+		__u32 zero_ = 0;                   \
+		bpf_map_lookup_elem(&map, &zero_); \
+	})
+
 SG_MAP(ep2srv, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_ep, __u32);
 SG_MAP(net2srv, LPM_TRIE, BPF_F_NO_PREALLOC, SG_NETWORKS_MAX, struct sg_net, __u32);
 SG_MAP(local_addrs, HASH, BPF_F_NO_PREALLOC, SG_LOCALS_MAX, struct sg_local, __u8);

@@ -77,9 +77,8 @@ static __always_inline void sg_interim(struct sg_flow *f)
  */
 __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u64 cookie)
 {
-	__u32 zero = 0;
-	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
-	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
+	struct sg_scratch *buf = SG_ONLY(scratch);
+	struct sg_http_table *table = SG_ONLY(http_dfa);
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 	__u32 state;
 	__u32 bits;

@@ -52,8 +52,7 @@ static int sg_watch_look(void *map, __u32 *key, struct sg_watcher *w)
 SEC("xdp")
 int sg_watch(struct xdp_md *ctx)
 {
-	__u32 zero = 0;
-	struct sg_watcher *w = bpf_map_lookup_elem(&watch, &zero);
+	struct sg_watcher *w = SG_ONLY(watch);
 
 	(void)ctx;
 	if (!w)

@@ -696,15 +696,18 @@ void kill_forget_server(struct dataplane *dp, uint32_t server)
 	(void)called(dp, FAKE_KILL_FORGET_SERVER, server, 0);
 }
 
-int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
+int kill_forget_lost(void *search, void *n, size_t size)
 {
-	(void)idle_ns;
-	*ret_n = 0;
-	return called(dp, FAKE_KILL_FORGET_LOST, 0, 0);
+	(void)n;
+	(void)size;
+	return called(((struct kill_search *)search)->dp, FAKE_KILL_FORGET_LOST, 0, 0);
 }
 
-int kill_adopt(struct dataplane *dp, size_t *ret_n)
+int kill_adopt(void *search, void *n, size_t size)
 {
-	*ret_n = dp->adopted;
+	struct dataplane *dp = ((struct kill_search *)search)->dp;
+
+	(void)size;
+	memcpy(n, &dp->adopted, sizeof(dp->adopted));
 	return called(dp, FAKE_KILL_ADOPT, 0, 0);
 }

@@ -211,22 +211,36 @@ static int visit(struct dataplane *dp, struct quick *quick, struct group *g, uin
 	return note(dp, g, killed);
 }
 
+static void sort(struct dataplane_targets *found)
+{
+	if (found->n)
+		qsort(found->v, found->n, sizeof(*found->v), by_netns);
+}
+
+/* Those of the next namespace, from *at on; false: there are no more. */
+static bool next_group(const struct dataplane_targets *sorted, size_t *at, struct group *ret)
+{
+	*ret = (struct group){ .v = &sorted->v[*at] };
+	while (*at < sorted->n && sorted->v[*at].netns == ret->v[0].netns) {
+		ret->n++;
+		++*at;
+	}
+	return ret->n;
+}
+
 static int kill_found(struct dataplane *dp, struct quick *quick, struct dataplane_targets *found,
 		      bool by_listing, uint32_t *killed)
 {
-	size_t end;
+	struct group g;
+	size_t at = 0;
 	int r = 0;
 
-	if (found->n)
-		qsort(found->v, found->n, sizeof(*found->v), by_netns);
-	for (size_t i = 0; i < found->n && !r; i = end) {
-		struct group g = { .v = &found->v[i], .by_listing = by_listing, .quick = quick };
-
+	sort(found);
+	while (!r && next_group(found, &at, &g)) {
+		g.by_listing = by_listing;
+		g.quick = quick;
 		if (quick && quick->any && clock_boot_ns() >= quick->search.until_ns)
 			break;
-		for (end = i; end < found->n && found->v[end].netns == g.v[0].netns; end++)
-			;
-		g.n = end - i;
 		r = visit(dp, quick, &g, killed);
 		if (quick)
 			quick->any = true;
@@ -243,7 +257,7 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 	int r = 0;
 
 	for (int pass = 0; pass < PASSES_MAX && !r; pass++) {
-		struct dataplane_targets found = { 0 };
+		CLEANUP(dataplane_targets_done) struct dataplane_targets found = { 0 };
 
 		r = dataplane_find(dp, server, &found);
 		if (r)
@@ -257,7 +271,6 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 			r = kill_found(dp, quick, &found, found.n >= before, &ret->killed);
 		last = found.n >= before;
 		before = found.n;
-		dataplane_targets_done(&found);
 	}
 	if (ret->killed)
 		(void)!dataplane_killed_add(dp, server, ret->killed);
@@ -494,32 +507,33 @@ static int look_here(void *data)
 	return r || !any ? r : list_gone(g);
 }
 
-int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
+int kill_forget_lost(void *search, void *n, size_t size)
 {
-	struct dataplane_targets idle = { 0 };
-	size_t end;
-	int r = dataplane_flows_idle(dp, idle_ns, &idle);
+	const struct kill_search *what = search;
+	CLEANUP(dataplane_targets_done) struct dataplane_targets idle = { 0 };
+	size_t *gone = n;
+	size_t at = 0;
+	struct group g;
+	int r;
 
-	*ret_n = 0;
-	if (!r && idle.n)
-		qsort(idle.v, idle.n, sizeof(*idle.v), by_netns);
-	for (size_t i = 0; i < idle.n && !r; i = end) {
-		struct group g = { .v = &idle.v[i] };
+	if (size != sizeof(*gone))
+		return -EINVAL;
+	r = dataplane_flows_idle(what->dp, what->idle_ns, &idle);
+	if (r)
+		return r;
+	sort(&idle);
+	while (!r && next_group(&idle, &at, &g)) {
 		CLEANUP(closep) int fd = -1;
 
-		for (end = i; end < idle.n && idle.v[end].netns == g.v[0].netns; end++)
-			;
-		g.n = end - i;
-		if (open_netns(dp, g.v[0].netns, NULL, &fd) ||
-		    netns_call(dp->netns, fd, look_here, &g))
+		if (open_netns(what->dp, g.v[0].netns, NULL, &fd) ||
+		    netns_call(what->dp->netns, fd, look_here, &g))
 			continue; /* who cannot be asked is not forgotten */
 		for (size_t k = 0; k < g.n && !r; k++)
 			if (g.v[k].gone) {
-				r = dataplane_flows_note(dp, SG_WALK_LOST, &g.v[k].cookie, 1);
-				++*ret_n;
+				r = dataplane_flows_note(what->dp, SG_WALK_LOST, &g.v[k].cookie, 1);
+				++*gone;
 			}
 	}
-	dataplane_targets_done(&idle);
 	return r;
 }
 
@@ -527,42 +541,41 @@ int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
 
 struct adoption {
 	struct dataplane *dp;
-	size_t total;
+	size_t *total;
 };
 
 static int adopt_here(void *data)
 {
-	struct adoption *a = data;
+	const struct adoption *a = data;
 	uint64_t cookie;
 	size_t n = 0;
 	int r = dataplane_cookie_here(a->dp, &cookie);
 
 	if (!r)
 		r = dataplane_adopt_here(a->dp, cookie, &n);
-	a->total += n;
+	*a->total += n;
 	return r;
 }
 
-int kill_adopt(struct dataplane *dp, size_t *ret_n)
+int kill_adopt(void *search, void *n, size_t size)
 {
-	struct adoption a = { .dp = dp };
-	int r = 0;
+	struct adoption a = { ((const struct kill_search *)search)->dp, n };
+	struct netns *netns = a.dp->netns;
+	int r;
 
-	*ret_n = 0;
-	if (!dataplane_adopts(dp))
-		return 0;
-	r = netns_scan(dp->netns);
-	if (r)
+	if (size != sizeof(*a.total))
+		return -EINVAL;
+	r = dataplane_adopts(a.dp) ? netns_scan(netns) : 0;
+	if (r || !dataplane_adopts(a.dp))
 		return r;
-	for (size_t i = 0; i < netns_count(dp->netns); i++) {
+	for (size_t i = 0; i < netns_count(netns); i++) {
 		CLEANUP(closep) int fd = -1;
-		int one = netns_open(dp->netns, netns_inode(dp->netns, i), &fd);
+		int one = netns_open(netns, netns_inode(netns, i), &fd);
 
 		if (!one)
-			one = netns_call(dp->netns, fd, adopt_here, &a);
+			one = netns_call(netns, fd, adopt_here, &a);
 		if (one && one != -ENOENT)
 			r = one;
 	}
-	*ret_n = a.total;
 	return r;
 }

@@ -185,23 +185,6 @@ static void kill_now(struct killer *m, struct server *s, uint64_t until)
 
 /* --- connections older than the load ---------------------------------------------------------- */
 
-struct adoption {
-	struct dataplane *dp;
-};
-
-struct adopted {
-	size_t n;
-};
-
-/* In the child. */
-static int adopt_run(void *data, void *result, size_t size)
-{
-	const struct adoption *a = data;
-	struct adopted *out = result;
-
-	return size == sizeof(*out) ? kill_adopt(a->dp, &out->n) : -EINVAL;
-}
-
 /* Those to servers that are denied already are to end. */
 static void end_denied(struct killer *m)
 {
@@ -219,18 +202,18 @@ static void end_denied(struct killer *m)
 
 static void on_adopted(void *owner, int r, const void *data)
 {
-	const struct adopted *out = data;
+	const size_t *n = data;
 	struct killer *m = owner;
 
 	m->adopting = NULL;
 	if (r)
 		log_warning(SUB, "connections that are open already may not be monitored: %s",
 			    strerror(-r));
-	if (!out) {
+	if (!n) {
 		m->adopt_retry = true;
 		retry_later(m);
-	} else if (out->n) {
-		log_info(SUB, "took over %zu open connections", out->n);
+	} else if (*n) {
+		log_info(SUB, "took over %zu open connections", *n);
 	}
 	end_denied(m);
 	bus_pass(m->part.d->bus);
@@ -240,12 +223,12 @@ static void on_adopted(void *owner, int r, const void *data)
  * address meanwhile, and all of it comes again. At the start nobody else waits. */
 static void adopt(struct killer *m)
 {
-	const struct adoption what = { m->part.d->dp };
+	const struct kill_search what = { .dp = m->part.d->dp };
 	const struct work_order order = { .name = "switchgear-open",
-					  .fn = adopt_run,
+					  .fn = kill_adopt,
 					  .data = &what,
 					  .data_len = sizeof(what),
-					  .size = sizeof(struct adopted),
+					  .size = sizeof(size_t),
 					  .run_ns = ADOPT_NS,
 					  .by_ns = SG_FOREVER,
 					  .done = on_adopted,
