@@ -78,6 +78,8 @@ int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST
 /* pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
  * dataplane_open(). */
 int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
+/* As a load before left it; -ENOENT: none did. */
+int dataplane_pinned_cfg(const struct dataplane *dp, struct sg_cfg *ret) MUST_CHECK;
 /* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
 /* Pins those that are not pinned yet. */
@@ -90,12 +92,15 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MU
 struct dataplane_part {
 	const char *name;
 	const char *since; /* the first kernel that takes it, for people */
+	enum {
+		PART_MEASURES = 0,
+		PART_ENFORCES, /* its loss weakens enforcement, not only what is known */
+		PART_RECENT,   /* measures, and older kernels refuse it */
+	} kind;
 	const char *works; /* what it is good for */
 	const char *loss;
 	const char *instead; /* the program that does its work where it is refused */
 	const char *change;  /* what is different then */
-	bool enforces;       /* its loss weakens enforcement, not only what is known */
-	bool recent;         /* older kernels refuse it */
 };
 const struct dataplane_part *dataplane_part(const char *name);
 bool dataplane_loaded(const struct bpf_program *prog);
