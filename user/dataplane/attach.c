@@ -148,40 +148,16 @@ static int attach_cgroups(struct dataplane *dp, const char *cgroup)
 	return 0;
 }
 
-/* --- tracing -------------------------------------------------------------------------- */
+/* --- tracing, and iterators ------------------------------------------------------------- */
 
-static int attach_tracing(struct dataplane *dp)
-{
-	struct bpf_program *const progs[] = { dp->skel->progs.sg_state,
-					      dp->skel->progs.sg_retransmit };
-	struct bpf_link *links[ARRAY_SIZE(progs)] = { NULL };
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(progs); i++) {
-		if (!dataplane_loaded(progs[i]))
-			continue;
-		links[i] = bpf_program__attach(progs[i]);
-		if (!links[i])
-			dataplane_degrade(dp, "%s (%s cannot be attached: %s)",
-					  dataplane_part(bpf_program__name(progs[i]))->loss,
-					  bpf_program__name(progs[i]), strerror(errno));
-	}
-	dp->cfg->epoch = dp->skel->rodata_sg->sg_rodata.epoch; /* from here on the new ones count */
-	for (size_t i = 0; i < ARRAY_SIZE(progs) && !r; i++)
-		if (links[i])
-			r = link_pin(dp, bpf_program__name(progs[i]), links[i]);
-	return r;
-}
-
-/* --- iterators: the daemon's own, not pinned -------------------------------------------- */
-
-static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *prog)
+/* NULL: it is not loaded, or cannot be attached. */
+static struct bpf_link *attach(struct dataplane *dp, const struct bpf_program *prog)
 {
 	struct bpf_link *link;
 
 	if (!dataplane_loaded(prog))
 		return NULL;
-	link = bpf_program__attach_iter(prog, NULL);
+	link = bpf_program__attach(prog);
 	if (!link)
 		dataplane_degrade(dp, "%s (%s cannot be attached: %s)",
 				  dataplane_part(bpf_program__name(prog))->loss,
@@ -189,10 +165,18 @@ static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *pr
 	return link;
 }
 
-static void attach_iters(struct dataplane *dp)
+static int attach_tracing(struct dataplane *dp)
 {
-	dp->iter_adopt_tcp = attach_iter(dp, dp->skel->progs.sg_adopt_tcp);
-	dp->iter_adopt_udp = attach_iter(dp, dp->skel->progs.sg_adopt_udp);
+	struct bpf_link *state = attach(dp, dp->skel->progs.sg_state);
+	struct bpf_link *retransmit = attach(dp, dp->skel->progs.sg_retransmit);
+	int r = 0;
+
+	dp->cfg->epoch = dp->skel->rodata_sg->sg_rodata.epoch; /* from here on the new ones count */
+	if (state)
+		r = link_pin(dp, "sg_state", state);
+	if (!r && retransmit)
+		r = link_pin(dp, "sg_retransmit", retransmit);
+	return r;
 }
 
 /* --- the timer that looks while there is no daemon ---------------------------------------- */
@@ -346,7 +330,9 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 		r = attach_cgroups(dp, o->cgroup);
 	if (r)
 		return r;
-	attach_iters(dp);
+	/* the daemon's own, not pinned */
+	dp->iter_adopt_tcp = attach(dp, dp->skel->progs.sg_adopt_tcp);
+	dp->iter_adopt_udp = attach(dp, dp->skel->progs.sg_adopt_udp);
 	watch_start(dp);
 	for (const char *const *i = o->interfaces; i && *i; i++) {
 		r = attach_xdp(dp, *i);

@@ -174,33 +174,26 @@ static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, vo
 /* One datagram of the dump: 1 at its end, 0 if more is to come, else what fn or the kernel said. */
 static int take_all(const char *bytes, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
 {
-	size_t at = 0;
+	struct nlmsghdr head;
+	size_t body;
+	int r = 0;
 
-	while (at + sizeof(struct nlmsghdr) <= len) {
-		struct nlmsghdr head;
-		struct nlmsgerr error;
-		int r = 0;
-
+	for (size_t at = 0; at + sizeof(head) <= len && !r; at += ALIGN4(head.nlmsg_len)) {
 		memcpy(&head, bytes + at, sizeof(head));
 		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len - at)
 			return -EBADMSG;
-		if (head.nlmsg_type == NLMSG_DONE) { /* a listing that was refused says so here */
-			if (head.nlmsg_len >= sizeof(head) + sizeof(r))
+		body = head.nlmsg_len - sizeof(head);
+		if (head.nlmsg_type == NLMSG_DONE || head.nlmsg_type == NLMSG_ERROR) {
+			/* both begin with an error; a listing that was refused can end with one */
+			if (body >= sizeof(r))
 				memcpy(&r, bytes + at + sizeof(head), sizeof(r));
-			return r < 0 ? r : 1;
+			if (head.nlmsg_type == NLMSG_DONE)
+				return r < 0 ? r : 1;
+			return r ? r : -EBADMSG;
 		}
-		if (head.nlmsg_type == NLMSG_ERROR) {
-			if (head.nlmsg_len < sizeof(head) + sizeof(error))
-				return -EBADMSG;
-			memcpy(&error, bytes + at + sizeof(head), sizeof(error));
-			return error.error ? error.error : -EBADMSG;
-		}
-		r = take(bytes + at + sizeof(head), head.nlmsg_len - sizeof(head), proto, fn, data);
-		if (r)
-			return r;
-		at += ALIGN4(head.nlmsg_len);
+		r = take(bytes + at + sizeof(head), body, proto, fn, data);
 	}
-	return 0;
+	return r;
 }
 
 static int list_family(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn,
