@@ -32,21 +32,12 @@ static void on_event(void *data, const struct sg_event *k)
 
 	if (!s) /* the canary, or a server that is gone */
 		return;
-	switch (k->type) {
-	case SG_EV_TRANSITION:
+	if (k->type == SG_EV_TRANSITION) {
 		if (server_moved(s, k->move.seq, false)) /* else it was made up for before */
 			transition(m, s, &k->move);
-		break;
-	case SG_EV_OUTCOME:
-		signal.type = SIGNAL_OUTCOME;
+	} else if (k->type == SG_EV_OUTCOME || k->type == SG_EV_KILL) {
+		signal.type = k->type == SG_EV_KILL ? SIGNAL_KILL : SIGNAL_OUTCOME;
 		bus_emit(m->part.d->bus, &signal);
-		break;
-	case SG_EV_KILL:
-		signal.type = SIGNAL_KILL;
-		bus_emit(m->part.d->bus, &signal);
-		break;
-	default:
-		break;
 	}
 }
 

@@ -33,27 +33,15 @@ struct selftest {
 
 /* --- who asked ----------------------------------------------------------------------------- */
 
-/* result NULL: the daemon ends before the test has. */
 static void tell(struct selftest *t, const struct reply_selftest *result)
 {
 	struct buf out;
 	int r;
 
 	buf_init(&out, 4096);
-	if (result)
-		r = reply_selftest_encode(result, &out);
-	else
-		r = reply_error_encode("stopping",
-				       "the daemon stops before the self-test has ended",
-				       "start it again", &out);
-	if (!r)
-		r = buf_error(&out);
+	r = reply_selftest_encode(result, &out);
 	for (size_t i = 0; i < t->n_askers; i++)
-		http_reply_deferred(t->askers[i],
-				    r        ? 500
-				    : result ? 200
-					     : 503,
-				    REPLY_JSON, r ? "" : buf_str(&out), r ? 0 : out.len);
+		reply_deferred(t->askers[i], 200, &out, r);
 	t->n_askers = 0;
 	buf_done(&out);
 }
@@ -156,7 +144,9 @@ static void selftest_stop(void *m)
 {
 	struct selftest *t = m;
 
-	tell(t, NULL);
+	for (size_t i = 0; i < t->n_askers; i++)
+		reply_stopping(t->askers[i], "the daemon stops before the self-test has ended",
+			       "start it again");
 	work_free(t->work);
 	canary_free(t->canary);
 }
