@@ -10,10 +10,22 @@
  * so that whoever waits for an answer gets one. The order of `degraded` is that of the
  * sentences in the status document.
  */
-#define MODULES(X)                                                                                 \
-	X(api)                                                                                     \
-	X(kernel) X(timeouts) X(selftest) X(locals) X(persist) X(breaker) X(groups) X(healthcheck) \
-		X(quarantine) X(killer) X(resolve) X(journal) X(shown) X(exporter)
+#define MODULES(X)     \
+	X(api)         \
+	X(kernel)      \
+	X(timeouts)    \
+	X(selftest)    \
+	X(locals)      \
+	X(persist)     \
+	X(breaker)     \
+	X(groups)      \
+	X(healthcheck) \
+	X(quarantine)  \
+	X(killer)      \
+	X(resolve)     \
+	X(journal)     \
+	X(shown)       \
+	X(exporter)
 
 #define MODULE_DECLARE(name) extern const struct module name##_module;
 MODULES(MODULE_DECLARE)
