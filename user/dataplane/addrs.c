@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/private.h"
 
@@ -157,14 +158,11 @@ static int prune_collect(void *data, const void *key, const void *owner)
 {
 	struct prune *p = data;
 	const struct sg_ep *ep = key;
-	struct sg_ep *more;
 
 	if (*(const uint32_t *)owner != p->id || ep_wanted(p, ep))
 		return 0;
-	more = realloc(p->stale, (p->stale_n + 1) * sizeof(*more));
-	if (!more)
+	if (list_grow(&p->stale, p->stale_n, sizeof(*p->stale)))
 		return -ENOMEM;
-	p->stale = more;
 	p->stale[p->stale_n++] = *ep;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "base/list.h"
 #include "base/log.h"
 
 #define SUB "cgroup"
@@ -227,16 +228,11 @@ int cgroup_contains(const char *path, pid_t pid, bool *ret)
 
 static int ids_add(struct cgroup_ids *ids, uint64_t id)
 {
-	uint64_t *more;
+	int r = list_grow(&ids->v, ids->n, sizeof(*ids->v));
 
-	if (!(ids->n & (ids->n - 1))) { /* a power of two: double */
-		more = realloc(ids->v, (ids->n ? 2 * ids->n : 1) * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		ids->v = more;
-	}
-	ids->v[ids->n++] = id;
-	return 0;
+	if (!r)
+		ids->v[ids->n++] = id;
+	return r;
 }
 
 static void fts_closep(FTS **tree)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/endsock.h"
@@ -299,7 +300,6 @@ struct strays {
 static int stray(void *data, const struct sg_kill_target *socket)
 {
 	struct strays *st = data;
-	struct sg_kill_target *more;
 
 	if (socket->closed || (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup)))
 		return 0;
@@ -309,10 +309,8 @@ static int stray(void *data, const struct sg_kill_target *socket)
 		return 0;
 	if (st->n == STRAYS_MAX)
 		return -E2BIG;
-	more = realloc(st->v, (st->n + 1) * sizeof(*more));
-	if (!more)
+	if (list_grow(&st->v, st->n, sizeof(*st->v)))
 		return -ENOMEM;
-	st->v = more;
 	st->v[st->n++] = *socket;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <linux/sockios.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/descriptors.h"
 
@@ -32,7 +33,7 @@ struct netns_entry {
 struct netns {
 	int home;                     /* descriptor of our own */
 	dev_t dev;                    /* of the kernel's nsfs: inodes count only there */
-	struct netns_entry **entries; /* room for the next power of two */
+	struct netns_entry **entries; /* base/list.h */
 	size_t n;
 	void *by_inode;    /* the same, for tfind(3) */
 	uint64_t until_ns; /* no search goes on after that; 0: to its end */
@@ -70,17 +71,10 @@ static struct netns_entry *find(const struct netns *netns, ino_t inode)
 /* Takes the entry, whose inode is not known yet, if there is room for it. */
 static int append(struct netns *netns, struct netns_entry *e)
 {
-	struct netns_entry **more = netns->entries;
-	size_t n = netns->n;
-
-	if (n == ENTRIES_MAX)
+	if (netns->n == ENTRIES_MAX)
 		return -E2BIG;
-	if (!(n & (n - 1)))
-		more = realloc(more, (n ? 2 * n : 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	netns->entries = more;
-	if (!tsearch(e, &netns->by_inode, by_inode))
+	if (list_grow(&netns->entries, netns->n, sizeof(e)) ||
+	    !tsearch(e, &netns->by_inode, by_inode))
 		return -ENOMEM;
 	netns->entries[netns->n++] = e;
 	return 0;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "flow.h"
 #include "dataplane/private.h"
@@ -47,22 +48,15 @@ static int walk(struct dataplane *dp, flow_fn *fn, void *data)
 struct items {
 	struct sg_walk_item *v; /* owned */
 	size_t n;
-	size_t cap;
 };
 
 static int items_add(struct items *items, uint64_t cookie, uint32_t serial)
 {
-	if (items->n == items->cap) {
-		size_t cap = items->cap ? 2 * items->cap : SG_WALK_MAX;
-		struct sg_walk_item *more = realloc(items->v, cap * sizeof(*more));
+	int r = list_grow(&items->v, items->n, sizeof(*items->v));
 
-		if (!more)
-			return -ENOMEM;
-		items->v = more;
-		items->cap = cap;
-	}
-	items->v[items->n++] = (struct sg_walk_item){ .cookie = cookie, .serial = serial };
-	return 0;
+	if (!r)
+		items->v[items->n++] = (struct sg_walk_item){ .cookie = cookie, .serial = serial };
+	return r;
 }
 
 static void items_done(struct items *items)
@@ -143,12 +137,8 @@ static int targets_add(struct dataplane_targets *out, const struct sg_flow *f)
 
 	if (out->n == VICTIMS_MAX)
 		return -E2BIG;
-	if (!(out->n & (out->n - 1))) { /* a power of two: double */
-		v = realloc(out->v, (out->n ? 2 * out->n : 1) * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		out->v = v;
-	}
+	if (list_grow(&out->v, out->n, sizeof(*v)))
+		return -ENOMEM;
 	v = &out->v[out->n++];
 	*v = (struct sg_kill_target){ .cookie = f->cookie,
 				      .netns = f->netns,
