@@ -94,7 +94,7 @@ struct module {
 	void (*publish)(void *m, const struct event *events, size_t n);
 
 	/* What others ask for. load(): the state as it was saved, empty if there is none, and
-	 * the clocks now; the first module that has it is asked. */
+	 * the clocks now; one module has it. */
 	void (*load)(void *m, struct state *ret, struct state_clock *now);
 	void (*save)(void *m, struct server *s, struct state_server *to, uint64_t now);
 	int (*fill_status)(void *m, struct status *to);

@@ -103,11 +103,7 @@ static int server_write(struct server *s)
 
 static bool server_differs(const struct server *s)
 {
-	const struct server_wanted *a = &s->wanted;
-	const struct server_wanted *b = &s->written;
-
-	return s->rewrite || a->flags != b->flags || a->group != b->group ||
-	       a->slow_ns != b->slow_ns || a->next_open_ns != b->next_open_ns;
+	return s->rewrite || memcmp(&s->wanted, &s->written, sizeof(s->wanted)) != 0;
 }
 
 void servers_write(struct servers *all)
@@ -440,11 +436,7 @@ int servers_apply(struct servers *all, struct config *config)
 		old_config = NULL; /* it stays */
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < all->modules->n; i++)
-		if (all->modules->v[i]->load) {
-			all->modules->v[i]->load(all->modules->memory[i], &state, &clock);
-			break;
-		}
+	MODULES_EACH(all->modules, load, &state, &clock);
 	all->error[0] = '\0';
 	all->config = config;
 	all->v = list;

@@ -18,7 +18,8 @@
 
 #define SERVER_ADDRS_MAX 64
 
-/* What the kernel is to know; each member is set by one module, and written once a pass. */
+/* What the kernel is to know; each member is set by one module, and written once a pass. Compared
+ * by its bytes: there is no room between the members. */
 struct server_wanted {
 	uint32_t flags;        /* SG_SRV_*; healthcheck */
 	uint32_t group;        /* groups */

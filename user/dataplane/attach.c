@@ -55,7 +55,8 @@ static int link_pin(struct dataplane *dp, const char *pin, struct bpf_link *link
 	return link_keep(dp, pin, link);
 }
 
-/* What a pinned link is attached to: a cgroup's id or an interface's index. */
+/* What a link is attached to: a cgroup's id or an interface's index, 0: nothing any more; 1 for
+ * those of tracing programs. */
 static int link_target(const struct bpf_link *link, uint64_t *ret)
 {
 	struct bpf_link_info info = { 0 };
@@ -63,7 +64,11 @@ static int link_target(const struct bpf_link *link, uint64_t *ret)
 
 	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
 		return -errno;
-	*ret = info.type == BPF_LINK_TYPE_XDP ? info.xdp.ifindex : info.cgroup.cgroup_id;
+	*ret = 1;
+	if (info.type == BPF_LINK_TYPE_XDP)
+		*ret = info.xdp.ifindex;
+	else if (info.type == BPF_LINK_TYPE_CGROUP)
+		*ret = info.cgroup.cgroup_id;
 	return 0;
 }
 
@@ -345,23 +350,15 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 
 size_t dataplane_check(struct dataplane *dp)
 {
-	struct bpf_link_info info;
 	size_t gone = 0;
 	char path[640];
-	__u32 len;
 
 	for (size_t i = 0; i < dp->links_n; i++) {
-		struct dataplane_link *l = &dp->links[i];
-		bool detached;
+		const struct dataplane_link *l = &dp->links[i];
+		uint64_t target;
 
-		memset(&info, 0, sizeof(info));
-		len = sizeof(info);
 		link_path(dp, l->pin, path, sizeof(path));
-		detached = access(path, F_OK) ||
-			   bpf_obj_get_info_by_fd(bpf_link__fd(l->link), &info, &len) ||
-			   (info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id) ||
-			   (info.type == BPF_LINK_TYPE_XDP && !info.xdp.ifindex);
-		if (!detached)
+		if (!access(path, F_OK) && !link_target(l->link, &target) && target)
 			continue;
 		gone++;
 		log_error(

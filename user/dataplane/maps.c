@@ -8,11 +8,6 @@
 
 #define SUB "bpf"
 
-static int map_fd(const struct bpf_map *map)
-{
-	return bpf_map__fd(map);
-}
-
 bool dataplane_taken_over(const struct dataplane *dp)
 {
 	return dp->taken_over;
@@ -73,7 +68,7 @@ static uint32_t map_used(const struct bpf_map *map)
 	}
 	if (bpf_map__key_size(map) > sizeof(key))
 		return 0;
-	while (n < max && !bpf_map_get_next_key(map_fd(map), at, next)) {
+	while (n < max && !bpf_map_get_next_key(bpf_map__fd(map), at, next)) {
 		memcpy(key, next, bpf_map__key_size(map));
 		at = key;
 		n++;
@@ -119,7 +114,7 @@ int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)
 {
 	struct sg_name entry;
 
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.srv_name), &id, &entry))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_name), &id, &entry))
 		return -errno;
 	entry.name[SG_NAME_LEN - 1] = '\0';
 	memcpy(name, entry.name, SG_NAME_LEN);
@@ -136,8 +131,8 @@ int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_
 
 	if (!names || !ids)
 		return -ENOMEM;
-	r = bpf_map_lookup_batch(map_fd(dp->skel->maps.srv_name), NULL, &cursor, ids, names, &n,
-				 NULL);
+	r = bpf_map_lookup_batch(bpf_map__fd(dp->skel->maps.srv_name), NULL, &cursor, ids, names,
+				 &n, NULL);
 	if (r && r != -ENOENT)
 		return log_failure(r, SUB, "cannot read the servers' names");
 	for (uint32_t i = 0; i < n; i++) {
@@ -199,7 +194,7 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 	if (r)
 		return r;
 	snprintf(entry.name, sizeof(entry.name), "%s", name);
-	if (bpf_map_update_elem(map_fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY))
 		return log_failure(-errno, SUB, "cannot name server %u \"%s\"", id, name);
 	cmd.flags = flags | SG_SRV_USED;
 	cmd.policy = *policy;
@@ -217,7 +212,7 @@ int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_grou
 {
 	struct sg_server entry;
 
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.srv_state), &id, &entry))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &entry))
 		return -errno;
 	*ret_group = entry.group;
 	return 0;
@@ -242,7 +237,7 @@ int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_ope
 {
 	struct sg_group entry;
 
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.groups), &group, &entry))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.groups), &group, &entry))
 		return -errno;
 	*ret_open = entry.open;
 	return 0;
@@ -273,13 +268,13 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 	if (r)
 		return r;
 	dp->soonest_ns[id] = 0;
-	bpf_map_delete_elem(map_fd(dp->skel->maps.stats), &id);
+	bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.stats), &id);
 	for (uint32_t m = 0; m < SG_METRIC_COUNT; m++) {
 		struct sg_hist_key key = { .server = id, .metric = m };
 
-		bpf_map_delete_elem(map_fd(dp->skel->maps.hist), &key);
+		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.hist), &key);
 	}
-	return bpf_map_update_elem(map_fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY);
 }
 
 static uint64_t quarantine_latest(const struct dataplane *dp)
@@ -308,7 +303,7 @@ void dataplane_quarantine_sync(struct dataplane *dp)
 
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns)
 {
-	if (bpf_map_update_elem(map_fd(dp->skel->maps.quarantine), &id, &until_ns, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.quarantine), &id, &until_ns, BPF_ANY))
 		return log_failure(-errno, SUB, "cannot write the quarantine of server %u", id);
 	dataplane_quarantine_sync(dp);
 	return 0;
@@ -329,7 +324,7 @@ static int percpu_sum(struct dataplane *dp, const struct bpf_map *map, const voi
 
 	if (!values)
 		return -ENOMEM;
-	if (bpf_map_lookup_elem(map_fd(map), key, values))
+	if (bpf_map_lookup_elem(bpf_map__fd(map), key, values))
 		return -errno;
 	memset(ret, 0, size);
 	for (unsigned int cpu = 0; cpu < dp->cpus; cpu++)
