@@ -55,7 +55,7 @@ static inline void dataplane_closep(struct dataplane **dp)
 struct dataplane_feature {
 	const char *name;
 	const char *since; /* kernel */
-	const char *works; /* what it is good for; several can share it */
+	const char *works; /* what it is good for; neighbours can share it */
 	const char *loss;  /* what is lost without it, or done another way */
 	bool there;
 	bool enforces; /* its loss weakens enforcement; else it only measures less */
@@ -199,8 +199,8 @@ void dataplane_targets_done(struct dataplane_targets *targets);
  * are marked to die after their turn. */
 int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_targets *ret) MUST_CHECK;
 
-/* What became of n flows: SG_WALK_ENDED, _STUCK or _LOST, see enum sg_walk_op. */
-int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
+/* What became of those of n flows that have this note, see enum sg_walk_op. */
+int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const struct sg_kill_target *v,
 			 size_t n) MUST_CHECK;
 
 /* Has the socket with this cookie a record, and is not dead? */

@@ -24,7 +24,6 @@
 struct group {
 	struct sg_kill_target *v; /* by their cookies */
 	size_t n;
-	bool *dead;      /* of each: killed now */
 	bool by_listing; /* their names are not known, or not right any more */
 	bool quick;      /* what takes long is left out: listings, other processes' descriptors */
 	int error;
@@ -71,6 +70,7 @@ static int destroy(int fd, struct sg_kill_target *v)
 	if (r == -EOPNOTSUPP && v->inode)
 		r = endsock_inode(v->inode);
 	v->gone = r == -ENOENT || (r == -EOPNOTSUPP && !v->inode);
+	v->note = r ? 0 : SG_WALK_ENDED;
 	return r;
 }
 
@@ -116,8 +116,8 @@ static int kill_by_listing(int fd, struct group *g)
 	int r = list_gone(g);
 
 	for (size_t i = 0; i < g->n && !r; i++)
-		if (!g->dead[i] && !g->v[i].gone)
-			g->dead[i] = !destroy(fd, &g->v[i]);
+		if (!g->v[i].note && !g->v[i].gone)
+			(void)!destroy(fd, &g->v[i]);
 	return r;
 }
 
@@ -131,7 +131,6 @@ static int kill_group(void *data)
 	for (size_t i = 0; i < g->n && !r; i++) {
 		int one = g->quick && g->v[i].mptcp ? -EAGAIN : destroy(fd, &g->v[i]);
 
-		g->dead[i] = !one;
 		gone += g->v[i].gone;
 		if (one == -EOPNOTSUPP)
 			g->by_listing = true; /* it takes the inode, which a listing tells */
@@ -144,40 +143,31 @@ static int kill_group(void *data)
 /* What became of them, in the records: dead ones are counted, lost ones forgotten. */
 static int note(struct dataplane *dp, const struct group *g, uint32_t *killed)
 {
-	CLEANUP(freep) uint64_t *ended = calloc(g->n, sizeof(*ended));
-	CLEANUP(freep) uint64_t *lost = calloc(g->n, sizeof(*lost));
-	size_t ended_n = 0;
-	size_t lost_n = 0;
 	int r;
 
-	if (!ended || !lost)
-		return -ENOMEM;
 	for (size_t i = 0; i < g->n; i++) {
-		if (g->dead[i])
-			ended[ended_n++] = g->v[i].cookie;
-		else if (g->v[i].gone && g->by_listing && !g->quick)
-			lost[lost_n++] = g->v[i].cookie;
+		struct sg_kill_target *v = &g->v[i];
+
+		if (v->note == SG_WALK_ENDED)
+			++*killed;
+		else if (v->gone && g->by_listing && !g->quick)
+			v->note = SG_WALK_LOST;
 	}
-	*killed += (uint32_t)ended_n;
-	r = dataplane_flows_note(dp, SG_WALK_ENDED, ended, ended_n);
-	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, lost, lost_n);
+	r = dataplane_flows_note(dp, SG_WALK_ENDED, g->v, g->n);
+	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, g->v, g->n);
 }
 
 /* The namespace cannot be entered, or nothing can be killed there: what only a breaker
- * denies is to pass on these connections. */
+ * denies is to pass on these connections, though some may have ended. */
 static int note_stuck(struct dataplane *dp, const struct group *g, int error)
 {
-	CLEANUP(freep) uint64_t *cookies = calloc(g->n, sizeof(*cookies));
-
-	if (!cookies)
-		return -ENOMEM;
-	for (size_t i = 0; i < g->n; i++)
-		cookies[i] = g->v[i].cookie;
 	log_failure(error, SUB,
 		    "cannot kill %zu connections in the network namespace with cookie %llu: a "
 		    "quarantine drops their packets, but what a breaker denies passes there",
 		    g->n, (unsigned long long)g->v[0].netns);
-	return dataplane_flows_note(dp, SG_WALK_STUCK, cookies, g->n);
+	for (size_t i = 0; i < g->n; i++)
+		g->v[i].note = SG_WALK_STUCK;
+	return dataplane_flows_note(dp, SG_WALK_STUCK, g->v, g->n);
 }
 
 /* Our own is found without a search. */
@@ -195,21 +185,17 @@ static int open_netns(struct dataplane *dp, uint64_t cookie, struct quick *quick
 /* Enters one namespace and does its work there. */
 static int visit(struct dataplane *dp, struct quick *quick, struct group *g, uint32_t *killed)
 {
-	CLEANUP(freep) bool *dead = calloc(g->n, sizeof(*dead));
 	CLEANUP(closep) int fd = -1;
-	int r;
+	int r = open_netns(dp, g->v[0].netns, quick, &fd);
 
-	if (!dead)
-		return -ENOMEM;
-	g->dead = dead;
-	r = open_netns(dp, g->v[0].netns, quick, &fd);
 	if (!r)
 		r = netns_call(dp->netns, fd, kill_group, g);
 	if (r)
 		return quick ? 0 : note_stuck(dp, g, r);
+	r = note(dp, g, killed);
 	if (g->error && !quick)
 		(void)!note_stuck(dp, g, g->error);
-	return note(dp, g, killed);
+	return r;
 }
 
 static void sort(struct dataplane_targets *found)
@@ -526,11 +512,11 @@ int kill_forget_lost(void *search, void *n, size_t size)
 		if (open_netns(what->dp, g.v[0].netns, NULL, &fd) ||
 		    netns_call(what->dp->netns, fd, look_here, &g))
 			continue; /* who cannot be asked is not forgotten */
-		for (size_t k = 0; k < g.n && !r; k++)
-			if (g.v[k].gone) {
-				r = dataplane_flows_note(what->dp, SG_WALK_LOST, &g.v[k].cookie, 1);
-				++*gone;
-			}
+		for (size_t k = 0; k < g.n; k++) {
+			g.v[k].note = g.v[k].gone ? SG_WALK_LOST : 0;
+			*gone += g.v[k].gone;
+		}
+		r = dataplane_flows_note(what->dp, SG_WALK_LOST, g.v, g.n);
 	}
 	return r;
 }

@@ -104,14 +104,14 @@ static uint32_t count_results(const struct items *items)
 	return n;
 }
 
-int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
+int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const struct sg_kill_target *v,
 			 size_t n)
 {
 	CLEANUP(items_done) struct items items = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++)
-		r = items_add(&items, cookies[i], 0);
+		r = v[i].note == op ? items_add(&items, v[i].cookie, 0) : 0;
 	return r ? r : judge(dp, op, &items);
 }
 
@@ -190,9 +190,8 @@ int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_targe
 	if (r)
 		return r;
 	for (size_t i = 0; i < find.all.n; i++) {
-		find.all.v[i].fate = (uint8_t)find.items.v[i].result;
-		find.all.busy += find.all.v[i].fate == SG_DISPOSITION_BUSY;
-		if (find.all.v[i].fate == SG_DISPOSITION_KILL)
+		find.all.busy += find.items.v[i].result == SG_DISPOSITION_BUSY;
+		if (find.items.v[i].result == SG_DISPOSITION_KILL)
 			find.all.v[n++] = find.all.v[i];
 	}
 	find.all.n = n;
