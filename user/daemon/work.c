@@ -22,14 +22,6 @@ struct work {
 	struct loop_timer *timer;
 };
 
-/* In the child. */
-static int run(void *data, void *result, size_t size)
-{
-	struct work_job *job = data;
-
-	return job->order.fn(job->data, result, size);
-}
-
 static void leave(struct work *work)
 {
 	loop_del(work->source);
@@ -62,8 +54,8 @@ static int begin(struct work *work, uint64_t now)
 	const struct work_order *o = &work->first->order;
 	int keep[DATAPLANE_FDS_MAX + WORK_KEEP_MAX];
 	struct child_job job = { .name = o->name,
-				 .fn = run,
-				 .data = work->first,
+				 .fn = o->fn,
+				 .data = work->first->data,
 				 .size = o->size,
 				 .deadline_ns = o->run_ns < SG_FOREVER - now ? now + o->run_ns
 									     : SG_FOREVER,

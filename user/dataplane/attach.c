@@ -18,11 +18,6 @@
 
 #define SUB "bpf"
 
-static void link_path(const struct dataplane *dp, const char *pin, char *path, size_t size)
-{
-	snprintf(path, size, "%s/%s", dp->pin_dir, pin);
-}
-
 static int link_keep(struct dataplane *dp, const char *pin, struct bpf_link *link)
 {
 	struct dataplane_link *l;
@@ -41,7 +36,7 @@ static int link_pin(struct dataplane *dp, const char *pin, struct bpf_link *link
 	char path[640];
 	int r;
 
-	link_path(dp, pin, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
 	if (unlink(path) && errno != ENOENT) {
 		r = -errno;
 		bpf_link__destroy(link);
@@ -84,7 +79,7 @@ static int link_update(struct dataplane *dp, const char *pin, const struct bpf_p
 	char path[640];
 	int r;
 
-	link_path(dp, pin, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
 	if (access(path, F_OK))
 		return -ENOENT;
 	link = bpf_link__open(path);
@@ -231,7 +226,7 @@ static int xdp_attach(struct dataplane *dp, const struct bpf_program *prog, unsi
 	fd = bpf_link_create(bpf_program__fd(prog), (int)ifindex, BPF_XDP, &generic);
 	if (fd < 0)
 		return fd;
-	link_path(dp, pin, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
 	unlink(path);
 	r = bpf_obj_pin(fd, path);
 	close(fd);
@@ -318,7 +313,7 @@ static void xdp_prune(struct dataplane *dp)
 			wanted |= !strcmp(dp->links[i].pin, d->d_name);
 		if (wanted)
 			continue;
-		link_path(dp, d->d_name, path, sizeof(path));
+		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, d->d_name);
 		link_end_at(path);
 		if (!unlinkat(dirfd(dir), d->d_name, 0))
 			log_notice(SUB, "detached XDP from %s, which is no longer configured",
@@ -357,7 +352,7 @@ size_t dataplane_check(struct dataplane *dp)
 		const struct dataplane_link *l = &dp->links[i];
 		uint64_t target;
 
-		link_path(dp, l->pin, path, sizeof(path));
+		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, l->pin);
 		if (!access(path, F_OK) && !link_target(l->link, &target) && target)
 			continue;
 		gone++;
