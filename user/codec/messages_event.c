@@ -89,7 +89,7 @@ int event_encode(const struct event *e, struct buf *out)
 
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
-	for (size_t i = 0; i < event_fields_n; i++) {
+	for (size_t i = 0; i < n_event_fields; i++) {
 		if (has(&event_fields[i], e->type))
 			write_field(&w, &event_fields[i], (const char *)e + event_fields[i].offset);
 	}
@@ -182,7 +182,7 @@ int event_decode(const char *text, size_t len, struct event *ret)
 	if (r)
 		return r;
 	event_init(ret, type);
-	for (size_t i = 0; i < event_fields_n; i++) {
+	for (size_t i = 0; i < n_event_fields; i++) {
 		if (has(&event_fields[i], type))
 			read_field(root, &event_fields[i], (char *)ret + event_fields[i].offset);
 	}

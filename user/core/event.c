@@ -76,12 +76,12 @@ const struct event_field event_fields[] = {
 	{ "detail", FIELD_TEXT, MEMBER(text), ALARM | RELOAD | SELFTEST, AS_IS, 0, NO_WORDS },
 };
 /* clang-format on */
-const size_t event_fields_n = ARRAY_SIZE(event_fields);
+const size_t n_event_fields = ARRAY_SIZE(event_fields);
 
 void event_init(struct event *e, enum event_type type)
 {
 	*e = (struct event){ .type = type };
-	for (size_t i = 0; i < event_fields_n; i++) {
+	for (size_t i = 0; i < n_event_fields; i++) {
 		const struct event_field *f = &event_fields[i];
 
 		if (f->kind == FIELD_RATE)

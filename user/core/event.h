@@ -92,7 +92,7 @@ struct event_field {
 
 /* In the order of JSON. A key may stand for several members, of different types. */
 extern const struct event_field event_fields[];
-extern const size_t event_fields_n;
+extern const size_t n_event_fields;
 
 /* Empty: no rates, no times, 0 of everything else. */
 void event_init(struct event *e, enum event_type type);

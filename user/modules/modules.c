@@ -4,7 +4,7 @@
 
 #define MODULE_ROW(name) &name##_module,
 const struct module *const modules_all[] = { MODULES(MODULE_ROW) };
-const size_t modules_all_n = ARRAY_SIZE(modules_all);
+const size_t n_modules_all = ARRAY_SIZE(modules_all);
 
 /* In the order in which they hear of it: what is told of a call before what it causes; the
  * engine before the limits, these before the probe and the kill. */
@@ -21,4 +21,4 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_ADDRS, { &killer_module } },
 	{ SIGNAL_APPLIED, { &resolve_module, &killer_module, &selftest_module } },
 };
-const size_t modules_table_n = ARRAY_SIZE(modules_table);
+const size_t n_modules_table = ARRAY_SIZE(modules_table);

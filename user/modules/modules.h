@@ -32,8 +32,8 @@ MODULES(MODULE_DECLARE)
 #undef MODULE_DECLARE
 
 extern const struct module *const modules_all[];
-extern const size_t modules_all_n;
+extern const size_t n_modules_all;
 extern const struct subscription modules_table[];
-extern const size_t modules_table_n;
+extern const size_t n_modules_table;
 
 #endif

@@ -42,7 +42,7 @@ static size_t width(const struct event_field *f)
 static void test_fields(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < event_fields_n; i++) {
+	for (size_t i = 0; i < n_event_fields; i++) {
 		const struct event_field *f = &event_fields[i];
 
 		assert_int_equal(f->size, width(f));
