@@ -85,8 +85,7 @@ static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct 
 static __always_inline __u32 *sg_listed_at(const struct sg_ep *ep, __u64 now)
 {
 	struct sg_local at = { .netns = ep->netns };
-	__u32 zero = 0;
-	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
+	__u64 *until = SG_ONLY(cutoff);
 
 	if (!until || !sg_quarantined(*until, now))
 		return NULL;

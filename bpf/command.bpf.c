@@ -60,12 +60,7 @@ static __always_inline void sg_count_killed(__u32 id, __u32 n)
 }
 
 /* A flow to report by, of something whose own flow user space cannot reach. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_flow);
-} ended SEC(".maps");
+SG_MAP(ended, ARRAY, 0, 1, __u32, struct sg_flow);
 
 /* What user space itself saw end: its own probe. */
 static __always_inline void sg_end(const struct sg_scope *s, const struct sg_ended *e, __u64 now)

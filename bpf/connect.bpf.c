@@ -87,12 +87,6 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 	return flags;
 }
 
-/* The record that the socket had before this connect, or NULL. */
-static __always_inline struct sg_flow *sg_flow_before(struct bpf_sock_addr *ctx, struct sg_scope *s)
-{
-	return sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), s);
-}
-
 /* The socket goes elsewhere, or ends: a probe that it took and never used goes back. */
 static __always_inline void sg_flow_over(const __u64 *stored, __u64 now)
 {
@@ -121,7 +115,6 @@ static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, _
 {
 	__u64 *stored = bpf_sk_storage_get(&sk_ctx, ctx->sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE);
 	struct sg_flow *f;
-	__u32 zero = 0;
 	void *zeros;
 
 	if (!stored)
@@ -129,7 +122,7 @@ static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, _
 	f = bpf_map_lookup_elem(&flows, &cookie);
 	if (f)
 		return f;
-	zeros = bpf_map_lookup_elem(&blank, &zero);
+	zeros = SG_ONLY(blank);
 	if (zeros && !bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
 		f = bpf_map_lookup_elem(&flows, &cookie);
 		if (f)
@@ -229,7 +222,8 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 	struct sg_flow *f;
 	bool again = false; /* a second try of a connect that took a probe before */
 
-	f = sg_flow_before(ctx, &before);
+	/* the record that the socket had before this connect */
+	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), &before);
 	if (!f || f->server != s->id) {
 		sg_flow_leave(ctx, now); /* also what a server left that is not in use any more */
 		f = NULL;
@@ -337,13 +331,6 @@ int sg_sendmsg6(struct bpf_sock_addr *ctx)
 	return sg_gate6(ctx, false);
 }
 
-static __always_inline void sg_flow_orphan(struct sg_flow *f, __u64 cookie)
-{
-	struct sg_scope s = { .cookie = cookie };
-
-	sg_flags(&s, f, 0, SG_FLOW_ORPHAN);
-}
-
 /*
  * The end of a socket that tells of it in no other way: it never got as far as a
  * SYN, or knows no states. A probe that it took goes back. Of others the owner is
@@ -353,16 +340,16 @@ SEC("cgroup/sock_release")
 int sg_release(struct bpf_sock *ctx)
 {
 	__u64 *stored = bpf_sk_storage_get(&sk_ctx, ctx, NULL, 0);
+	struct sg_scope s;
 	struct sg_flow *f;
-	__u64 cookie;
 
-	f = sg_flow_at(stored, &cookie);
+	f = sg_flow_at(stored, &s.cookie);
 	if (!f)
 		return 1;
 	if (f->flags & SG_FLOW_UDP || ctx->state == SG_TCP_CLOSE)
 		sg_flow_over(stored, bpf_ktime_get_boot_ns());
 	else
-		sg_flow_orphan(f, cookie);
+		sg_flags(&s, f, 0, SG_FLOW_ORPHAN);
 	return 1;
 }
 
@@ -370,8 +357,7 @@ int sg_release(struct bpf_sock *ctx)
 SEC("cgroup/sock_create")
 int sg_netns(struct bpf_sock *ctx)
 {
-	__u32 zero = 0;
-	struct sg_job *j = bpf_map_lookup_elem(&job, &zero);
+	struct sg_job *j = SG_ONLY(job);
 
 	if (j)
 		j->netns = bpf_get_netns_cookie(ctx);

@@ -19,9 +19,7 @@ struct sg_scope {
 
 static __always_inline struct sg_cfg *sg_config(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&cfg, &zero);
+	return SG_ONLY(cfg);
 }
 
 static __always_inline __u64 sg_quarantine_until(__u32 id)
@@ -69,8 +67,7 @@ static __always_inline void sg_hist_add(__u32 id, __u32 metric, __u64 ns)
 /* Something began, or went on, whose end the clock may have to bring: the sweep has work. */
 static __always_inline void sg_pulse_beat(__u64 now)
 {
-	__u32 zero = 0;
-	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+	struct sg_pulse *p = SG_ONLY(pulse);
 
 	if (p)
 		p->turn_ns = now;
@@ -79,8 +76,7 @@ static __always_inline void sg_pulse_beat(__u64 now)
 /* At each segment of such an answer: seldom enough not to be fought over by processors. */
 static __always_inline void sg_pulse_silent(__u64 now)
 {
-	__u32 zero = 0;
-	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+	struct sg_pulse *p = SG_ONLY(pulse);
 
 	if (p && p->silent_ns + SG_BEAT_NS < now)
 		p->silent_ns = now;
@@ -90,8 +86,7 @@ static __always_inline void sg_pulse_silent(__u64 now)
 
 static __always_inline void sg_event_lost(void)
 {
-	__u32 zero = 0;
-	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+	struct sg_pulse *p = SG_ONLY(pulse);
 
 	if (p)
 		__sync_fetch_and_add(&p->lost_events, 1);

@@ -85,8 +85,7 @@ static __always_inline bool sg_flow_silent(const struct sg_flow *f)
 /* The flow is to end by itself, its kill or not: its socket is told by a callback. */
 static __always_inline void sg_pulse_armed(__u64 now)
 {
-	__u32 zero = 0;
-	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+	struct sg_pulse *p = SG_ONLY(pulse);
 
 	if (p)
 		p->armed_ns = now;
@@ -258,7 +257,6 @@ static __always_inline void sg_flow_end(__u64 cookie, __u64 now)
 {
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 	struct sg_cfg *c = sg_config();
-	__u32 zero = 0;
 	struct sg_pulse *p;
 	bool ours;
 
@@ -277,7 +275,7 @@ static __always_inline void sg_flow_end(__u64 cookie, __u64 now)
 		bpf_map_delete_elem(&flows, &cookie);
 		return;
 	}
-	p = bpf_map_lookup_elem(&pulse, &zero);
+	p = SG_ONLY(pulse);
 	if (p)
 		p->dead_ns = now;
 }

@@ -56,8 +56,7 @@ static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, 
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_ep ep = {};
-	__u32 zero = 0;
-	struct sg_job *j = bpf_map_lookup_elem(&job, &zero);
+	struct sg_job *j = SG_ONLY(job);
 	__u8 local[16];
 
 	if (!j || !c)
@@ -79,8 +78,7 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_scope s;
 	struct sg_flow *f;
-	__u32 zero = 0;
-	void *zeros = bpf_map_lookup_elem(&blank, &zero);
+	void *zeros = SG_ONLY(blank);
 
 	if (!zeros || !sg_scope_find(&s, id))
 		return SG_SILENT;
@@ -112,49 +110,47 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	return SG_SILENT;
 }
 
+/* sk: the same socket, of a type that has a storage. */
+static __always_inline int sg_adopt(struct seq_file *seq, struct sock_common *skc, struct sock *sk,
+				    __u32 flags)
+{
+	__u8 proto = flags & SG_FLOW_UDP ? SG_IPPROTO_UDP : SG_IPPROTO_TCP;
+	__u64 cookie;
+	__u64 netns;
+	__u32 *id = sg_adoptable(skc, proto, &netns);
+
+	if (!id || bpf_sk_storage_get(&sk_ctx, sk, NULL, 0) || !sg_protected(sk))
+		return SG_SILENT;
+	cookie = bpf_get_socket_cookie(sk);
+	if (!bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
+		return SG_SILENT;
+	return sg_adopted(seq, skc, cookie, *id, netns, flags);
+}
+
 SEC("iter/tcp")
 int sg_adopt_tcp(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *skc = ctx->sk_common;
 	struct tcp_sock *tp;
-	__u64 cookie;
-	__u64 netns;
 	__u32 flags;
-	__u32 *id;
 
 	if (!skc || skc->skc_state != SG_TCP_ESTABLISHED)
 		return SG_SILENT;
-	id = sg_adoptable(skc, SG_IPPROTO_TCP, &netns);
-	if (!id || bpf_sk_storage_get(&sk_ctx, skc, NULL, 0))
-		return SG_SILENT;
 	tp = bpf_skc_to_tcp_sock(skc);
-	if (!tp || !sg_protected((struct sock *)tp))
+	if (!tp)
 		return SG_SILENT;
 	flags = bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp ? SG_FLOW_MPTCP : 0;
-	cookie = bpf_get_socket_cookie(tp);
-	if (!bpf_sk_storage_get(&sk_ctx, tp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
-		return SG_SILENT;
-	return sg_adopted(ctx->meta->seq, skc, cookie, *id, netns, flags);
+	return sg_adopt(ctx->meta->seq, skc, (struct sock *)tp, flags);
 }
 
 SEC("iter/udp")
 int sg_adopt_udp(struct bpf_iter__udp *ctx)
 {
-	struct udp_sock *udp = ctx->udp_sk;
-	struct sock_common *skc = (struct sock_common *)udp;
-	__u64 cookie;
-	__u64 netns;
-	__u32 *id;
+	struct sock *sk = (struct sock *)ctx->udp_sk;
 
-	if (!udp || skc->skc_state != SG_TCP_ESTABLISHED)
+	if (!sk || sk->__sk_common.skc_state != SG_TCP_ESTABLISHED)
 		return SG_SILENT;
-	id = sg_adoptable(skc, SG_IPPROTO_UDP, &netns);
-	if (!id || bpf_sk_storage_get(&sk_ctx, udp, NULL, 0) || !sg_protected((struct sock *)udp))
-		return SG_SILENT;
-	cookie = bpf_get_socket_cookie(udp);
-	if (!bpf_sk_storage_get(&sk_ctx, udp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
-		return SG_SILENT;
-	return sg_adopted(ctx->meta->seq, skc, cookie, *id, netns, SG_FLOW_UDP);
+	return sg_adopt(ctx->meta->seq, &sk->__sk_common, sk, SG_FLOW_UDP);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

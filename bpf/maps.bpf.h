@@ -13,106 +13,37 @@
 
 const volatile struct sg_rodata sg_rodata __weak SEC(".rodata.sg") = {};
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_ENDPOINTS_DEFAULT);
-	__type(key, struct sg_ep);
-	__type(value, __u32);
-} ep2srv SEC(".maps") __weak;
+/* One of them; the type without BPF_MAP_TYPE_. */
+#define SG_MAP(name, map_type, flags, entries, key_type, value_type) \
+	struct {                                                     \
+		__uint(type, BPF_MAP_TYPE_##map_type);               \
+		__uint(map_flags, flags);                            \
+		__uint(max_entries, entries);                        \
+		__type(key, key_type);                               \
+		__type(value, value_type);                           \
+	} name SEC(".maps") __weak
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_NETWORKS_MAX);
-	__type(key, struct sg_net);
-	__type(value, __u32);
-} net2srv SEC(".maps") __weak;
+/* The element of a map that has one only. */
+#define SG_ONLY(map)                               \
+	({                                         \
+		__u32 zero_ = 0;                   \
+		bpf_map_lookup_elem(&map, &zero_); \
+	})
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_LOCALS_MAX);
-	__type(key, struct sg_local);
-	__type(value, __u8);
-} local_addrs SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_ENDPOINTS_DEFAULT);
-	__type(key, struct sg_local);
-	__type(value, __u32);
-} listed SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SG_SERVERS_MAX);
-	__type(key, __u32);
-	__type(value, struct sg_server);
-} srv_state SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SG_GROUPS_MAX);
-	__type(key, __u32);
-	__type(value, struct sg_group);
-} groups SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SG_SERVERS_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} quarantine SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} cutoff SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SG_SERVERS_MAX);
-	__type(key, __u32);
-	__type(value, struct sg_name);
-} srv_name SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_SERVERS_MAX);
-	__type(key, __u32);
-	__type(value, struct sg_stats);
-} stats SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_SERVERS_MAX *SG_METRIC_COUNT);
-	__type(key, struct sg_hist_key);
-	__type(value, struct sg_hist);
-} hist SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_cfg);
-} cfg SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_pulse);
-} pulse SEC(".maps") __weak;
+SG_MAP(ep2srv, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_ep, __u32);
+SG_MAP(net2srv, LPM_TRIE, BPF_F_NO_PREALLOC, SG_NETWORKS_MAX, struct sg_net, __u32);
+SG_MAP(local_addrs, HASH, BPF_F_NO_PREALLOC, SG_LOCALS_MAX, struct sg_local, __u8);
+SG_MAP(listed, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_local, __u32);
+SG_MAP(srv_state, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_server);
+SG_MAP(groups, ARRAY, 0, SG_GROUPS_MAX, __u32, struct sg_group);
+SG_MAP(quarantine, ARRAY, BPF_F_MMAPABLE, SG_SERVERS_MAX, __u32, __u64);
+SG_MAP(cutoff, ARRAY, BPF_F_MMAPABLE, 1, __u32, __u64);
+SG_MAP(srv_name, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_name);
+SG_MAP(stats, PERCPU_HASH, BPF_F_NO_PREALLOC, SG_SERVERS_MAX, __u32, struct sg_stats);
+SG_MAP(hist, PERCPU_HASH, BPF_F_NO_PREALLOC, SG_SERVERS_MAX *SG_METRIC_COUNT, struct sg_hist_key,
+       struct sg_hist);
+SG_MAP(cfg, ARRAY, BPF_F_MMAPABLE, 1, __u32, struct sg_cfg);
+SG_MAP(pulse, ARRAY, BPF_F_MMAPABLE, 1, __u32, struct sg_pulse);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -121,49 +52,21 @@ struct {
 	__type(value, __u64);
 } sk_ctx SEC(".maps") __weak;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_FLOWS_MAX);
-	__type(key, __u64);
-	__type(value, struct sg_flow);
-} flows SEC(".maps") __weak;
+SG_MAP(flows, HASH, BPF_F_NO_PREALLOC, SG_FLOWS_MAX, __u64, struct sg_flow);
 
 /* Zeros, for a new record: a flow is too large for the stack. Nobody writes it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u8[sizeof(struct sg_flow)]);
-} blank SEC(".maps") __weak;
+SG_MAP(blank, ARRAY, 0, 1, __u32, __u8[sizeof(struct sg_flow)]);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, SG_OWN_MAX);
-	__type(key, __u64);
-	__type(value, __u8);
-} own SEC(".maps") __weak;
+SG_MAP(own, HASH, BPF_F_NO_PREALLOC, SG_OWN_MAX, __u64, __u8);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, SG_RING_BYTES);
 } ev SEC(".maps") __weak;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_RDONLY_PROG);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_http_table);
-} http_dfa SEC(".maps") __weak;
+SG_MAP(http_dfa, ARRAY, BPF_F_RDONLY_PROG, 1, __u32, struct sg_http_table);
 
 /* What the next run of an iterator, or of sg_netns, is about or found. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_job);
-} job SEC(".maps") __weak;
+SG_MAP(job, ARRAY, 0, 1, __u32, struct sg_job);
 
 #endif

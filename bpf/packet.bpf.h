@@ -231,8 +231,7 @@ static __always_inline void sg_pass_unless(__u64 word)
 /* A packet of a socket without a record: nothing while nothing is in quarantine. */
 static __always_inline int sg_untracked(struct __sk_buff *skb, __u32 how)
 {
-	__u32 zero = 0;
-	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
+	__u64 *until = SG_ONLY(cutoff);
 	__u64 now;
 
 	if (!until)

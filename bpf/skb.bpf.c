@@ -28,12 +28,7 @@ struct sg_scratch {
 	__u64 len;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_scratch);
-} scratch SEC(".maps");
+SG_MAP(scratch, PERCPU_ARRAY, 0, 1, __u32, struct sg_scratch);
 
 static __always_inline bool sg_before(__u32 a, __u32 b)
 {
@@ -82,9 +77,8 @@ static __always_inline void sg_interim(struct sg_flow *f)
  */
 __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u64 cookie)
 {
-	__u32 zero = 0;
-	struct sg_scratch *buf = bpf_map_lookup_elem(&scratch, &zero);
-	struct sg_http_table *table = bpf_map_lookup_elem(&http_dfa, &zero);
+	struct sg_scratch *buf = SG_ONLY(scratch);
+	struct sg_http_table *table = SG_ONLY(http_dfa);
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 	__u32 state;
 	__u32 bits;

@@ -334,8 +334,7 @@ static __always_inline void sg_watch_socket(struct bpf_sock_ops *ops, bool on)
 /* A segment is about to leave or, with `mss`, send() asks how large the next may be. */
 static __always_inline void sg_leaving(struct bpf_sock_ops *ops, bool mss)
 {
-	__u32 zero = 0;
-	__u64 *until = bpf_map_lookup_elem(&cutoff, &zero);
+	__u64 *until = SG_ONLY(cutoff);
 	struct bpf_sock *sk = ops->sk;
 	struct sg_scope s;
 	struct sg_flow *f;
@@ -359,8 +358,7 @@ static __always_inline void sg_leaving(struct bpf_sock_ops *ops, bool mss)
  */
 static __always_inline void sg_acknowledged(struct bpf_sock_ops *ops)
 {
-	__u32 zero = 0;
-	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+	struct sg_pulse *p = SG_ONLY(pulse);
 	__u64 armed = p ? p->armed_ns : 0;
 	struct bpf_sock *sk = ops->sk;
 	struct sg_scope s;

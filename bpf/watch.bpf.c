@@ -16,12 +16,7 @@ struct sg_watcher {
 	struct bpf_timer timer;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sg_watcher);
-} watch SEC(".maps");
+SG_MAP(watch, ARRAY, 0, 1, __u32, struct sg_watcher);
 
 struct sg_look {
 	__u64 now;
@@ -57,8 +52,7 @@ static int sg_watch_look(void *map, __u32 *key, struct sg_watcher *w)
 SEC("xdp")
 int sg_watch(struct xdp_md *ctx)
 {
-	__u32 zero = 0;
-	struct sg_watcher *w = bpf_map_lookup_elem(&watch, &zero);
+	struct sg_watcher *w = SG_ONLY(watch);
 
 	(void)ctx;
 	if (!w)

@@ -624,7 +624,7 @@ static bool pair_with_two(struct pair *p, struct sg_kill_target *ret)
 	s.not = p->v.local_port;
 	for (int i = 0; i < 100 && !s.n; i++) {
 		usleep(10000);
-		assert_int_equal(sockdiag_list(IPPROTO_TCP, second_find, &s), 0);
+		assert_int_equal(sockdiag_list(IPPROTO_TCP, NULL, second_find, &s), 0);
 	}
 	usleep(50000); /* until it is joined */
 	*ret = s.v;

@@ -205,7 +205,8 @@ static void test_lost_records_are_asked_for(void **state)
 	struct sg_policy policy = rig_policy();
 	struct sg_flow f;
 	uint64_t cookie;
-	size_t lost;
+	size_t lost = 0;
+	struct kill_search look = { dp, 3600 * NS_PER_SEC };
 	int fd;
 
 	(void)state;
@@ -217,9 +218,10 @@ static void test_lost_records_are_asked_for(void **state)
 	cookie = STRANGER;
 	f.cookie = cookie;
 	record_write(cookie, &f);
-	assert_int_equal(kill_forget_lost(dp, 3600 * NS_PER_SEC, &lost), 0);
+	assert_int_equal(kill_forget_lost(&look, &lost, sizeof(lost)), 0);
 	assert_int_equal(lost, 0); /* not at rest for so long */
-	assert_int_equal(kill_forget_lost(dp, 0, &lost), 0);
+	look.idle_ns = 0;
+	assert_int_equal(kill_forget_lost(&look, &lost, sizeof(lost)), 0);
 	assert_int_equal(lost, 1);
 	assert_true(record(cookie, &f));
 	assert_true(f.flags & SG_FLOW_DEAD);

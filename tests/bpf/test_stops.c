@@ -56,8 +56,11 @@ static void test_dropping_takes_killing(void **state)
 			dataplane_can_kill(dp, false); /* killing was seen to fail */
 		else
 			assert_int_equal(
-				dataplane_flows_note(dp, SG_WALK_STUCK,
-						     &(uint64_t){ rig_cookie(talk.client) }, 1),
+				dataplane_flows_note(
+					dp, SG_WALK_STUCK,
+					&(struct sg_kill_target){ .cookie = rig_cookie(talk.client),
+								  .note = SG_WALK_STUCK },
+					1),
 				0);    /* this one cannot be reached */
 		talk_ask(&talk, POST); /* arrives */
 		assert_int_equal(rig_stats(dp).passed_open, 1);

@@ -473,7 +473,7 @@ uint32_t fake_id(const struct dataplane *dp, const char *name)
 
 int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 {
-	int r = called(dp, FAKE_SERVER_FIND, 0, 0);
+	int r = called(dp, name[0] ? FAKE_SERVER_FIND : FAKE_SERVER_NEW, 0, 0);
 	uint32_t id = fake_id(dp, name);
 
 	if (r)
@@ -481,15 +481,6 @@ int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_
 	if (id)
 		*ret_id = id;
 	return id ? 0 : -ENOENT;
-}
-
-int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id)
-{
-	int r = called(dp, FAKE_SERVER_NEW, 0, 0);
-
-	if (!r)
-		*ret_id = fake_id(dp, "");
-	return r;
 }
 
 int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)
@@ -643,15 +634,19 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 	return 0;
 }
 
-int dataplane_own_add(struct dataplane *dp, int socket)
+int dataplane_own_add(void *data, int socket)
 {
+	struct dataplane *dp = data;
+
 	(void)socket;
 	dp->own++;
 	return called(dp, FAKE_OWN_ADD, 0, 0);
 }
 
-void dataplane_own_remove(struct dataplane *dp, int socket)
+void dataplane_own_remove(void *data, int socket)
 {
+	struct dataplane *dp = data;
+
 	(void)socket;
 	dp->own--;
 }
@@ -701,15 +696,18 @@ void kill_forget_server(struct dataplane *dp, uint32_t server)
 	(void)called(dp, FAKE_KILL_FORGET_SERVER, server, 0);
 }
 
-int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
+int kill_forget_lost(void *search, void *n, size_t size)
 {
-	(void)idle_ns;
-	*ret_n = 0;
-	return called(dp, FAKE_KILL_FORGET_LOST, 0, 0);
+	(void)n;
+	(void)size;
+	return called(((struct kill_search *)search)->dp, FAKE_KILL_FORGET_LOST, 0, 0);
 }
 
-int kill_adopt(struct dataplane *dp, size_t *ret_n)
+int kill_adopt(void *search, void *n, size_t size)
 {
-	*ret_n = dp->adopted;
+	struct dataplane *dp = ((struct kill_search *)search)->dp;
+
+	(void)size;
+	memcpy(n, &dp->adopted, sizeof(dp->adopted));
 	return called(dp, FAKE_KILL_ADOPT, 0, 0);
 }

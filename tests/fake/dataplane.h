@@ -120,14 +120,10 @@ bool fake_push(struct dataplane *dp, const struct sg_event *e);
 /* --- the self-test's canary, and this host's addresses ---------------------------------- */
 
 struct fake_canary {
-	bool ok;        /* what the next tests find */
-	bool lingering; /* a test ends only when it is told to */
-	bool running;
+	bool ok; /* what the next tests find */
 	size_t started;
-	size_t waited;
 };
 extern struct fake_canary fake_canary;
-void fake_canary_end(void); /* the test that runs has ended: its descriptor says so */
 
 void fake_locals_change(void);
 

@@ -20,7 +20,7 @@ struct sg_kill_target {
 	__be16 remote_port;
 	uint8_t family; /* of the socket */
 	uint8_t proto;
-	uint8_t fate;    /* enum sg_disposition */
+	uint8_t note;    /* what became of it: SG_WALK_ENDED, _STUCK or _LOST; 0: nothing */
 	bool mptcp;      /* a subflow: SOCK_DESTROY alone does not end the connection */
 	bool gone;       /* out: there was no such socket */
 	bool closed;     /* from a listing: by its process; the kernel alone finishes it */

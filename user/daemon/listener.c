@@ -30,12 +30,6 @@ static void run(void *data)
 	listener_touch(listener, false);
 }
 
-static void on_ready(void *data, uint32_t ready)
-{
-	(void)ready;
-	run(data);
-}
-
 int listener_new(struct loop *loop, const struct http_options *options, struct listener **ret)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
@@ -47,8 +41,7 @@ int listener_new(struct loop *loop, const struct http_options *options, struct l
 	if (!r)
 		r = http_new(options, &listener->http);
 	if (!r)
-		r = loop_add_fd(loop, http_fd(listener->http), EPOLLIN, on_ready, listener,
-				&listener->source);
+		r = loop_add_fd(loop, http_fd(listener->http), run, listener, &listener->source);
 	if (r) {
 		listener_free(listener, 0);
 		return r;

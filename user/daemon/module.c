@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "daemon/servers.h"
 
 int modules_new(const struct module *const *v, size_t n, struct daemon *d, struct modules **ret)
@@ -51,16 +52,14 @@ void *module_server(const void *m, const struct server *s)
 
 int status_degrade(struct status *to, const char *text)
 {
-	char **more = realloc(to->degraded, (to->n_degraded + 1) * sizeof(*more));
+	char *copy = strdup(text);
+	int r = copy ? list_grow(&to->degraded, to->n_degraded, sizeof(copy)) : -ENOMEM;
 
-	if (!more)
-		return -ENOMEM;
-	to->degraded = more;
-	more[to->n_degraded] = strdup(text);
-	if (!more[to->n_degraded])
-		return -ENOMEM;
-	to->n_degraded++;
-	return 0;
+	if (r)
+		free(copy);
+	else
+		to->degraded[to->n_degraded++] = copy;
+	return r;
 }
 
 int modules_degraded(struct modules *ms, struct status *to)

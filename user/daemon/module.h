@@ -4,7 +4,7 @@
  * the others through hooks (below), signals (bus.h) and what servers.h keeps. Who
  * hears which signal stands in one table, modules/modules.c; nothing registers by itself.
  *
- * Every hook may be NULL. Hooks are called in the order of modules.c, stop() and
+ * Every hook may be NULL. Hooks are called in the order of modules.h, stop() and
  * server_removed() against it. `m` is the module's own memory: `size` bytes of zeros
  * that begin with a struct part. Per server it has `server_size` bytes of zeros, see
  * module_server().
@@ -94,7 +94,7 @@ struct module {
 	void (*publish)(void *m, const struct event *events, size_t n);
 
 	/* What others ask for. load(): the state as it was saved, empty if there is none, and
-	 * the clocks now; the first module that has it is asked. */
+	 * the clocks now; one module has it. */
 	void (*load)(void *m, struct state *ret, struct state_clock *now);
 	void (*save)(void *m, struct server *s, struct state_server *to, uint64_t now);
 	int (*fill_status)(void *m, struct status *to);

@@ -48,6 +48,24 @@ void reply_document(struct http_request *q, const char *type, struct buf *out, i
 	buf_done(out);
 }
 
+void reply_deferred(struct http_deferred *asker, unsigned int status, const struct buf *out, int r)
+{
+	if (!r)
+		r = buf_error(out);
+	http_reply_deferred(asker, r ? 500 : status, REPLY_JSON, r ? "" : buf_str(out),
+			    r ? 0 : out->len);
+}
+
+void reply_stopping(struct http_deferred *asker, const char *message, const char *hint)
+{
+	CLEANUP(buf_done) struct buf out = { 0 };
+	int r;
+
+	buf_init(&out, 1024);
+	r = reply_error_encode("stopping", message, hint, &out);
+	reply_deferred(asker, 503, &out, r);
+}
+
 bool reply_decode(struct http_request *q, enum request_verb verb, struct request *ret)
 {
 	char why[256] = "";

@@ -24,6 +24,10 @@ void reply_error(struct http_request *q, unsigned int status, const char *code, 
 void reply_failure(struct http_request *q, int r, const char *why);
 /* Sends a document that `r` says was written well, and frees it. */
 void reply_document(struct http_request *q, const char *type, struct buf *out, int r);
+/* Sends the document to who waited, NULL-safe; it stays. */
+void reply_deferred(struct http_deferred *asker, unsigned int status, const struct buf *out, int r);
+/* Tells who waited that the daemon stops. */
+void reply_stopping(struct http_deferred *asker, const char *message, const char *hint);
 /* The request's body as an order; answers and returns false if it is none. */
 bool reply_decode(struct http_request *q, enum request_verb verb, struct request *ret);
 /* The state of a server, read anew. */

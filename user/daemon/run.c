@@ -162,8 +162,8 @@ static int loop_wire(struct daemon *d)
 
 static void say_what_is_watched(const struct servers *all)
 {
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct config_server *c = servers_at(all, i)->config;
+	for (const struct server *s = servers_first(all); s; s = s->next) {
+		const struct config_server *c = s->config;
 
 		log_info(SUB, "server \"%s\": %s, visibility %s", c->name,
 			 c->url_shown       ? c->url_shown
@@ -206,49 +206,41 @@ static int serve(struct daemon *d, struct config *config)
 	return loop_run(d->loop);
 }
 
-static int start(struct daemon *d, const struct run *run, struct config *config,
-		 struct modules **modules)
+/* What holds; *ret is the caller's in any case. */
+static int settle(struct settings *settings, struct config **ret)
 {
-	CLEANUP(config_freep) struct config *mine = config;
-	size_t started = 0;
-	int r;
+	int r = settings_config(settings, ret);
 
-	r = loop_new(&d->loop);
 	if (!r)
-		r = plane_open(d, mine);
-	if (!r)
-		r = modules_new(run->modules, run->n_modules, d, modules);
-	if (!r)
-		r = bus_new(*modules, run->table, run->n_table, &d->bus);
-	if (!r)
-		r = servers_new(d, *modules, &d->servers);
-	if (!r)
-		r = loop_wire(d);
-	if (r)
-		return r;
-	r = modules_start(*modules, &started);
-	if (!r)
-		r = serve(d, TAKE_PTR(mine));
-	modules_stop(*modules, started);
-	return r;
+		r = capabilities_check();
+	return r ? r : settings_settle(settings, *ret);
 }
 
 int run_daemon(const struct run *run)
 {
+	CLEANUP(config_freep) struct config *config = NULL;
 	struct daemon d = { .settings = run->settings };
 	struct modules *modules = NULL;
-	struct config *config = NULL;
-	int r = settings_config(run->settings, &config);
+	size_t started = 0;
+	int r = settle(run->settings, &config);
 
-	if (r)
-		return r;
-	r = capabilities_check();
 	if (!r)
-		r = settings_settle(run->settings, config);
-	if (r)
-		config_free(config);
-	else
-		r = start(&d, run, config, &modules);
+		r = loop_new(&d.loop);
+	if (!r)
+		r = plane_open(&d, config);
+	if (!r)
+		r = modules_new(run->modules, run->n_modules, &d, &modules);
+	if (!r)
+		r = bus_new(modules, run->table, run->n_table, &d.bus);
+	if (!r)
+		r = servers_new(&d, modules, &d.servers);
+	if (!r)
+		r = loop_wire(&d);
+	if (!r)
+		r = modules_start(modules, &started);
+	if (!r)
+		r = serve(&d, TAKE_PTR(config));
+	modules_stop(modules, started);
 	servers_free(d.servers);
 	bus_free(d.bus);
 	loop_free(d.loop);
@@ -279,12 +271,8 @@ static int check_kernel(void)
 int run_check(struct settings *settings)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
-	int r = settings_config(settings, &config);
+	int r = settle(settings, &config);
 
-	if (!r)
-		r = capabilities_check();
-	if (!r)
-		r = settings_settle(settings, config);
 	if (r)
 		return r;
 	printf("configuration: %zu servers, no errors\ncgroup: %s\n", config->n_servers,

@@ -35,9 +35,9 @@ size_t servers_n(const struct servers *all)
 	return all->n;
 }
 
-struct server *servers_at(const struct servers *all, size_t i)
+struct server *servers_first(const struct servers *all)
 {
-	return all->v[i];
+	return all->n ? all->v[0] : NULL;
 }
 
 struct server *servers_by_id(const struct servers *all, uint32_t id)
@@ -47,10 +47,11 @@ struct server *servers_by_id(const struct servers *all, uint32_t id)
 
 struct server *servers_by_name(const struct servers *all, const char *name)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (!strcmp(all->v[i]->config->name, name))
-			return all->v[i];
-	return NULL;
+	struct server *s = servers_first(all);
+
+	while (s && strcmp(s->config->name, name) != 0)
+		s = s->next;
+	return s;
 }
 
 const char *servers_error(const struct servers *all)
@@ -63,8 +64,7 @@ void servers_family(struct servers *all, struct metrics *to, const char *name,
 		    const void *m)
 {
 	metrics_family(to, name, type, help);
-	for (size_t i = 0; i < all->n; i++) {
-		struct server *s = all->v[i];
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		const struct metrics_label label = { "server", s->config->name };
 		uint64_t v;
 
@@ -103,17 +103,12 @@ static int server_write(struct server *s)
 
 static bool server_differs(const struct server *s)
 {
-	const struct server_wanted *a = &s->wanted;
-	const struct server_wanted *b = &s->written;
-
-	return s->rewrite || a->flags != b->flags || a->group != b->group ||
-	       a->slow_ns != b->slow_ns || a->next_open_ns != b->next_open_ns;
+	return s->rewrite || memcmp(&s->wanted, &s->written, sizeof(s->wanted)) != 0;
 }
 
 void servers_write(struct servers *all)
 {
-	for (size_t i = 0; i < all->n; i++) {
-		struct server *s = all->v[i];
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		int r = 0;
 
 		if (!s->id || !server_differs(s))
@@ -203,7 +198,9 @@ static int id_find(struct server *s, bool *ret_pinned)
 
 	*ret_pinned = !r;
 	if (r == -ENOENT)
-		r = dataplane_server_new(s->d->dp, &s->id);
+		r = dataplane_server_find(s->d->dp, "", &s->id);
+	if (r == -ENOENT)
+		r = -ENOSPC;
 	if (r)
 		return log_failure(r, SUB, "no place for server \"%s\" in the kernel's maps",
 				   s->config->name);
@@ -395,6 +392,15 @@ static struct server *covering(const struct servers *all, size_t entry)
 	return NULL;
 }
 
+static void append(struct servers *all, struct server *s)
+{
+	if (all->n)
+		all->v[all->n - 1]->next = s;
+	s->next = NULL;
+	s->index = all->n;
+	all->v[all->n++] = s;
+}
+
 static int place_all(struct servers *all, struct server **old, size_t n_old,
 		     const struct state *state, const struct state_clock *clock)
 {
@@ -407,11 +413,11 @@ static int place_all(struct servers *all, struct server **old, size_t n_old,
 		int one = server_place(all, take(old, n_old, c->name), c, &start, &s);
 
 		if (s)
-			all->v[all->n++] = s;
+			append(all, s);
 		r = r ? r : one;
 	}
-	for (size_t i = 0; i < all->n; i++)
-		all->v[i]->covered_by = covering(all, all->v[i]->config->same_endpoint);
+	for (struct server *s = servers_first(all); s; s = s->next)
+		s->covered_by = covering(all, s->config->same_endpoint);
 	return r;
 }
 
@@ -430,11 +436,7 @@ int servers_apply(struct servers *all, struct config *config)
 		old_config = NULL; /* it stays */
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < all->modules->n; i++)
-		if (all->modules->v[i]->load) {
-			all->modules->v[i]->load(all->modules->memory[i], &state, &clock);
-			break;
-		}
+	MODULES_EACH(all->modules, load, &state, &clock);
 	all->error[0] = '\0';
 	all->config = config;
 	all->v = list;

@@ -18,7 +18,8 @@
 
 #define SERVER_ADDRS_MAX 64
 
-/* What the kernel is to know; each member is set by one module, and written once a pass. */
+/* What the kernel is to know; each member is set by one module, and written once a pass. Compared
+ * by its bytes: there is no room between the members. */
 struct server_wanted {
 	uint32_t flags;        /* SG_SRV_*; healthcheck */
 	uint32_t group;        /* groups */
@@ -28,6 +29,8 @@ struct server_wanted {
 
 struct server {
 	struct daemon *d;
+	struct server *next; /* in the order of the configuration */
+	size_t index;        /* in that */
 	const struct config_server *config;
 	struct server *covered_by; /* has the same endpoint: its breaker is ours */
 	uint32_t id;               /* SG_CANARY: the kernel does not know this server */
@@ -60,7 +63,7 @@ int servers_apply(struct servers *all, struct config *config) MUST_CHECK;
 const struct config *servers_config(const struct servers *all);
 
 size_t servers_n(const struct servers *all);
-struct server *servers_at(const struct servers *all, size_t i);
+struct server *servers_first(const struct servers *all);              /* NULL: none */
 struct server *servers_by_id(const struct servers *all, uint32_t id); /* NULL: none */
 struct server *servers_by_name(const struct servers *all, const char *name);
 /* What is wrong with the maps, "" if every endpoint has its place. */

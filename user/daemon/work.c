@@ -22,14 +22,6 @@ struct work {
 	struct loop_timer *timer;
 };
 
-/* In the child. */
-static int run(void *data, void *result, size_t size)
-{
-	struct work_job *job = data;
-
-	return job->order.fn(job->data, result, size);
-}
-
 static void leave(struct work *work)
 {
 	loop_del(work->source);
@@ -55,26 +47,15 @@ static void end(struct work_job *job, int r, const void *result)
 	free(job);
 }
 
-static void step(struct work *work);
-
-static void on_child(void *data, uint32_t ready)
-{
-	(void)ready;
-	step(data);
-}
-
-static void on_timer(void *data)
-{
-	step(data);
-}
+static void step(void *data);
 
 static int begin(struct work *work, uint64_t now)
 {
 	const struct work_order *o = &work->first->order;
-	int keep[DATAPLANE_FDS_MAX];
+	int keep[DATAPLANE_FDS_MAX + WORK_KEEP_MAX];
 	struct child_job job = { .name = o->name,
-				 .fn = run,
-				 .data = work->first,
+				 .fn = o->fn,
+				 .data = work->first->data,
 				 .size = o->size,
 				 .deadline_ns = o->run_ns < SG_FOREVER - now ? now + o->run_ns
 									     : SG_FOREVER,
@@ -84,11 +65,12 @@ static int begin(struct work *work, uint64_t now)
 	if (o->by_ns < job.deadline_ns)
 		job.deadline_ns = o->by_ns;
 	if (!o->stranger)
-		job.n_keep = dataplane_child_fds(work->d->dp, keep, ARRAY_SIZE(keep));
+		job.n_keep = dataplane_child_fds(work->d->dp, keep, DATAPLANE_FDS_MAX);
+	for (size_t i = 0; i < o->n_keep; i++)
+		keep[job.n_keep++] = o->keep[i];
 	r = child_start(&job, &work->child);
 	if (!r)
-		r = loop_add_fd(work->d->loop, child_fd(work->child), EPOLLIN, on_child, work,
-				&work->source);
+		r = loop_add_fd(work->d->loop, child_fd(work->child), step, work, &work->source);
 	if (r)
 		leave(work);
 	return r;
@@ -136,8 +118,9 @@ static void schedule(struct work *work)
 	loop_timer_set(work->timer, due);
 }
 
-static void step(struct work *work)
+static void step(void *data)
 {
+	struct work *work = data;
 	uint64_t now = clock_boot_ns();
 
 	if (work->child)
@@ -160,7 +143,7 @@ int work_new(struct daemon *d, struct work **ret)
 	if (!work)
 		return -ENOMEM;
 	work->d = d;
-	r = loop_timer_new(d->loop, on_timer, work, &work->timer);
+	r = loop_timer_new(d->loop, step, work, &work->timer);
 	if (r)
 		free(work);
 	else
@@ -188,7 +171,8 @@ int work_add(struct work *work, const struct work_order *order, struct work_job 
 	struct work_job **at = &work->first;
 	struct work_job *job;
 
-	if (order->data_len > WORK_DATA_MAX || order->size > CHILD_RESULT_MAX)
+	if (order->data_len > WORK_DATA_MAX || order->n_keep > WORK_KEEP_MAX ||
+	    order->size > CHILD_RESULT_MAX)
 		return -EINVAL;
 	job = calloc(1, sizeof(*job));
 	if (!job)

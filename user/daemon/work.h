@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What takes long, for modules: functions in forked children (io/child.h) that have the data
- * plane's descriptors, or none of the daemon's. Those of one line of work run one after the other, in their order.
+ * plane's descriptors, or none of the daemon's. Those of one line of work run one after the
+ * other, in their order.
  *
  * Invariants:
  *  W1  Callbacks come from the loop only, once for each job that is not cancelled; never
@@ -20,6 +21,7 @@
 #include "io/child.h"
 
 #define WORK_DATA_MAX 256U
+#define WORK_KEEP_MAX 4U
 
 struct work;
 struct work_job;
@@ -34,6 +36,8 @@ struct work_order {
 	const void *data; /* copied; what it points to is the child's copy at the time of its start */
 	size_t data_len; /* at most WORK_DATA_MAX */
 	size_t size;     /* of the result */
+	const int *keep; /* descriptors that it needs beside the data plane's; borrowed */
+	size_t n_keep;   /* at most WORK_KEEP_MAX */
 	uint64_t run_ns; /* how long it may run */
 	uint64_t by_ns;  /* when it is over in any case, boot time; SG_FOREVER: never */
 	bool stranger;   /* has none of the daemon's descriptors */

@@ -4,11 +4,11 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
-#define BATCH 8192 /* more than a bucket of the hash can hold */
 
 static const uint8_t v4_loopback[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
 
@@ -122,34 +122,10 @@ static int ep_enter(struct dataplane *dp, uint32_t id, const struct addr *a, uin
 
 /* --- pruning ---------------------------------------------------------------------- */
 
-/* Calls fn with every endpoint of every server; what it returns, if not 0, ends the walk. */
-static int ep_walk(struct dataplane *dp,
-		   int (*fn)(void *data, const struct sg_ep *ep, uint32_t owner), void *data)
+/* Calls fn with every endpoint of every server and its owner. */
+static int ep_walk(struct dataplane *dp, dataplane_element_fn *fn, void *data)
 {
-	int fd = bpf_map__fd(dp->skel->maps.ep2srv);
-	CLEANUP(freep) struct sg_ep *keys = calloc(BATCH, sizeof(*keys));
-	CLEANUP(freep) uint32_t *owners = calloc(BATCH, sizeof(*owners));
-	uint32_t cursor[16];
-	bool first = true;
-	int r = 0;
-
-	if (!keys || !owners)
-		return -ENOMEM;
-	while (!r) {
-		uint32_t got = BATCH;
-		int one = 0;
-
-		r = bpf_map_lookup_batch(fd, first ? NULL : cursor, cursor, keys, owners, &got,
-					 NULL);
-		if (r && r != -ENOENT)
-			return log_failure(r, SUB, "cannot list the endpoints");
-		first = false;
-		for (uint32_t i = 0; i < got && !one; i++)
-			one = fn(data, &keys[i], owners[i]);
-		if (one)
-			return one;
-	}
-	return 0;
+	return dataplane_map_walk(dp->skel->maps.ep2srv, "cannot list the endpoints", fn, data);
 }
 
 struct prune {
@@ -178,17 +154,15 @@ static bool ep_wanted(const struct prune *p, const struct sg_ep *ep)
 	return false;
 }
 
-static int prune_collect(void *data, const struct sg_ep *ep, uint32_t owner)
+static int prune_collect(void *data, const void *key, const void *owner)
 {
 	struct prune *p = data;
-	struct sg_ep *more;
+	const struct sg_ep *ep = key;
 
-	if (owner != p->id || ep_wanted(p, ep))
+	if (*(const uint32_t *)owner != p->id || ep_wanted(p, ep))
 		return 0;
-	more = realloc(p->stale, (p->n_stale + 1) * sizeof(*more));
-	if (!more)
+	if (list_grow(&p->stale, p->n_stale, sizeof(*p->stale)))
 		return -ENOMEM;
-	p->stale = more;
 	p->stale[p->n_stale++] = *ep;
 	return 0;
 }
@@ -207,14 +181,14 @@ static int left_order(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct sg_local));
 }
 
-static int left_find(void *data, const struct sg_ep *ep, uint32_t owner)
+static int left_find(void *data, const void *key, const void *owner)
 {
 	struct left *left = data;
-	struct sg_local at = address_of(ep);
+	struct sg_local at = address_of(key);
 	struct left_at *found = bsearch(&at, left->v, left->n, sizeof(*left->v), left_order);
 
 	if (found)
-		found->owner = owner;
+		found->owner = *(const uint32_t *)owner;
 	return 0;
 }
 

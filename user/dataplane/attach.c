@@ -18,11 +18,6 @@
 
 #define SUB "bpf"
 
-static void link_path(const struct dataplane *dp, const char *pin, char *path, size_t size)
-{
-	snprintf(path, size, "%s/%s", dp->pin_dir, pin);
-}
-
 static int link_keep(struct dataplane *dp, const char *pin, struct bpf_link *link)
 {
 	struct dataplane_link *l;
@@ -41,7 +36,7 @@ static int link_pin(struct dataplane *dp, const char *pin, struct bpf_link *link
 	char path[640];
 	int r;
 
-	link_path(dp, pin, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
 	if (unlink(path) && errno != ENOENT) {
 		r = -errno;
 		bpf_link__destroy(link);
@@ -55,7 +50,8 @@ static int link_pin(struct dataplane *dp, const char *pin, struct bpf_link *link
 	return link_keep(dp, pin, link);
 }
 
-/* What a pinned link is attached to: a cgroup's id or an interface's index. */
+/* What a link is attached to: a cgroup's id or an interface's index, 0: nothing any more; 1 for
+ * those of tracing programs. */
 static int link_target(const struct bpf_link *link, uint64_t *ret)
 {
 	struct bpf_link_info info = { 0 };
@@ -63,7 +59,11 @@ static int link_target(const struct bpf_link *link, uint64_t *ret)
 
 	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
 		return -errno;
-	*ret = info.type == BPF_LINK_TYPE_XDP ? info.xdp.ifindex : info.cgroup.cgroup_id;
+	*ret = 1;
+	if (info.type == BPF_LINK_TYPE_XDP)
+		*ret = info.xdp.ifindex;
+	else if (info.type == BPF_LINK_TYPE_CGROUP)
+		*ret = info.cgroup.cgroup_id;
 	return 0;
 }
 
@@ -79,7 +79,7 @@ static int link_update(struct dataplane *dp, const char *pin, const struct bpf_p
 	char path[640];
 	int r;
 
-	link_path(dp, pin, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
 	if (access(path, F_OK))
 		return -ENOENT;
 	link = bpf_link__open(path);
@@ -148,40 +148,16 @@ static int attach_cgroups(struct dataplane *dp, const char *cgroup)
 	return 0;
 }
 
-/* --- tracing -------------------------------------------------------------------------- */
+/* --- tracing, and iterators ------------------------------------------------------------- */
 
-static int attach_tracing(struct dataplane *dp)
-{
-	struct bpf_program *const progs[] = { dp->skel->progs.sg_state,
-					      dp->skel->progs.sg_retransmit };
-	struct bpf_link *links[ARRAY_SIZE(progs)] = { NULL };
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(progs); i++) {
-		if (!dataplane_loaded(progs[i]))
-			continue;
-		links[i] = bpf_program__attach(progs[i]);
-		if (!links[i])
-			dataplane_degrade(dp, "%s (%s cannot be attached: %s)",
-					  dataplane_part(bpf_program__name(progs[i]))->loss,
-					  bpf_program__name(progs[i]), strerror(errno));
-	}
-	dp->cfg->epoch = dp->skel->rodata_sg->sg_rodata.epoch; /* from here on the new ones count */
-	for (size_t i = 0; i < ARRAY_SIZE(progs) && !r; i++)
-		if (links[i])
-			r = link_pin(dp, bpf_program__name(progs[i]), links[i]);
-	return r;
-}
-
-/* --- iterators: the daemon's own, not pinned -------------------------------------------- */
-
-static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *prog)
+/* NULL: it is not loaded, or cannot be attached. */
+static struct bpf_link *attach(struct dataplane *dp, const struct bpf_program *prog)
 {
 	struct bpf_link *link;
 
 	if (!dataplane_loaded(prog))
 		return NULL;
-	link = bpf_program__attach_iter(prog, NULL);
+	link = bpf_program__attach(prog);
 	if (!link)
 		dataplane_degrade(dp, "%s (%s cannot be attached: %s)",
 				  dataplane_part(bpf_program__name(prog))->loss,
@@ -189,10 +165,18 @@ static struct bpf_link *attach_iter(struct dataplane *dp, struct bpf_program *pr
 	return link;
 }
 
-static void attach_iters(struct dataplane *dp)
+static int attach_tracing(struct dataplane *dp)
 {
-	dp->iter_adopt_tcp = attach_iter(dp, dp->skel->progs.sg_adopt_tcp);
-	dp->iter_adopt_udp = attach_iter(dp, dp->skel->progs.sg_adopt_udp);
+	struct bpf_link *state = attach(dp, dp->skel->progs.sg_state);
+	struct bpf_link *retransmit = attach(dp, dp->skel->progs.sg_retransmit);
+	int r = 0;
+
+	dp->cfg->epoch = dp->skel->rodata_sg->sg_rodata.epoch; /* from here on the new ones count */
+	if (state)
+		r = link_pin(dp, "sg_state", state);
+	if (!r && retransmit)
+		r = link_pin(dp, "sg_retransmit", retransmit);
+	return r;
 }
 
 /* --- the timer that looks while there is no daemon ---------------------------------------- */
@@ -242,7 +226,7 @@ static int xdp_attach(struct dataplane *dp, const struct bpf_program *prog, unsi
 	fd = bpf_link_create(bpf_program__fd(prog), (int)ifindex, BPF_XDP, &generic);
 	if (fd < 0)
 		return fd;
-	link_path(dp, pin, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
 	unlink(path);
 	r = bpf_obj_pin(fd, path);
 	close(fd);
@@ -314,7 +298,7 @@ static void link_end_at(const char *path)
 /* Unpins the XDP links of interfaces that are no longer named. */
 static void xdp_prune(struct dataplane *dp)
 {
-	DIR *dir = opendir(dp->pin_dir);
+	CLEANUP(closedirp) DIR *dir = opendir(dp->pin_dir);
 	struct dirent *d;
 	char path[640];
 	bool wanted;
@@ -329,13 +313,12 @@ static void xdp_prune(struct dataplane *dp)
 			wanted |= !strcmp(dp->links[i].pin, d->d_name);
 		if (wanted)
 			continue;
-		link_path(dp, d->d_name, path, sizeof(path));
+		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, d->d_name);
 		link_end_at(path);
 		if (!unlinkat(dirfd(dir), d->d_name, 0))
 			log_notice(SUB, "detached XDP from %s, which is no longer configured",
 				   d->d_name + 4);
 	}
-	closedir(dir);
 }
 
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
@@ -347,7 +330,9 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 		r = attach_cgroups(dp, o->cgroup);
 	if (r)
 		return r;
-	attach_iters(dp);
+	/* the daemon's own, not pinned */
+	dp->iter_adopt_tcp = attach(dp, dp->skel->progs.sg_adopt_tcp);
+	dp->iter_adopt_udp = attach(dp, dp->skel->progs.sg_adopt_udp);
 	watch_start(dp);
 	for (const char *const *i = o->interfaces; i && *i; i++) {
 		r = attach_xdp(dp, *i);
@@ -360,23 +345,15 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 
 size_t dataplane_check(struct dataplane *dp)
 {
-	struct bpf_link_info info;
 	size_t gone = 0;
 	char path[640];
-	__u32 len;
 
 	for (size_t i = 0; i < dp->n_links; i++) {
-		struct dataplane_link *l = &dp->links[i];
-		bool detached;
+		const struct dataplane_link *l = &dp->links[i];
+		uint64_t target;
 
-		memset(&info, 0, sizeof(info));
-		len = sizeof(info);
-		link_path(dp, l->pin, path, sizeof(path));
-		detached = access(path, F_OK) ||
-			   bpf_obj_get_info_by_fd(bpf_link__fd(l->link), &info, &len) ||
-			   (info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id) ||
-			   (info.type == BPF_LINK_TYPE_XDP && !info.xdp.ifindex);
-		if (!detached)
+		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, l->pin);
+		if (!access(path, F_OK) && !link_target(l->link, &target) && target)
 			continue;
 		gone++;
 		log_error(
@@ -390,7 +367,7 @@ size_t dataplane_check(struct dataplane *dp)
 
 int dataplane_detach(struct dataplane *dp)
 {
-	DIR *dir = opendir(dp->pin_dir);
+	CLEANUP(closedirp) DIR *dir = opendir(dp->pin_dir);
 	struct dirent *d;
 	int r = 0;
 
@@ -402,7 +379,6 @@ int dataplane_detach(struct dataplane *dp)
 		if (unlinkat(dirfd(dir), d->d_name, 0) && !r)
 			r = log_failure(-errno, SUB, "cannot unpin %s/%s", dp->pin_dir, d->d_name);
 	}
-	closedir(dir);
 	for (size_t i = 0; i < dp->n_links; i++)
 		link_end(dp->links[i].link);
 	dp->n_links = 0;

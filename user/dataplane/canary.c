@@ -1,70 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The server's side, step by step: the child tells that it is connected (PHASE_REACH), its
- * connection is put into quarantine; it tells that it has sent something (PHASE_SEND), its
- * connection is killed; it ends (PHASE_END) and says what it found as its exit status. Its
- * end of the socket to it ends when it does, and then its process is what is waited for.
+ * Both sides of the connections are in one process, which is in the protected cgroup: what is
+ * connected there is an agent's, while the listeners, and with them what they accept, are the
+ * daemon's.
  */
 #include "dataplane/canary.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/policy.h"
-#include "dataplane/canary_private.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/kill.h"
 
 #define SUB "selftest"
-#define CONTROL_FD 3 /* in the child */
+#define CANARY_ERRNO EHOSTDOWN /* no failing network gives this on loopback */
+#define HALF_MS ((int)(CANARY_RUN_NS / NS_PER_MS / 2))
 
-enum phase {
-	PHASE_IDLE,
-	PHASE_REACH,
-	PHASE_SEND,
-	PHASE_END,
-	PHASE_DYING
-};
-
-/* One test. */
-struct run {
-	enum phase phase;
-	uint64_t start_ns;
-	uint64_t end_ns; /* then what still runs is killed; in PHASE_DYING given up */
-	int control;     /* to the child; -1: none, or it ended */
-	int pid_fd;
-	int served;              /* the server's end of the connection to the target */
-	enum canary_found bites; /* what our side found */
-	bool reached;            /* the child came as far as the target */
-	bool tried;              /* the kill was tried */
-	char below[4160];        /* a cgroup that was made for it; "": none */
+/* Who is connected to. */
+enum point {
+	POINT_CANARY,
+	POINT_CONTROL,
+	POINT_TARGET,
 };
 
 struct canary {
 	struct dataplane *dp;
 	const char *cgroup;
-	int epoll_fd;
-	int canary_fd;
-	int control_fd;
-	int target_fd;
-	uint16_t canary_port;
-	uint16_t control_port;
-	uint16_t target_port;
-	pid_t pid; /* of the child; 0: reaped. May outlive its test, see struct run */
-	struct run run;
-	bool any; /* result is one */
+	int listeners[CANARY_FDS];
+	uint16_t ports[CANARY_FDS];
+	uint64_t start_ns;
+	bool inside;      /* this process is in the cgroup already */
+	char below[4160]; /* a cgroup that was made for the test; "": none */
+	int served;       /* in the child: the server's end of the connection to the target */
 	struct canary_result result;
 };
 
@@ -128,17 +104,6 @@ static int server_put(const struct canary *c, uint32_t id, const char *name, uin
 	return r ? r : dataplane_endpoints_set(c->dp, id, &loopback, &port, 1);
 }
 
-static int listen_all(struct canary *c)
-{
-	c->canary_fd = listener(&c->canary_port);
-	c->control_fd = listener(&c->control_port);
-	c->target_fd = listener(&c->target_port);
-	return c->canary_fd < 0    ? c->canary_fd
-	       : c->control_fd < 0 ? c->control_fd
-	       : c->target_fd < 0  ? c->target_fd
-				   : 0;
-}
-
 /* Puts the canary in, forced open for ever, and the target. */
 static int servers_put(const struct canary *c)
 {
@@ -146,11 +111,11 @@ static int servers_put(const struct canary *c)
 				    .server = SG_CANARY,
 				    .state = SG_FORCED_OPEN,
 				    .until_ns = SG_FOREVER };
-	int r = server_put(c, SG_CANARY, "(canary)", c->canary_port);
+	int r = server_put(c, SG_CANARY, "(canary)", c->ports[POINT_CANARY]);
 
 	if (!r)
 		r = dataplane_command(c->dp, &order);
-	return r ? r : server_put(c, SG_TARGET, "(target)", c->target_port);
+	return r ? r : server_put(c, SG_TARGET, "(target)", c->ports[POINT_TARGET]);
 }
 
 int canary_new(struct dataplane *dp, const char *cgroup, struct canary **ret)
@@ -162,14 +127,14 @@ int canary_new(struct dataplane *dp, const char *cgroup, struct canary **ret)
 		return -ENOMEM;
 	c->dp = dp;
 	c->cgroup = cgroup;
-	c->epoll_fd = c->canary_fd = c->control_fd = c->target_fd = -1;
-	c->run.control = c->run.pid_fd = c->run.served = -1;
-	r = listen_all(c);
-	if (r)
-		return log_failure(r, SUB, "cannot listen on loopback for the self-test");
-	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (c->epoll_fd < 0)
-		return log_failure(-errno, SUB, "cannot watch the self-test");
+	c->served = -1;
+	memset(c->listeners, 0xff, sizeof(c->listeners));
+	for (size_t i = 0; i < CANARY_FDS; i++) {
+		c->listeners[i] = listener(&c->ports[i]);
+		if (c->listeners[i] < 0)
+			return log_failure(c->listeners[i], SUB,
+					   "cannot listen on loopback for the self-test");
+	}
 	r = servers_put(c);
 	if (r)
 		return r;
@@ -177,39 +142,172 @@ int canary_new(struct dataplane *dp, const char *cgroup, struct canary **ret)
 	return 0;
 }
 
-/* --- the end of a test ---------------------------------------------------------------------- */
-
-static void unwatch(struct canary *c, int *fd)
+const int *canary_fds(const struct canary *c)
 {
-	if (*fd < 0)
+	return c->listeners;
+}
+
+/* What a test leaves behind, however it ended. */
+static void clean(struct canary *c)
+{
+	for (size_t i = 0; i < CANARY_FDS; i++) {
+		int peer;
+
+		while ((peer = accept4(c->listeners[i], NULL, NULL, SOCK_CLOEXEC)) >= 0)
+			close(peer);
+	}
+	(void)!dataplane_quarantine_set(c->dp, SG_TARGET, 0);
+	if (c->below[0])
+		rmdir(c->below);
+	c->below[0] = '\0';
+}
+
+void canary_free(struct canary *c)
+{
+	if (!c)
 		return;
-	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, *fd, NULL);
-	close(*fd);
-	*fd = -1;
+	clean(c);
+	for (size_t i = 0; i < CANARY_FDS; i++)
+		closep(&c->listeners[i]);
+	free(c);
 }
 
-/* Whether the child has ended; never waits. */
-static bool reap(struct canary *c, int *ret_status)
-{
-	pid_t pid;
+/* --- the test, in a child ------------------------------------------------------------------- */
 
-	*ret_status = 0;
-	if (!c->pid)
-		return true;
-	do
-		pid = waitpid(c->pid, ret_status, WNOHANG);
-	while (pid < 0 && errno == EINTR);
-	if (pid)
-		c->pid = 0;
-	return pid != 0;
+static int write_pid(const char *cgroup)
+{
+	char path[4200];
+	CLEANUP(closep) int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, "0", 1) == 1 ? 0 : -errno;
 }
 
-static void drain(int fd)
+/* A socket that is connected to loopback, or -errno. */
+static int dial(uint16_t port)
 {
-	int peer;
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	CLEANUP(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof(int);
+	int error = 0;
 
-	while ((peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		close(peer);
+	if (fd < 0)
+		return -ENOTSOCK;
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+		if (errno != EINPROGRESS)
+			return -errno;
+		if (poll(&p, 1, HALF_MS) != 1)
+			return -ETIMEDOUT;
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) || error)
+			return error ? -error : -errno;
+	}
+	return TAKE_FD(fd);
+}
+
+/*
+ * How the agent's end of the connection to the target fares. It stays open until then, whatever
+ * came: older kernels make a socket that nobody holds and that has something to send immortal by
+ * SOCK_DESTROY.
+ */
+static enum canary_found wait_end(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	enum canary_found found = CANARY_OK;
+	ssize_t n;
+	char byte;
+
+	for (;;) {
+		if (poll(&p, 1, HALF_MS) != 1)
+			return CANARY_ALIVE;
+		n = recv(fd, &byte, 1, 0);
+		if (n <= 0)
+			break;
+		found = CANARY_ANSWER;
+	}
+	/* by SOCK_DESTROY, or through the descriptor where the kernel is built without it */
+	return n < 0 && (errno == ECONNABORTED || errno == ECONNRESET) ? found : CANARY_ALIVE;
+}
+
+/* A connection that is put into quarantine, where both sides try to send, and killed, also if
+ * something passed. */
+static enum canary_found cut_off(struct canary *c, bool *tried)
+{
+	CLEANUP(closep) int fd = dial(c->ports[POINT_TARGET]);
+	struct kill_result result = { 0 };
+	enum canary_found found;
+	bool passed;
+	bool killed;
+	char byte;
+
+	if (fd < 0)
+		return CANARY_CONTROL;
+	c->served = accept4(c->listeners[POINT_TARGET], NULL, NULL, SOCK_CLOEXEC);
+	if (c->served < 0)
+		return CANARY_CONTROL;
+	if (dataplane_quarantine_set(c->dp, SG_TARGET, SG_FOREVER) ||
+	    send(c->served, "x", 1, MSG_NOSIGNAL) != 1)
+		return CANARY_NO_QUARANTINE;
+	if (send(fd, "x", 1, MSG_NOSIGNAL) != 1)
+		return CANARY_NOTHING;
+	*tried = true;
+	/* one of an earlier test may be left: what became of this one its agent's end tells */
+	killed = !kill_server(c->dp, SG_TARGET, KILL_RECORDED, &result) && result.killed;
+	passed = recv(c->served, &byte, 1, MSG_DONTWAIT) == 1;
+	close(TAKE_FD(c->served));
+	found = wait_end(fd);
+	if (!killed)
+		return CANARY_ALIVE;
+	return passed ? CANARY_REQUEST : found;
+}
+
+static enum canary_found test(struct canary *c, bool *tried)
+{
+	CLEANUP(closep) int control = -1;
+	CLEANUP(closep) int canary = -1;
+
+	if (!c->inside && write_pid(c->below))
+		return CANARY_NO_CGROUP;
+	canary = dial(c->ports[POINT_CANARY]);
+	if (canary == -ENOTSOCK)
+		return CANARY_NOTHING;
+	if (canary >= 0)
+		return CANARY_CONNECTED;
+	if (canary != -CANARY_ERRNO && canary != -EPERM && canary != -ECONNREFUSED)
+		return CANARY_OTHER_ERRNO;
+	control = dial(c->ports[POINT_CONTROL]);
+	return control < 0 ? CANARY_CONTROL : cut_off(c, tried);
+}
+
+int canary_order_run(void *order, void *outcome, size_t size)
+{
+	struct canary *c = *(struct canary **)order;
+	struct canary_outcome *out = outcome;
+
+	if (size != sizeof(*out))
+		return -EINVAL;
+	out->found = test(c, &out->tried);
+	closep(&c->served);
+	c->served = -1;
+	return 0;
+}
+
+/* --- before and after ------------------------------------------------------------------------- */
+
+/* A cgroup that has controllers for its children takes no processes itself: so one is made
+ * below it for the moment of the test. */
+void canary_begin(struct canary *c)
+{
+	c->start_ns = clock_boot_ns();
+	if (!cgroup_contains(c->cgroup, 0, &c->inside) && c->inside)
+		return;
+	c->inside = false;
+	snprintf(c->below, sizeof(c->below), "%s/switchgear-selftest.%d", c->cgroup, (int)getpid());
+	if (mkdir(c->below, 0755) && errno != EEXIST)
+		c->below[0] = '\0'; /* the child says so */
 }
 
 static void describe(struct canary *c, enum canary_found found)
@@ -220,7 +318,7 @@ static void describe(struct canary *c, enum canary_found found)
 	memset(result, 0, sizeof(*result));
 	result->found = found;
 	result->ok = found == CANARY_OK || observing;
-	result->elapsed_ns = clock_boot_ns() - c->run.start_ns;
+	result->elapsed_ns = clock_boot_ns() - c->start_ns;
 	snprintf(result->text, sizeof(result->text), "%s",
 		 observing ? "observe mode: nothing is refused" : findings[found]);
 	result->links_gone = dataplane_check(c->dp);
@@ -233,307 +331,20 @@ static void describe(struct canary *c, enum canary_found found)
 			 result->links_gone == 1 ? " was" : "s were",
 			 len ? "" : "; restart switchgeard");
 	}
-	c->any = true;
 }
 
-/* What a test leaves behind, however it ended. */
-static void clean(struct canary *c)
+const struct canary_result *canary_end(struct canary *c, int r,
+				       const struct canary_outcome *outcome)
 {
-	struct run *run = &c->run;
-
-	unwatch(c, &run->control);
-	unwatch(c, &run->pid_fd);
-	closep(&run->served);
-	run->served = -1;
-	drain(c->canary_fd);
-	drain(c->control_fd);
-	drain(c->target_fd);
-	(void)!dataplane_quarantine_set(c->dp, SG_TARGET, 0);
-	if (run->below[0])
-		rmdir(run->below);
-	run->below[0] = '\0';
-	run->phase = PHASE_IDLE;
-}
-
-/* `found` is the child's. */
-static void conclude(struct canary *c, enum canary_found found)
-{
-	struct run *run = &c->run;
+	enum canary_found found = CANARY_NOTHING;
 
 	clean(c);
-	if (found == CANARY_OK || (run->reached && run->bites != CANARY_OK))
-		found = run->bites;
-	if (run->tried && !dataplane_observes(c->dp))
+	if (outcome)
+		found = outcome->found;
+	else if (r == -ETIMEDOUT || r == -EOWNERDEAD)
+		found = CANARY_OTHER_ERRNO;
+	if (outcome && outcome->tried && !dataplane_observes(c->dp))
 		dataplane_can_kill(c->dp, found != CANARY_ALIVE);
 	describe(c, found);
-}
-
-/* --- its beginning ---------------------------------------------------------------------------- */
-
-static void __attribute__((noreturn)) child(struct canary_child *arguments, pid_t parent)
-{
-	/* Nothing of the daemon's outlives it in here: pins, locks, its clients' connections. The
-	 * signals that its loop blocked stay blocked: SIGKILL is what ends this. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
-	    dup2(arguments->control, CONTROL_FD) < 0 || close_range(CONTROL_FD + 1, ~0U, 0) < 0)
-		_exit(CANARY_NOTHING);
-	arguments->control = CONTROL_FD;
-	_exit((int)canary_child(arguments));
-}
-
-static int watch(struct canary *c, int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
-static int spawn(struct canary *c)
-{
-	struct run *run = &c->run;
-	struct canary_child arguments = { .cgroup = run->below[0] ? run->below : NULL,
-					  .canary_port = c->canary_port,
-					  .control_port = c->control_port,
-					  .target_port = c->target_port,
-					  .end_ns = run->end_ns };
-	pid_t parent = getpid();
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	run->control = pair[0];
-	arguments.control = pair[1];
-	c->pid = fork();
-	if (!c->pid)
-		child(&arguments, parent);
-	close(pair[1]);
-	if (c->pid < 0) {
-		c->pid = 0;
-		return -EAGAIN;
-	}
-	run->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-	return run->pid_fd < 0 ? -errno : watch(c, run->control);
-}
-
-/* A cgroup that has controllers for its children takes no processes itself: so one is
- * made below it for the moment of the test. */
-static int make_below(struct canary *c)
-{
-	bool inside;
-
-	if (!cgroup_contains(c->cgroup, 0, &inside) && inside)
-		return 0;
-	snprintf(c->run.below, sizeof(c->run.below), "%s/switchgear-selftest.%d", c->cgroup,
-		 (int)getpid());
-	if (!mkdir(c->run.below, 0755) || errno == EEXIST)
-		return 0;
-	c->run.below[0] = '\0';
-	return -errno;
-}
-
-void canary_start(struct canary *c)
-{
-	struct run *run = &c->run;
-	int status;
-
-	if (run->phase != PHASE_IDLE)
-		return;
-	*run = (struct run){ .phase = PHASE_REACH, .control = -1, .pid_fd = -1, .served = -1 };
-	run->start_ns = clock_boot_ns();
-	run->end_ns = run->start_ns + CANARY_RUN_NS;
-	if (!reap(c, &status))
-		conclude(c, CANARY_OTHER_ERRNO); /* the kernel still holds the one before */
-	else if (make_below(c))
-		conclude(c, CANARY_NO_CGROUP);
-	else if (spawn(c)) {
-		if (c->pid)
-			kill(c->pid, SIGKILL);
-		conclude(c, CANARY_NOTHING);
-	}
-}
-
-/* --- its steps --------------------------------------------------------------------------------- */
-
-/* The server's side of the connection: puts it into quarantine, and tries to answer. */
-static enum canary_found quarantine(struct canary *c)
-{
-	struct run *run = &c->run;
-
-	run->served = accept4(c->target_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (run->served < 0)
-		return CANARY_CONTROL;
-	if (dataplane_quarantine_set(c->dp, SG_TARGET, SG_FOREVER) ||
-	    send(run->served, "x", 1, MSG_NOSIGNAL) != 1 ||
-	    send(run->control, "x", 1, MSG_NOSIGNAL) != 1)
-		return CANARY_NO_QUARANTINE;
-	return CANARY_OK;
-}
-
-/* Sees that no request came, and kills it, also if one did. The child sees the rest. */
-static enum canary_found end_connection(struct canary *c)
-{
-	struct kill_result result = { 0 };
-	char byte;
-	bool passed = recv(c->run.served, &byte, 1, MSG_DONTWAIT) == 1;
-
-	c->run.tried = true;
-	/* one of an earlier test may be left, and the child sees what became of its own */
-	if (kill_server(c->dp, SG_TARGET, KILL_RECORDED, &result) || !result.killed)
-		return CANARY_ALIVE;
-	return passed ? CANARY_REQUEST : CANARY_OK;
-}
-
-/* Our side has seen what there is to see. */
-static void leave(struct run *run, enum canary_found bites)
-{
-	run->bites = bites;
-	run->phase = PHASE_END;
-	closep(&run->served);
-	run->served = -1;
-}
-
-/* The child has told that it is done with its step. */
-static void advance(struct canary *c)
-{
-	struct run *run = &c->run;
-	enum canary_found bites;
-
-	if (run->phase == PHASE_REACH) {
-		run->reached = true;
-		bites = quarantine(c);
-		if (bites == CANARY_OK)
-			run->phase = PHASE_SEND;
-		else
-			leave(run, bites);
-	} else if (run->phase == PHASE_SEND) {
-		leave(run, end_connection(c));
-	}
-}
-
-/* No more steps: the child ended, or its time is over. */
-static void stop_steps(struct run *run)
-{
-	if (run->phase == PHASE_SEND)
-		leave(run, CANARY_NO_QUARANTINE);
-	else if (run->phase == PHASE_REACH)
-		leave(run, CANARY_OK);
-}
-
-static void read_control(struct canary *c)
-{
-	char byte;
-	ssize_t n;
-
-	while (c->run.control >= 0) {
-		n = recv(c->run.control, &byte, 1, MSG_DONTWAIT);
-		if (n == 1) {
-			advance(c);
-			continue;
-		}
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		stop_steps(&c->run);
-		unwatch(c, &c->run.control);
-		if (watch(c, c->run.pid_fd)) /* then the time is what ends it */
-			log_debug(SUB, "cannot watch the child's end");
-	}
-}
-
-/* Is it over? Who is killed is waited for as before, but not for long. */
-static void expire(struct canary *c, uint64_t now)
-{
-	struct run *run = &c->run;
-
-	if (now < run->end_ns)
-		return;
-	if (run->phase == PHASE_DYING) {
-		conclude(c, CANARY_OTHER_ERRNO);
-		return;
-	}
-	stop_steps(run);
-	run->phase = PHASE_DYING;
-	run->end_ns = now + CANARY_GRACE_NS;
-	kill(c->pid, SIGKILL);
-}
-
-void canary_step(struct canary *c)
-{
-	int status;
-
-	if (c->run.phase == PHASE_IDLE)
-		return;
-	read_control(c);
-	if (c->run.control < 0 && reap(c, &status)) {
-		bool told = WIFEXITED(status) && WEXITSTATUS(status) < CANARY_FOUND_COUNT;
-
-		conclude(c, told ? (enum canary_found)WEXITSTATUS(status) : CANARY_OTHER_ERRNO);
-		return;
-	}
-	expire(c, clock_boot_ns());
-}
-
-/* --- interface ------------------------------------------------------------------------------------ */
-
-bool canary_running(const struct canary *c)
-{
-	return c->run.phase != PHASE_IDLE;
-}
-
-int canary_fd(const struct canary *c)
-{
-	return c->epoll_fd;
-}
-
-uint64_t canary_due_ns(const struct canary *c)
-{
-	return canary_running(c) ? c->run.end_ns : UINT64_MAX;
-}
-
-const struct canary_result *canary_result(const struct canary *c)
-{
-	return c->any ? &c->result : NULL;
-}
-
-static void wait_ready(const struct canary *c)
-{
-	struct pollfd p = { .fd = c->epoll_fd, .events = POLLIN };
-	uint64_t now = clock_boot_ns();
-	uint64_t due = canary_due_ns(c);
-
-	poll(&p, 1, due > now ? (int)((due - now) / NS_PER_MS) + 1 : 0);
-}
-
-const struct canary_result *canary_wait(struct canary *c)
-{
-	canary_start(c);
-	while (canary_running(c)) {
-		wait_ready(c);
-		canary_step(c);
-	}
-	return canary_result(c);
-}
-
-/* No result: what it would tell of may be detached already. */
-static void give_up(struct canary *c)
-{
-	struct pollfd p = { .fd = c->run.pid_fd, .events = POLLIN };
-	int status;
-
-	kill(c->pid, SIGKILL);
-	poll(&p, 1, (int)(CANARY_GRACE_NS / NS_PER_MS));
-	(void)reap(c, &status);
-	clean(c);
-}
-
-void canary_free(struct canary *c)
-{
-	if (!c)
-		return;
-	if (canary_running(c))
-		give_up(c);
-	closep(&c->epoll_fd);
-	closep(&c->canary_fd);
-	closep(&c->control_fd);
-	closep(&c->target_fd);
-	free(c);
+	return &c->result;
 }

@@ -8,14 +8,10 @@
  * breakers do to open connections (cfg.can_kill). Attached is not enforcing (wrong
  * cgroup, stale pins, a map that somebody emptied): this notices.
  *
- * The caller watches canary_fd() for reading and calls canary_step() when it is readable
- * and when canary_due_ns() is reached, until canary_running() says no.
- *
  * Invariants:
- *  K1  Nothing here blocks but canary_wait(), which is for the time before the loop, and
- *      canary_free() while a test runs. A step takes as long as killing one connection.
- *  K2  One test at a time, of CANARY_RUN_NS at most; then its child is killed, and given
- *      CANARY_GRACE_NS to die. It dies with the daemon, and holds none of its descriptors.
+ *  K1  Only canary_order_run() blocks: it is for a child (io/child.h), which has the descriptors
+ *      of dataplane_child_fds() and of canary_fds().
+ *  K2  One test at a time, of CANARY_RUN_NS at most; then its child is killed.
  */
 #ifndef SWITCHGEAR_DATAPLANE_CANARY_H
 #define SWITCHGEAR_DATAPLANE_CANARY_H
@@ -27,12 +23,12 @@
 #include "dataplane/dataplane.h"
 
 #define CANARY_RUN_NS 500000000ULL
-#define CANARY_GRACE_NS 500000000ULL
 #define CANARY_TEXT_LEN 256
+#define CANARY_FDS 3
 
 struct canary;
 
-/* What was found; the child exits with its own. */
+/* What was found. */
 enum canary_found {
 	CANARY_OK,
 	CANARY_CONNECTED, /* enforcement does not bite */
@@ -61,25 +57,25 @@ struct canary_result {
  * the sockets, or of the maps.
  */
 int canary_new(struct dataplane *dp, const char *cgroup, struct canary **ret) MUST_CHECK;
-/* Ends a test that runs (its child is killed and waited for, CANARY_GRACE_NS at most); the
- * servers stay in the maps. NULL-safe. */
+/* Takes away what a test left that was not ended; its child is dead. The servers stay in the maps.
+ * NULL-safe. */
 void canary_free(struct canary *canary);
 
-/* Starts a test; nothing if one runs already. What cannot even be started is a result, too:
- * look at canary_running() afterwards. */
-void canary_start(struct canary *canary);
-bool canary_running(const struct canary *canary);
-int canary_fd(const struct canary *canary); /* borrowed, one for all tests; level-triggered */
-/* Boot time at which canary_step() must be called; UINT64_MAX: no test runs. */
-uint64_t canary_due_ns(const struct canary *canary);
-/* Goes as far as it can; nothing if no test runs. */
-void canary_step(struct canary *canary);
-/* Of the latest test that ended; NULL: none has. Valid until the next one ends. */
-const struct canary_result *canary_result(const struct canary *canary);
+/* What the child found. */
+struct canary_outcome {
+	enum canary_found found;
+	bool tried; /* the kill was tried */
+};
 
-/* A whole test, or the rest of the one that runs. Blocks, CANARY_RUN_NS + CANARY_GRACE_NS at
- * most. */
-const struct canary_result *canary_wait(struct canary *canary);
+/* A test: begin, run in a child, end, whatever became of the child. */
+void canary_begin(struct canary *canary);
+/* order: a struct canary *; fills a struct canary_outcome. */
+int canary_order_run(void *order, void *outcome, size_t size) MUST_CHECK;
+/* The child is dead. outcome NULL: it told nothing, and `r` is why: -ETIMEDOUT, -EOWNERDEAD, or
+ * that it could not be begun. The result is valid until the next end. */
+const struct canary_result *canary_end(struct canary *canary, int r,
+				       const struct canary_outcome *outcome);
+const int *canary_fds(const struct canary *canary); /* CANARY_FDS, borrowed */
 
 static inline void canary_freep(struct canary **canary)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "dataplane/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "base/list.h"
 #include "base/log.h"
 
 #define SUB "cgroup"
@@ -46,31 +46,17 @@ static int unescape(char *s)
 
 int cgroup_parse_mount(const char *line, struct cgroup_mount *ret)
 {
-	CLEANUP(freep) char *copy = strdup(line);
 	CLEANUP(freep) char *root = NULL;
 	CLEANUP(freep) char *point = NULL;
-	char *save = NULL;
-	char *type = NULL;
-	int n = 0;
+	const char *rest;
+	char type[16];
+	int at = 0;
 
-	if (!copy)
-		return -ENOMEM;
-	copy[strcspn(copy, "\n")] = '\0';
 	/* "31 23 0:28 /root /point options [optional]... - type source options" */
-	for (char *word = strtok_r(copy, " ", &save); word;
-	     word = strtok_r(NULL, " ", &save), n++) {
-		if (n == 3)
-			root = strdup(word);
-		else if (n == 4)
-			point = strdup(word);
-		if ((n == 3 && !root) || (n == 4 && !point))
-			return -ENOMEM;
-		if (n >= 6 && !strcmp(word, "-")) {
-			type = strtok_r(NULL, " ", &save);
-			break;
-		}
-	}
-	if (!type)
+	if (sscanf(line, "%*s %*s %*s %ms %ms %*s%n", &root, &point, &at) != 2 || !at)
+		return -EINVAL;
+	rest = strstr(line + at, " - ");
+	if (!rest || sscanf(rest, " - %15s", type) != 1)
 		return -EINVAL;
 	if (strcmp(type, "cgroup2"))
 		return -ENOENT;
@@ -239,56 +225,39 @@ int cgroup_contains(const char *path, pid_t pid, bool *ret)
 /* --- what is inside ----------------------------------------------------------- */
 
 #define ROOT_ID 1 /* the inode of a hierarchy's root; an inode is the id of its cgroup */
-#define DEPTH_MAX 64
 
 static int ids_add(struct cgroup_ids *ids, uint64_t id)
 {
-	uint64_t *more;
+	int r = list_grow(&ids->v, ids->n, sizeof(*ids->v));
 
-	if (!(ids->n & (ids->n - 1))) { /* a power of two: double */
-		more = realloc(ids->v, (ids->n ? 2 * ids->n : 1) * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		ids->v = more;
-	}
-	ids->v[ids->n++] = id;
-	return 0;
-}
-
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-/* Adds the group behind fd, which is taken, and all below it; those that vanish are skipped. */
-static int ids_walk(int fd, int depth, struct cgroup_ids *ids)
-{
-	CLEANUP(closedirp) DIR *dir = fdopendir(fd);
-	const struct dirent *entry;
-	struct stat st;
-	int r;
-
-	if (!dir) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	r = depth < DEPTH_MAX ? ids_add(ids, st.st_ino) : -ELOOP;
-	while (!r && (entry = readdir(dir))) {
-		int below;
-
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		below = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (below >= 0)
-			r = ids_walk(below, depth + 1, ids);
-		else if (errno != ENOENT && errno != ENODEV)
-			r = -errno;
-	}
+	if (!r)
+		ids->v[ids->n++] = id;
 	return r;
+}
+
+static void fts_closep(FTS **tree)
+{
+	if (*tree)
+		fts_close(*tree);
+}
+
+/* Adds the group at path and all below it; those that vanish are skipped. */
+static int ids_walk(const char *path, struct cgroup_ids *ids)
+{
+	char *const roots[] = { (char *)path, NULL };
+	CLEANUP(fts_closep)
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+	const FTSENT *e;
+	int r = tree ? 0 : -errno;
+
+	while (!r && (e = fts_read(tree))) {
+		if (e->fts_info == FTS_D)
+			r = ids_add(ids, e->fts_statp->st_ino);
+		else if ((e->fts_info == FTS_DNR || e->fts_info == FTS_NS) &&
+			 e->fts_errno != ENOENT && e->fts_errno != ENODEV)
+			r = -e->fts_errno;
+	}
+	return r ? r : -errno; /* 0 at the end of the tree */
 }
 
 static int by_id(const void *a, const void *b)
@@ -301,26 +270,20 @@ static int by_id(const void *a, const void *b)
 
 int cgroup_ids(const char *path, struct cgroup_ids *ret)
 {
-	struct cgroup_ids ids = { 0 };
+	CLEANUP(cgroup_ids_done) struct cgroup_ids ids = { 0 };
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	*ret = ids;
-	if (fd < 0)
+	if (stat(path, &st))
 		return -errno;
-	if (!fstat(fd, &st) && st.st_ino == ROOT_ID) {
-		close(fd);
-		ret->all = true;
-		return 0;
-	}
-	r = ids_walk(fd, 0, &ids);
-	if (r) {
-		cgroup_ids_done(&ids);
+	ret->all = st.st_ino == ROOT_ID;
+	r = ret->all ? 0 : ids_walk(path, &ids);
+	if (r || ret->all)
 		return r;
-	}
 	qsort(ids.v, ids.n, sizeof(*ids.v), by_id);
 	*ret = ids;
+	ids = (struct cgroup_ids){ 0 };
 	return 0;
 }
 

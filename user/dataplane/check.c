@@ -35,38 +35,23 @@ enum check_result check_result(const struct check *c)
 
 /* --- what works -------------------------------------------------------------------------- */
 
-/* Several programs may do one thing together: it works if all of them are there. */
-static bool works(const struct check *c, const char *what)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (!strcmp(c->features[i].works, what) && !c->features[i].there)
-			return false;
-	return true;
-}
-
-static bool is_first(const struct check *c, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (!strcmp(c->features[i].works, c->features[at].works))
-			return false;
-	return true;
-}
-
+/* Several programs, which are neighbours, may do one thing together: it works if all of them are
+ * there. */
 static void format_works(const struct check *c, struct buf *out)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		const char *what = c->features[i].works;
-		const char *separator = " (";
+	size_t end;
 
-		if (!is_first(c, i) || !works(c, what))
+	for (size_t i = 0; i < c->n; i = end) {
+		const char *what = c->features[i].works;
+		bool there = true;
+
+		for (end = i; end < c->n && !strcmp(c->features[end].works, what); end++)
+			there &= c->features[end].there;
+		if (!there)
 			continue;
-		buf_printf(out, "works: %s", what);
-		for (size_t k = i; k < c->n; k++) {
-			if (strcmp(c->features[k].works, what) != 0)
-				continue;
-			buf_printf(out, "%s%s", separator, c->features[k].name);
-			separator = ", ";
-		}
+		buf_printf(out, "works: %s (%s", what, c->features[i].name);
+		for (size_t k = i + 1; k < end; k++)
+			buf_printf(out, ", %s", c->features[k].name);
 		buf_puts(out, ")\n");
 	}
 }

@@ -55,7 +55,7 @@ static inline void dataplane_closep(struct dataplane **dp)
 struct dataplane_feature {
 	const char *name;
 	const char *since; /* kernel */
-	const char *works; /* what it is good for; several can share it */
+	const char *works; /* what it is good for; neighbours can share it */
 	const char *loss;  /* what is lost without it, or done another way */
 	bool there;
 	bool enforces; /* its loss weakens enforcement; else it only measures less */
@@ -108,10 +108,8 @@ size_t dataplane_check(struct dataplane *dp);
 
 /* --- servers ----------------------------------------------------------------------- */
 
-/* The id of a name that is in use, or -ENOENT; for taking over. */
+/* The lowest id with this name, "": that is free; -ENOENT if there is none. */
 int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id) MUST_CHECK;
-/* An id that is free, or -ENOSPC. */
-int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id) MUST_CHECK;
 /* The name of an id; "" if it is free. name has SG_NAME_LEN bytes. */
 int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name) MUST_CHECK;
 
@@ -201,8 +199,8 @@ void dataplane_targets_done(struct dataplane_targets *targets);
  * are marked to die after their turn. */
 int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_targets *ret) MUST_CHECK;
 
-/* What became of n flows: SG_WALK_ENDED, _STUCK or _LOST, see enum sg_walk_op. */
-int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
+/* What became of those of n flows that have this note, see enum sg_walk_op. */
+int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const struct sg_kill_target *v,
 			 size_t n) MUST_CHECK;
 
 /* Has the socket with this cookie a record, and is not dead? */
@@ -238,9 +236,10 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
 			     bool home);
 
 /* Exempts a socket of our own from breakers (not from quarantine), by its cookie, which
- * nobody can forge; before it connects. To be taken back before it is closed. */
-int dataplane_own_add(struct dataplane *dp, int socket) MUST_CHECK;
-void dataplane_own_remove(struct dataplane *dp, int socket);
+ * nobody can forge; before it connects. To be taken back before it is closed. `dp` is a struct
+ * dataplane, for io/probe.h. */
+int dataplane_own_add(void *dp, int socket) MUST_CHECK;
+void dataplane_own_remove(void *dp, int socket);
 
 /* Did killing a socket work when it was tried last? If not, what a breaker denies on open
  * connections passes: a request that is dropped and not killed would hang. No system call. */

@@ -16,12 +16,6 @@ struct walk {
 	size_t looked_at;
 };
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* The next entry that is a number; false at the end. */
 static bool next_number(DIR *dir, const char **ret_name, uint64_t *ret)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/endsock.h"
@@ -23,7 +24,6 @@
 struct group {
 	struct sg_kill_target *v; /* by their cookies */
 	size_t n;
-	bool *dead;      /* of each: killed now */
 	bool by_listing; /* their names are not known, or not right any more */
 	bool quick;      /* what takes long is left out: listings, other processes' descriptors */
 	int error;
@@ -70,6 +70,7 @@ static int destroy(int fd, struct sg_kill_target *v)
 	if (r == -EOPNOTSUPP && v->inode)
 		r = endsock_inode(v->inode);
 	v->gone = r == -ENOENT || (r == -EOPNOTSUPP && !v->inode);
+	v->note = r ? 0 : SG_WALK_ENDED;
 	return r;
 }
 
@@ -106,7 +107,7 @@ static int list_gone(struct group *g)
 			wanted[p] |= g->v[i].gone && g->v[i].proto == protocols[p];
 	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++)
 		if (wanted[p])
-			r = sockdiag_list(protocols[p], rename_one, g);
+			r = sockdiag_list(protocols[p], NULL, rename_one, g);
 	return r;
 }
 
@@ -115,8 +116,8 @@ static int kill_by_listing(int fd, struct group *g)
 	int r = list_gone(g);
 
 	for (size_t i = 0; i < g->n && !r; i++)
-		if (!g->dead[i] && !g->v[i].gone)
-			g->dead[i] = !destroy(fd, &g->v[i]);
+		if (!g->v[i].note && !g->v[i].gone)
+			(void)!destroy(fd, &g->v[i]);
 	return r;
 }
 
@@ -130,7 +131,6 @@ static int kill_group(void *data)
 	for (size_t i = 0; i < g->n && !r; i++) {
 		int one = g->quick && g->v[i].mptcp ? -EAGAIN : destroy(fd, &g->v[i]);
 
-		g->dead[i] = !one;
 		gone += g->v[i].gone;
 		if (one == -EOPNOTSUPP)
 			g->by_listing = true; /* it takes the inode, which a listing tells */
@@ -143,40 +143,31 @@ static int kill_group(void *data)
 /* What became of them, in the records: dead ones are counted, lost ones forgotten. */
 static int note(struct dataplane *dp, const struct group *g, uint32_t *killed)
 {
-	CLEANUP(freep) uint64_t *ended = calloc(g->n, sizeof(*ended));
-	CLEANUP(freep) uint64_t *lost = calloc(g->n, sizeof(*lost));
-	size_t n_ended = 0;
-	size_t n_lost = 0;
 	int r;
 
-	if (!ended || !lost)
-		return -ENOMEM;
 	for (size_t i = 0; i < g->n; i++) {
-		if (g->dead[i])
-			ended[n_ended++] = g->v[i].cookie;
-		else if (g->v[i].gone && g->by_listing && !g->quick)
-			lost[n_lost++] = g->v[i].cookie;
+		struct sg_kill_target *v = &g->v[i];
+
+		if (v->note == SG_WALK_ENDED)
+			++*killed;
+		else if (v->gone && g->by_listing && !g->quick)
+			v->note = SG_WALK_LOST;
 	}
-	*killed += (uint32_t)n_ended;
-	r = dataplane_flows_note(dp, SG_WALK_ENDED, ended, n_ended);
-	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, lost, n_lost);
+	r = dataplane_flows_note(dp, SG_WALK_ENDED, g->v, g->n);
+	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, g->v, g->n);
 }
 
 /* The namespace cannot be entered, or nothing can be killed there: what only a breaker
- * denies is to pass on these connections. */
+ * denies is to pass on these connections, though some may have ended. */
 static int note_stuck(struct dataplane *dp, const struct group *g, int error)
 {
-	CLEANUP(freep) uint64_t *cookies = calloc(g->n, sizeof(*cookies));
-
-	if (!cookies)
-		return -ENOMEM;
-	for (size_t i = 0; i < g->n; i++)
-		cookies[i] = g->v[i].cookie;
 	log_failure(error, SUB,
 		    "cannot kill %zu connections in the network namespace with cookie %llu: a "
 		    "quarantine drops their packets, but what a breaker denies passes there",
 		    g->n, (unsigned long long)g->v[0].netns);
-	return dataplane_flows_note(dp, SG_WALK_STUCK, cookies, g->n);
+	for (size_t i = 0; i < g->n; i++)
+		g->v[i].note = SG_WALK_STUCK;
+	return dataplane_flows_note(dp, SG_WALK_STUCK, g->v, g->n);
 }
 
 /* Our own is found without a search. */
@@ -194,39 +185,49 @@ static int open_netns(struct dataplane *dp, uint64_t cookie, struct quick *quick
 /* Enters one namespace and does its work there. */
 static int visit(struct dataplane *dp, struct quick *quick, struct group *g, uint32_t *killed)
 {
-	CLEANUP(freep) bool *dead = calloc(g->n, sizeof(*dead));
 	CLEANUP(closep) int fd = -1;
-	int r;
+	int r = open_netns(dp, g->v[0].netns, quick, &fd);
 
-	if (!dead)
-		return -ENOMEM;
-	g->dead = dead;
-	r = open_netns(dp, g->v[0].netns, quick, &fd);
 	if (!r)
 		r = netns_call(dp->netns, fd, kill_group, g);
 	if (r)
 		return quick ? 0 : note_stuck(dp, g, r);
+	r = note(dp, g, killed);
 	if (g->error && !quick)
 		(void)!note_stuck(dp, g, g->error);
-	return note(dp, g, killed);
+	return r;
+}
+
+static void sort(struct dataplane_targets *found)
+{
+	if (found->n)
+		qsort(found->v, found->n, sizeof(*found->v), by_netns);
+}
+
+/* Those of the next namespace, from *at on; false: there are no more. */
+static bool next_group(const struct dataplane_targets *sorted, size_t *at, struct group *ret)
+{
+	*ret = (struct group){ .v = &sorted->v[*at] };
+	while (*at < sorted->n && sorted->v[*at].netns == ret->v[0].netns) {
+		ret->n++;
+		++*at;
+	}
+	return ret->n;
 }
 
 static int kill_found(struct dataplane *dp, struct quick *quick, struct dataplane_targets *found,
 		      bool by_listing, uint32_t *killed)
 {
-	size_t end;
+	struct group g;
+	size_t at = 0;
 	int r = 0;
 
-	if (found->n)
-		qsort(found->v, found->n, sizeof(*found->v), by_netns);
-	for (size_t i = 0; i < found->n && !r; i = end) {
-		struct group g = { .v = &found->v[i], .by_listing = by_listing, .quick = quick };
-
+	sort(found);
+	while (!r && next_group(found, &at, &g)) {
+		g.by_listing = by_listing;
+		g.quick = quick;
 		if (quick && quick->any && clock_boot_ns() >= quick->search.until_ns)
 			break;
-		for (end = i; end < found->n && found->v[end].netns == g.v[0].netns; end++)
-			;
-		g.n = end - i;
 		r = visit(dp, quick, &g, killed);
 		if (quick)
 			quick->any = true;
@@ -243,7 +244,7 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 	int r = 0;
 
 	for (int pass = 0; pass < PASSES_MAX && !r; pass++) {
-		struct dataplane_targets found = { 0 };
+		CLEANUP(dataplane_targets_done) struct dataplane_targets found = { 0 };
 
 		r = dataplane_find(dp, server, &found);
 		if (r)
@@ -257,7 +258,6 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 			r = kill_found(dp, quick, &found, found.n >= before, &ret->killed);
 		last = found.n >= before;
 		before = found.n;
-		dataplane_targets_done(&found);
 	}
 	if (ret->killed)
 		(void)!dataplane_killed_add(dp, server, ret->killed);
@@ -286,7 +286,6 @@ struct strays {
 static int stray(void *data, const struct sg_kill_target *socket)
 {
 	struct strays *st = data;
-	struct sg_kill_target *more;
 
 	if (socket->closed || (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup)))
 		return 0;
@@ -296,10 +295,8 @@ static int stray(void *data, const struct sg_kill_target *socket)
 		return 0;
 	if (st->n == STRAYS_MAX)
 		return -E2BIG;
-	more = realloc(st->v, (st->n + 1) * sizeof(*more));
-	if (!more)
+	if (list_grow(&st->v, st->n, sizeof(*st->v)))
 		return -ENOMEM;
-	st->v = more;
 	st->v[st->n++] = *socket;
 	return 0;
 }
@@ -312,7 +309,7 @@ static int strays_here(void *data)
 
 	st->n = 0;
 	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
-		r = sockdiag_list(protocols[p], stray, st);
+		r = sockdiag_list(protocols[p], NULL, stray, st);
 		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
 			r = 0; /* a kernel without that protocol has no such sockets */
 	}
@@ -494,32 +491,33 @@ static int look_here(void *data)
 	return r || !any ? r : list_gone(g);
 }
 
-int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
+int kill_forget_lost(void *search, void *n, size_t size)
 {
-	struct dataplane_targets idle = { 0 };
-	size_t end;
-	int r = dataplane_flows_idle(dp, idle_ns, &idle);
+	const struct kill_search *what = search;
+	CLEANUP(dataplane_targets_done) struct dataplane_targets idle = { 0 };
+	size_t *gone = n;
+	size_t at = 0;
+	struct group g;
+	int r;
 
-	*ret_n = 0;
-	if (!r && idle.n)
-		qsort(idle.v, idle.n, sizeof(*idle.v), by_netns);
-	for (size_t i = 0; i < idle.n && !r; i = end) {
-		struct group g = { .v = &idle.v[i] };
+	if (size != sizeof(*gone))
+		return -EINVAL;
+	r = dataplane_flows_idle(what->dp, what->idle_ns, &idle);
+	if (r)
+		return r;
+	sort(&idle);
+	while (!r && next_group(&idle, &at, &g)) {
 		CLEANUP(closep) int fd = -1;
 
-		for (end = i; end < idle.n && idle.v[end].netns == g.v[0].netns; end++)
-			;
-		g.n = end - i;
-		if (open_netns(dp, g.v[0].netns, NULL, &fd) ||
-		    netns_call(dp->netns, fd, look_here, &g))
+		if (open_netns(what->dp, g.v[0].netns, NULL, &fd) ||
+		    netns_call(what->dp->netns, fd, look_here, &g))
 			continue; /* who cannot be asked is not forgotten */
-		for (size_t k = 0; k < g.n && !r; k++)
-			if (g.v[k].gone) {
-				r = dataplane_flows_note(dp, SG_WALK_LOST, &g.v[k].cookie, 1);
-				++*ret_n;
-			}
+		for (size_t k = 0; k < g.n; k++) {
+			g.v[k].note = g.v[k].gone ? SG_WALK_LOST : 0;
+			*gone += g.v[k].gone;
+		}
+		r = dataplane_flows_note(what->dp, SG_WALK_LOST, g.v, g.n);
 	}
-	dataplane_targets_done(&idle);
 	return r;
 }
 
@@ -527,42 +525,41 @@ int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n)
 
 struct adoption {
 	struct dataplane *dp;
-	size_t total;
+	size_t *total;
 };
 
 static int adopt_here(void *data)
 {
-	struct adoption *a = data;
+	const struct adoption *a = data;
 	uint64_t cookie;
 	size_t n = 0;
 	int r = dataplane_cookie_here(a->dp, &cookie);
 
 	if (!r)
 		r = dataplane_adopt_here(a->dp, cookie, &n);
-	a->total += n;
+	*a->total += n;
 	return r;
 }
 
-int kill_adopt(struct dataplane *dp, size_t *ret_n)
+int kill_adopt(void *search, void *n, size_t size)
 {
-	struct adoption a = { .dp = dp };
-	int r = 0;
+	struct adoption a = { ((const struct kill_search *)search)->dp, n };
+	struct netns *netns = a.dp->netns;
+	int r;
 
-	*ret_n = 0;
-	if (!dataplane_adopts(dp))
-		return 0;
-	r = netns_scan(dp->netns);
-	if (r)
+	if (size != sizeof(*a.total))
+		return -EINVAL;
+	r = dataplane_adopts(a.dp) ? netns_scan(netns) : 0;
+	if (r || !dataplane_adopts(a.dp))
 		return r;
-	for (size_t i = 0; i < netns_count(dp->netns); i++) {
+	for (size_t i = 0; i < netns_count(netns); i++) {
 		CLEANUP(closep) int fd = -1;
-		int one = netns_open(dp->netns, netns_inode(dp->netns, i), &fd);
+		int one = netns_open(netns, netns_inode(netns, i), &fd);
 
 		if (!one)
-			one = netns_call(dp->netns, fd, adopt_here, &a);
+			one = netns_call(netns, fd, adopt_here, &a);
 		if (one && one != -ENOENT)
 			r = one;
 	}
-	*ret_n = a.total;
 	return r;
 }

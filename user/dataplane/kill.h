@@ -68,12 +68,16 @@ uint64_t kill_unrecorded(struct dataplane *dp, uint32_t server);
 /* The id is another server's from now on. */
 void kill_forget_server(struct dataplane *dp, uint32_t server);
 
+/* Searches in a child, as kill_order_run(): given a struct kill_search, each fills a size_t. */
+struct kill_search {
+	struct dataplane *dp;
+	uint64_t idle_ns;
+};
 /* Removes records of sockets that are no more, though nobody saw their end: asks for each
- * that has been at rest for `idle_ns`. *ret_n: how many there were. May enter all namespaces. */
-int kill_forget_lost(struct dataplane *dp, uint64_t idle_ns, size_t *ret_n) MUST_CHECK;
-
+ * that has been at rest for `idle_ns`. How many there were. May enter all namespaces. */
+int kill_forget_lost(void *search, void *n, size_t size) MUST_CHECK;
 /* Takes over connections that are open already, in every namespace, where the kernel can
- * (dataplane_adopts()). *ret_n: how many. -errno: not in all of them. */
-int kill_adopt(struct dataplane *dp, size_t *ret_n) MUST_CHECK;
+ * (dataplane_adopts()). How many. -errno: not in all of them. */
+int kill_adopt(void *search, void *n, size_t size) MUST_CHECK;
 
 #endif

@@ -16,95 +16,50 @@
 
 /* Without a program that has a text of loss here, Switchgear goes on and says so. */
 static const struct dataplane_part dataplane_parts[] = {
-	{ .name = "sg_connect4",
-	  .since = "4.17",
-	  .enforces = true,
-	  .works = "new connects to denied servers are refused" },
-	{ .name = "sg_connect6",
-	  .since = "4.17",
-	  .enforces = true,
-	  .works = "new connects to denied servers are refused" },
-	{ .name = "sg_command",
-	  .since = "5.8",
-	  .enforces = true,
-	  .works = "orders reach the kernel" },
-	{ .name = "sg_walk",
-	  .since = "5.8",
-	  .enforces = true,
-	  .works = "live connections are found, judged and proved dead" },
-	{ .name = "sg_netns",
-	  .since = "5.7",
-	  .enforces = true,
-	  .works = "network namespaces are told apart" },
-	{ .name = "sg_sendmsg4",
-	  .since = "4.18",
-	  .enforces = true,
-	  .works = "datagrams (QUIC) to denied servers are refused",
+	{ "sg_connect4", "4.17", PART_ENFORCES, "new connects to denied servers are refused",
+	  .loss = NULL },
+	{ "sg_connect6", "4.17", PART_ENFORCES, "new connects to denied servers are refused",
+	  .loss = NULL },
+	{ "sg_command", "5.8", PART_ENFORCES, "orders reach the kernel", .loss = NULL },
+	{ "sg_walk", "5.8", PART_ENFORCES, "live connections are found, judged and proved dead",
+	  .loss = NULL },
+	{ "sg_netns", "5.7", PART_ENFORCES, "network namespaces are told apart", .loss = NULL },
+	{ "sg_sendmsg4", "4.18", PART_ENFORCES, "datagrams (QUIC) to denied servers are refused",
 	  .loss = "datagrams (QUIC) to denied IPv4 servers are not refused" },
-	{ .name = "sg_sendmsg6",
-	  .since = "4.18",
-	  .enforces = true,
-	  .works = "datagrams (QUIC) to denied servers are refused",
+	{ "sg_sendmsg6", "4.18", PART_ENFORCES, "datagrams (QUIC) to denied servers are refused",
 	  .loss = "datagrams (QUIC) to denied IPv6 servers are not refused" },
-	{ .name = "sg_release",
-	  .since = "5.9",
-	  .works = "the end of unused and of datagram sockets is seen",
+	{ "sg_release", "5.9", PART_MEASURES, "the end of unused and of datagram sockets is seen",
 	  .loss = "a probe taken by a connect that fails locally is lost until the half-open "
 		  "limit, and records of datagram sockets stay for minutes" },
-	{ .name = "sg_egress",
-	  .since = "5.8",
-	  .enforces = true,
-	  .works = "requests on open connections are measured and stopped",
+	{ "sg_egress", "5.8", PART_ENFORCES,
+	  "requests on open connections are measured and stopped",
 	  .loss = "requests on open connections are not measured, nor stopped when the breaker "
 		  "opens or in quarantine" },
-	{ .name = "sg_ingress",
-	  .since = "5.8",
-	  .enforces = true,
-	  .works = "answers are measured, and stopped in quarantine",
-	  .loss = "answers are not measured, so only connects can trip a breaker, nor stopped "
-		  "in quarantine" },
-	{ .name = "sg_sockops",
-	  .since = "5.8",
-	  .enforces = true,
-	  .works = "a connection whose answer trips the breaker ends without a daemon, too",
-	  .loss = "without a daemon, a connection whose answer trips the breaker does not end "
-		  "by itself, and connects that time out are not noticed" },
-	{ .name = "sg_state",
-	  .since = "6.1",
-	  .recent = true,
-	  .works = "the end of connections older than the load is seen",
+	{ "sg_ingress", "5.8", PART_ENFORCES, "answers are measured, and stopped in quarantine",
+	  .loss = "answers are not measured, so only connects can trip a breaker, nor stopped in "
+		  "quarantine" },
+	{ "sg_sockops", "5.8", PART_ENFORCES,
+	  "a connection whose answer trips the breaker ends without a daemon, too",
+	  .loss = "without a daemon, a connection whose answer trips the breaker does not end by "
+		  "itself, and connects that time out are not noticed" },
+	{ "sg_state", "6.1", PART_RECENT, "the end of connections older than the load is seen",
 	  .loss = "failed connects are not seen: only answers can trip a breaker",
 	  .instead = "sg_sockops",
 	  .change = "the end of connections older than the load is not seen" },
-	{ .name = "sg_retransmit",
-	  .since = "5.11",
-	  .recent = true,
-	  .works = "retransmissions are counted",
-	  .loss = "retransmissions are not counted",
-	  .instead = "sg_sockops",
+	{ "sg_retransmit", "5.11", PART_RECENT, "retransmissions are counted",
+	  .loss = "retransmissions are not counted", .instead = "sg_sockops",
 	  .change = "retransmissions come from sockops instead of a tracepoint" },
-	{ .name = "sg_watch",
-	  .since = "5.15",
-	  .recent = true,
-	  .works = "hangs are noticed without a daemon, too",
-	  .loss = "without a daemon, answers that stay out are not noticed (connects that time "
-		  "out are)" },
-	{ .name = "sg_adopt_tcp",
-	  .since = "6.1",
-	  .recent = true,
-	  .works = "connections older than the load are taken over",
+	{ "sg_watch", "5.15", PART_RECENT, "hangs are noticed without a daemon, too",
+	  .loss = "without a daemon, answers that stay out are not noticed (connects that time out "
+		  "are)" },
+	{ "sg_adopt_tcp", "6.1", PART_RECENT, "connections older than the load are taken over",
 	  .loss = "connections older than the load are not measured; a quarantine kills them" },
-	{ .name = "sg_adopt_udp",
-	  .since = "6.1",
-	  .recent = true,
-	  .works = "connected UDP sockets older than the load are taken over",
+	{ "sg_adopt_udp", "6.1", PART_RECENT,
+	  "connected UDP sockets older than the load are taken over",
 	  .loss = "connected UDP sockets older than the load are not measured; a quarantine kills "
 		  "them" },
-	{ .name = "sg_xdp",
-	  .since = "5.9",
-	  .enforces = true,
-	  .works = "packets of quarantined servers are dropped at XDP, on interfaces that "
-		   "are named",
+	{ "sg_xdp", "5.9", PART_ENFORCES,
+	  "packets of quarantined servers are dropped at XDP, on interfaces that are named",
 	  .loss = "packets of quarantined servers are not dropped at XDP" },
 	{ .name = NULL },
 };
@@ -161,6 +116,15 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
+static bool loads(enum bpf_prog_type type, enum bpf_attach_type attach,
+		  const struct bpf_insn *insns, size_t n)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+	CLEANUP(closep) int fd = bpf_prog_load(type, "sg_try", "GPL", insns, n, &opts);
+
+	return fd >= 0;
+}
+
 /* May bpf_set_retval() be called from connect hooks? By trying (true since 6.1). */
 static bool has_retval(void)
 {
@@ -170,14 +134,9 @@ static bool has_retval(void)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "sg_try", "GPL", insns,
-			       ARRAY_SIZE(insns), &opts);
 
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	return loads(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, insns,
+		     ARRAY_SIZE(insns));
 }
 
 /* May bpf_get_netns_cookie() be called for packets? By trying (true since 6.16). */
@@ -188,13 +147,8 @@ static bool has_skb_netns(void)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "sg_try", "GPL", insns, ARRAY_SIZE(insns),
-			       NULL);
 
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	return loads(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, insns, ARRAY_SIZE(insns));
 }
 
 static const char retval_loss[] =
@@ -209,19 +163,9 @@ bool dataplane_loaded(const struct bpf_program *prog)
 /* The epoch of the load before, 0 if there is none. */
 static uint32_t old_epoch(const struct dataplane *dp)
 {
-	struct sg_cfg cfg = { 0 };
-	char path[640];
-	__u32 zero = 0;
-	int fd;
+	struct sg_cfg cfg;
 
-	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return 0;
-	if (bpf_map_lookup_elem(fd, &zero, &cfg))
-		cfg.epoch = 0;
-	close(fd);
-	return cfg.epoch;
+	return dataplane_pinned_cfg(dp, &cfg) ? 0 : cfg.epoch;
 }
 
 /* What is left out of a load: programs that this kernel refused, or by order. */
@@ -244,7 +188,7 @@ static bool is_wanted(const struct omission *out, const char *name)
 {
 	const struct dataplane_part *part = dataplane_part(name);
 
-	return !is_left_out(out, name) && !(out->trying && !(part && part->recent));
+	return !is_left_out(out, name) && !(out->trying && !(part && part->kind == PART_RECENT));
 }
 
 #define ROOT_ID 1 /* of a whole hierarchy */
@@ -356,7 +300,8 @@ static int load(struct dataplane *dp, const struct dataplane_options *o, struct 
 				"can be enforced (SWITCHGEAR_LOG=debug shows why)",
 				failed_program[0] ? failed_program : "object");
 		leave_out(out, part, r);
-		out->trying = part->recent; /* the others first: they are quick to verify */
+		out->trying = part->kind ==
+			      PART_RECENT; /* the others first: they are quick to verify */
 	}
 	omission_tell(dp, out, o->without);
 	if (!retval)
@@ -366,9 +311,7 @@ static int load(struct dataplane *dp, const struct dataplane_options *o, struct 
 
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o)
 {
-	struct omission out = { .n = 0 };
-
-	return load(dp, o, &out);
+	return load(dp, o, &(struct omission){ .n = 0 });
 }
 
 static bool is_loaded(const struct dataplane *dp, const char *name)
@@ -392,7 +335,7 @@ static struct dataplane_feature feature_of(const struct dataplane *dp,
 			: p->loss ? p->loss
 				  : "nothing can be enforced",
 		.there = is_loaded(dp, p->name),
-		.enforces = p->enforces,
+		.enforces = p->kind == PART_ENFORCES,
 	};
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The addresses that a network namespace owns, from rtnetlink. An address that
+ * The addresses that a network namespace owns. An address that
  * is missing here is an address that is taken for a remote one.
  */
 #ifndef SWITCHGEAR_DATAPLANE_LOCALS_H
@@ -14,12 +14,9 @@
 
 #define LOCALS_MAX 65536U
 
-struct locals;
-
 struct locals_list {
 	struct addr *addrs;
 	size_t n;
-	size_t cap;
 };
 
 /* All addresses of the calling thread's network namespace, loopback ones too, IPv4
@@ -29,22 +26,11 @@ int locals_read(struct locals_list *ret) MUST_CHECK;
 void locals_list_done(struct locals_list *list);
 bool locals_list_has(const struct locals_list *list, const struct addr *address);
 
-/* Watches the namespace in which this is called, wherever the thread goes later. */
-int locals_watch(struct locals **ret) MUST_CHECK;
-void locals_free(struct locals *locals);    /* NULL-safe */
-int locals_fd(const struct locals *locals); /* borrowed; for reading */
+/* A descriptor, for reading, that tells of changes in the namespace in which this is called,
+ * wherever the thread goes later. The caller closes it. */
+int locals_watch(int *ret_fd) MUST_CHECK;
 /* Takes what is there, never blocks: 1 if addresses changed (or messages were lost),
  * 0 if not, or -errno. */
-int locals_changed(struct locals *locals) MUST_CHECK;
-
-/* For tests: one datagram of a dump with this sequence number. Adds to list. 1: the dump
- * is complete, 0: more to come, -EAGAIN: it was inconsistent, start again, -EBADMSG: malformed. */
-int locals_parse(const void *data, size_t len, unsigned int sequence,
-		 struct locals_list *list) MUST_CHECK;
-
-static inline void locals_freep(struct locals **locals)
-{
-	locals_free(*locals);
-}
+int locals_changed(int fd) MUST_CHECK;
 
 #endif

@@ -7,12 +7,6 @@
 #include "dataplane/private.h"
 
 #define SUB "bpf"
-#define FILL_BATCH 1024U
-
-static int map_fd(const struct bpf_map *map)
-{
-	return bpf_map__fd(map);
-}
 
 bool dataplane_taken_over(const struct dataplane *dp)
 {
@@ -52,25 +46,12 @@ size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, s
 	return n;
 }
 
-/* Small keys by the batch: the records of connections are many. */
-static uint32_t map_used_batch(const struct bpf_map *map)
+static int count(void *data, UNUSED const void *key, UNUSED const void *value)
 {
-	CLEANUP(freep) void *values = malloc((size_t)FILL_BATCH * bpf_map__value_size(map));
-	uint64_t keys[FILL_BATCH];
-	uint32_t cursor = 0;
-	uint32_t total = 0;
-	bool first = true;
-	int r = values ? 0 : -ENOMEM;
+	uint32_t *n = data;
 
-	while (!r) {
-		uint32_t n = FILL_BATCH;
-
-		r = bpf_map_lookup_batch(map_fd(map), first ? NULL : &cursor, &cursor, keys, values,
-					 &n, NULL);
-		total += !r || r == -ENOENT ? n : 0;
-		first = false;
-	}
-	return total;
+	++*n;
+	return 0;
 }
 
 static uint32_t map_used(const struct bpf_map *map)
@@ -81,11 +62,13 @@ static uint32_t map_used(const struct bpf_map *map)
 	uint32_t n = 0;
 	uint32_t max = bpf_map__max_entries(map);
 
-	if (bpf_map__type(map) == BPF_MAP_TYPE_HASH && bpf_map__key_size(map) == sizeof(uint64_t))
-		return map_used_batch(map);
+	if (bpf_map__type(map) == BPF_MAP_TYPE_HASH) {
+		(void)!dataplane_map_walk(map, "cannot count the entries of a map", count, &n);
+		return n;
+	}
 	if (bpf_map__key_size(map) > sizeof(key))
 		return 0;
-	while (n < max && !bpf_map_get_next_key(map_fd(map), at, next)) {
+	while (n < max && !bpf_map_get_next_key(bpf_map__fd(map), at, next)) {
 		memcpy(key, next, bpf_map__key_size(map));
 		at = key;
 		n++;
@@ -131,15 +114,14 @@ int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)
 {
 	struct sg_name entry;
 
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.srv_name), &id, &entry))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_name), &id, &entry))
 		return -errno;
 	entry.name[SG_NAME_LEN - 1] = '\0';
 	memcpy(name, entry.name, SG_NAME_LEN);
 	return 0;
 }
 
-/* The lowest id with this name, "" for a free one. */
-static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
+int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 {
 	CLEANUP(freep) struct sg_name *names = calloc(SG_SERVERS_MAX, sizeof(*names));
 	CLEANUP(freep) uint32_t *ids = calloc(SG_SERVERS_MAX, sizeof(*ids));
@@ -149,8 +131,8 @@ static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 
 	if (!names || !ids)
 		return -ENOMEM;
-	r = bpf_map_lookup_batch(map_fd(dp->skel->maps.srv_name), NULL, &cursor, ids, names, &n,
-				 NULL);
+	r = bpf_map_lookup_batch(bpf_map__fd(dp->skel->maps.srv_name), NULL, &cursor, ids, names,
+				 &n, NULL);
 	if (r && r != -ENOENT)
 		return log_failure(r, SUB, "cannot read the servers' names");
 	for (uint32_t i = 0; i < n; i++) {
@@ -161,18 +143,6 @@ static int name_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
 		return 0;
 	}
 	return -ENOENT;
-}
-
-int dataplane_server_find(struct dataplane *dp, const char *name, uint32_t *ret_id)
-{
-	return name_find(dp, name, ret_id);
-}
-
-int dataplane_server_new(struct dataplane *dp, uint32_t *ret_id)
-{
-	int r = name_find(dp, "", ret_id);
-
-	return r == -ENOENT ? -ENOSPC : r;
 }
 
 /* Makes an entry of zeros in a per-CPU map if there is none. */
@@ -224,7 +194,7 @@ int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, ui
 	if (r)
 		return r;
 	snprintf(entry.name, sizeof(entry.name), "%s", name);
-	if (bpf_map_update_elem(map_fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY))
 		return log_failure(-errno, SUB, "cannot name server %u \"%s\"", id, name);
 	cmd.flags = flags | SG_SRV_USED;
 	cmd.policy = *policy;
@@ -242,7 +212,7 @@ int dataplane_server_group(struct dataplane *dp, uint32_t id, uint32_t *ret_grou
 {
 	struct sg_server entry;
 
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.srv_state), &id, &entry))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &entry))
 		return -errno;
 	*ret_group = entry.group;
 	return 0;
@@ -267,7 +237,7 @@ int dataplane_group_open(struct dataplane *dp, uint32_t group, uint32_t *ret_ope
 {
 	struct sg_group entry;
 
-	if (bpf_map_lookup_elem(map_fd(dp->skel->maps.groups), &group, &entry))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.groups), &group, &entry))
 		return -errno;
 	*ret_open = entry.open;
 	return 0;
@@ -298,31 +268,42 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 	if (r)
 		return r;
 	dp->soonest_ns[id] = 0;
-	bpf_map_delete_elem(map_fd(dp->skel->maps.stats), &id);
+	bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.stats), &id);
 	for (uint32_t m = 0; m < SG_METRIC_COUNT; m++) {
 		struct sg_hist_key key = { .server = id, .metric = m };
 
-		bpf_map_delete_elem(map_fd(dp->skel->maps.hist), &key);
+		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.hist), &key);
 	}
-	return bpf_map_update_elem(map_fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(dp->skel->maps.srv_name), &id, &entry, BPF_ANY);
 }
 
-void dataplane_quarantine_sync(struct dataplane *dp)
+static uint64_t quarantine_latest(const struct dataplane *dp)
 {
 	uint64_t latest = 0;
 
 	for (uint32_t id = 0; id < SG_SERVERS_MAX; id++) {
-		uint64_t until = __atomic_load_n(&dp->quarantine[id], __ATOMIC_RELAXED);
+		uint64_t until = __atomic_load_n(&dp->quarantine[id], __ATOMIC_SEQ_CST);
 
 		if (until > latest)
 			latest = until;
 	}
-	__atomic_store_n(dp->cutoff, latest, __ATOMIC_RELEASE);
+	return latest;
+}
+
+/* The self-test's child does this, too: who wrote last has seen what all others wrote. */
+void dataplane_quarantine_sync(struct dataplane *dp)
+{
+	uint64_t latest;
+
+	do {
+		latest = quarantine_latest(dp);
+		__atomic_store_n(dp->cutoff, latest, __ATOMIC_SEQ_CST);
+	} while (latest != quarantine_latest(dp));
 }
 
 int dataplane_quarantine_set(struct dataplane *dp, uint32_t id, uint64_t until_ns)
 {
-	if (bpf_map_update_elem(map_fd(dp->skel->maps.quarantine), &id, &until_ns, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.quarantine), &id, &until_ns, BPF_ANY))
 		return log_failure(-errno, SUB, "cannot write the quarantine of server %u", id);
 	dataplane_quarantine_sync(dp);
 	return 0;
@@ -343,7 +324,7 @@ static int percpu_sum(struct dataplane *dp, const struct bpf_map *map, const voi
 
 	if (!values)
 		return -ENOMEM;
-	if (bpf_map_lookup_elem(map_fd(map), key, values))
+	if (bpf_map_lookup_elem(bpf_map__fd(map), key, values))
 		return -errno;
 	memset(ret, 0, size);
 	for (unsigned int cpu = 0; cpu < dp->cpus; cpu++)

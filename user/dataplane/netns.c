@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <search.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,7 @@
 #include <linux/sockios.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/descriptors.h"
 
@@ -29,13 +31,11 @@ struct netns_entry {
 };
 
 struct netns {
-	int home;  /* descriptor of our own */
-	dev_t dev; /* of the kernel's nsfs: inodes count only there */
-	struct netns_entry *entries;
+	int home;                     /* descriptor of our own */
+	dev_t dev;                    /* of the kernel's nsfs: inodes count only there */
+	struct netns_entry **entries; /* base/list.h */
 	size_t n;
-	size_t cap;
-	uint32_t *index;   /* of inodes: numbers of entries, counted from 1; 0: free */
-	size_t n_index;    /* a power of two, and at least twice as many as entries */
+	void *by_inode;    /* the same, for tfind(3) */
 	uint64_t until_ns; /* no search goes on after that; 0: to its end */
 	netns_cookie_fn *cookie_fn;
 	void *cookie_data;
@@ -46,90 +46,56 @@ struct netns {
 
 static const char *const directories[] = { "/run/netns", "/run/docker/netns" };
 
-static void forget(struct netns *netns)
+static void entry_free(struct netns_entry *e)
 {
-	for (size_t i = 0; i < netns->n; i++)
-		free(netns->entries[i].path);
-	netns->n = 0;
-	if (netns->index)
-		memset(netns->index, 0, netns->n_index * sizeof(*netns->index));
+	free(e->path);
+	free(e);
 }
 
-/* Where in the index an inode is, or would be. */
-static uint32_t *place(const struct netns *netns, ino_t inode)
+static int by_inode(const void *a, const void *b)
 {
-	size_t at = (size_t)((uint64_t)inode * 0x9e3779b97f4a7c15ULL >> 32);
+	ino_t x = ((const struct netns_entry *)a)->inode;
+	ino_t y = ((const struct netns_entry *)b)->inode;
 
-	for (;; at++) {
-		uint32_t *slot = &netns->index[at & (netns->n_index - 1)];
-
-		if (!*slot || netns->entries[*slot - 1].inode == inode)
-			return slot;
-	}
+	return (x > y) - (x < y);
 }
 
 static struct netns_entry *find(const struct netns *netns, ino_t inode)
 {
-	uint32_t slot = netns->n ? *place(netns, inode) : 0;
+	const struct netns_entry like = { .inode = inode };
+	void *node = tfind(&like, &netns->by_inode, by_inode);
 
-	return slot ? &netns->entries[slot - 1] : NULL;
+	return node ? *(struct netns_entry **)node : NULL;
 }
 
-static int grow(struct netns *netns)
+/* Takes the entry, whose inode is not known yet, if there is room for it. */
+static int append(struct netns *netns, struct netns_entry *e)
 {
-	size_t cap = netns->cap ? netns->cap * 2 : 16;
-	struct netns_entry *grown;
-	uint32_t *index;
-
 	if (netns->n == ENTRIES_MAX)
 		return -E2BIG;
-	if (netns->n < netns->cap)
-		return 0;
-	grown = realloc(netns->entries, cap * sizeof(*grown));
-	if (!grown)
+	if (list_grow(&netns->entries, netns->n, sizeof(e)) ||
+	    !tsearch(e, &netns->by_inode, by_inode))
 		return -ENOMEM;
-	netns->entries = grown;
-	index = calloc(2 * cap, sizeof(*index));
-	if (!index)
-		return -ENOMEM;
-	free(netns->index);
-	netns->index = index;
-	netns->n_index = 2 * cap;
-	netns->cap = cap;
-	for (size_t i = 0; i < netns->n; i++)
-		*place(netns, grown[i].inode) = (uint32_t)i + 1;
+	netns->entries[netns->n++] = e;
 	return 0;
 }
 
-/* The next entry, for an inode that is not known. */
-static int append(struct netns *netns, ino_t inode, struct netns_entry **ret)
-{
-	uint32_t *slot;
-	int r = grow(netns);
-
-	if (r)
-		return r;
-	slot = place(netns, inode);
-	netns->entries[netns->n] = (struct netns_entry){ .inode = inode };
-	*ret = &netns->entries[netns->n++];
-	*slot = (uint32_t)netns->n;
-	return 0;
-}
-
-static int add(struct netns *netns, ino_t inode, const char *path)
+/* path NULL: it is that of the process's socket with this number. */
+static int add(struct netns *netns, ino_t inode, const char *path, pid_t pid, int number)
 {
 	struct netns_entry *e;
-	char *copy;
 	int r;
 
 	if (find(netns, inode))
 		return 0;
-	copy = strdup(path);
-	r = copy ? append(netns, inode, &e) : -ENOMEM;
+	e = malloc(sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	*e = (struct netns_entry){ .inode = inode, .pid = pid, .number = number };
+	e->path = path ? strdup(path) : NULL;
+	r = path && !e->path ? -ENOMEM : append(netns, e);
 	if (r)
-		free(copy);
-	else
-		e->path = copy;
+		entry_free(e);
 	return r;
 }
 
@@ -140,13 +106,7 @@ static int add_path(struct netns *netns, const char *path)
 
 	if (stat(path, &st) < 0 || st.st_dev != netns->dev)
 		return 0;
-	return add(netns, st.st_ino, path);
-}
-
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
+	return add(netns, st.st_ino, path, 0, -1);
 }
 
 /* processes: the entries are /proc/PID, else the namespaces themselves. */
@@ -180,24 +140,21 @@ static int scan_directory(struct netns *netns, const char *path, bool processes)
  * What was known of the inodes that are still there: to ask all again takes time. Where the
  * search did not come to its end, those that it did not come to are not forgotten.
  */
-static int merge(struct netns *netns, struct netns_entry *old, size_t n, bool keep)
+static int merge(struct netns *netns, struct netns_entry **old, size_t n, bool keep)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct netns_entry *e = find(netns, old[i].inode);
+		struct netns_entry *e = find(netns, old[i]->inode);
 
-		if (e) {
-			e->cookie = old[i].cookie;
-		} else if (keep && !r) {
-			r = append(netns, old[i].inode, &e);
-			if (!r)
-				*e = old[i];
-			if (!r)
-				continue; /* its path has gone there */
-		}
-		free(old[i].path);
+		if (e)
+			e->cookie = old[i]->cookie;
+		else if (keep && !r)
+			r = append(netns, old[i]);
+		if (e || !keep || r)
+			entry_free(old[i]);
 	}
+	free(old);
 	return r;
 }
 
@@ -214,22 +171,22 @@ static int scan(struct netns *netns)
 	return r;
 }
 
+static void leave(UNUSED void *entry)
+{
+}
+
 int netns_scan(struct netns *netns)
 {
+	struct netns_entry **old = TAKE_PTR(netns->entries);
 	size_t n = netns->n;
-	struct netns_entry *old = calloc(n + 1, sizeof(*old));
 	int kept;
 	int r;
 
-	if (!old)
-		return -ENOMEM;
-	memcpy(old, netns->entries, n * sizeof(*old));
-	netns->n = 0; /* their paths are the copies' now */
-	forget(netns);
+	netns->n = 0;
+	tdestroy(TAKE_PTR(netns->by_inode), leave);
 	netns->all = false;
 	r = scan(netns);
 	kept = merge(netns, old, n, r == -ETIME);
-	free(old);
 	return kept ? kept : r;
 }
 
@@ -267,20 +224,14 @@ static int add_socket(struct descriptors *ds, const struct descriptor *d)
 {
 	struct netns *netns = ds->netns;
 	CLEANUP(closep) int fd = -1;
-	struct netns_entry *e;
 	struct stat st;
 	int r = open_socket(d->pid, d->number, &fd);
 
 	if (r == -EPERM || r == -EACCES)
 		deny(ds, d->pid);
-	if (r || fstat(fd, &st) || st.st_dev != netns->dev || find(netns, st.st_ino))
+	if (r || fstat(fd, &st) || st.st_dev != netns->dev)
 		return 0; /* what is gone, or no socket any more, keeps nothing alive */
-	r = append(netns, st.st_ino, &e);
-	if (r)
-		return r;
-	e->pid = d->pid;
-	e->number = d->number;
-	return 0;
+	return add(netns, st.st_ino, NULL, d->pid, d->number);
 }
 
 static int add_descriptor(void *data, const struct descriptor *d)
@@ -324,7 +275,7 @@ int netns_new(struct netns **ret)
 	if (netns->home < 0 || fstat(netns->home, &st) < 0)
 		return log_failure(-errno, SUB, "cannot open %s: is /proc mounted?", SELF);
 	netns->dev = st.st_dev;
-	r = add(netns, st.st_ino, SELF);
+	r = add(netns, st.st_ino, SELF, 0, -1);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(netns);
@@ -335,9 +286,10 @@ void netns_free(struct netns *netns)
 {
 	if (!netns)
 		return;
-	forget(netns);
+	tdestroy(netns->by_inode, leave);
+	for (size_t i = 0; i < netns->n; i++)
+		entry_free(netns->entries[i]);
 	free(netns->entries);
-	free(netns->index);
 	closep(&netns->home);
 	free(netns);
 }
@@ -361,7 +313,7 @@ size_t netns_count(const struct netns *netns)
 
 ino_t netns_inode(const struct netns *netns, size_t index)
 {
-	return netns->entries[index].inode;
+	return netns->entries[index]->inode;
 }
 
 static int open_known(const struct netns *netns, ino_t inode, int *ret_fd)
@@ -435,7 +387,7 @@ static int open_cookie_known(struct netns *netns, uint64_t cookie, int *ret_fd)
 {
 	for (int unasked = 0; unasked < 2; unasked++)
 		for (size_t i = 0; i < netns->n; i++) {
-			struct netns_entry *e = &netns->entries[i];
+			struct netns_entry *e = netns->entries[i];
 
 			if (e->cookie != (unasked ? 0 : cookie))
 				continue;
@@ -447,15 +399,23 @@ static int open_cookie_known(struct netns *netns, uint64_t cookie, int *ret_fd)
 	return -ENOENT;
 }
 
+/* Among those that are known; if it is none of them they are looked for anew, but once only. */
+static int open_cookie(struct netns *netns, uint64_t cookie, bool *scanned, int *ret_fd)
+{
+	int r = open_cookie_known(netns, cookie, ret_fd);
+
+	if (r != -ENOENT || *scanned)
+		return r;
+	*scanned = true;
+	r = netns_scan(netns);
+	return r ? r : open_cookie_known(netns, cookie, ret_fd);
+}
+
 int netns_open_cookie(struct netns *netns, uint64_t cookie, int *ret_fd)
 {
-	int r = netns->cookie_fn ? open_cookie_known(netns, cookie, ret_fd) : -ENOTSUP;
+	bool scanned = false;
+	int r = netns->cookie_fn ? open_cookie(netns, cookie, &scanned, ret_fd) : -ENOTSUP;
 
-	if (r != -ENOENT)
-		return r;
-	r = netns_scan(netns);
-	if (!r)
-		r = open_cookie_known(netns, cookie, ret_fd);
 	if (r != -ENOENT ||
 	    (cookie == netns->missing && clock_boot_ns() < netns->missing_ns + NS_PER_SEC))
 		return r;
@@ -473,14 +433,10 @@ int netns_open_soon(struct netns *netns, uint64_t cookie, struct netns_search *s
 {
 	int r;
 
+	if (!netns->cookie_fn)
+		return -ENOENT;
 	netns->until_ns = search->until_ns;
-	r = netns->cookie_fn ? open_cookie_known(netns, cookie, ret_fd) : -ENOENT;
-	if (r == -ENOENT && netns->cookie_fn && !search->scanned) {
-		search->scanned = true;
-		r = netns_scan(netns);
-		if (!r)
-			r = open_cookie_known(netns, cookie, ret_fd);
-	}
+	r = open_cookie(netns, cookie, &search->scanned, ret_fd);
 	netns->until_ns = 0;
 	return r;
 }

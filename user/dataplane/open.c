@@ -10,14 +10,28 @@
 
 #define SUB "bpf"
 
-static int map_mmap(const struct bpf_map *map, size_t size, void **ret)
+/* Of an array of u64, or of structs that are made of them: nothing lies between its elements. */
+static size_t map_bytes(const struct bpf_map *map)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	return (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+}
 
-	if (p == MAP_FAILED)
-		return log_failure(-errno, SUB, "cannot map %s into memory", bpf_map__name(map));
-	*ret = p;
-	return 0;
+/* NULL, logged, if it cannot be. */
+static void *map_mmap(const struct bpf_map *map)
+{
+	void *p =
+		mmap(NULL, map_bytes(map), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (p != MAP_FAILED)
+		return p;
+	log_failure(-errno, SUB, "cannot map %s into memory", bpf_map__name(map));
+	return NULL;
+}
+
+static void map_munmap(const struct bpf_map *map, void *at)
+{
+	if (at)
+		munmap(at, map_bytes(map));
 }
 
 /* --- open ----------------------------------------------------------------------------- */
@@ -39,25 +53,14 @@ static int tables_write(struct dataplane *dp)
 
 static int config_write(struct dataplane *dp, const struct dataplane_options *o)
 {
-	void *p;
 	int r;
 
-	r = map_mmap(dp->skel->maps.cfg, sizeof(struct sg_cfg), &p);
-	if (r)
-		return r;
-	dp->cfg = p;
-	r = map_mmap(dp->skel->maps.pulse, sizeof(struct sg_pulse), &p);
-	if (r)
-		return r;
-	dp->pulse = p;
-	r = map_mmap(dp->skel->maps.cutoff, sizeof(*dp->cutoff), &p);
-	if (r)
-		return r;
-	dp->cutoff = p;
-	r = map_mmap(dp->skel->maps.quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine), &p);
-	if (r)
-		return r;
-	dp->quarantine = p;
+	dp->cfg = map_mmap(dp->skel->maps.cfg);
+	dp->pulse = map_mmap(dp->skel->maps.pulse);
+	dp->cutoff = map_mmap(dp->skel->maps.cutoff);
+	dp->quarantine = map_mmap(dp->skel->maps.quarantine);
+	if (!dp->cfg || !dp->pulse || !dp->cutoff || !dp->quarantine)
+		return -ENOMEM;
 	r = dataplane_cookie_here(dp, &dp->home_netns);
 	if (r)
 		return r;
@@ -163,18 +166,15 @@ void dataplane_close(struct dataplane *dp)
 		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
 	bpf_link__destroy(dp->iter_adopt_tcp);
 	bpf_link__destroy(dp->iter_adopt_udp);
-	if (dp->cfg)
-		munmap(dp->cfg, sizeof(*dp->cfg));
-	if (dp->pulse)
-		munmap(dp->pulse, sizeof(*dp->pulse));
-	if (dp->cutoff)
-		munmap(dp->cutoff, sizeof(*dp->cutoff));
-	if (dp->quarantine)
-		munmap(dp->quarantine, SG_SERVERS_MAX * sizeof(*dp->quarantine));
+	if (dp->skel) {
+		map_munmap(dp->skel->maps.cfg, dp->cfg);
+		map_munmap(dp->skel->maps.pulse, dp->pulse);
+		map_munmap(dp->skel->maps.cutoff, dp->cutoff);
+		map_munmap(dp->skel->maps.quarantine, dp->quarantine);
+	}
 	switchgear_bpf__destroy(dp->skel);
 	closep(&dp->dir_fd);
 	netns_free(dp->netns);
-	free(dp->batch);
 	free(dp->cgroup);
 	free(dp->pin_dir);
 	free(dp);

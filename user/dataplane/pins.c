@@ -155,23 +155,30 @@ static int map_reuse(struct dataplane *dp, struct bpf_map *map)
 	return r;
 }
 
+int dataplane_pinned_cfg(const struct dataplane *dp, struct sg_cfg *ret)
+{
+	CLEANUP(closep) int fd = -1;
+	char path[640];
+	__u32 zero = 0;
+
+	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -ENOENT;
+	return bpf_map_lookup_elem(fd, &zero, ret) ? -EIO : 0;
+}
+
 /* Looks at the pins before anything is loaded: an older layout is refused as a whole. */
 static int pins_check(struct dataplane *dp)
 {
 	char path[640];
 	struct sg_cfg cfg = { 0 };
-	__u32 zero = 0;
-	int fd;
-	int r;
+	int r = dataplane_pinned_cfg(dp, &cfg);
 
-	snprintf(path, sizeof(path), "%s/cfg", dp->pin_dir);
-	fd = bpf_obj_get(path);
-	if (fd < 0) {
+	if (r == -ENOENT) {
 		snprintf(path, sizeof(path), "%s/ep2srv", dp->pin_dir);
 		return access(path, F_OK) ? 0 : stale(dp, "no map \"cfg\"");
 	}
-	r = bpf_map_lookup_elem(fd, &zero, &cfg);
-	close(fd);
 	if (r)
 		return stale(dp, "map \"cfg\" cannot be read");
 	if (cfg.abi && cfg.abi != SG_ABI)

@@ -33,7 +33,6 @@ struct dataplane {
 	struct sg_pulse *pulse;              /* mapped */
 	uint64_t *cutoff;                    /* mapped */
 	uint64_t *quarantine;                /* mapped, SG_SERVERS_MAX */
-	struct dataplane_batch *batch;       /* walk.c: for walks over flows */
 	uint64_t swept_ns;                   /* when the latest sweep began */
 	uint64_t sweep_next_ns;              /* what it knew to be due next */
 	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
@@ -61,6 +60,15 @@ struct dataplane {
 int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value,
 		      uint64_t flags) MUST_CHECK;
 
+/*
+ * Calls fn with a copy of each element, read in batches, of a hash or an array that is not per
+ * CPU. A result that is not 0 ends the walk and is returned. -errno: also logged, as `failure`,
+ * if the map cannot be read.
+ */
+typedef int dataplane_element_fn(void *data, const void *key, const void *value);
+int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane_element_fn *fn,
+		       void *data) MUST_CHECK;
+
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -70,6 +78,8 @@ int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST
 /* pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
  * dataplane_open(). */
 int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
+/* As a load before left it; -ENOENT: none did. */
+int dataplane_pinned_cfg(const struct dataplane *dp, struct sg_cfg *ret) MUST_CHECK;
 /* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
 /* Pins those that are not pinned yet. */
@@ -82,12 +92,15 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MU
 struct dataplane_part {
 	const char *name;
 	const char *since; /* the first kernel that takes it, for people */
+	enum {
+		PART_MEASURES = 0,
+		PART_ENFORCES, /* its loss weakens enforcement, not only what is known */
+		PART_RECENT,   /* measures, and older kernels refuse it */
+	} kind;
 	const char *works; /* what it is good for */
 	const char *loss;
 	const char *instead; /* the program that does its work where it is refused */
 	const char *change;  /* what is different then */
-	bool enforces;       /* its loss weakens enforcement, not only what is known */
-	bool recent;         /* older kernels refuse it */
 };
 const struct dataplane_part *dataplane_part(const char *name);
 bool dataplane_loaded(const struct bpf_program *prog);

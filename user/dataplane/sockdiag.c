@@ -15,6 +15,13 @@ struct request {
 	struct inet_diag_req_v2 diag;
 };
 
+/* For protocols whose number does not fit into the request. */
+struct long_request {
+	struct request request;
+	struct nlattr protocol_is;
+	uint32_t protocol;
+};
+
 /* IPv4 sockets are looked up by four bytes; v4-mapped ones of AF_INET6 by sixteen. */
 static void address_copy(__be32 *to, const __u8 *from, unsigned int family)
 {
@@ -167,51 +174,52 @@ static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, vo
 /* One datagram of the dump: 1 at its end, 0 if more is to come, else what fn or the kernel said. */
 static int take_all(const char *bytes, size_t len, uint8_t proto, sockdiag_fn *fn, void *data)
 {
-	size_t at = 0;
+	struct nlmsghdr head;
+	size_t body;
+	int r = 0;
 
-	while (at + sizeof(struct nlmsghdr) <= len) {
-		struct nlmsghdr head;
-		struct nlmsgerr error;
-		int r = 0;
-
+	for (size_t at = 0; at + sizeof(head) <= len && !r; at += ALIGN4(head.nlmsg_len)) {
 		memcpy(&head, bytes + at, sizeof(head));
 		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len - at)
 			return -EBADMSG;
-		if (head.nlmsg_type == NLMSG_DONE) { /* a listing that was refused says so here */
-			if (head.nlmsg_len >= sizeof(head) + sizeof(r))
+		body = head.nlmsg_len - sizeof(head);
+		if (head.nlmsg_type == NLMSG_DONE || head.nlmsg_type == NLMSG_ERROR) {
+			/* both begin with an error; a listing that was refused can end with one */
+			if (body >= sizeof(r))
 				memcpy(&r, bytes + at + sizeof(head), sizeof(r));
-			return r < 0 ? r : 1;
+			if (head.nlmsg_type == NLMSG_DONE)
+				return r < 0 ? r : 1;
+			return r ? r : -EBADMSG;
 		}
-		if (head.nlmsg_type == NLMSG_ERROR) {
-			if (head.nlmsg_len < sizeof(head) + sizeof(error))
-				return -EBADMSG;
-			memcpy(&error, bytes + at + sizeof(head), sizeof(error));
-			return error.error ? error.error : -EBADMSG;
-		}
-		r = take(bytes + at + sizeof(head), head.nlmsg_len - sizeof(head), proto, fn, data);
-		if (r)
-			return r;
-		at += ALIGN4(head.nlmsg_len);
+		r = take(bytes + at + sizeof(head), body, proto, fn, data);
 	}
-	return 0;
+	return r;
 }
 
-static int list_family(uint8_t proto, int family, sockdiag_fn *fn, void *data)
+static int list_family(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn,
+		       void *data)
 {
 	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	struct request q = {
-		.header = { .nlmsg_len = sizeof(q),
-			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.diag = { .sdiag_family = (__u8)family,
-			  .sdiag_protocol = proto,
-			  .idiag_states = PEERED },
+	bool is_long = proto > UINT8_MAX; /* MPTCP, which is listed as a kind of TCP */
+	uint8_t known_as = is_long ? IPPROTO_TCP : (uint8_t)proto;
+	struct long_request q = {
+		.request.header = { .nlmsg_len = is_long ? sizeof(q) : sizeof(q.request),
+				    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+				    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.request.diag = { .sdiag_family = like->family,
+				  .sdiag_protocol = known_as,
+				  .idiag_states = PEERED,
+				  .id = { .idiag_sport = like->local_port,
+					  .idiag_dport = like->remote_port } },
+		.protocol_is = { .nla_len = sizeof(q.protocol_is) + sizeof(q.protocol),
+				 .nla_type = INET_DIAG_REQ_PROTOCOL },
+		.protocol = proto,
 	};
 	char bytes[32768];
 	ssize_t n;
 	int r;
 
-	if (fd < 0 || send(fd, &q, sizeof(q), 0) != sizeof(q))
+	if (fd < 0 || send(fd, &q, q.request.header.nlmsg_len, 0) < 0)
 		return -errno;
 	do {
 		n = recv(fd, bytes, sizeof(bytes), 0);
@@ -219,14 +227,19 @@ static int list_family(uint8_t proto, int family, sockdiag_fn *fn, void *data)
 			continue;
 		if (n < 0)
 			return -errno;
-		r = take_all(bytes, (size_t)n, proto, fn, data);
+		r = take_all(bytes, (size_t)n, known_as, fn, data);
 	} while (!r);
 	return r == 1 ? 0 : r;
 }
 
-int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data)
+int sockdiag_list(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn, void *data)
 {
-	int r = list_family(proto, AF_INET, fn, data);
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int r = 0;
 
-	return r ? r : list_family(proto, AF_INET6, fn, data);
+	if (like)
+		return list_family(proto, like, fn, data);
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++)
+		r = list_family(proto, &(struct sg_kill_target){ .family = families[i] }, fn, data);
+	return r;
 }

@@ -28,13 +28,14 @@ int sockdiag_exists(int fd, const struct sg_kill_target *socket) MUST_CHECK;
 
 /*
  * Calls fn with each socket of the caller's network namespace that has a peer,
- * of IPPROTO_TCP or IPPROTO_UDP: everything but netns, server, fate and mptcp is
- * set. What a closed connection leaves behind until its peer has closed, too, is no
+ * of IPPROTO_TCP, IPPROTO_UDP or IPPROTO_MPTCP: everything but netns, server, note and mptcp is
+ * set. like: only those of its family and its ports (0: any); NULL: all. What a closed connection leaves behind until its peer has closed, too, is no
  * socket: it belongs to no process and no cgroup, and nothing can come through it.
  * A result of fn that is not 0 ends the walk and is returned. -ENOENT: the kernel
  * does not know the protocol.
  */
 typedef int sockdiag_fn(void *data, const struct sg_kill_target *socket);
-int sockdiag_list(uint8_t proto, sockdiag_fn *fn, void *data) MUST_CHECK;
+int sockdiag_list(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn,
+		  void *data) MUST_CHECK;
 
 #endif

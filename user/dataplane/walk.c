@@ -10,67 +10,37 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "flow.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
-#define BATCH 4096U /* more than a bucket of the hash can hold */
 #define VICTIMS_MAX 1000000U
 #define BEAT_NS (10 * NS_PER_MS) /* so late may pulse.silent_ns be */
 
-struct dataplane_batch {
-	uint64_t cookies[BATCH];
-	struct sg_flow flows[BATCH];
-	struct sg_server servers[SG_SERVERS_MAX]; /* as first read in this walk */
-	bool read[SG_SERVERS_MAX];
+typedef int flow_fn(void *data, const struct sg_flow *f);
+
+struct flows {
+	flow_fn *fn;
+	void *data;
 };
 
-typedef int flow_fn(void *data, uint64_t cookie, const struct sg_flow *f);
+static int flow_element(void *data, const void *key, const void *value)
+{
+	const struct flows *flows = data;
+	const struct sg_flow *f = value;
+
+	return memcmp(key, &f->cookie, sizeof(f->cookie)) ? 0 : flows->fn(flows->data, f);
+}
 
 /* Calls fn with a copy of each record in use. A result that is not 0 ends the walk. */
 static int walk(struct dataplane *dp, flow_fn *fn, void *data)
 {
-	int fd = bpf_map__fd(dp->skel->maps.flows);
-	struct dataplane_batch *b = dp->batch;
-	uint32_t cursor = 0;
-	bool first = true;
-	int r = 0;
+	struct flows flows = { fn, data };
 
-	if (!b)
-		b = dp->batch = malloc(sizeof(*b));
-	if (!b)
-		return -ENOMEM;
-	memset(b->read, 0, sizeof(b->read));
-	while (!r) {
-		uint32_t n = BATCH;
-		int more = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, b->cookies,
-						b->flows, &n, NULL);
-
-		if (more && more != -ENOENT)
-			return log_failure(more, SUB, "cannot read the records of connections");
-		for (uint32_t i = 0; i < n && !r; i++)
-			if (b->flows[i].cookie == b->cookies[i])
-				r = fn(data, b->cookies[i], &b->flows[i]);
-		if (more)
-			break;
-		first = false;
-	}
-	return r;
-}
-
-/* The entry of a server, read once in a walk; NULL if it is not in use. */
-static const struct sg_server *server_of(struct dataplane *dp, uint32_t id)
-{
-	struct dataplane_batch *b = dp->batch;
-
-	if (id >= SG_SERVERS_MAX)
-		return NULL;
-	if (!b->read[id] &&
-	    bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &b->servers[id]))
-		return NULL;
-	b->read[id] = true;
-	return b->servers[id].flags & SG_SRV_USED ? &b->servers[id] : NULL;
+	return dataplane_map_walk(dp->skel->maps.flows, "cannot read the records of connections",
+				  flow_element, &flows);
 }
 
 /* --- commands over lists ----------------------------------------------------------------- */
@@ -78,22 +48,15 @@ static const struct sg_server *server_of(struct dataplane *dp, uint32_t id)
 struct items {
 	struct sg_walk_item *v; /* owned */
 	size_t n;
-	size_t cap;
 };
 
 static int items_add(struct items *items, uint64_t cookie, uint32_t serial)
 {
-	if (items->n == items->cap) {
-		size_t cap = items->cap ? 2 * items->cap : SG_WALK_MAX;
-		struct sg_walk_item *more = realloc(items->v, cap * sizeof(*more));
+	int r = list_grow(&items->v, items->n, sizeof(*items->v));
 
-		if (!more)
-			return -ENOMEM;
-		items->v = more;
-		items->cap = cap;
-	}
-	items->v[items->n++] = (struct sg_walk_item){ .cookie = cookie, .serial = serial };
-	return 0;
+	if (!r)
+		items->v[items->n++] = (struct sg_walk_item){ .cookie = cookie, .serial = serial };
+	return r;
 }
 
 static void items_done(struct items *items)
@@ -141,14 +104,14 @@ static uint32_t count_results(const struct items *items)
 	return n;
 }
 
-int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const uint64_t *cookies,
+int dataplane_flows_note(struct dataplane *dp, enum sg_walk_op op, const struct sg_kill_target *v,
 			 size_t n)
 {
 	CLEANUP(items_done) struct items items = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++)
-		r = items_add(&items, cookies[i], 0);
+		r = v[i].note == op ? items_add(&items, v[i].cookie, 0) : 0;
 	return r ? r : judge(dp, op, &items);
 }
 
@@ -174,12 +137,8 @@ static int targets_add(struct dataplane_targets *out, const struct sg_flow *f)
 
 	if (out->n == VICTIMS_MAX)
 		return -E2BIG;
-	if (!(out->n & (out->n - 1))) { /* a power of two: double */
-		v = realloc(out->v, (out->n ? 2 * out->n : 1) * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		out->v = v;
-	}
+	if (list_grow(&out->v, out->n, sizeof(*v)))
+		return -ENOMEM;
 	v = &out->v[out->n++];
 	*v = (struct sg_kill_target){ .cookie = f->cookie,
 				      .netns = f->netns,
@@ -203,45 +162,50 @@ struct finding {
 	struct items items;
 };
 
-static int find_one(void *data, uint64_t cookie, const struct sg_flow *f)
+static int find_one(void *data, const struct sg_flow *f)
 {
 	struct finding *find = data;
 	int r;
 
 	if (f->flags & SG_FLOW_DEAD || (find->server < SG_SERVERS_MAX && f->server != find->server))
 		return 0;
-	r = items_add(&find->items, cookie, 0);
+	r = items_add(&find->items, f->cookie, 0);
 	return r ? r : targets_add(&find->all, f);
+}
+
+static void finding_done(struct finding *find)
+{
+	dataplane_targets_done(&find->all);
+	items_done(&find->items);
 }
 
 int dataplane_find(struct dataplane *dp, uint32_t server, struct dataplane_targets *ret)
 {
-	struct finding find = { .server = server };
+	CLEANUP(finding_done) struct finding find = { .server = server };
 	size_t n = 0;
-	int r;
+	int r = walk(dp, find_one, &find);
 
-	r = walk(dp, find_one, &find);
 	if (!r)
 		r = judge(dp, SG_WALK_DISPOSITION, &find.items);
-	for (size_t i = 0; i < find.all.n && !r; i++) {
-		find.all.v[i].fate = (uint8_t)find.items.v[i].result;
-		find.all.busy += find.all.v[i].fate == SG_DISPOSITION_BUSY;
-		if (find.all.v[i].fate == SG_DISPOSITION_KILL)
+	if (r)
+		return r;
+	for (size_t i = 0; i < find.all.n; i++) {
+		find.all.busy += find.items.v[i].result == SG_DISPOSITION_BUSY;
+		if (find.items.v[i].result == SG_DISPOSITION_KILL)
 			find.all.v[n++] = find.all.v[i];
 	}
 	find.all.n = n;
-	items_done(&find.items);
-	if (r)
-		dataplane_targets_done(&find.all);
-	else
-		*ret = find.all;
-	return r;
+	*ret = find.all;
+	find.all = (struct dataplane_targets){ 0 };
+	return 0;
 }
 
 /* --- the sweep --------------------------------------------------------------------------------- */
 
 struct sweeping {
 	struct dataplane *dp;
+	struct sg_server servers[SG_SERVERS_MAX]; /* as first read in this sweep */
+	bool read[SG_SERVERS_MAX];
 	struct dataplane_sweep result;
 	struct items due;
 	struct items dead;
@@ -249,13 +213,26 @@ struct sweeping {
 	uint64_t next_ns;
 };
 
+/* The entry of a server, read once in a sweep; NULL if it is not in use. */
+static const struct sg_server *server_of(struct sweeping *s, uint32_t id)
+{
+	int fd = bpf_map__fd(s->dp->skel->maps.srv_state);
+
+	if (id >= SG_SERVERS_MAX)
+		return NULL;
+	if (!s->read[id] && bpf_map_lookup_elem(fd, &id, &s->servers[id]))
+		return NULL;
+	s->read[id] = true;
+	return s->servers[id].flags & SG_SRV_USED ? &s->servers[id] : NULL;
+}
+
 static void next_at(struct sweeping *s, uint64_t at)
 {
 	if (at < s->next_ns)
 		s->next_ns = at;
 }
 
-static int sweep_one(void *data, uint64_t cookie, const struct sg_flow *f)
+static int sweep_one(void *data, const struct sg_flow *f)
 {
 	struct sweeping *s = data;
 	const struct sg_server *srv;
@@ -264,43 +241,55 @@ static int sweep_one(void *data, uint64_t cookie, const struct sg_flow *f)
 	if (f->flags & SG_FLOW_DEAD) {
 		s->result.dead++;
 		if (f->dead_ns + SG_GRACE_NS <= s->now)
-			return items_add(&s->dead, cookie, 0);
+			return items_add(&s->dead, f->cookie, 0);
 		next_at(s, f->dead_ns + SG_GRACE_NS);
 		return 0;
 	}
 	s->result.flows++;
-	srv = server_of(s->dp, f->server);
+	srv = server_of(s, f->server);
 	if (!srv)
 		return 0;
 	sg_flow_due(f, &srv->policy, &due);
 	if (due.what == SG_DUE_NOTHING)
 		return 0;
 	if (due.at <= s->now)
-		return items_add(&s->due, cookie, f->serial);
+		return items_add(&s->due, f->cookie, f->serial);
 	next_at(s, due.at);
 	return 0;
 }
 
+static void sweeping_done(struct sweeping **s)
+{
+	if (*s) {
+		items_done(&(*s)->due);
+		items_done(&(*s)->dead);
+	}
+	free(*s);
+}
+
 int dataplane_sweep(struct dataplane *dp, struct dataplane_sweep *ret)
 {
-	struct sweeping s = { .dp = dp, .now = clock_boot_ns(), .next_ns = SG_FOREVER };
+	CLEANUP(sweeping_done) struct sweeping *s = calloc(1, sizeof(*s));
 	int r;
 
-	dp->swept_ns = s.now; /* what begins from here on may have been missed */
-	r = walk(dp, sweep_one, &s);
+	if (!s)
+		return -ENOMEM;
+	s->dp = dp;
+	s->next_ns = SG_FOREVER;
+	dp->swept_ns = s->now = clock_boot_ns(); /* what begins from here on may have been missed */
+	r = walk(dp, sweep_one, s);
 	if (!r)
-		r = judge(dp, SG_WALK_SWEEP, &s.due);
+		r = judge(dp, SG_WALK_SWEEP, &s->due);
 	if (!r)
-		r = judge(dp, SG_WALK_BURY, &s.dead);
-	s.result.ended = count_results(&s.due);
-	s.result.buried = count_results(&s.dead);
-	s.result.dead -= s.result.buried;
-	items_done(&s.due);
-	items_done(&s.dead);
-	dp->sweep_next_ns = r ? s.now + NS_PER_SEC : s.next_ns;
-	if (!r)
-		*ret = s.result;
-	return r;
+		r = judge(dp, SG_WALK_BURY, &s->dead);
+	dp->sweep_next_ns = r ? s->now + NS_PER_SEC : s->next_ns;
+	if (r)
+		return r;
+	*ret = s->result;
+	ret->ended = count_results(&s->due);
+	ret->buried = count_results(&s->dead);
+	ret->dead -= ret->buried;
+	return 0;
 }
 
 /* The least time in which something that begins now can become due. */
@@ -339,22 +328,19 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 
 /* --- records of a server that is no more --------------------------------------------------- */
 
-static int of_server(void *data, uint64_t cookie, const struct sg_flow *f)
+static int of_server(void *data, const struct sg_flow *f)
 {
 	struct finding *find = data;
 
-	return f->server == find->server ? items_add(&find->items, cookie, 0) : 0;
+	return f->server == find->server ? items_add(&find->items, f->cookie, 0) : 0;
 }
 
 int dataplane_flows_forget(struct dataplane *dp, uint32_t server)
 {
-	struct finding find = { .server = server };
+	CLEANUP(finding_done) struct finding find = { .server = server };
 	int r = walk(dp, of_server, &find);
 
-	if (!r)
-		r = judge(dp, SG_WALK_LOST, &find.items);
-	items_done(&find.items);
-	return r;
+	return r ? r : judge(dp, SG_WALK_LOST, &find.items);
 }
 
 /* --- records of whose end nobody told -------------------------------------------------------- */
@@ -366,13 +352,12 @@ struct idling {
 };
 
 /* Of TCP sockets that make callbacks the end is always seen. */
-static int idle_one(void *data, uint64_t cookie, const struct sg_flow *f)
+static int idle_one(void *data, const struct sg_flow *f)
 {
 	struct idling *idle = data;
 	bool told = f->flags & SG_FLOW_TUPLE && !(f->flags & (SG_FLOW_UDP | SG_FLOW_ADOPTED)) &&
 		    idle->by_sockops;
 
-	(void)cookie;
 	if (told || f->flags & SG_FLOW_DEAD || f->connect_ns > idle->before ||
 	    f->request_ns > idle->before || f->last_ns > idle->before)
 		return 0;
@@ -448,8 +433,9 @@ static int cookie_of(int socket, uint64_t *ret)
 	return getsockopt(socket, SOL_SOCKET, SO_COOKIE, ret, &len) ? -errno : 0;
 }
 
-int dataplane_own_add(struct dataplane *dp, int socket)
+int dataplane_own_add(void *data, int socket)
 {
+	const struct dataplane *dp = data;
 	uint8_t one = 1;
 	uint64_t cookie;
 	int r = cookie_of(socket, &cookie);
@@ -457,8 +443,9 @@ int dataplane_own_add(struct dataplane *dp, int socket)
 	return r ? r : dataplane_map_put(dp->skel->maps.own, &cookie, &one, BPF_ANY);
 }
 
-void dataplane_own_remove(struct dataplane *dp, int socket)
+void dataplane_own_remove(void *data, int socket)
 {
+	const struct dataplane *dp = data;
 	uint64_t cookie;
 
 	if (!cookie_of(socket, &cookie))

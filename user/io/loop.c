@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -28,13 +29,13 @@ struct item {
 
 struct loop_source {
 	struct item item;
-	loop_fd_fn *fn;
+	loop_fn *fn;
 	int fd;
 };
 
 struct loop_timer {
 	struct item item;
-	loop_timer_fn *fn;
+	loop_fn *fn;
 	uint64_t due_ns; /* OFF when not set */
 };
 
@@ -78,11 +79,10 @@ static void item_remove(struct item *item)
 
 /* --- descriptors ----------------------------------------------------------- */
 
-int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *data,
-		struct loop_source **ret_source)
+int loop_add_fd(struct loop *loop, int fd, loop_fn *fn, void *data, struct loop_source **ret_source)
 {
 	struct loop_source *source = item_new(loop, &loop->sources, data, sizeof(*source));
-	struct epoll_event ev = { .events = events, .data.ptr = source };
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = source };
 
 	if (!source)
 		return -ENOMEM;
@@ -94,7 +94,8 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void
 		item_remove(&source->item);
 		return r;
 	}
-	*ret_source = source;
+	if (ret_source)
+		*ret_source = source;
 	return 0;
 }
 
@@ -127,7 +128,7 @@ static void timers_arm(struct loop *loop)
 	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *data, struct loop_timer **ret_timer)
+int loop_timer_new(struct loop *loop, loop_fn *fn, void *data, struct loop_timer **ret_timer)
 {
 	struct loop_timer *timer = item_new(loop, &loop->timers, data, sizeof(*timer));
 
@@ -155,12 +156,11 @@ void loop_timer_free(struct loop_timer *timer)
 		item_remove(&timer->item);
 }
 
-static void timer_read(void *data, uint32_t events)
+static void timer_read(void *data)
 {
 	struct loop *loop = data;
 	uint64_t expired;
 
-	(void)events;
 	if (read(loop->timer_fd, &expired, sizeof(expired)) == (ssize_t)sizeof(expired))
 		loop->armed_ns = OFF;
 }
@@ -200,12 +200,11 @@ int loop_add_signal(struct loop *loop, int signal, loop_signal_fn *fn, void *dat
 	return 0;
 }
 
-static void signals_read(void *data, uint32_t events)
+static void signals_read(void *data)
 {
 	struct loop *loop = data;
 	struct signalfd_siginfo info;
 
-	(void)events;
 	while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo < NSIG && loop->signal[info.ssi_signo].fn)
 			loop->signal[info.ssi_signo].fn(loop->signal[info.ssi_signo].data,
@@ -232,7 +231,6 @@ static void collect(struct item **at, bool all)
 int loop_new(struct loop **ret)
 {
 	CLEANUP(loop_freep) struct loop *loop = calloc(1, sizeof(*loop));
-	struct loop_source *unused;
 	int r;
 
 	if (!loop)
@@ -244,9 +242,9 @@ int loop_new(struct loop **ret)
 	loop->signal_fd = signalfd(-1, &loop->signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (loop->epoll_fd < 0 || loop->timer_fd < 0 || loop->signal_fd < 0)
 		return -errno;
-	r = loop_add_fd(loop, loop->timer_fd, EPOLLIN, timer_read, loop, &unused);
+	r = loop_add_fd(loop, loop->timer_fd, timer_read, loop, NULL);
 	if (!r)
-		r = loop_add_fd(loop, loop->signal_fd, EPOLLIN, signals_read, loop, &unused);
+		r = loop_add_fd(loop, loop->signal_fd, signals_read, loop, NULL);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(loop);
@@ -282,7 +280,7 @@ int loop_turn(struct loop *loop, int timeout_ms)
 		struct loop_source *source = events[i].data.ptr;
 
 		if (!source->item.dead)
-			source->fn(source->item.data, events[i].events);
+			source->fn(source->item.data);
 	}
 	timers_fire(loop);
 	if (loop->garbage) {

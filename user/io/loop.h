@@ -16,7 +16,6 @@
 #define SWITCHGEAR_IO_LOOP_H
 
 #include <stdint.h>
-#include <sys/epoll.h>
 
 #include "base/cleanup.h"
 
@@ -24,9 +23,7 @@ struct loop;
 struct loop_source;
 struct loop_timer;
 
-/* events: EPOLLIN, EPOLLOUT, ... as epoll_wait() returned them. */
-typedef void loop_fd_fn(void *data, uint32_t events);
-typedef void loop_timer_fn(void *data);
+typedef void loop_fn(void *data);
 typedef void loop_signal_fn(void *data, int signal);
 
 int loop_new(struct loop **ret) MUST_CHECK;
@@ -42,13 +39,14 @@ uint64_t loop_longest_ns(const struct loop *loop);
 /* status >= 0. The current batch of callbacks is finished first. */
 void loop_stop(struct loop *loop, int status);
 
-/* Level-triggered. *ret_source is borrowed and valid until loop_del() or loop_free(). */
-int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *data,
+/* For reading, level-triggered. *ret_source is borrowed and valid until loop_del() or loop_free();
+ * NULL: it is there as long as the loop. */
+int loop_add_fd(struct loop *loop, int fd, loop_fn *fn, void *data,
 		struct loop_source **ret_source) MUST_CHECK;
 void loop_del(struct loop_source *source); /* NULL-safe */
 
 /* A timer is off when it is made. *ret_timer is valid until loop_timer_free() or loop_free(). */
-int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *data,
+int loop_timer_new(struct loop *loop, loop_fn *fn, void *data,
 		   struct loop_timer **ret_timer) MUST_CHECK;
 /* Nanoseconds of CLOCK_BOOTTIME, absolute; a time that is over fires in the next turn.
  * Replaces an earlier setting. Cannot fail. */

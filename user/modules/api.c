@@ -29,8 +29,8 @@ static void no_server(struct servers *all, struct http_request *q, const char *n
 	char message[256];
 	const char *near;
 
-	for (size_t i = 0; names && i < servers_n(all); i++)
-		names[i] = servers_at(all, i)->config->name;
+	for (const struct server *s = servers_first(all); names && s; s = s->next)
+		names[s->index] = s->config->name;
 	near = names ? nearest_word(name, names) : NULL;
 	if (near)
 		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
@@ -126,21 +126,18 @@ static void on_request(void *data, struct http_request *q)
 /* --- the server --------------------------------------------------------------------------------- */
 
 /* Somebody may have been answered who waited. */
-static void api_turn(void *m, uint64_t now)
+static void api_turn(void *m, UNUSED uint64_t now)
 {
 	const struct api *api = m;
 
-	(void)now;
 	listener_touch(api->listener, false);
 }
 
 /* Other modules queue output for those who follow: in the next turn of the loop it is sent. */
-static void api_publish(void *m, const struct event *events, size_t n)
+static void api_publish(void *m, UNUSED const struct event *events, UNUSED size_t n)
 {
 	const struct api *api = m;
 
-	(void)events;
-	(void)n;
 	listener_touch(api->listener, true);
 }
 
@@ -161,13 +158,12 @@ static void api_stop(void *m)
 	listener_free(api->listener, 200);
 }
 
-static void on_detach(void *m, struct http_request *q, struct server *s)
+static void on_detach(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	static const char done[] = "{\"detached\":true}";
 	struct api *api = m;
 	int r = dataplane_detach(api->part.d->dp);
 
-	(void)s;
 	if (r) {
 		reply_failure(q, r, "not every pin could be removed");
 		return;

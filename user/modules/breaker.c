@@ -188,11 +188,9 @@ static uint64_t server_due(const struct server *s, const struct breaker_server *
 static void breaker_turn(void *m, uint64_t now)
 {
 	struct breaker *breaker = m;
-	struct servers *all = breaker->part.d->servers;
 	uint64_t next = SG_FOREVER;
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(breaker->part.d->servers); s; s = s->next) {
 		struct breaker_server *b = module_server(m, s);
 		uint64_t due = b->ready ? server_due(s, b, now) : SG_FOREVER;
 
@@ -204,11 +202,9 @@ static void breaker_turn(void *m, uint64_t now)
 static void on_due(void *data)
 {
 	struct breaker *breaker = data;
-	struct servers *all = breaker->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(breaker->part.d->servers); s; s = s->next) {
 		struct breaker_server *b = module_server(breaker, s);
 
 		if (!b->ready)
@@ -266,9 +262,7 @@ static void write_states(struct servers *all, struct metrics *to)
 {
 	metrics_family(to, "switchgear_circuit_state", METRICS_GAUGE,
 		       "1 for the state that the breaker is in, 0 for the others.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		if (!server_watched(s) || server_read(s))
 			continue;
 		for (unsigned int state = 0; state < SG_STATE_COUNT; state++) {
@@ -280,9 +274,8 @@ static void write_states(struct servers *all, struct metrics *to)
 	}
 }
 
-static bool transitions_of(const void *m, struct server *s, uint64_t *ret)
+static bool transitions_of(UNUSED const void *m, struct server *s, uint64_t *ret)
 {
-	(void)m;
 	*ret = s->breaker.last.seq;
 	return true;
 }
@@ -299,21 +292,23 @@ static void breaker_metrics(void *m, struct metrics *to)
 
 /* --- operators' orders -------------------------------------------------------------------------------- */
 
-static uint64_t order_end(uint64_t for_ns)
-{
-	return for_ns == SG_FOREVER ? SG_FOREVER : clock_boot_ns() + for_ns;
-}
-
 static void order(struct breaker *m, struct http_request *q, struct server *s,
-		  struct sg_command *cmd)
+		  enum request_verb verb, struct sg_command *cmd)
 {
+	struct breaker_server *b = module_server(m, s);
+	struct request request;
 	int r;
 
+	if (!reply_decode(q, verb, &request))
+		return;
 	cmd->server = s->id;
+	if (verb == REQUEST_FORCE)
+		cmd->state = (__u8)request.to;
+	if (cmd->op == SG_CMD_ORDER)
+		cmd->until_ns = request.for_ns == SG_FOREVER ? SG_FOREVER
+							     : clock_boot_ns() + request.for_ns;
 	r = dataplane_command(m->part.d->dp, cmd);
 	if (!r && cmd->op == SG_CMD_RESET && !cmd->moved) {
-		struct breaker_server *b = module_server(m, s);
-
 		/* closed before and after: no transition tells the engine */
 		engine_reset(&b->engine, clock_boot_ns(), cmd->breaker.generation);
 		want_next_open(s, b);
@@ -329,34 +324,18 @@ static void order(struct breaker *m, struct http_request *q, struct server *s,
 
 static void on_reset(void *m, struct http_request *q, struct server *s)
 {
-	struct sg_command cmd = { .op = SG_CMD_RESET };
-	struct request request;
-
-	if (reply_decode(q, REQUEST_RESET, &request))
-		order(m, q, s, &cmd);
+	order(m, q, s, REQUEST_RESET, &(struct sg_command){ .op = SG_CMD_RESET });
 }
 
 static void on_trip(void *m, struct http_request *q, struct server *s)
 {
-	struct sg_command cmd = { .op = SG_CMD_ORDER, .state = SG_FORCED_OPEN };
-	struct request request;
-
-	if (!reply_decode(q, REQUEST_TRIP, &request))
-		return;
-	cmd.until_ns = order_end(request.for_ns);
-	order(m, q, s, &cmd);
+	order(m, q, s, REQUEST_TRIP,
+	      &(struct sg_command){ .op = SG_CMD_ORDER, .state = SG_FORCED_OPEN });
 }
 
 static void on_force(void *m, struct http_request *q, struct server *s)
 {
-	struct sg_command cmd = { .op = SG_CMD_ORDER };
-	struct request request;
-
-	if (!reply_decode(q, REQUEST_FORCE, &request))
-		return;
-	cmd.state = (__u8)request.to;
-	cmd.until_ns = order_end(request.for_ns);
-	order(m, q, s, &cmd);
+	order(m, q, s, REQUEST_FORCE, &(struct sg_command){ .op = SG_CMD_ORDER });
 }
 
 static const struct api_route routes[] = {

@@ -42,15 +42,11 @@ static struct groups_server *of(const void *m, const struct server *s)
 
 static struct group_count count_of(const struct groups *m, uint32_t group)
 {
-	struct servers *all = m->part.d->servers;
 	struct group_count c = { 0 };
 
-	for (size_t i = 0; group && i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(m->part.d->servers); group && s; s = s->next)
 		if (server_watched(s) && s->wanted.group == group)
 			group_count_add(&c, &s->breaker, server_quarantined(s));
-	}
 	return c;
 }
 
@@ -77,19 +73,15 @@ static void limit_set(struct groups *m, uint32_t group, uint32_t limit)
 /* Writes the limit of a group (0: nothing) whose members or their quarantine changed. */
 static void refresh(struct groups *m, uint32_t group)
 {
-	struct servers *all = m->part.d->servers;
 	struct group_count count = count_of(m, group);
 	double max_open = 1;
 
 	if (!count.members)
 		return;
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (server_watched(s) && s->wanted.group == group &&
 		    s->config->policy.group_max_open < max_open)
 			max_open = s->config->policy.group_max_open;
-	}
 	limit_set(m, group, group_limit(&count, max_open));
 }
 
@@ -126,24 +118,19 @@ static void regroup(struct groups *m, const uint32_t *groups)
 {
 	struct servers *all = m->part.d->servers;
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-
-		if (!server_watched(s) || s->wanted.group == groups[i])
+	for (const struct server *s = servers_first(all); s; s = s->next) {
+		if (!server_watched(s) || s->wanted.group == groups[s->index])
 			continue;
 		limit_set(m, s->wanted.group, 0);
-		limit_set(m, groups[i], 0);
+		limit_set(m, groups[s->index], 0);
 	}
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (server_watched(servers_at(all, i)))
-			servers_at(all, i)->wanted.group = groups[i];
+	for (struct server *s = servers_first(all); s; s = s->next)
+		if (server_watched(s))
+			s->wanted.group = groups[s->index];
 	servers_write(all);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(all); s; s = s->next)
 		if (server_watched(s) && s->wanted.group == s->id)
 			refresh(m, s->wanted.group);
-	}
 }
 
 static int groups_form(struct groups *m)
@@ -155,15 +142,15 @@ static int groups_form(struct groups *m)
 
 	if (!list || !groups)
 		return -ENOMEM;
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
+	for (const struct server *s = servers_first(all); s; s = s->next) {
 		const struct config_server *c = s->config;
 
-		list[i] = (struct group_server){ .name = c->name,
-						 .id = s->covered_by ? s->covered_by->id : s->id,
-						 .group = c->group,
-						 .fallback = (const char *const *)c->fallback.v,
-						 .n_fallback = c->fallback.n };
+		list[s->index] =
+			(struct group_server){ .name = c->name,
+					       .id = s->covered_by ? s->covered_by->id : s->id,
+					       .group = c->group,
+					       .fallback = (const char *const *)c->fallback.v,
+					       .n_fallback = c->fallback.n };
 	}
 	r = group_partition(list, servers_n(all), groups);
 	if (!r)
@@ -334,11 +321,8 @@ static int groups_fill(void *m, struct server *s, struct status_server *to)
 static void group_gauge(const struct groups *m, struct metrics *to, const char *name,
 			const char *help, bool limit)
 {
-	struct servers *all = m->part.d->servers;
-
 	metrics_family(to, name, METRICS_GAUGE, help);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
+	for (const struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		const struct metrics_label labels[] = {
 			{ "group", s->config->group ? s->config->group : "" },
 			{ "first", s->config->name }

@@ -26,12 +26,8 @@
 #define AT_ONCE_MAX 32
 #define AGAIN_NS (50 * NS_PER_MS)
 
-struct healthcheck {
-	struct part part;
-};
-
 struct check {
-	const struct healthcheck *m;
+	const struct part *m;
 	struct server *server;
 	struct loop_timer *timer;
 	struct probe *io;           /* NULL: none is running */
@@ -100,8 +96,9 @@ static void end(struct check *p)
 	p->wait_until_ns = 0;
 }
 
-static void run(struct check *p)
+static void run(void *data)
 {
+	struct check *p = data;
 	const struct probe_result *result;
 
 	probe_run(p->io);
@@ -116,22 +113,6 @@ static void run(struct check *p)
 		loop_timer_set(p->timer, probe_due_ns(p->io));
 }
 
-static void on_fd(void *data, uint32_t ready)
-{
-	(void)ready;
-	run(data);
-}
-
-static int own_add(void *dp, int socket)
-{
-	return dataplane_own_add(dp, socket);
-}
-
-static void own_remove(void *dp, int socket)
-{
-	dataplane_own_remove(dp, socket);
-}
-
 /* Connects nothing yet: that is for its first run, once there is a token. */
 static int prepare(struct check *p)
 {
@@ -139,22 +120,23 @@ static int prepare(struct check *p)
 	const struct breaker_policy *policy = &s->config->policy;
 	uint64_t lease_ns = policy_ns(policy->probe_lease_seconds);
 	uint64_t timeout_ns = policy_ns(policy->timeout_seconds);
-	const struct probe_spec spec = { .addrs = s->addrs,
-					 .n_addrs = s->n_addrs,
-					 .port = s->config->port,
-					 .host = s->config->host,
-					 .path = probe_path(s->config->url_shown),
-					 .version = SWITCHGEAR_VERSION,
-					 .era = p->era,
-					 .own = { own_add, own_remove, s->d->dp },
-					 .connect_ns = policy_ns(policy->connect_seconds),
-					 .limit_ns = lease_ns < timeout_ns ? lease_ns
-									   : timeout_ns };
+	const struct probe_spec spec = {
+		.addrs = s->addrs,
+		.n_addrs = s->n_addrs,
+		.port = s->config->port,
+		.host = s->config->host,
+		.path = probe_path(s->config->url_shown),
+		.version = SWITCHGEAR_VERSION,
+		.era = p->era,
+		.own = { dataplane_own_add, dataplane_own_remove, s->d->dp },
+		.connect_ns = policy_ns(policy->connect_seconds),
+		.limit_ns = lease_ns < timeout_ns ? lease_ns : timeout_ns
+	};
 	int r = probe_new(&spec, &p->io);
 
 	p->leased = lease_ns < timeout_ns;
 	if (!r)
-		r = loop_add_fd(s->d->loop, probe_fd(p->io), EPOLLIN, on_fd, p, &p->source);
+		r = loop_add_fd(s->d->loop, probe_fd(p->io), run, p, &p->source);
 	return r;
 }
 
@@ -177,13 +159,12 @@ static struct check *of(const void *m, const struct server *s)
 	return module_server(m, s);
 }
 
-static bool place_free(const struct healthcheck *m)
+static bool place_free(const struct part *m)
 {
-	struct servers *all = m->part.d->servers;
 	size_t n = 0;
 
-	for (size_t i = 0; i < servers_n(all); i++)
-		n += of(m, servers_at(all, i))->io != NULL;
+	for (const struct server *s = servers_first(m->d->servers); s; s = s->next)
+		n += of(m, s)->io != NULL;
 	return n < AT_ONCE_MAX;
 }
 
@@ -228,7 +209,7 @@ static void on_timer(void *data)
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
  * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
-static int start(const struct healthcheck *m, struct server *s)
+static int start(const void *m, struct server *s)
 {
 	struct check *p = of(m, s);
 	int r;
@@ -267,10 +248,8 @@ static void want(struct server *s)
 		s->wanted.flags |= SG_SRV_PROBED;
 }
 
-static int check_added(void *m, struct server *s, const struct server_start *unused)
+static int check_added(UNUSED void *m, struct server *s, UNUSED const struct server_start *unused)
 {
-	(void)m;
-	(void)unused;
 	want(s);
 	return 0;
 }
@@ -296,7 +275,6 @@ static int check_changed(void *m, struct server *s, unsigned int diff)
 
 const struct module healthcheck_module = {
 	.name = "healthcheck",
-	.size = sizeof(struct healthcheck),
 	.server_size = sizeof(struct check),
 	.server_added = check_added,
 	.server_changed = check_changed,

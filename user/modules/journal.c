@@ -166,11 +166,10 @@ static bool follows(const struct follower *f, const struct event *e)
 	       (!f->server[0] || !strcmp(f->server, e->server));
 }
 
-static void on_loss(void *data, uint64_t lost, struct buf *line)
+static void on_loss(UNUSED void *data, uint64_t lost, struct buf *line)
 {
 	struct event e;
 
-	(void)data;
 	bus_event(&e, EVENT_LOSS, "");
 	e.count = lost;
 	if (!event_encode(&e, line))
@@ -287,7 +286,7 @@ static void follow_on(struct journal *j, struct http_request *q, const struct fo
 		http_stream_push(f->stream, so_far->data, so_far->len);
 }
 
-static void on_events(void *m, struct http_request *q, struct server *s)
+static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct journal *j = m;
 	const char *server = http_query(q, "server");
@@ -296,7 +295,6 @@ static void on_events(void *m, struct http_request *q, struct server *s)
 	uint64_t from;
 	struct buf out;
 
-	(void)s;
 	if (want.calls && !reply_may(j->part.d, q, API_CHANGE)) {
 		reply_error(q, 403, "not_permitted",
 			    "single calls are for root and the configured group",

@@ -32,21 +32,12 @@ static void on_event(void *data, const struct sg_event *k)
 
 	if (!s) /* the canary, or a server that is gone */
 		return;
-	switch (k->type) {
-	case SG_EV_TRANSITION:
+	if (k->type == SG_EV_TRANSITION) {
 		if (server_moved(s, k->move.seq, false)) /* else it was made up for before */
 			transition(m, s, &k->move);
-		break;
-	case SG_EV_OUTCOME:
-		signal.type = SIGNAL_OUTCOME;
+	} else if (k->type == SG_EV_OUTCOME || k->type == SG_EV_KILL) {
+		signal.type = k->type == SG_EV_KILL ? SIGNAL_KILL : SIGNAL_OUTCOME;
 		bus_emit(m->part.d->bus, &signal);
-		break;
-	case SG_EV_KILL:
-		signal.type = SIGNAL_KILL;
-		bus_emit(m->part.d->bus, &signal);
-		break;
-	default:
-		break;
 	}
 }
 
@@ -59,8 +50,7 @@ static void resync(struct kernel *m)
 {
 	struct servers *all = m->part.d->servers;
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		const struct sg_transition *last = &s->breaker.last;
 
 		if (s->id && !server_read(s) && last->moved && server_moved(s, last->seq, true))
@@ -94,11 +84,10 @@ static void kernel_write(void *m)
 	servers_write(kernel->part.d->servers);
 }
 
-static void on_ring(void *data, uint32_t ready)
+static void on_ring(void *data)
 {
 	struct kernel *kernel = data;
 
-	(void)ready;
 	bus_pass(kernel->part.d->bus);
 }
 
@@ -106,9 +95,8 @@ static int kernel_start(void *m)
 {
 	struct kernel *kernel = m;
 	struct daemon *d = kernel->part.d;
-	struct loop_source *source;
 
-	return loop_add_fd(d->loop, dataplane_ring_fd(d->dp), EPOLLIN, on_ring, kernel, &source);
+	return loop_add_fd(d->loop, dataplane_ring_fd(d->dp), on_ring, kernel, NULL);
 }
 
 const struct module kernel_module = {

@@ -185,31 +185,12 @@ static void kill_now(struct killer *m, struct server *s, uint64_t until)
 
 /* --- connections older than the load ---------------------------------------------------------- */
 
-struct adoption {
-	struct dataplane *dp;
-};
-
-struct adopted {
-	size_t n;
-};
-
-/* In the child. */
-static int adopt_run(void *data, void *result, size_t size)
-{
-	const struct adoption *a = data;
-	struct adopted *out = result;
-
-	return size == sizeof(*out) ? kill_adopt(a->dp, &out->n) : -EINVAL;
-}
-
 /* Those to servers that are denied already are to end. */
 static void end_denied(struct killer *m)
 {
-	struct servers *all = m->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		struct killer_server *k = of(m, s);
 
 		if (!s->id || !(server_quarantined(s) || sg_breaker_denies(&s->breaker, now)))
@@ -221,18 +202,18 @@ static void end_denied(struct killer *m)
 
 static void on_adopted(void *owner, int r, const void *data)
 {
-	const struct adopted *out = data;
+	const size_t *n = data;
 	struct killer *m = owner;
 
 	m->adopting = NULL;
 	if (r)
 		log_warning(SUB, "connections that are open already may not be monitored: %s",
 			    strerror(-r));
-	if (!out) {
+	if (!n) {
 		m->adopt_retry = true;
 		retry_later(m);
-	} else if (out->n) {
-		log_info(SUB, "took over %zu open connections", out->n);
+	} else if (*n) {
+		log_info(SUB, "took over %zu open connections", *n);
 	}
 	end_denied(m);
 	bus_pass(m->part.d->bus);
@@ -242,12 +223,12 @@ static void on_adopted(void *owner, int r, const void *data)
  * address meanwhile, and all of it comes again. At the start nobody else waits. */
 static void adopt(struct killer *m)
 {
-	const struct adoption what = { m->part.d->dp };
+	const struct kill_search what = { .dp = m->part.d->dp };
 	const struct work_order order = { .name = "switchgear-open",
-					  .fn = adopt_run,
+					  .fn = kill_adopt,
 					  .data = &what,
 					  .data_len = sizeof(what),
-					  .size = sizeof(struct adopted),
+					  .size = sizeof(size_t),
 					  .run_ns = ADOPT_NS,
 					  .by_ns = SG_FOREVER,
 					  .done = on_adopted,
@@ -302,19 +283,15 @@ static void killer_signal(void *m, const struct signal *signal)
 
 /* A connect that passed its hook before the verdict may send its SYN after it: so each
  * pass is repeated once. */
-static void killer_turn(void *m, uint64_t now)
+static void killer_turn(void *m, UNUSED uint64_t now)
 {
 	struct killer *killer = m;
-	struct servers *all = killer->part.d->servers;
 	uint64_t until = clock_boot_ns() + SOON_NS;
 	uint64_t next = SG_FOREVER;
 
-	(void)now;
 	if (killer->adopt)
 		adopt(killer);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {
 		/* who gave an order is told how many it ended: they are left to it */
 		if (of(m, s)->wanted && !s->n_orders)
 			kill_now(killer, s, until);
@@ -327,11 +304,10 @@ static void killer_turn(void *m, uint64_t now)
 static void on_again(void *data)
 {
 	struct killer *killer = data;
-	struct servers *all = killer->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct killer_server *k = of(killer, servers_at(all, i));
+	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {
+		struct killer_server *k = of(killer, s);
 
 		if (!k->again_ns || k->again_ns > now)
 			continue;
@@ -345,12 +321,11 @@ static void on_again(void *data)
 static void on_retry(void *data)
 {
 	struct killer *killer = data;
-	struct servers *all = killer->part.d->servers;
 
 	killer->adopt |= killer->adopt_retry;
 	killer->adopt_retry = false;
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct killer_server *k = of(killer, servers_at(all, i));
+	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next) {
+		struct killer_server *k = of(killer, s);
 
 		k->wanted |= k->retry;
 		k->strays |= k->retry;
@@ -375,10 +350,9 @@ static int killer_start(void *m)
 static void killer_stop(void *m)
 {
 	struct killer *killer = m;
-	struct servers *all = killer->part.d->servers;
 
-	for (size_t i = 0; i < servers_n(all); i++)
-		of(m, servers_at(all, i))->job = NULL; /* ends here; the servers go later */
+	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next)
+		of(m, s)->job = NULL; /* ends here; the servers go later */
 	work_free(killer->kills);
 	work_free(killer->adoptions);
 }
@@ -401,8 +375,7 @@ static int killer_degraded(void *m, struct status *to)
 	char text[512];
 	int r = 0;
 
-	for (size_t i = 0; i < servers_n(all) && !r; i++) {
-		const struct server *s = servers_at(all, i);
+	for (const struct server *s = servers_first(all); s && !r; s = s->next) {
 		uint64_t n = server_watched(s) ? kill_unrecorded(killer->part.d->dp, s->id) : 0;
 
 		if (!n)
@@ -414,30 +387,29 @@ static int killer_degraded(void *m, struct status *to)
 }
 
 /* A gauge that is absent is unknown: 0 would promise that nobody survived. */
+static bool survivors_of(const void *m, struct server *s, uint64_t *ret)
+{
+	*ret = of(m, s)->survivors;
+	return of(m, s)->counted;
+}
+
+static bool unproved_of(const void *m, struct server *s, uint64_t *ret)
+{
+	*ret = of(m, s)->unproved;
+	return true;
+}
+
 static void killer_metrics(void *m, struct metrics *to)
 {
 	const struct killer *killer = m;
 	struct servers *all = killer->part.d->servers;
 
-	metrics_family(to, "switchgear_kill_survivors", METRICS_GAUGE,
+	servers_family(all, to, "switchgear_kill_survivors", METRICS_GAUGE,
 		       "Connections that survived the latest kill; absent before the first one, "
-		       "and while they could not be counted.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s) && of(m, s)->counted)
-			metrics_u64(to, &label, 1, of(m, s)->survivors);
-	}
-	metrics_family(to, "switchgear_kills_unproved_total", METRICS_COUNTER,
-		       "Kills after which it could not be counted who survived.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s))
-			metrics_u64(to, &label, 1, of(m, s)->unproved);
-	}
+		       "and while they could not be counted.",
+		       survivors_of, m);
+	servers_family(all, to, "switchgear_kills_unproved_total", METRICS_COUNTER,
+		       "Kills after which it could not be counted who survived.", unproved_of, m);
 }
 
 const struct module killer_module = {

@@ -10,7 +10,7 @@
 
 struct own {
 	struct part part;
-	struct locals *watch;
+	int watch;
 };
 
 static int own_write(struct own *own)
@@ -25,30 +25,28 @@ static int own_write(struct own *own)
 	return r;
 }
 
-static void on_change(void *data, uint32_t ready)
+static void on_change(void *data)
 {
 	struct own *own = data;
-	struct servers *all = own->part.d->servers;
 
-	(void)ready;
 	if (locals_changed(own->watch) != 1 || own_write(own))
 		return;
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (servers_at(all, i)->id)
-			(void)!server_endpoints(servers_at(all, i)); /* tells servers_error() */
+	for (struct server *s = servers_first(own->part.d->servers); s; s = s->next)
+		if (s->id)
+			(void)!server_endpoints(s); /* tells servers_error() */
 }
 
 static int own_start(void *m)
 {
 	struct own *own = m;
-	struct loop_source *source;
-	int r = locals_watch(&own->watch);
+	int r;
 
+	own->watch = -1;
+	r = locals_watch(&own->watch);
 	if (!r)
 		r = own_write(own);
 	if (!r)
-		r = loop_add_fd(own->part.d->loop, locals_fd(own->watch), EPOLLIN, on_change, own,
-				&source);
+		r = loop_add_fd(own->part.d->loop, own->watch, on_change, own, NULL);
 	return r;
 }
 
@@ -56,7 +54,7 @@ static void own_stop(void *m)
 {
 	struct own *own = m;
 
-	locals_free(own->watch);
+	closep(&own->watch);
 }
 
 static int own_degraded(void *m, struct status *to)

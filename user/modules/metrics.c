@@ -32,37 +32,32 @@ struct family {
 };
 
 static const struct family families[COUNTER_FAMILY_COUNT] = {
-	[COUNTER_CONNECTS] = { "switchgear_connects_total", "Connects that were let through.",
-			       NULL },
+	[COUNTER_CONNECTS] = { "switchgear_connects_total", "Connects that were let through." },
 	[COUNTER_CONNECT_FAILURES] = { "switchgear_connect_failures_total",
 				       "Connects that failed, by reason.", "reason" },
-	[COUNTER_REQUESTS] = { "switchgear_requests_total", "Requests seen on tracked connections.",
-			       NULL },
+	[COUNTER_REQUESTS] = { "switchgear_requests_total",
+			       "Requests seen on tracked connections." },
 	[COUNTER_RESPONSES] = { "switchgear_responses_total", "HTTP answers, by class.", "class" },
 	[COUNTER_REQUEST_FAILURES] = { "switchgear_request_failures_total",
 				       "Requests without a good answer, by reason.", "reason" },
 	[COUNTER_OUTCOMES] = { "switchgear_outcomes_total",
 			       "Calls that ended, by what they mean to the breaker.", "outcome" },
-	[COUNTER_DENIED] = { "switchgear_denied_total", "Connects and requests that were refused.",
-			     NULL },
+	[COUNTER_DENIED] = { "switchgear_denied_total",
+			     "Connects and requests that were refused." },
 	[COUNTER_WOULD_DENY] = { "switchgear_would_deny_total",
-				 "What observe mode or shadow would have refused.", NULL },
+				 "What observe mode or shadow would have refused." },
 	[COUNTER_PASSED_OPEN] = { "switchgear_passed_open_total",
-				  "Requests that passed an open breaker, since nobody could have killed them.",
-				  NULL },
-	[COUNTER_OVERFLOW] = { "switchgear_overflow_total", "Trips that a limit forbade.", NULL },
+				  "Requests that passed an open breaker, since nobody could have killed them." },
+	[COUNTER_OVERFLOW] = { "switchgear_overflow_total", "Trips that a limit forbade." },
 	[COUNTER_KILLED] = { "switchgear_killed_connections_total",
-			     "Live connections that were ended.", NULL },
+			     "Live connections that were ended." },
 	[COUNTER_DROPPED_PACKETS] = { "switchgear_dropped_packets_total",
-				      "Packets dropped in quarantine.", NULL },
-	[COUNTER_RETRANSMITS] = { "switchgear_retransmits_total", "TCP segments sent again.",
-				  NULL },
+				      "Packets dropped in quarantine." },
+	[COUNTER_RETRANSMITS] = { "switchgear_retransmits_total", "TCP segments sent again." },
 	[COUNTER_UNTRUSTED] = { "switchgear_untrusted_connects_total",
-				"Connects from users' own namespaces, from which nothing is learned.",
-				NULL },
+				"Connects from users' own namespaces, from which nothing is learned." },
 	[COUNTER_UNRECORDED] = { "switchgear_unrecorded_connects_total",
-				 "Connects of which no record could be made: judged, but not measured.",
-				 NULL },
+				 "Connects of which no record could be made: judged, but not measured." },
 };
 
 /* The samples of one family for one server. */
@@ -83,9 +78,9 @@ static void counted(struct servers *all, struct metrics *to, const struct sg_sta
 {
 	for (size_t f = COUNTER_NONE + 1; f < COUNTER_FAMILY_COUNT; f++) {
 		metrics_family(to, families[f].name, METRICS_COUNTER, families[f].help);
-		for (size_t i = 0; i < servers_n(all); i++)
-			if (server_watched(servers_at(all, i)))
-				samples(to, f, servers_at(all, i)->config->name, &stats[i]);
+		for (const struct server *s = servers_first(all); s; s = s->next)
+			if (server_watched(s))
+				samples(to, f, s->config->name, &stats[s->index]);
 	}
 }
 
@@ -93,13 +88,13 @@ static void rtt(struct servers *all, struct metrics *to, const struct sg_stats *
 {
 	metrics_family(to, "switchgear_rtt_seconds_mean", METRICS_GAUGE,
 		       "Mean smoothed round-trip time of connections at their end.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct metrics_label label = { "server", servers_at(all, i)->config->name };
+	for (const struct server *s = servers_first(all); s; s = s->next) {
+		const struct metrics_label label = { "server", s->config->name };
+		const struct sg_stats *st = &stats[s->index];
 
-		if (server_watched(servers_at(all, i)) && stats[i].rtt_count)
+		if (server_watched(s) && st->rtt_count)
 			metrics_double(to, &label, 1,
-				       (double)stats[i].rtt_us_sum / (double)stats[i].rtt_count /
-					       1e6);
+				       (double)st->rtt_us_sum / (double)st->rtt_count / 1e6);
 	}
 }
 
@@ -120,8 +115,7 @@ static void latencies(const struct daemon *d, struct metrics *to)
 
 	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
 		metrics_family(to, rows[k].name, METRICS_HISTOGRAM, rows[k].help);
-		for (size_t i = 0; i < servers_n(d->servers); i++) {
-			const struct server *s = servers_at(d->servers, i);
+		for (const struct server *s = servers_first(d->servers); s; s = s->next) {
 			const struct metrics_label label = { "server", s->config->name };
 			struct sg_hist h;
 
@@ -187,9 +181,9 @@ static int exporter_write(struct exporter *e, struct buf *out)
 
 	if (!stats)
 		return -ENOMEM;
-	for (size_t i = 0; i < servers_n(all); i++)
-		if (server_watched(servers_at(all, i)))
-			(void)!dataplane_stats(d->dp, servers_at(all, i)->id, &stats[i]);
+	for (const struct server *s = servers_first(all); s; s = s->next)
+		if (server_watched(s))
+			(void)!dataplane_stats(d->dp, s->id, &stats[s->index]);
 	metrics_init(&m, out);
 	host(d, &m);
 	MODULES_EACH(bus_modules(d->bus), write_metrics, &m);
@@ -199,11 +193,10 @@ static int exporter_write(struct exporter *e, struct buf *out)
 	return buf_error(out);
 }
 
-static void on_metrics(void *m, struct http_request *q, struct server *s)
+static void on_metrics(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct buf out;
 
-	(void)s;
 	buf_init(&out, REPLY_MAX);
 	reply_document(q, METRICS_TYPE, &out, exporter_write(m, &out));
 }

@@ -2,16 +2,8 @@
 /* The map of the daemon: which modules there are, and who hears of what. */
 #include "modules/modules.h"
 
-/*
- * Hooks are called in this order, stop() against it: the API begins first and ends last,
- * so that whoever waits for an answer gets one. The order of `degraded` is that of the
- * sentences in the status document.
- */
-const struct module *const modules_all[] = {
-	&api_module,     &kernel_module,  &timeouts_module, &selftest_module,    &locals_module,
-	&persist_module, &breaker_module, &groups_module,   &healthcheck_module, &quarantine_module,
-	&killer_module,  &resolve_module, &journal_module,  &shown_module,       &exporter_module,
-};
+#define MODULE_ROW(name) &name##_module,
+const struct module *const modules_all[] = { MODULES(MODULE_ROW) };
 const size_t n_modules_all = ARRAY_SIZE(modules_all);
 
 /* In the order in which they hear of it: what is told of a call before what it causes; the

@@ -5,21 +5,31 @@
 
 #include "daemon/bus.h"
 
-extern const struct module api_module;
-extern const struct module breaker_module;
-extern const struct module exporter_module;
-extern const struct module groups_module;
-extern const struct module healthcheck_module;
-extern const struct module journal_module;
-extern const struct module kernel_module;
-extern const struct module killer_module;
-extern const struct module locals_module;
-extern const struct module persist_module;
-extern const struct module quarantine_module;
-extern const struct module resolve_module;
-extern const struct module selftest_module;
-extern const struct module shown_module;
-extern const struct module timeouts_module;
+/*
+ * Hooks are called in this order, stop() against it: the API begins first and ends last,
+ * so that whoever waits for an answer gets one. The order of `degraded` is that of the
+ * sentences in the status document.
+ */
+#define MODULES(X)     \
+	X(api)         \
+	X(kernel)      \
+	X(timeouts)    \
+	X(selftest)    \
+	X(locals)      \
+	X(persist)     \
+	X(breaker)     \
+	X(groups)      \
+	X(healthcheck) \
+	X(quarantine)  \
+	X(killer)      \
+	X(resolve)     \
+	X(journal)     \
+	X(shown)       \
+	X(exporter)
+
+#define MODULE_DECLARE(name) extern const struct module name##_module;
+MODULES(MODULE_DECLARE)
+#undef MODULE_DECLARE
 
 extern const struct module *const modules_all[];
 extern const size_t n_modules_all;

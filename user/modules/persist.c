@@ -76,8 +76,7 @@ static int state_fill(struct persist *p, struct state *state)
 	state->saved.boot_ns = now;
 	state->saved.wall_ns = clock_wall_ns();
 	memcpy(state->saved.boot_id, p->boot_id, sizeof(state->saved.boot_id));
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(all); s; s = s->next) {
 		struct state_server *to = &state->servers[state->n_servers];
 
 		if (!s->id)

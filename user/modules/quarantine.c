@@ -39,13 +39,13 @@ static struct quarantine_server *of(const void *m, const struct server *s)
 	return module_server(m, s);
 }
 
-static void set(struct quarantine *m, struct server *s, uint64_t until_ns, const char *reason,
-		const char *by)
+static void set(const struct quarantine *m, struct server *s, uint64_t until_ns,
+		uint64_t since_wall_ns, const char *reason, const char *by)
 {
 	struct quarantine_server *q = of(m, s);
 
 	s->quarantine_ns = until_ns;
-	q->since_wall_ns = clock_wall_ns();
+	q->since_wall_ns = since_wall_ns;
 	snprintf(q->reason, sizeof(q->reason), "%s", reason);
 	snprintf(q->by, sizeof(q->by), "%s", by);
 	bus_dirty(m->part.d->bus);
@@ -69,15 +69,19 @@ struct order {
 	uint32_t killed;             /* before that */
 };
 
+static uint64_t until_wall(const struct server *s)
+{
+	return s->quarantine_ns == SG_FOREVER ? STATUS_NEVER
+					      : clock_boot_to_wall_ns(s->quarantine_ns);
+}
+
 static struct order order_of(struct quarantine *m, struct server *s)
 {
 	const struct quarantine_server *q = of(m, s);
 	struct order o = {
-		.m = m, .s = s, .start_ns = clock_boot_ns(), .until_wall_ns = STATUS_NEVER
+		.m = m, .s = s, .start_ns = clock_boot_ns(), .until_wall_ns = until_wall(s)
 	};
 
-	if (s->quarantine_ns != SG_FOREVER)
-		o.until_wall_ns = clock_boot_to_wall_ns(s->quarantine_ns);
 	memcpy(o.reason, q->reason, sizeof(o.reason));
 	memcpy(o.by, q->by, sizeof(o.by));
 	return o;
@@ -119,17 +123,6 @@ static int encode_killed(const struct order *o, const struct event *e, struct bu
 	return reply_kill_encode(&reply, out);
 }
 
-/* Is sent in the next turn of the loop at the earliest, after the pass that makes it durable. */
-static void answer(struct order *o, unsigned int status, struct buf *out, int r)
-{
-	if (!r)
-		r = buf_error(out);
-	http_reply_deferred(o->asker, r ? 500 : status, REPLY_JSON, r ? "" : buf_str(out),
-			    r ? 0 : out->len);
-	o->asker = NULL;
-	buf_done(out);
-}
-
 static void order_end(struct order *o, const struct kill_result *result, int r)
 {
 	struct order **at = &o->m->orders;
@@ -141,10 +134,10 @@ static void order_end(struct order *o, const struct kill_result *result, int r)
 	*at = o->next;
 	o->s->n_orders--;
 	tell(o, result, r, &e);
-	if (o->asker) {
-		r = encode_killed(o, &e, &out);
-		answer(o, 200, &out, r);
-	}
+	/* is sent in the next turn of the loop at the earliest, after the pass that makes it durable */
+	r = encode_killed(o, &e, &out);
+	reply_deferred(o->asker, 200, &out, r);
+	buf_done(&out);
 	free(o);
 }
 
@@ -243,31 +236,22 @@ static int release(struct quarantine *m, struct server *s, const char *by, const
 static void on_due(void *data)
 {
 	struct quarantine *m = data;
-	struct servers *all = m->part.d->servers;
 	uint64_t now = clock_boot_ns();
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (server_quarantined(s) && s->quarantine_ns <= now)
 			(void)!release(m, s, "switchgear", "its time is over");
-	}
 	bus_pass(m->part.d->bus);
 }
 
-static void quarantine_turn(void *m, uint64_t now)
+static void quarantine_turn(void *m, UNUSED uint64_t now)
 {
 	struct quarantine *quarantine = m;
-	struct servers *all = quarantine->part.d->servers;
 	uint64_t next = SG_FOREVER;
 
-	(void)now;
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(quarantine->part.d->servers); s; s = s->next)
 		if (server_quarantined(s) && s->quarantine_ns < next)
 			next = s->quarantine_ns;
-	}
 	loop_timer_set(quarantine->due, next);
 }
 
@@ -282,18 +266,15 @@ static void found(struct quarantine *m, struct server *s, uint64_t until)
 		bus_dirty(m->part.d->bus);
 		return;
 	}
-	set(m, s, until, "set in the kernel's map", "another program");
+	set(m, s, until, clock_wall_ns(), "set in the kernel's map", "another program");
 	o = order_of(m, s);
 	(void)carry_out(&o, &e);
 }
 
 static void map_sync(struct quarantine *m, uint64_t now)
 {
-	struct servers *all = m->part.d->servers;
-
 	dataplane_quarantine_sync(m->part.d->dp);
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		uint64_t until = s->id ? dataplane_quarantine_until(m->part.d->dp, s->id) : 0;
 
 		if (until > now && until != s->quarantine_ns)
@@ -315,7 +296,6 @@ static int quarantine_ready(void *m, struct server *s, const struct server_start
 {
 	struct quarantine *quarantine = m;
 	const struct state_server *old = start->old && start->old->quarantined ? start->old : NULL;
-	struct quarantine_server *q = of(m, s);
 	uint64_t now = start->clock->boot_ns;
 	uint64_t until = 0;
 
@@ -331,11 +311,8 @@ static int quarantine_ready(void *m, struct server *s, const struct server_start
 	}
 	if (until <= now)
 		return 0;
-	s->quarantine_ns = until;
-	q->since_wall_ns = old ? old->since_wall_ns : start->clock->wall_ns;
-	snprintf(q->reason, sizeof(q->reason), "%s",
-		 old ? old->reason : "set in the map while no daemon ran");
-	snprintf(q->by, sizeof(q->by), "%s", old ? old->by : "unknown");
+	set(m, s, until, old ? old->since_wall_ns : start->clock->wall_ns,
+	    old ? old->reason : "set in the map while no daemon ran", old ? old->by : "unknown");
 	return 0;
 }
 
@@ -364,25 +341,22 @@ static int quarantine_fill(void *m, struct server *s, struct status_server *to)
 	snprintf(to->quarantine.reason, sizeof(to->quarantine.reason), "%s", q->reason);
 	snprintf(to->quarantine.by, sizeof(to->quarantine.by), "%s", q->by);
 	to->quarantine.since_wall_ns = q->since_wall_ns;
-	to->quarantine.until_wall_ns = s->quarantine_ns == SG_FOREVER
-					       ? STATUS_NEVER
-					       : clock_boot_to_wall_ns(s->quarantine_ns);
+	to->quarantine.until_wall_ns = until_wall(s);
 	return 0;
+}
+
+static bool quarantined_of(UNUSED const void *m, struct server *s, uint64_t *ret)
+{
+	*ret = server_quarantined(s);
+	return true;
 }
 
 static void quarantine_metrics(void *m, struct metrics *to)
 {
 	const struct quarantine *quarantine = m;
-	struct servers *all = quarantine->part.d->servers;
 
-	metrics_family(to, "switchgear_quarantined", METRICS_GAUGE, "1 while in quarantine.");
-	for (size_t i = 0; i < servers_n(all); i++) {
-		const struct server *s = servers_at(all, i);
-		const struct metrics_label label = { "server", s->config->name };
-
-		if (server_watched(s))
-			metrics_u64(to, &label, 1, server_quarantined(s));
-	}
+	servers_family(quarantine->part.d->servers, to, "switchgear_quarantined", METRICS_GAUGE,
+		       "1 while in quarantine.", quarantined_of, m);
 }
 
 static int quarantine_start(void *m)
@@ -401,19 +375,13 @@ static void quarantine_stop(void *m)
 	struct order *o;
 
 	while ((o = quarantine->orders)) {
-		struct buf out;
-
 		quarantine->orders = o->next;
 		log_warning(SUB, "\"%s\": stopping before it is known which connections are left",
 			    o->s->config->name);
-		if (o->asker) {
-			buf_init(&out, 1024);
-			answer(o, 503, &out,
-			       reply_error_encode("stopping",
-						  "the daemon stops before it is known which "
-						  "connections are left; the quarantine holds",
-						  "ask again when it runs", &out));
-		}
+		reply_stopping(o->asker,
+			       "the daemon stops before it is known which connections are left; "
+			       "the quarantine holds",
+			       "ask again when it runs");
 		free(o);
 	}
 	work_free(quarantine->work);
@@ -468,7 +436,7 @@ static void on_quarantine(void *m, struct http_request *q, struct server *s)
 	}
 	warn_unresolved(s);
 	reply_who(q, by, sizeof(by));
-	set(quarantine, s, until, request.reason, by);
+	set(quarantine, s, until, clock_wall_ns(), request.reason, by);
 	o = order_of(quarantine, s);
 	o.start_ns = start;
 	rest = carry_out(&o, &e);

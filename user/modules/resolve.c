@@ -91,16 +91,12 @@ static void found(struct resolve *m, struct server *s, const struct resolver_ans
 /* The server whose name has been due for the longest; NULL: no name is to be looked up. */
 static struct server *first_due(const struct resolve *m)
 {
-	struct servers *all = m->part.d->servers;
 	struct server *first = NULL;
 
-	for (size_t i = 0; i < servers_n(all); i++) {
-		struct server *s = servers_at(all, i);
-
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (s->id && s->config->has_url && !s->config->has_addr &&
 		    of(m, s)->next_ns < (first ? of(m, first)->next_ns : SG_FOREVER))
 			first = s;
-	}
 	return first;
 }
 
@@ -225,9 +221,7 @@ static int resolve_degraded(void *m, struct status *to)
 	char text[512];
 	int r = 0;
 
-	for (size_t i = 0; i < servers_n(all) && !r; i++) {
-		const struct server *s = servers_at(all, i);
-
+	for (const struct server *s = servers_first(all); s && !r; s = s->next) {
 		if (!of(m, s)->error[0])
 			continue;
 		snprintf(text, sizeof(text), "server \"%s\": \"%s\" cannot be resolved: %s%s",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * When the self-test (dataplane/canary.h) runs, and who is told of it. It goes on in the
- * loop; the one at the start is waited for, since nothing depends on the loop yet.
+ * When the self-test (dataplane/canary.h) runs, and who is told of it. It runs in a child; the
+ * one at the start is waited for, since nothing depends on the loop yet.
  */
 #include <string.h>
 
@@ -11,18 +11,21 @@
 #include "daemon/bus.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
+#include "daemon/work.h"
 #include "dataplane/canary.h"
 #include "modules/modules.h"
 
 #define SUB "selftest"
 #define EVERY_NS (60 * NS_PER_SEC)
+#define AT_START_NS (CANARY_RUN_NS + 2 * CHILD_GRACE_NS)
 #define ASKERS_MAX 32
 
 struct selftest {
 	struct part part;
 	struct canary *canary;
+	struct work *work;
+	struct work_job *job;                     /* the test that runs; NULL: none does */
 	struct loop_timer *next;                  /* begins a test */
-	struct loop_timer *due;                   /* of the one that runs */
 	char shown[CANARY_TEXT_LEN];              /* "ok", or what failed; "" before the first */
 	struct http_deferred *askers[ASKERS_MAX]; /* who wait for the one that runs */
 	size_t n_askers;
@@ -30,27 +33,15 @@ struct selftest {
 
 /* --- who asked ----------------------------------------------------------------------------- */
 
-/* result NULL: the daemon ends before the test has. */
 static void tell(struct selftest *t, const struct reply_selftest *result)
 {
 	struct buf out;
 	int r;
 
 	buf_init(&out, 4096);
-	if (result)
-		r = reply_selftest_encode(result, &out);
-	else
-		r = reply_error_encode("stopping",
-				       "the daemon stops before the self-test has ended",
-				       "start it again", &out);
-	if (!r)
-		r = buf_error(&out);
+	r = reply_selftest_encode(result, &out);
 	for (size_t i = 0; i < t->n_askers; i++)
-		http_reply_deferred(t->askers[i],
-				    r        ? 500
-				    : result ? 200
-					     : 503,
-				    REPLY_JSON, r ? "" : buf_str(&out), r ? 0 : out.len);
+		reply_deferred(t->askers[i], 200, &out, r);
 	t->n_askers = 0;
 	buf_done(&out);
 }
@@ -69,13 +60,16 @@ static void report(struct selftest *t, const struct reply_selftest *result)
 	bus_report(t->part.d->bus, &e);
 }
 
-static void conclude(struct selftest *t)
+/* outcome NULL: it told nothing, and r is why. */
+static void on_tested(void *owner, int r, const void *outcome)
 {
-	const struct canary_result *found = canary_result(t->canary);
+	struct selftest *t = owner;
+	const struct canary_result *found = canary_end(t->canary, r, outcome);
 	struct reply_selftest result = { .ok = found->ok, .elapsed_ns = found->elapsed_ns };
 	bool first = !t->shown[0];
 	bool was_ok = !strcmp(t->shown, "ok");
 
+	t->job = NULL;
 	snprintf(result.detail, sizeof(result.detail), "%s", found->text);
 	snprintf(t->shown, sizeof(t->shown), "%s", result.ok ? "ok" : result.detail);
 	if (result.ok != was_ok || first)
@@ -85,45 +79,35 @@ static void conclude(struct selftest *t)
 	bus_pass(t->part.d->bus);
 }
 
-static void proceed(struct selftest *t)
-{
-	loop_timer_set(t->due, canary_due_ns(t->canary));
-	if (!canary_running(t->canary))
-		conclude(t);
-}
-
-static void on_due(void *data)
-{
-	struct selftest *t = data;
-
-	if (!canary_running(t->canary))
-		return;
-	canary_step(t->canary);
-	proceed(t);
-}
-
-static void on_canary(void *data, uint32_t ready)
-{
-	(void)ready;
-	on_due(data);
-}
-
 static void begin(void *data)
 {
 	struct selftest *t = data;
+	const struct work_order order = { .name = "switchgear-test",
+					  .fn = canary_order_run,
+					  .data = &t->canary,
+					  .data_len = sizeof(t->canary),
+					  .size = sizeof(struct canary_outcome),
+					  .keep = canary_fds(t->canary),
+					  .n_keep = CANARY_FDS,
+					  .run_ns = CANARY_RUN_NS,
+					  .by_ns = SG_FOREVER,
+					  .done = on_tested,
+					  .owner = t };
+	int r;
 
-	if (canary_running(t->canary))
+	if (t->job)
 		return;
-	canary_start(t->canary);
-	proceed(t);
+	canary_begin(t->canary);
+	r = work_add(t->work, &order, &t->job);
+	if (r)
+		on_tested(t, r, NULL);
 }
 
-static void on_request(void *m, struct http_request *q, struct server *s)
+static void on_request(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct selftest *t = m;
 	struct http_deferred *asker = t->n_askers < ASKERS_MAX ? http_defer(q) : NULL;
 
-	(void)s;
 	if (!asker) {
 		reply_error(q, 503, "busy", "too many wait for the self-test", "try again");
 		return;
@@ -137,17 +121,12 @@ static void on_request(void *m, struct http_request *q, struct server *s)
 static int selftest_start(void *m)
 {
 	struct selftest *t = m;
-	struct loop *loop = t->part.d->loop;
-	struct loop_source *source;
-	int r = canary_new(t->part.d->dp, t->part.d->settings->cgroup, &t->canary);
+	struct daemon *d = t->part.d;
+	int r = canary_new(d->dp, d->settings->cgroup, &t->canary);
 
 	if (!r)
-		r = loop_timer_new(loop, on_due, t, &t->due);
-	if (!r)
-		r = loop_timer_new(loop, begin, t, &t->next);
-	if (!r)
-		r = loop_add_fd(loop, canary_fd(t->canary), EPOLLIN, on_canary, t, &source);
-	return r;
+		r = work_new(d, &t->work);
+	return r ? r : loop_timer_new(d->loop, begin, t, &t->next);
 }
 
 /* With the first configuration: whoever is told "ready" can rely on what is shown then. */
@@ -157,15 +136,18 @@ static void selftest_signal(void *m, const struct signal *signal)
 
 	if (signal->type != SIGNAL_APPLIED || t->shown[0])
 		return;
-	(void)canary_wait(t->canary);
-	proceed(t);
+	begin(t);
+	work_wait(t->work, clock_boot_ns() + AT_START_NS);
 }
 
 static void selftest_stop(void *m)
 {
 	struct selftest *t = m;
 
-	tell(t, NULL);
+	for (size_t i = 0; i < t->n_askers; i++)
+		reply_stopping(t->askers[i], "the daemon stops before the self-test has ended",
+			       "start it again");
+	work_free(t->work);
 	canary_free(t->canary);
 }
 

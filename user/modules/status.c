@@ -138,20 +138,17 @@ static int status_fill(struct shown *m, struct status *to)
 	to->servers = calloc(servers_n(d->servers) + 1, sizeof(*to->servers));
 	if (!to->servers)
 		return -ENOMEM;
-	for (size_t i = 0; i < servers_n(d->servers) && !r; i++) {
-		r = server_fill(m, servers_at(d->servers, i), &to->servers[i]);
-		to->n_servers++;
-	}
+	for (struct server *s = servers_first(d->servers); s && !r; s = s->next)
+		r = server_fill(m, s, &to->servers[to->n_servers++]);
 	return r;
 }
 
-static void on_status(void *m, struct http_request *q, struct server *s)
+static void on_status(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct status status;
 	struct buf out;
 	int r = status_fill(m, &status);
 
-	(void)s;
 	buf_init(&out, REPLY_MAX);
 	if (!r)
 		r = status_encode(&status, &out);

@@ -28,23 +28,6 @@ struct timeouts {
 	uint64_t forgot_ns;   /* when that began last */
 };
 
-struct lost {
-	size_t n;
-};
-
-struct look {
-	struct dataplane *dp;
-};
-
-/* In the child. */
-static int look_run(void *data, void *result, size_t size)
-{
-	const struct look *look = data;
-	struct lost *lost = result;
-
-	return size == sizeof(*lost) ? kill_forget_lost(look->dp, LOST_NS, &lost->n) : -EINVAL;
-}
-
 static void on_looked(void *owner, int r, const void *data)
 {
 	struct timeouts *t = owner;
@@ -58,12 +41,12 @@ static void on_looked(void *owner, int r, const void *data)
 
 static void look(struct timeouts *t)
 {
-	const struct look what = { t->part.d->dp };
+	const struct kill_search what = { t->part.d->dp, LOST_NS };
 	const struct work_order order = { .name = "switchgear-lost",
-					  .fn = look_run,
+					  .fn = kill_forget_lost,
 					  .data = &what,
 					  .data_len = sizeof(what),
-					  .size = sizeof(struct lost),
+					  .size = sizeof(size_t),
 					  .run_ns = LOOK_NS,
 					  .by_ns = SG_FOREVER,
 					  .done = on_looked,

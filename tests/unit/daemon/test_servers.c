@@ -203,7 +203,7 @@ static void test_apply(void **state)
 	assert_null(servers_by_id(rig.d.servers, SG_RESERVED + 2));
 	assert_null(servers_by_id(rig.d.servers, SG_SERVERS_MAX));
 	assert_null(servers_by_name(rig.d.servers, "nobody"));
-	assert_ptr_equal(servers_at(rig.d.servers, 1), rig_server(&rig, "c"));
+	assert_ptr_equal(servers_first(rig.d.servers)->next, rig_server(&rig, "c"));
 	assert_int_equal(kernel("a")->n_addrs, 1);
 	assert_int_equal(kernel("a")->ports[0], 1);
 	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED);
@@ -252,7 +252,7 @@ static void test_nothing_changed(void **state)
 			    "changed:b changed:a applied:b applied-signal: ");
 	assert_int_equal(seen.diff, 0);
 	assert_ptr_equal(rig_server(&rig, "a"), a);
-	assert_ptr_equal(servers_at(rig.d.servers, 1), a);
+	assert_ptr_equal(servers_first(rig.d.servers)->next, a);
 	assert_int_equal(a->id, SG_RESERVED);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_SERVER_SET, 0), 0);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, 0), 0);
@@ -519,9 +519,7 @@ static void check_covered(void)
 {
 	const struct config *config = servers_config(rig.d.servers);
 
-	for (size_t i = 0; i < servers_n(rig.d.servers); i++) {
-		const struct server *s = servers_at(rig.d.servers, i);
-
+	for (const struct server *s = servers_first(rig.d.servers); s; s = s->next) {
 		assert_ptr_equal(s->config, config_find(config, s->config->name));
 		if (s->covered_by)
 			assert_ptr_equal(s->covered_by->config,
@@ -574,9 +572,7 @@ static void test_reload_without_memory(void **state)
 		failed = fake_alloc_failed();
 		assert_true(r == 0 || r == -ENOMEM);
 		bus_pass(rig.d.bus);
-		for (size_t i = 0; i < servers_n(rig.d.servers); i++) {
-			const struct server *s = servers_at(rig.d.servers, i);
-
+		for (const struct server *s = servers_first(rig.d.servers); s; s = s->next) {
 			assert_ptr_equal(s->config, config_find(servers_config(rig.d.servers),
 								s->config->name));
 		}

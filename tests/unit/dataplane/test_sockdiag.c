@@ -33,7 +33,7 @@ static struct look look(uint8_t proto, uint64_t cookie)
 {
 	struct look l = { .cookie = cookie };
 
-	assert_int_equal(sockdiag_list(proto, count, &l), 0);
+	assert_int_equal(sockdiag_list(proto, NULL, count, &l), 0);
 	return l;
 }
 

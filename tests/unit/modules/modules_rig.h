@@ -36,4 +36,8 @@ static inline void open_up(const char *name)
 	rig_pass(&rig);
 }
 
+/* modules_work.c: what is for a child waits, until the latest job is let go a moment later. */
+void modules_work_hold(void);
+void modules_work_release(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon/work.h"
 #include "io/resolver.h"
+#include "unit/modules/modules_rig.h"
 #include "unit/modules/modules_work.h"
 
 #define QUESTIONS_MAX 64
@@ -40,6 +41,9 @@ static void names_forget(const struct work_job *job)
 		if (names.jobs[i] == job)
 			names.jobs[i] = NULL;
 }
+
+static bool holding;
+static struct work_job *held;
 
 static void job_free(struct work_job *job)
 {
@@ -74,15 +78,32 @@ static void run(void *data)
 	struct work_job *job = data;
 	struct work_order order = job->order;
 	char input[WORK_DATA_MAX];
-	void *result = calloc(1, order.size + 1);
-	int r = result ? 0 : -ENOMEM;
+	void *result;
+	int r;
 
+	if (holding) {
+		held = job;
+		return;
+	}
+	result = calloc(1, order.size + 1);
+	r = result ? 0 : -ENOMEM;
 	memcpy(input, job->data, sizeof(input));
 	job_free(job);
 	if (!r)
 		r = order.fn(input, result, order.size);
 	order.done(order.owner, r, result);
 	free(result);
+}
+
+void modules_work_hold(void)
+{
+	holding = true;
+}
+
+void modules_work_release(void)
+{
+	holding = false;
+	loop_timer_set(held->timer, clock_boot_ns() + 1);
 }
 
 int work_new(struct daemon *d, struct work **ret)
@@ -92,6 +113,7 @@ int work_new(struct daemon *d, struct work **ret)
 	if (!*ret)
 		return -ENOMEM;
 	(*ret)->d = d;
+	holding = false;
 	return 0;
 }
 

@@ -26,12 +26,9 @@ static void goes_on(void)
 
 	rig_reload(&rig, ALL);
 	assert_int_equal(servers_n(rig.d.servers), 7);
-	for (size_t i = 0; i < servers_n(rig.d.servers); i++) {
-		struct server *s = servers_at(rig.d.servers, i);
-
+	for (struct server *s = servers_first(rig.d.servers); s; s = s->next)
 		if (s->id)
 			assert_int_equal(rig_order(&rig, s->config->name, "reset", NULL), 200);
-	}
 	rig_pass(&rig);
 	assert_int_equal(kernel("y")->kernel.group, id_of("x"));
 	before = rig_events(&rig, "\"server\":\"b\",\"event\":\"transition\"", "\"to\":\"open\"");

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Elements of maps: those that the kernel allocates one by one, and all of a map. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "dataplane/private.h"
+
+#define SUB "bpf"
+#define RESERVE_WAIT_US 1000 /* for a reserve of elements to be filled again */
+#define RESERVE_TRIES 200
+#define BATCH 8192U /* more than a bucket of a hash can hold */
+
+int dataplane_map_put(const struct bpf_map *map, const void *key, const void *value, uint64_t flags)
+{
+	int r = bpf_map_update_elem(bpf_map__fd(map), key, value, flags);
+
+	for (size_t i = 0; i < RESERVE_TRIES && r == -ENOMEM; i++) {
+		usleep(RESERVE_WAIT_US);
+		r = bpf_map_update_elem(bpf_map__fd(map), key, value, flags);
+	}
+	return r;
+}
+
+int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane_element_fn *fn,
+		       void *data)
+{
+	size_t key_size = bpf_map__key_size(map);
+	size_t value_size = bpf_map__value_size(map);
+	CLEANUP(freep) uint8_t *keys = malloc(BATCH * key_size);
+	CLEANUP(freep) uint8_t *values = malloc(BATCH * value_size);
+	uint32_t cursor[16];
+	void *from = NULL;
+	int more = 0;
+	int r = 0;
+
+	if (!keys || !values)
+		return -ENOMEM;
+	while (!r && !more) {
+		uint32_t n = BATCH;
+
+		more = bpf_map_lookup_batch(bpf_map__fd(map), from, cursor, keys, values, &n, NULL);
+		if (more && more != -ENOENT)
+			return log_failure(more, SUB, "%s", failure);
+		for (uint32_t i = 0; i < n && !r; i++)
+			r = fn(data, keys + i * key_size, values + i * value_size);
+		from = cursor;
+	}
+	return r;
+}
