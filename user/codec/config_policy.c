@@ -26,7 +26,8 @@ static bool read_parameter(struct config_reader *r, const struct config_value *v
 		if (!config_is(r, v, json_type_boolean, "true or false"))
 			return false;
 		value = json_object_get_boolean(v->obj);
-	} else if (key->type == POLICY_SECONDS && json_object_is_type(v->obj, json_type_string)) {
+	} else if ((key->type == POLICY_SECONDS || key->type == POLICY_PERIOD) &&
+		   json_object_is_type(v->obj, json_type_string)) {
 		if (!read_seconds(r, v, &value))
 			return false;
 	} else {
