@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "codec/jsonget.h"
 
 #define CLIENTS_DEPTH_MAX 100U
@@ -186,15 +187,6 @@ static int args_redact(struct config_list *args)
 	return 0;
 }
 
-static bool has_control(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 static int use_command(const struct reading *rd, const char *command,
 		       const struct json_object *list, size_t first, struct client_server *s)
 {
@@ -209,7 +201,8 @@ static int use_command(const struct reading *rd, const char *command,
 		config_list_done(&s->args);
 		return r;
 	}
-	if (!*command || strlen(command) > CLIENT_ARG_MAX || has_control(command)) {
+	if (!*command || strlen(command) > CLIENT_ARG_MAX ||
+	    utf8_has_control(command, strlen(command))) {
 		s->skipped = "its command is empty, too long or has control characters";
 		return 0;
 	}

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "codec/jsonget.h"
 
 int config_read_tree(struct config_reader *r, const char *noun, struct json_object **ret)
@@ -213,13 +214,10 @@ const char *config_text(struct config_reader *r, const struct config_value *v)
 		config_complain(r, &v->path, true, "longer than %u bytes", CONFIG_TEXT_MAX);
 		return NULL;
 	}
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-			config_complain(r, &v->path, true, "control characters are not allowed");
-			return NULL;
-		}
-	}
-	return text;
+	if (!utf8_has_control(text, len))
+		return text;
+	config_complain(r, &v->path, true, "control characters are not allowed");
+	return NULL;
 }
 
 bool config_duration(struct config_reader *r, const struct config_value *v, uint64_t min,
@@ -373,11 +371,9 @@ bool config_check_name(struct config_reader *r, const struct json_path *path, bo
 		return config_complain(r, path, value,
 				       "the name has %zu bytes; at most %d are allowed", n,
 				       SG_NAME_LEN - 1);
-	for (const char *p = name; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return config_complain(r, path, value,
-					       "control characters are not allowed in a name");
-	}
+	if (utf8_has_control(name, n))
+		return config_complain(r, path, value,
+				       "control characters are not allowed in a name");
 	if (has_invisible(name))
 		return config_complain(r, path, value,
 				       "invisible characters are not allowed in a name");

@@ -8,47 +8,34 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 void jsonw_init(struct jsonw *w, struct buf *out)
 {
 	*w = (struct jsonw){ .out = out };
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static void put_text(struct buf *out, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
+	const char *end = text + strlen(text);
 
 	buf_putc(out, '"');
-	for (; *s; s += n ? n : 1) {
-		n = utf8_length(s);
-		if (!n)
+	while (text < end) {
+		const char *at = text;
+		int32_t c = utf8_next(&text, end);
+
+		if (c < 0) {
 			buf_puts(out, "\xef\xbf\xbd");
-		else if (*s == '"' || *s == '\\')
-			buf_printf(out, "\\%c", *s);
-		else if (*s == '\n')
+			text++;
+		} else if (c == '"' || c == '\\') {
+			buf_printf(out, "\\%c", c);
+		} else if (c == '\n') {
 			buf_puts(out, "\\n");
-		else if (*s < 0x20 || *s == 0x7f)
-			buf_printf(out, "\\u%04x", *s);
-		else
-			buf_append(out, s, n);
+		} else if (c < 0x20 || c == 0x7f) {
+			buf_printf(out, "\\u%04x", (unsigned int)c);
+		} else {
+			buf_append(out, at, (size_t)(text - at));
+		}
 	}
 	buf_putc(out, '"');
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "codec/fields.h"
 #include "codec/jsonpos.h"
 #include "codec/messages.h"
@@ -17,7 +18,7 @@ static const char *const verbs[] = {
 	[REQUEST_QUARANTINE] = "quarantine", [REQUEST_RELEASE] = "release", [REQUEST_TRIP] = "trip",
 	[REQUEST_RESET] = "reset",           [REQUEST_FORCE] = "force",
 };
-_Static_assert(ARRAY_SIZE(verbs) == REQUEST_COUNT, "a verb has no name");
+NAME_FUNCTIONS(request_verb, enum request_verb, verbs, REQUEST_COUNT)
 
 /* What `force` understands, by the words of the command line. */
 static const struct {
@@ -28,20 +29,6 @@ static const struct {
 	{ "shadow", SG_SHADOW },
 	{ "disabled", SG_DISABLED },
 };
-
-const char *request_verb_name(enum request_verb verb)
-{
-	return verb < REQUEST_COUNT ? verbs[verb] : "unknown";
-}
-
-int request_verb_from_name(const char *name)
-{
-	for (int i = 0; i < REQUEST_COUNT; i++) {
-		if (!strcmp(verbs[i], name))
-			return i;
-	}
-	return -EINVAL;
-}
 
 /* --- requests ------------------------------------------------------------------ */
 
@@ -71,10 +58,8 @@ static int read_reason(struct json_object *v, struct request *q, const struct co
 	n = (size_t)json_object_get_string_len(v);
 	if (!n || n >= sizeof(q->reason))
 		return refuse(c, "reason must have 1 to %zu bytes", sizeof(q->reason) - 1);
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return refuse(c, "reason must not contain control characters");
-	}
+	if (utf8_has_control(text, n))
+		return refuse(c, "reason must not contain control characters");
 	memcpy(q->reason, text, n + 1);
 	return 0;
 }

@@ -16,17 +16,7 @@ static const char *const event_types[] = {
 	[EVENT_RELOAD] = "reload",
 	[EVENT_SELFTEST] = "selftest",
 };
-_Static_assert(ARRAY_SIZE(event_types) == EVENT_TYPE_COUNT, "an event type has no name");
-
-const char *event_type_name(unsigned int type)
-{
-	return name_of(event_types, ARRAY_SIZE(event_types), type);
-}
-
-int event_type_from_name(const char *name)
-{
-	return value_of(event_types, ARRAY_SIZE(event_types), name);
-}
+NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 
 void event_init(struct event *e, enum event_type type)
 {
