@@ -41,26 +41,24 @@ static bool read_parameter(struct config_reader *r, const struct config_value *v
 	return true;
 }
 
-int config_read_breaker_key(struct config_reader *r, const struct config_value *v,
-			    struct breaker_policy *policy)
+int config_read_breaker_key(struct config_reader *r, const struct config_value *v, void *policy)
 {
 	const struct policy_key *key = policy_key_find(v->path.key);
 
 	return key ? read_parameter(r, v, key, policy) : -ENOENT;
 }
 
-static int other_is_parameter(struct config_reader *r, const struct config_value *v, void *target)
+static struct breaker_policy *member(const struct config_value *v, void *target)
 {
-	return config_read_breaker_key(r, v, target);
+	return (void *)((char *)target + v->key->offset);
 }
 
-bool config_read_breaker(struct config_reader *r, const struct config_value *v,
-			 struct breaker_policy *policy)
+bool config_read_breaker(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_keys keys = { .other = other_is_parameter,
+	static const struct config_keys keys = { .other = config_read_breaker_key,
 						 .breaker_keys = true };
 
-	return config_read_object(r, v, &keys, policy);
+	return config_read_object(r, v, &keys, member(v, target));
 }
 
 bool config_check_policy(struct config_reader *r, const struct json_path *path,
@@ -71,6 +69,12 @@ bool config_check_policy(struct config_reader *r, const struct json_path *path,
 	if (breaker_policy_check(policy, why, sizeof(why)) >= 0)
 		return true;
 	return config_complain(r, path, false, "%s", why);
+}
+
+bool config_read_policy(struct config_reader *r, const struct config_value *v, void *target)
+{
+	return config_read_breaker(r, v, target) &&
+	       config_check_policy(r, &v->path, member(v, target));
 }
 
 /* clang-format off */
@@ -94,18 +98,16 @@ static int other_is_number(struct config_reader *r, const struct config_value *v
 	       config_is(r, v, json_type_int, "a number");
 }
 
-static bool read_flag(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+static bool read_flag(struct config_reader *r, const struct config_value *v, void *target)
 {
-	(void)key;
 	(void)target;
 	return config_is(r, v, json_type_boolean, "true or false");
 }
 
-bool config_read_trust(struct config_reader *r, const struct config_value *v)
+bool config_read_trust(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_key flag = { "auto_quarantine", read_flag, 0, 0, 0 };
+	static const struct config_key flag = { .name = "auto_quarantine", .read = read_flag };
 	static const struct config_keys keys = { &flag, 1, trust_numbers, other_is_number, false };
 
-	return config_read_object(r, v, &keys, NULL);
+	return config_read_object(r, v, &keys, target);
 }

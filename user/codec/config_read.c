@@ -149,8 +149,11 @@ static bool read_member(struct config_reader *r, const struct config_value *v,
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct config_key *key = &keys->keys[i];
 
-		if (!strcmp(key->name, v->path.key))
-			return key->read(r, v, key, target);
+		if (!strcmp(key->name, v->path.key)) {
+			struct config_value mine = { v->path, v->obj, key };
+
+			return key->read(r, &mine, target);
+		}
 	}
 	if (keys->other)
 		own = keys->other(r, v, target);
@@ -169,35 +172,33 @@ bool config_read_object(struct config_reader *r, const struct config_value *v,
 		return false;
 	json_object_object_foreach(v->obj, name, member)
 	{
-		struct config_value child = { { root ? NULL : &v->path, name, 0 }, member };
+		struct config_value child = { { root ? NULL : &v->path, name, 0 }, member, NULL };
 
 		good &= read_member(r, &child, keys, target);
 	}
 	return good;
 }
 
-bool config_read_bool(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_bool(struct config_reader *r, const struct config_value *v, void *target)
 {
 	if (!config_is(r, v, json_type_boolean, "true or false"))
 		return false;
-	*(bool *)((char *)target + key->offset) = json_object_get_boolean(v->obj);
+	*(bool *)((char *)target + v->key->offset) = json_object_get_boolean(v->obj);
 	return true;
 }
 
-bool config_read_u32(struct config_reader *r, const struct config_value *v,
-		     const struct config_key *key, void *target)
+bool config_read_u32(struct config_reader *r, const struct config_value *v, void *target)
 {
 	int64_t value;
 
 	if (!config_is(r, v, json_type_int, "a whole number"))
 		return false;
 	value = json_object_get_int64(v->obj);
-	if (value < (int64_t)key->min || value > (int64_t)key->max)
+	if (value < (int64_t)v->key->min || value > (int64_t)v->key->max)
 		return config_complain(r, &v->path, true,
 				       "out of range; %" PRIu64 " to %" PRIu64 " is allowed",
-				       key->min, key->max);
-	*(uint32_t *)((char *)target + key->offset) = (uint32_t)value;
+				       v->key->min, v->key->max);
+	*(uint32_t *)((char *)target + v->key->offset) = (uint32_t)value;
 	return true;
 }
 
@@ -247,11 +248,10 @@ bool config_duration(struct config_reader *r, const struct config_value *v, uint
 	return true;
 }
 
-bool config_read_duration(struct config_reader *r, const struct config_value *v,
-			  const struct config_key *key, void *target)
+bool config_read_duration(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return config_duration(r, v, key->min, key->max,
-			       (uint64_t *)((char *)target + key->offset));
+	return config_duration(r, v, v->key->min, v->key->max,
+			       (uint64_t *)((char *)target + v->key->offset));
 }
 
 int config_word(struct config_reader *r, const struct config_value *v, const char *const *words)
@@ -271,10 +271,9 @@ int config_word(struct config_reader *r, const struct config_value *v, const cha
 	return -1;
 }
 
-bool config_read_text(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_text(struct config_reader *r, const struct config_value *v, void *target)
 {
-	char **member = (char **)((char *)target + key->offset);
+	char **member = (char **)((char *)target + v->key->offset);
 	const char *text = config_text(r, v);
 	char *copy;
 
@@ -290,25 +289,27 @@ bool config_read_text(struct config_reader *r, const struct config_value *v,
 	return true;
 }
 
-static bool read_texts(struct config_reader *r, const struct config_value *v,
-		       const struct config_key *key, void *target, bool any)
+static bool read_texts(struct config_reader *r, const struct config_value *v, void *target,
+		       bool any)
 {
-	struct config_list *list = (struct config_list *)((char *)target + key->offset);
+	struct config_list *list = (struct config_list *)((char *)target + v->key->offset);
 	size_t n;
 
 	if (!config_is(r, v, json_type_array, "a list [ ] of texts"))
 		return false;
 	n = json_object_array_length(v->obj);
-	if (n > key->max)
+	if (n > v->key->max)
 		return config_complain(r, &v->path, true,
-				       "%zu entries; at most %" PRIu64 " are allowed", n, key->max);
+				       "%zu entries; at most %" PRIu64 " are allowed", n,
+				       v->key->max);
 	config_list_done(list);
 	list->v = calloc(n ? n : 1, sizeof(*list->v));
 	if (!list->v)
 		return config_no_memory(r);
 	for (size_t i = 0; i < n; i++) {
 		struct config_value item = { { &v->path, NULL, i },
-					     json_object_array_get_idx(v->obj, i) };
+					     json_object_array_get_idx(v->obj, i),
+					     NULL };
 
 		if (any ? !config_is(r, &item, json_type_string, "text in double quotes")
 			: !config_text(r, &item))
@@ -321,21 +322,36 @@ static bool read_texts(struct config_reader *r, const struct config_value *v,
 	return true;
 }
 
-bool config_read_list(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_list(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return read_texts(r, v, key, target, false);
+	return read_texts(r, v, target, false);
 }
 
-bool config_read_scripts(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
+bool config_read_scripts(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return read_texts(r, v, key, target, true);
+	return read_texts(r, v, target, true);
 }
 
-int config_on_open(struct config_reader *r, const struct config_value *v)
+bool config_read_word(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return config_word(r, v, on_open_words);
+	int word = config_word(r, v, v->key->words);
+
+	if (word >= 0)
+		*(unsigned int *)((char *)target + v->key->offset) = (unsigned int)word;
+	return word >= 0;
+}
+
+bool config_read_second(struct config_reader *r, const struct config_value *v, void *target)
+{
+	int word = config_word(r, v, v->key->words);
+
+	*(bool *)((char *)target + v->key->offset) = word == 1;
+	return word >= 0;
+}
+
+bool config_read_keys(struct config_reader *r, const struct config_value *v, void *target)
+{
+	return config_read_object(r, v, v->key->keys, target);
 }
 
 /* Characters that reorder, hide or break text: U+0080 to U+009F, zero-width and

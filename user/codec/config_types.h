@@ -96,13 +96,12 @@ struct config {
 	CONFIG_SETTINGS(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
 	struct config_list interfaces;
-	bool api_read_group;          /* reading is for the group only */
-	uint32_t limit_endpoints;     /* SG_ENDPOINTS_DEFAULT */
-	uint32_t limit_servers;       /* CONFIG_SERVERS_MAX */
-	uint64_t resolve_ns;          /* 30 s */
-	struct breaker_policy policy; /* defaults.breaker over the built-in one */
-	bool has_on_open;
-	enum on_open on_open;          /* defaults.on_open */
+	bool api_read_group;           /* reading is for the group only */
+	uint32_t limit_endpoints;      /* SG_ENDPOINTS_DEFAULT */
+	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */
+	uint64_t resolve_ns;           /* 30 s */
+	struct breaker_policy policy;  /* defaults.breaker over the built-in one */
+	enum on_open on_open;          /* defaults.on_open, else to refuse */
 	struct config_server *servers; /* in the order of the file, disabled ones left out */
 	size_t n_servers;
 };
