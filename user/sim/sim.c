@@ -8,18 +8,11 @@
 
 #include "sim/private.h"
 
-static const char *const op_names[] = {
+const char *const sim_ops[SIM_OP_COUNT + 1] = {
 	[SIM_CALL] = "call",   [SIM_START] = "start",     [SIM_END] = "end",
 	[SIM_ADMIT] = "admit", [SIM_CANCEL] = "cancel",   [SIM_FORCE] = "force",
 	[SIM_STATE] = "state", [SIM_FINDING] = "finding", [SIM_TRUST] = "trust",
 };
-_Static_assert(ARRAY_SIZE(op_names) == SIM_OP_COUNT, "an op misses its name");
-
-const char *sim_op_name(unsigned int op)
-{
-	return op < SIM_OP_COUNT ? op_names[op] : "unknown";
-}
-
 int sim_new(const struct sim_setup *setup, struct sim **ret)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
@@ -32,7 +25,7 @@ int sim_new(const struct sim_setup *setup, struct sim **ret)
 	if (!setup->bounds.calls)
 		sim->setup.bounds.calls = SIM_CALLS_MAX;
 	if (!setup->bounds.memory)
-		sim->setup.bounds.memory = SIM_MEMORY_MAX;
+		sim->setup.bounds.memory = (uint64_t)SIM_MEMORY_MAX_MIB << 20;
 	policy_to_kernel(&setup->policy, ECONNREFUSED, &sim->kernel);
 	*ret = sim;
 	return 0;

@@ -33,9 +33,9 @@
 
 #define SIM_NAME_MAX 255U                   /* bytes of a server's, tool's or call's name */
 #define SIM_TIME_MAX 4000000000000000000ULL /* ns; t, latency, retry_after, for */
-#define SIM_BREAKERS_MAX 1000000U           /* servers and tools together */
-#define SIM_CALLS_MAX 1000000U              /* started and not yet ended */
-#define SIM_MEMORY_MAX (1ULL << 31)         /* bytes of all breakers; windows weigh most */
+#define SIM_BREAKERS_MAX 1000000            /* servers and tools together */
+#define SIM_CALLS_MAX 1000000               /* started and not yet ended */
+#define SIM_MEMORY_MAX_MIB 2048             /* of all breakers; windows weigh most */
 
 enum sim_op {
 	SIM_CALL,
@@ -78,7 +78,7 @@ enum sim_fault {
 	SIM_FAULT_ID_UNKNOWN, /* END or CANCEL of none that is */
 	SIM_FAULT_BREAKERS,   /* SIM_BREAKERS_MAX */
 	SIM_FAULT_CALLS,      /* SIM_CALLS_MAX */
-	SIM_FAULT_SIZE,       /* SIM_MEMORY_MAX */
+	SIM_FAULT_SIZE,       /* SIM_MEMORY_MAX_MIB */
 	SIM_FAULT_MEMORY,     /* the host has no more */
 };
 
@@ -177,6 +177,6 @@ bool sim_last_admitted(const struct sim *sim);
 /* Bytes that one breaker takes under this policy, its windows included, its name not. */
 size_t sim_breaker_size(const struct breaker_policy *policy);
 
-const char *sim_op_name(unsigned int op); /* "call", ...; "unknown" out of range */
+extern const char *const sim_ops[SIM_OP_COUNT + 1]; /* "call", ...; ends with NULL */
 
 #endif

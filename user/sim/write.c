@@ -112,7 +112,7 @@ static void put_rates(struct line *w, const struct sim_report *r)
 static void put_admission(struct line *w, const struct sim_report *r)
 {
 	PUT(w, ",\"op\":");
-	put_word(w, sim_op_name(r->op));
+	put_word(w, sim_ops[r->op]);
 	if (r->admitted)
 		PUT(w, ",\"admitted\":true,\"state\":");
 	else
