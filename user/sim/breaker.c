@@ -13,7 +13,7 @@
 
 struct sim_text sim_breaker_name(const struct sim_breaker *b)
 {
-	return (struct sim_text){ b->name, b->name_len };
+	return b->node.name;
 }
 
 uint32_t sim_breaker_index(const struct sim_breaker *b)
@@ -55,8 +55,12 @@ int sim_breaker_new(struct sim *sim, struct sim_breaker *server, struct sim_text
 	k->due_ns = SG_FOREVER;
 	k->server = server;
 	k->index = sim->n_breakers;
-	k->name_len = (uint8_t)name.len;
+	TAILQ_INIT(&k->probes);
+	STAILQ_INIT(&k->tools);
 	memcpy(k->name, name.s, name.len);
+	k->node.name = (struct sim_text){ k->name, name.len };
+	k->node.hash = hash;
+	k->node.of = server;
 	baseline_init(&k->baseline, &sim->setup.policy);
 	backoff_update(k, sim->now_ns);
 	*ret = TAKE_PTR(k);
@@ -69,13 +73,7 @@ void sim_probe_take(struct sim *sim, struct sim_breaker *k, struct sim_probe *pr
 {
 	probe->lease_ns = sim->now_ns + sim->kernel.probe_lease_ns;
 	probe->listed = true;
-	probe->prev = k->last;
-	probe->next = NULL;
-	if (k->last)
-		k->last->next = probe;
-	else
-		k->first = probe;
-	k->last = probe;
+	TAILQ_INSERT_TAIL(&k->probes, probe, others);
 	sim_heap_update(sim, k);
 }
 
@@ -83,14 +81,7 @@ void sim_probe_drop(struct sim_breaker *k, struct sim_probe *probe)
 {
 	if (!probe->listed)
 		return;
-	if (probe->prev)
-		probe->prev->next = probe->next;
-	else
-		k->first = probe->next;
-	if (probe->next)
-		probe->next->prev = probe->prev;
-	else
-		k->last = probe->prev;
+	TAILQ_REMOVE(&k->probes, probe, others);
 	probe->listed = false;
 	if (probe->alone)
 		free(probe);
@@ -98,8 +89,8 @@ void sim_probe_drop(struct sim_breaker *k, struct sim_probe *probe)
 
 static void drop_probes(struct sim_breaker *k)
 {
-	while (k->first)
-		sim_probe_drop(k, k->first);
+	while (!TAILQ_EMPTY(&k->probes))
+		sim_probe_drop(k, TAILQ_FIRST(&k->probes));
 }
 
 void sim_breaker_free(struct sim_breaker *k)
@@ -161,7 +152,7 @@ static void lease_out(struct sim *sim, struct sim_breaker *k)
 		.probe = true,
 	};
 
-	sim_probe_drop(k, k->first);
+	sim_probe_drop(k, TAILQ_FIRST(&k->probes));
 	sim_breaker_outcome(sim, k, &failure, false);
 }
 
@@ -173,7 +164,7 @@ bool sim_breaker_due(struct sim *sim, uint64_t now_ns)
 	if (!k || k->due_ns > now_ns)
 		return false;
 	sim->now_ns = k->due_ns;
-	if (k->first && k->first->lease_ns == k->due_ns)
+	if (sim_breaker_lease(k) == k->due_ns)
 		lease_out(sim, k);
 	else if (sg_breaker_tick(&k->b, &sim->kernel, sim->now_ns, &mv))
 		moved(sim, k, &mv, NULL);

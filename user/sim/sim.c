@@ -70,21 +70,6 @@ bool sim_last_admitted(const struct sim *sim)
 
 /* --- breakers by name -------------------------------------------------------------------- */
 
-static struct sim_breaker *breaker_find(const struct sim_table *t, const struct sim_breaker *server,
-					struct sim_text name, uint64_t hash)
-{
-	struct sim_node *node;
-
-	for (node = sim_table_first(t, hash); node; node = sim_table_next(node, hash)) {
-		struct sim_breaker *k = (struct sim_breaker *)(void *)node;
-
-		if (k->server == server && k->name_len == name.len &&
-		    !memcmp(k->name, name.s, name.len))
-			return k;
-	}
-	return NULL;
-}
-
 static enum sim_fault breaker_add(struct sim *sim, struct sim_table *t, struct sim_breaker *server,
 				  struct sim_text name, uint64_t hash, struct sim_breaker **ret)
 {
@@ -97,7 +82,7 @@ static enum sim_fault breaker_add(struct sim *sim, struct sim_table *t, struct s
 	if (sim_table_reserve(t) < 0 || sim_heap_reserve(sim) < 0 ||
 	    sim_breaker_new(sim, server, name, hash, ret) < 0)
 		return SIM_FAULT_MEMORY;
-	sim_table_add(t, &(*ret)->node, hash);
+	sim_table_add(t, &(*ret)->node);
 	sim->memory += size;
 	sim->n_breakers++;
 	return SIM_FAULT_NONE;
@@ -107,7 +92,7 @@ static enum sim_fault server_get(struct sim *sim, struct sim_text name, struct s
 {
 	uint64_t hash = sim_table_hash(name.s, name.len, sim->setup.seed);
 
-	*ret = breaker_find(&sim->servers, NULL, name, hash);
+	*ret = (void *)sim_table_find(&sim->servers, hash, NULL, name);
 	return *ret ? SIM_FAULT_NONE : breaker_add(sim, &sim->servers, NULL, name, hash, ret);
 }
 
@@ -121,18 +106,13 @@ static enum sim_fault tool_get(struct sim *sim, struct sim_breaker *server, stru
 	*ret = NULL;
 	if (!name.len)
 		return SIM_FAULT_NONE;
-	*ret = breaker_find(&sim->tools, server, name, hash);
+	*ret = (void *)sim_table_find(&sim->tools, hash, server, name);
 	if (*ret)
 		return SIM_FAULT_NONE;
 	fault = breaker_add(sim, &sim->tools, server, name, hash, ret);
-	if (fault != SIM_FAULT_NONE)
-		return fault;
-	if (server->tools_last)
-		server->tools_last->next_tool = *ret;
-	else
-		server->tools = *ret;
-	server->tools_last = *ret;
-	return SIM_FAULT_NONE;
+	if (fault == SIM_FAULT_NONE)
+		STAILQ_INSERT_TAIL(&server->tools, *ret, next_tool);
+	return fault;
 }
 
 /* --- calls in flight ------------------------------------------------------------------------ */
@@ -143,25 +123,16 @@ static uint64_t call_hash(const struct sim_breaker *server, struct sim_text id)
 }
 
 static struct sim_call *call_find(const struct sim *sim, const struct sim_breaker *server,
-				  struct sim_text id, uint64_t hash)
+				  struct sim_text id)
 {
-	struct sim_node *node;
-
-	for (node = sim_table_first(&sim->calls, hash); node; node = sim_table_next(node, hash)) {
-		struct sim_call *call = (struct sim_call *)(void *)node;
-
-		if (call->server == server && call->id_len == id.len &&
-		    !memcmp(call->id, id.s, id.len))
-			return call;
-	}
-	return NULL;
+	return (void *)sim_table_find(&sim->calls, call_hash(server, id), server, id);
 }
 
-/* Makes place for a call of this id; *ret is in no table yet. */
+/* Makes a call of this id, in place of a refused one. */
 static enum sim_fault call_new(struct sim *sim, struct sim_breaker *server, struct sim_text id,
-			       uint64_t hash, struct sim_call **ret)
+			       struct sim_call **ret)
 {
-	struct sim_call *call = call_find(sim, server, id, hash);
+	struct sim_call *call = call_find(sim, server, id);
 
 	if (call && !call->refused)
 		return SIM_FAULT_ID_LIVE;
@@ -177,8 +148,11 @@ static enum sim_fault call_new(struct sim *sim, struct sim_breaker *server, stru
 		return SIM_FAULT_MEMORY;
 	}
 	call->server = server;
-	call->id_len = (uint8_t)id.len;
 	memcpy(call->id, id.s, id.len);
+	call->node = (struct sim_node){ .hash = call_hash(server, id),
+					.of = server,
+					.name = { call->id, id.len } };
+	sim_table_add(&sim->calls, &call->node);
 	*ret = call;
 	return SIM_FAULT_NONE;
 }
@@ -276,17 +250,15 @@ static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 static enum sim_fault on_start(struct sim *sim, struct sim_breaker *server,
 			       const struct sim_event *e)
 {
-	uint64_t hash = call_hash(server, e->id);
 	struct sim_breaker *tool;
 	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
 	struct sim_call *call;
 	enum sg_admit admit;
 
 	if (fault == SIM_FAULT_NONE)
-		fault = call_new(sim, server, e->id, hash, &call);
+		fault = call_new(sim, server, e->id, &call);
 	if (fault != SIM_FAULT_NONE)
 		return fault;
-	sim_table_add(&sim->calls, &call->node, hash);
 	admit = ask(sim, server, e);
 	call->refused = admit == SG_DENY;
 	if (admit == SG_DENY)
@@ -333,9 +305,8 @@ static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_
 static enum sim_fault on_end(struct sim *sim, const struct sim_event *e)
 {
 	uint64_t hash = sim_table_hash(e->server.s, e->server.len, sim->setup.seed);
-	struct sim_breaker *server = breaker_find(&sim->servers, NULL, e->server, hash);
-	struct sim_call *call = server ? call_find(sim, server, e->id, call_hash(server, e->id))
-				       : NULL;
+	struct sim_breaker *server = (void *)sim_table_find(&sim->servers, hash, NULL, e->server);
+	struct sim_call *call = server ? call_find(sim, server, e->id) : NULL;
 
 	if (!call)
 		return SIM_FAULT_ID_UNKNOWN;
@@ -374,13 +345,15 @@ static enum sim_fault on_admit(struct sim *sim, struct sim_breaker *server,
 
 static void on_force(struct sim *sim, struct sim_breaker *server, const struct sim_event *e)
 {
+	struct sim_breaker *tool;
+
 	if (e->to != SG_CLOSED) {
 		sim_breaker_order(sim, server, e->to, e->for_ns);
 		return;
 	}
 	sim_breaker_reset(sim, server);
-	for (struct sim_breaker *tool = server->tools; tool; tool = tool->next_tool)
-		sim_breaker_reset(sim, tool);
+	STAILQ_FOREACH(tool, &server->tools, next_tool)
+	sim_breaker_reset(sim, tool);
 }
 
 static enum sim_fault on_state(struct sim *sim, struct sim_breaker *server,

@@ -30,6 +30,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "core/policy.h"
+#include "sim/table.h"
 
 #define SIM_NAME_MAX 255U                   /* bytes of a server's, tool's or call's name */
 #define SIM_TIME_MAX 4000000000000000000ULL /* ns; t, latency, retry_after, for */
@@ -48,12 +49,6 @@ enum sim_op {
 	SIM_FINDING,
 	SIM_TRUST,
 	SIM_OP_COUNT
-};
-
-/* Borrowed bytes, not terminated. Length 0: not given. */
-struct sim_text {
-	const char *s;
-	size_t len;
 };
 
 struct sim_event {
