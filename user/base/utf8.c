@@ -23,6 +23,15 @@ int32_t utf8_next(const char **p, const char *end)
 	return c;
 }
 
+const char *utf8_end(const char *text, const char *end)
+{
+	const char *at = text;
+
+	while (text < end && utf8_next(&text, end) > 0)
+		at = text;
+	return at;
+}
+
 bool utf8_has_control(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {

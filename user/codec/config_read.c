@@ -30,22 +30,19 @@ int config_read_tree(struct config_reader *r, const char *noun, struct json_obje
 	return -EINVAL;
 }
 
-static void print_place(struct config_reader *r, const struct json_path *path, bool value)
+static void PRINTF_LIKE(5, 0) print(struct config_reader *r, const struct json_path *path,
+				    bool value, const char *kind, const char *fmt, va_list ap)
 {
 	struct jsonpos pos = jsonpos_find(r->text, r->len, path, value);
 
 	buf_puts(r->errors, r->file);
 	if (pos.line)
 		buf_printf(r->errors, ":%u:%u", pos.line, pos.column);
-	buf_puts(r->errors, ": ");
-}
-
-static void print_path(struct config_reader *r, const struct json_path *path)
-{
-	if (!path)
-		return;
+	buf_printf(r->errors, ": %s", kind);
 	json_path_print(path, r->errors);
-	buf_puts(r->errors, ": ");
+	buf_puts(r->errors, path ? ": " : "");
+	buf_vprintf(r->errors, fmt, ap);
+	buf_putc(r->errors, '\n');
 }
 
 bool config_complain(struct config_reader *r, const struct json_path *path, bool value,
@@ -60,12 +57,9 @@ bool config_complain(struct config_reader *r, const struct json_path *path, bool
 				   r->file);
 		return false;
 	}
-	print_place(r, path, value);
-	print_path(r, path);
 	va_start(ap, fmt);
-	buf_vprintf(r->errors, fmt, ap);
+	print(r, path, value, "", fmt, ap);
 	va_end(ap);
-	buf_putc(r->errors, '\n');
 	return false;
 }
 
@@ -75,13 +69,9 @@ void config_warn(struct config_reader *r, const struct json_path *path, const ch
 
 	if (++r->n_warnings > CONFIG_ERRORS_MAX)
 		return;
-	print_place(r, path, false);
-	buf_puts(r->errors, "warning: ");
-	print_path(r, path);
 	va_start(ap, fmt);
-	buf_vprintf(r->errors, fmt, ap);
+	print(r, path, false, "warning: ", fmt, ap);
 	va_end(ap);
-	buf_putc(r->errors, '\n');
 }
 
 bool config_no_memory(struct config_reader *r)

@@ -11,17 +11,6 @@ size_t json_bom(const char *text, size_t len)
 
 /* --- UTF-8 ------------------------------------------------------------------------- */
 
-bool json_is_utf8(const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	while (text < end) {
-		if (utf8_next(&text, end) <= 0)
-			return false;
-	}
-	return true;
-}
-
 static size_t utf8_put(char *out, int32_t c)
 {
 	if (c < 0x80) {

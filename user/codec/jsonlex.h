@@ -17,9 +17,6 @@
 /* Bytes of a byte order mark in front of the text: 0 or 3. */
 size_t json_bom(const char *text, size_t len);
 
-/* Is all of it UTF-8 without NUL? */
-bool json_is_utf8(const char *text, size_t len);
-
 enum json_lex {
 	JSON_GOOD,
 	JSON_ENDLESS, /* no closing quote */

@@ -72,42 +72,30 @@ static int PRINTF_LIKE(4, 5) fail(struct scanner *s, int r, const char *at, cons
 
 /* --- strings --------------------------------------------------------------- */
 
-/* The next character of a checked string; -1 at the end. */
-static int32_t string_next(const char **p, const char *end)
+/*
+ * How the characters of a checked string stand to those of another one, whose reader is given:
+ * json_next(), or utf8_next() for plain text. Negative, 0 or positive.
+ */
+static int32_t span_order(struct span x, struct span y,
+			  int32_t (*next)(const char **p, const char *end))
 {
-	return *p < end ? json_next(p, end) : -1;
+	int32_t c, d;
+
+	do {
+		c = x.p < x.end ? json_next(&x.p, x.end) : -1;
+		d = y.p < y.end ? next(&y.p, y.end) : -1;
+	} while (c == d && c >= 0);
+	return c - d;
 }
 
+/* Equal ones in the order of the text. */
 static int span_compare(const void *a, const void *b)
 {
-	struct span x = *(const struct span *)a;
-	struct span y = *(const struct span *)b;
-	const char *first = x.p;
-	const char *second = y.p;
-	int32_t c, d;
+	const struct span *x = a;
+	const struct span *y = b;
+	int32_t order = span_order(*x, *y, json_next);
 
-	do {
-		c = string_next(&x.p, x.end);
-		d = string_next(&y.p, y.end);
-	} while (c == d && c >= 0);
-	if (c != d)
-		return c < d ? -1 : 1;
-	return first < second ? -1 : first > second;
-}
-
-/* Is the decoded span equal to the decoded (or, with raw, plain) text? */
-static bool span_equals(struct span s, struct span other, bool raw)
-{
-	int32_t c, d;
-
-	do {
-		c = string_next(&s.p, s.end);
-		if (raw)
-			d = other.p < other.end ? utf8_next(&other.p, other.end) : -1;
-		else
-			d = string_next(&other.p, other.end);
-	} while (c == d && c >= 0);
-	return c == d;
+	return order ? order : (x->p > y->p) - (x->p < y->p);
 }
 
 /* --- tokens ---------------------------------------------------------------- */
@@ -225,7 +213,7 @@ static int keys_close(struct scanner *s, size_t first)
 	v = s->keys.v + first;
 	qsort(v, n, sizeof(*v), span_compare);
 	for (size_t i = 1; i < n; i++) {
-		if (!span_equals(v[i - 1], v[i], false))
+		if (span_order(v[i - 1], v[i], json_next))
 			continue;
 		pos = position(s->text, v[i - 1].p - 1);
 		return fail(s, -EEXIST, v[i].p - 1,
@@ -239,12 +227,10 @@ static int keys_close(struct scanner *s, size_t first)
 
 static bool has_nul_escape(struct span key)
 {
-	int32_t c;
-
-	do {
-		c = string_next(&key.p, key.end);
-	} while (c > 0);
-	return c == 0;
+	while (key.p < key.end)
+		if (!json_next(&key.p, key.end))
+			return true;
+	return false;
 }
 
 static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
@@ -272,8 +258,9 @@ static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
 	if (s->p >= s->end || *s->p != ':')
 		return fail(s, -EBADMSG, s->p, "':' is expected after a key");
 	s->p++;
-	on_path = seg && seg->key &&
-		  span_equals(key, (struct span){ seg->key, seg->key + strlen(seg->key) }, true);
+	on_path =
+		seg && seg->key &&
+		!span_order(key, (struct span){ seg->key, seg->key + strlen(seg->key) }, utf8_next);
 	if (on_path && depth + 1 == s->want_depth)
 		s->found_key = start;
 	return scan_value(s, depth + 1, on_path);
@@ -341,16 +328,13 @@ static int scan_value(struct scanner *s, unsigned int depth, bool on_path)
 
 static int check_encoding(struct scanner *s)
 {
-	for (const char *p = s->p; p < s->end;) {
-		const char *at = p;
-		int32_t c = utf8_next(&p, s->end);
+	const char *at = utf8_end(s->p, s->end);
 
-		if (c < 0)
-			return fail(s, -EBADMSG, at, "not UTF-8: save the file in that encoding");
-		if (!c)
-			return fail(s, -EBADMSG, at, "a NUL byte: this is not a text file");
-	}
-	return 0;
+	if (at == s->end)
+		return 0;
+	return fail(s, -EBADMSG, at,
+		    *at ? "not UTF-8: save the file in that encoding"
+			: "a NUL byte: this is not a text file");
 }
 
 int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
@@ -372,7 +356,10 @@ int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct j
 	free(s.keys.v);
 	if (r && r != -ENOMEM)
 		*ret_fault = fault;
-	return r || !ret ? r : json_parse(text, len, s.max_depth + 1, ret);
+	if (!r && ret)
+		r = json_parse(text, len, s.max_depth + 1, ret);
+	/* json-c takes whatever passed; that it has no memory reads as a text that ends early */
+	return r == -EBADMSG && !*fault.what ? -ENOMEM : r;
 }
 
 struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path *path, bool value)

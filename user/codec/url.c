@@ -10,11 +10,6 @@
 static const char *const scheme_names[] = { "http", "https" };
 _Static_assert(ARRAY_SIZE(scheme_names) == URL_SCHEME_COUNT, "a scheme has no name");
 
-static const char *scheme_name(enum url_scheme scheme)
-{
-	return scheme_names[scheme];
-}
-
 /* The parts of a URL as they stand in its text. */
 struct parts {
 	const char *user; /* with its '@'; empty without */
@@ -204,21 +199,21 @@ static void print_path(const struct parts *p, struct buf *out)
 static int texts_make(const struct parts *p, struct url *u)
 {
 	static const uint16_t usual[] = { 80, 443 };
+	const char *scheme = scheme_names[u->scheme];
 	CLEANUP(buf_done) struct buf shown = {};
 	CLEANUP(buf_done) struct buf bare = {};
-	CLEANUP(buf_done) struct buf origin = {};
 	bool v6 = u->has_addr && strchr(u->host, ':');
+	char origin[URL_HOST_MAX + 16];
+	char port[8] = "";
 
+	if (u->port != usual[u->scheme])
+		snprintf(port, sizeof(port), ":%u", u->port);
+	snprintf(origin, sizeof(origin), v6 ? "[%s]%s" : "%s%s", u->host, port);
 	buf_init(&shown, URL_TEXT_MAX + 16);
 	buf_init(&bare, URL_TEXT_MAX + 16);
-	buf_init(&origin, URL_TEXT_MAX);
-	buf_printf(&origin, v6 ? "[%s]" : "%s", u->host);
-	if (u->port != usual[u->scheme])
-		buf_printf(&origin, ":%u", u->port);
-	buf_printf(&bare, "%s://%s", scheme_name(u->scheme), buf_str(&origin));
+	buf_printf(&bare, "%s://%s", scheme, origin);
 	buf_append(&bare, p->path, p->path_len);
-	buf_printf(&shown, "%s://%s%s", scheme_name(u->scheme), p->user_len ? "***@" : "",
-		   buf_str(&origin));
+	buf_printf(&shown, "%s://%s%s", scheme, p->user_len ? "***@" : "", origin);
 	print_path(p, &shown);
 	if (p->query)
 		buf_puts(&shown, "?***");

@@ -31,15 +31,10 @@ static void metrics_fail(struct metrics *m)
 
 static bool is_name(const char *s, bool colon)
 {
-	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:";
-	size_t letters = sizeof(first) - 1 - !colon;
+	static const char bytes[] =
+		":0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-	if (!*s || !memchr(first, *s, letters))
-		return false;
-	for (s++; *s; s++)
-		if (!memchr(first, *s, letters) && (*s < '0' || *s > '9'))
-			return false;
-	return true;
+	return *s && (*s < '0' || *s > '9') && !s[strspn(s, bytes + !colon)];
 }
 
 static void put_escaped(struct buf *out, const char *s, bool quotes)

@@ -145,15 +145,10 @@ static void moved(struct sim *sim, struct sim_breaker *k, const struct sg_transi
 
 static void lease_out(struct sim *sim, struct sim_breaker *k)
 {
-	struct sim_outcome failure = {
-		.class = SG_HARD,
-		.latency_ns = SG_FOREVER,
-		.generation = k->b.generation,
-		.probe = true,
-	};
+	const struct sim_event failure = { .outcome = SG_HARD, .latency_ns = SG_FOREVER };
 
 	sim_probe_drop(k, TAILQ_FIRST(&k->probes));
-	sim_breaker_outcome(sim, k, &failure, false);
+	sim_breaker_outcome(sim, k, &failure, k->b.generation, true, false);
 }
 
 bool sim_breaker_due(struct sim *sim, uint64_t now_ns)
@@ -184,12 +179,12 @@ enum sg_admit sim_breaker_admit(struct sim *sim, struct sim_breaker *k, uint32_t
 	return admit;
 }
 
-void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_outcome *o,
-			 bool slow)
+void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_event *e,
+			 uint32_t generation, bool probe, bool slow)
 {
 	const struct sim_limits *limits = &sim->setup.limits;
-	uint32_t flags = (slow ? SG_OUT_SLOW : 0) | (o->probe ? SG_OUT_PROBE : 0) |
-			 (o->complete ? SG_OUT_COMPLETE : 0);
+	uint32_t flags = (slow ? SG_OUT_SLOW : 0) | (probe ? SG_OUT_PROBE : 0) |
+			 (e->complete ? SG_OUT_COMPLETE : 0);
 	struct window_rates crossed;
 	enum sg_effect effect;
 	enum sg_reason reason;
@@ -199,17 +194,17 @@ void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct si
 		backoff_update(k, sim->now_ns);
 	if (!k->server && limits->may_trip)
 		k->b.may_trip = limits->may_trip(limits->arg, k, sim->now_ns) || k->b.shadow;
-	reason = engine_outcome(&k->engine, sim->now_ns, o->generation, o->class, slow, &crossed);
-	effect = sg_breaker_outcome(&k->b, &sim->kernel, sim->now_ns, o->generation, o->class,
-				    flags, o->retry_after_ns, &mv);
+	reason = engine_outcome(&k->engine, sim->now_ns, generation, e->outcome, slow, &crossed);
+	effect = sg_breaker_outcome(&k->b, &sim->kernel, sim->now_ns, generation, e->outcome, flags,
+				    e->retry_after_ns, &mv);
 	if (effect == SG_EFFECT_MOVED)
 		reason = SG_REASON_NONE;
 	else if (effect == SG_EFFECT_NONE && reason != SG_REASON_NONE)
-		effect = sg_breaker_trip(&k->b, &sim->kernel, sim->now_ns, o->generation,
-					 (__u8)reason, &mv);
+		effect = sg_breaker_trip(&k->b, &sim->kernel, sim->now_ns, generation, (__u8)reason,
+					 &mv);
 	if (effect == SG_EFFECT_MOVED)
 		moved(sim, k, &mv, reason == SG_REASON_NONE ? NULL : &crossed);
-	else if (o->probe)
+	else if (probe)
 		sim_heap_update(sim, k);
 	k->overflow += effect == SG_EFFECT_OVERFLOW;
 	sim->overflow += effect == SG_EFFECT_OVERFLOW;

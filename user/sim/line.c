@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,18 +38,7 @@ struct reader {
 	struct scan_fault *fault;
 };
 
-static int complain(struct reader *r, size_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static int complain(struct reader *r, size_t at, const char *fmt, ...)
-{
-	va_list ap;
-
-	r->fault->at = at;
-	va_start(ap, fmt);
-	vsnprintf(r->fault->what, sizeof(r->fault->what), fmt, ap);
-	va_end(ap);
-	return -EBADMSG;
-}
+#define complain(r, at, ...) scan_complain((r)->fault, at, __VA_ARGS__)
 
 static int wrong_type(struct reader *r, enum sim_field field, const char *wanted)
 {

@@ -27,9 +27,9 @@ struct sim_breaker {
 	uint64_t not_permitted;
 	uint64_t would_denies;
 	uint64_t overflow;
-	TAILQ_HEAD(, sim_probe) probes;   /* undecided ones of this generation, by lease */
-	struct sim_breaker *server;       /* of a tool; NULL: this is a server */
-	STAILQ_HEAD(, sim_breaker) tools; /* of a server */
+	TAILQ_HEAD(sim_probes, sim_probe) probes;  /* undecided ones of this generation, by lease */
+	struct sim_breaker *server;                /* of a tool; NULL: this is a server */
+	STAILQ_HEAD(sim_tools, sim_breaker) tools; /* of a server */
 	STAILQ_ENTRY(sim_breaker) next_tool;
 	uint64_t due_ns;
 	uint32_t heap; /* place in the heap + 1; 0: nothing is due */
@@ -84,16 +84,6 @@ void sim_heap_update(struct sim *sim, struct sim_breaker *k);
 
 /* --- sim_breaker.c: one breaker --- */
 
-/* What an outcome needs. */
-struct sim_outcome {
-	enum sg_class class;
-	bool complete;
-	uint64_t latency_ns;
-	uint64_t retry_after_ns;
-	uint32_t generation;
-	bool probe; /* the call holds one, out of the list already */
-};
-
 int sim_breaker_new(struct sim *sim, struct sim_breaker *server, struct sim_text name,
 		    uint64_t hash, struct sim_breaker **ret) MUST_CHECK;
 void sim_breaker_free(struct sim_breaker *k);
@@ -104,8 +94,9 @@ enum sg_admit sim_breaker_admit(struct sim *sim, struct sim_breaker *k, uint32_t
 void sim_probe_take(struct sim *sim, struct sim_breaker *k, struct sim_probe *probe);
 /* It is decided or given back elsewhere: forgets its lease. */
 void sim_probe_drop(struct sim_breaker *k, struct sim_probe *probe);
-void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_outcome *o,
-			 bool slow);
+/* Of a call that was let through in `generation`; `probe`: it holds one, out of the list already. */
+void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_event *e,
+			 uint32_t generation, bool probe, bool slow);
 void sim_breaker_cancel(struct sim *sim, struct sim_breaker *k, uint32_t generation,
 			struct sim_probe *probe);
 void sim_breaker_order(struct sim *sim, struct sim_breaker *k, enum sg_state to, uint64_t for_ns);

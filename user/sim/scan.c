@@ -26,18 +26,18 @@ static const char *const scan_words[] = {
 	[SCAN_OBJECT] = "an object", [SCAN_LIST] = "a list",
 };
 
-static int complain(struct scan *s, const char *at, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static int complain(struct scan *s, const char *at, const char *fmt, ...)
+int scan_complain(struct scan_fault *fault, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 
-	s->fault->at = (size_t)(at - s->begin);
+	fault->at = at;
 	va_start(ap, fmt);
-	vsnprintf(s->fault->what, sizeof(s->fault->what), fmt, ap);
+	vsnprintf(fault->what, sizeof(fault->what), fmt, ap);
 	va_end(ap);
 	return -EBADMSG;
 }
+
+#define complain(s, p, ...) scan_complain((s)->fault, (size_t)((p) - (s)->begin), __VA_ARGS__)
 
 static void skip_space(struct scan *s)
 {
@@ -78,7 +78,7 @@ static int scan_string(struct scan *s, struct scan_value *v)
 		return complain(s, s->p, "\\u takes four hexadecimal digits");
 	}
 	v->len = (size_t)(s->p - v->raw);
-	if (wide && !json_is_utf8(v->raw, v->len))
+	if (wide && utf8_end(v->raw, s->p) != s->p)
 		return complain(s, v->raw, "the text is not UTF-8");
 	s->p++;
 	return 0;

@@ -47,6 +47,9 @@ struct scan_fault {
 	char what[200]; /* what is wrong and what to do */
 };
 
+/* Sets the fault; -EBADMSG. */
+int scan_complain(struct scan_fault *fault, size_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
 /*
  * Reads `line` into values[n] as keys[n] say; all others stay SCAN_ABSENT.
  * -EBADMSG with *ret_fault: no such object, or one of the keys twice.

@@ -194,34 +194,24 @@ static bool is_good(const struct sim_breaker *k)
 
 /* Slow as compared with the usual latency of this tool, which learns from the call. */
 static bool judge_latency(struct sim *sim, struct sim_breaker *server, struct sim_breaker *tool,
-			  const struct sim_outcome *o)
+			  const struct sim_event *e, uint32_t generation)
 {
 	const struct breaker_policy *p = &sim->setup.policy;
 	struct baseline *baseline = tool ? &tool->baseline : &server->baseline;
-	bool slow = o->latency_ns != SG_FOREVER && o->latency_ns > baseline->slow_ns;
+	bool slow = e->latency_ns != SG_FOREVER && e->latency_ns > baseline->slow_ns;
 
-	if (p->slow_factor > 0 && o->class == SG_SUCCESS && o->latency_ns != SG_FOREVER &&
-	    o->generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
-		baseline_add(baseline, p, sim->now_ns, o->latency_ns);
+	if (p->slow_factor > 0 && e->outcome == SG_SUCCESS && e->latency_ns != SG_FOREVER &&
+	    generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
+		baseline_add(baseline, p, sim->now_ns, e->latency_ns);
 	return slow;
-}
-
-static struct sim_outcome outcome_of(const struct sim_event *e)
-{
-	return (struct sim_outcome){
-		.class = e->outcome,
-		.complete = e->complete,
-		.latency_ns = e->latency_ns,
-		.retry_after_ns = e->retry_after_ns,
-	};
 }
 
 static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 			      const struct sim_event *e)
 {
-	struct sim_outcome o = outcome_of(e);
 	struct sim_breaker *tool;
 	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
+	uint32_t generation;
 	enum sg_admit admit;
 	bool slow;
 
@@ -231,19 +221,19 @@ static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 	/* What the shadow would have refused does not count, as if it were. */
 	if (admit == SG_DENY || admit == SG_WOULD_DENY)
 		return SIM_FAULT_NONE;
-	o.generation = server->b.generation;
-	o.probe = admit == SG_ALLOW_PROBE;
-	slow = judge_latency(sim, server, tool, &o);
-	if (tool && server->b.state != SG_DISABLED) {
-		struct sim_outcome of_tool = o;
+	generation = server->b.generation;
+	slow = judge_latency(sim, server, tool, e, generation);
+	if (server->b.state == SG_DISABLED)
+		tool = NULL;
+	if (tool) {
+		bool probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
+		uint32_t of_tool = tool->b.generation;
 
-		of_tool.probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
-		of_tool.generation = tool->b.generation;
-		sim_breaker_outcome(sim, server, &o, slow);
-		sim_breaker_outcome(sim, tool, &of_tool, slow);
+		sim_breaker_outcome(sim, server, e, generation, admit == SG_ALLOW_PROBE, slow);
+		sim_breaker_outcome(sim, tool, e, of_tool, probe, slow);
 		return SIM_FAULT_NONE;
 	}
-	sim_breaker_outcome(sim, server, &o, slow);
+	sim_breaker_outcome(sim, server, e, generation, admit == SG_ALLOW_PROBE, slow);
 	return SIM_FAULT_NONE;
 }
 
@@ -279,18 +269,14 @@ static enum sim_fault on_start(struct sim *sim, struct sim_breaker *server,
 static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_event *e)
 {
 	struct sim_breaker *server = call->server;
-	struct sim_outcome o = outcome_of(e);
-	struct sim_outcome of_tool = o;
+	bool probe = call->probe.listed;
+	bool tool_probe = call->tool_probe.listed;
 	bool disabled = server->b.state == SG_DISABLED;
 	bool slow;
 
-	o.generation = call->generation;
-	o.probe = call->probe.listed;
-	of_tool.generation = call->tool_generation;
-	of_tool.probe = call->tool_probe.listed;
 	sim_probe_drop(server, &call->probe);
-	slow = judge_latency(sim, server, call->tool, &o);
-	sim_breaker_outcome(sim, server, &o, slow);
+	slow = judge_latency(sim, server, call->tool, e, call->generation);
+	sim_breaker_outcome(sim, server, e, call->generation, probe, slow);
 	if (!call->tool)
 		return;
 	if (disabled) {
@@ -298,7 +284,7 @@ static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_
 		return;
 	}
 	sim_probe_drop(call->tool, &call->tool_probe);
-	sim_breaker_outcome(sim, call->tool, &of_tool, slow);
+	sim_breaker_outcome(sim, call->tool, e, call->tool_generation, tool_probe, slow);
 }
 
 /* END and CANCEL. */
@@ -343,17 +329,19 @@ static enum sim_fault on_admit(struct sim *sim, struct sim_breaker *server,
 	return SIM_FAULT_NONE;
 }
 
-static void on_force(struct sim *sim, struct sim_breaker *server, const struct sim_event *e)
+static enum sim_fault on_force(struct sim *sim, struct sim_breaker *server,
+			       const struct sim_event *e)
 {
 	struct sim_breaker *tool;
 
 	if (e->to != SG_CLOSED) {
 		sim_breaker_order(sim, server, e->to, e->for_ns);
-		return;
+		return SIM_FAULT_NONE;
 	}
 	sim_breaker_reset(sim, server);
-	STAILQ_FOREACH(tool, &server->tools, next_tool)
-	sim_breaker_reset(sim, tool);
+	for (tool = STAILQ_FIRST(&server->tools); tool; tool = STAILQ_NEXT(tool, next_tool))
+		sim_breaker_reset(sim, tool);
+	return SIM_FAULT_NONE;
 }
 
 static enum sim_fault on_state(struct sim *sim, struct sim_breaker *server,
@@ -377,6 +365,12 @@ static void on_trust(struct sim *sim, const struct sim_event *e)
 
 	sim->setup.report(sim->setup.arg, &report);
 }
+
+static enum sim_fault (*const on_server[])(struct sim *sim, struct sim_breaker *server,
+					   const struct sim_event *e) = {
+	[SIM_CALL] = on_call,   [SIM_START] = on_start, [SIM_ADMIT] = on_admit,
+	[SIM_FORCE] = on_force, [SIM_STATE] = on_state,
+};
 
 enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
 {
@@ -403,17 +397,5 @@ enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
 	fault = server_get(sim, e->server, &server);
 	if (fault != SIM_FAULT_NONE)
 		return fault;
-	switch (e->op) {
-	case SIM_CALL:
-		return on_call(sim, server, e);
-	case SIM_START:
-		return on_start(sim, server, e);
-	case SIM_ADMIT:
-		return on_admit(sim, server, e);
-	case SIM_STATE:
-		return on_state(sim, server, e);
-	default:
-		on_force(sim, server, e);
-		return SIM_FAULT_NONE;
-	}
+	return on_server[e->op](sim, server, e);
 }
