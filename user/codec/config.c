@@ -128,15 +128,6 @@ static bool read_default_trust(struct config_reader *r, const struct config_valu
 	return good;
 }
 
-static bool read_foreign_servers(struct config_reader *r, const struct config_value *v,
-				 void *target)
-{
-	(void)target;
-	return config_complain(
-		r, &v->path, false,
-		"this client's key for its servers is \"mcpServers\" here; rename it");
-}
-
 static const char *const mode_words[] = { "enforce", "observe", NULL };
 static const char *const api_read_words[] = { "all", "group", NULL };
 
@@ -171,45 +162,40 @@ static const struct config_key document_keys[] = {
 	CONFIG_KEY("mcpServers", read_servers, config, servers),
 };
 
-/* Other keys of clients' files: those without a use, and those that are told something. */
+/* Other keys of clients' files: those without a use, and those of the servers. */
 static const char *const unused_keys[] = { "$schema", "inputs", "globalShortcut", NULL };
-static const struct config_key client_keys[] = {
-	{ .name = "servers", .read = read_foreign_servers },
-	{ .name = "context_servers", .read = read_foreign_servers },
-	{ .name = "mcp", .read = read_foreign_servers },
-};
+static const char *const foreign_keys[] = { "servers", "context_servers", "mcp", NULL };
 
-static const struct config_key *key_find(const struct config_key *keys, size_t n, const char *name)
+static bool is_known(const char *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(keys[i].name, name))
-			return &keys[i];
+	for (size_t i = 0; i < ARRAY_SIZE(document_keys); i++) {
+		if (!strcmp(document_keys[i].name, name))
+			return true;
 	}
-	return NULL;
+	return config_is_name(unused_keys, name);
 }
 
 static void read_document(struct config_reader *r, struct json_object *root, struct config *config)
 {
 	static const struct config_keys keys = { .keys = document_keys,
 						 .n = ARRAY_SIZE(document_keys) };
-	struct config_value whole = { .obj = root };
 
 	if (!json_object_is_type(root, json_type_object)) {
 		config_complain(r, NULL, true,
 				"a configuration is an object: { \"mcpServers\": { } }");
 		return;
 	}
-	json_object_object_foreach(whole.obj, name, member)
+	json_object_object_foreach(root, name, member)
 	{
-		struct config_value v = { { NULL, name, 0 }, member, NULL };
-		const struct config_key *foreign =
-			key_find(client_keys, ARRAY_SIZE(client_keys), name);
+		struct json_path path = { NULL, name, 0 };
 
-		if (foreign)
-			foreign->read(r, &v, config);
-		else if (!config_is_name(unused_keys, name) &&
-			 !key_find(document_keys, ARRAY_SIZE(document_keys), name))
-			config_unknown_key(r, &v.path, &keys);
+		(void)member;
+		if (config_is_name(foreign_keys, name))
+			config_complain(r, &path, false,
+					"this client's key for its servers is \"mcpServers\" here; "
+					"rename it");
+		else if (!is_known(name))
+			config_unknown_key(r, &path, &keys);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(document_keys); i++) {
 		const struct config_key *key = &document_keys[i];

@@ -98,16 +98,13 @@ static int other_is_number(struct config_reader *r, const struct config_value *v
 	       config_is(r, v, json_type_int, "a number");
 }
 
-static bool read_flag(struct config_reader *r, const struct config_value *v, void *target)
-{
-	(void)target;
-	return config_is(r, v, json_type_boolean, "true or false");
-}
-
 bool config_read_trust(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_key flag = { .name = "auto_quarantine", .read = read_flag };
+	static const struct config_key flag = { .name = "auto_quarantine",
+						.read = config_read_bool };
 	static const struct config_keys keys = { &flag, 1, trust_numbers, other_is_number, false };
+	bool ignored;
 
-	return config_read_object(r, v, &keys, target);
+	(void)target;
+	return config_read_object(r, v, &keys, &ignored);
 }

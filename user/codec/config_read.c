@@ -348,20 +348,18 @@ bool config_read_keys(struct config_reader *r, const struct config_value *v, voi
  * bidirectional controls, line separators. The text is UTF-8. */
 static bool has_invisible(const char *name)
 {
-	static const char *const ranges[][2] = {
-		{ "\xc2\x80", "\xc2\x9f" },         { "\xe2\x80\x8b", "\xe2\x80\x8f" },
-		{ "\xe2\x80\xa8", "\xe2\x80\xae" }, { "\xe2\x81\xa0", "\xe2\x81\xaf" },
-		{ "\xef\xbb\xbf", "\xef\xbb\xbf" },
+	static const int32_t ranges[][2] = {
+		{ 0x80, 0x9f },     { 0x200b, 0x200f }, { 0x2028, 0x202e },
+		{ 0x2060, 0x206f }, { 0xfeff, 0xfeff },
 	};
+	const char *end = name + strlen(name);
 
-	for (const char *p = name; *p; p++) {
-		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
-			size_t n = strlen(ranges[i][0]);
+	while (name < end) {
+		int32_t c = utf8_next(&name, end);
 
-			if (strnlen(p, n) == n && memcmp(p, ranges[i][0], n) >= 0 &&
-			    memcmp(p, ranges[i][1], n) <= 0)
+		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+			if (c >= ranges[i][0] && c <= ranges[i][1])
 				return true;
-		}
 	}
 	return false;
 }

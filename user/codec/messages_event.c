@@ -14,16 +14,8 @@
 #define EVENT_SIZE_MAX 8192U
 #define EVENT_DEPTH_MAX 8U
 
-#define CALL (1U << EVENT_CALL)
-#define TRANSITION (1U << EVENT_TRANSITION)
-#define QUARANTINE (1U << EVENT_QUARANTINE)
-#define RELEASE (1U << EVENT_RELEASE)
-#define KILL (1U << EVENT_KILL)
-#define ALARM (1U << EVENT_ALARM)
-#define LOSS (1U << EVENT_LOSS)
-#define RELOAD (1U << EVENT_RELOAD)
-#define SELFTEST (1U << EVENT_SELFTEST)
-#define KILLS (QUARANTINE | KILL)
+#define IN(type) (1U << EVENT_##type)
+#define KILLS (IN(QUARANTINE) | IN(KILL))
 #define ANY ((1U << EVENT_TYPE_COUNT) - 1)
 
 /* A member, and the types of events that have it. */
@@ -44,30 +36,30 @@ static const struct row rows[] = {
 	ROW(ANY, "time", KIND_TIME, wall_ns),
 	ROW(ANY, "server", KIND_TEXT, server, .zero = ZERO_NULL),
 	ROW(ANY, "tool", KIND_TEXT, tool, .zero = ZERO_OMITTED),
-	ROW(CALL, "op", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
-	ROW(ANY & ~CALL, "event", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
-	ROW(CALL, "outcome", KIND_WORD, outcome, FIELD_WORDS(class, SG_LOCAL)),
-	ROW(CALL, "latency", KIND_SPAN, latency_ns, .zero = ZERO_OMITTED, .none = STATUS_NEVER),
-	ROW(CALL, "retry_after", KIND_SPAN, retry_after_ns, .zero = ZERO_OMITTED),
-	ROW(CALL, "cause", KIND_WORD, cause, .zero = ZERO_OMITTED, FIELD_WORDS(cause, SG_CAUSE_NONE)),
-	ROW(CALL, "status", KIND_UINT16, status, .zero = ZERO_OMITTED),
-	ROW(TRANSITION, "from", KIND_WORD, from, FIELD_WORDS(state, SG_CLOSED)),
-	ROW(TRANSITION, "to", KIND_WORD, to, FIELD_WORDS(state, SG_CLOSED)),
-	ROW(TRANSITION, "reason", KIND_WORD, reason, FIELD_WORDS(reason, SG_REASON_NONE)),
-	ROW(TRANSITION, "failure_rate", KIND_NUMBER, failure_rate),
-	ROW(TRANSITION, "slow_rate", KIND_NUMBER, slow_rate),
-	ROW(TRANSITION, "calls", KIND_UINT32, calls),
-	ROW(TRANSITION, "open_seconds", KIND_SPAN, open_ns, .zero = ZERO_NULL, .none = STATUS_NEVER),
-	ROW(QUARANTINE, "reason", KIND_TEXT, text),
-	ROW(QUARANTINE, "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
-	ROW(QUARANTINE | RELEASE, "by", KIND_TEXT, by),
+	ROW(IN(CALL), "op", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
+	ROW(ANY & ~IN(CALL), "event", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
+	ROW(IN(CALL), "outcome", KIND_WORD, outcome, FIELD_WORDS(class, SG_LOCAL)),
+	ROW(IN(CALL), "latency", KIND_SPAN, latency_ns, .zero = ZERO_OMITTED, .none = STATUS_NEVER),
+	ROW(IN(CALL), "retry_after", KIND_SPAN, retry_after_ns, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "cause", KIND_WORD, cause, .zero = ZERO_OMITTED, FIELD_WORDS(cause, SG_CAUSE_NONE)),
+	ROW(IN(CALL), "status", KIND_UINT16, status, .zero = ZERO_OMITTED),
+	ROW(IN(TRANSITION), "from", KIND_WORD, from, FIELD_WORDS(state, SG_CLOSED)),
+	ROW(IN(TRANSITION), "to", KIND_WORD, to, FIELD_WORDS(state, SG_CLOSED)),
+	ROW(IN(TRANSITION), "reason", KIND_WORD, reason, FIELD_WORDS(reason, SG_REASON_NONE)),
+	ROW(IN(TRANSITION), "failure_rate", KIND_NUMBER, failure_rate),
+	ROW(IN(TRANSITION), "slow_rate", KIND_NUMBER, slow_rate),
+	ROW(IN(TRANSITION), "calls", KIND_UINT32, calls),
+	ROW(IN(TRANSITION), "open_seconds", KIND_SPAN, open_ns, .zero = ZERO_NULL, .none = STATUS_NEVER),
+	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
+	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
+	ROW(IN(QUARANTINE) | IN(RELEASE), "by", KIND_TEXT, by),
 	ROW(KILLS, "killed", KIND_UINT32, killed),
 	ROW(KILLS, "survivors", KIND_COUNT, survivors),
 	ROW(KILLS, "busy", KIND_COUNT, busy),
 	ROW(KILLS, "error", KIND_TEXT, error, .zero = ZERO_OMITTED),
-	ROW(LOSS, "count", KIND_UINT64, count),
-	ROW(SELFTEST, "ok", KIND_BOOL, ok),
-	ROW(ALARM | RELOAD | SELFTEST, "detail", KIND_TEXT, text),
+	ROW(IN(LOSS), "count", KIND_UINT64, count),
+	ROW(IN(SELFTEST), "ok", KIND_BOOL, ok),
+	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

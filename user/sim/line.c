@@ -17,22 +17,6 @@
 #define KEY(field, key) { key, sizeof(key) - 1 },
 static const struct scan_key keys[] = { SIM_FIELDS(KEY) };
 
-/* What an op must have beside t, op and server, and the names and times that it takes. */
-static const struct {
-	uint32_t needs;
-	uint32_t takes;
-} op_fields[SIM_OP_COUNT] = {
-	[SIM_CALL] = { BIT(OUTCOME), BIT(LATENCY) | BIT(RETRY_AFTER) | BIT(TOOL) | BIT(ID) },
-	[SIM_START] = { BIT(ID), BIT(ID) | BIT(TOOL) },
-	[SIM_END] = { BIT(ID) | BIT(OUTCOME), BIT(ID) | BIT(LATENCY) | BIT(RETRY_AFTER) },
-	[SIM_ADMIT] = { 0, BIT(ID) },
-	[SIM_CANCEL] = { BIT(ID), BIT(ID) },
-	[SIM_FORCE] = { BIT(TO), 0 },
-	[SIM_STATE] = { 0, BIT(TOOL) },
-	[SIM_FINDING] = { BIT(SEVERITY), 0 },
-	[SIM_TRUST] = { 0, 0 },
-};
-
 struct reader {
 	struct sim_line *line;
 	struct scan_fault *fault;
@@ -181,13 +165,14 @@ static int read_order(struct reader *r, struct sim_event *e)
 	return 0;
 }
 
-static int read_finding(struct reader *r)
+static int read_finding(struct reader *r, struct sim_event *e)
 {
 	static const char *const words[] = { "critical", "high", "medium", "low", "clean", NULL };
 	const struct scan_value *v = &r->line->values[SIM_FIELD_CONFIDENCE];
 	int severity = read_word(r, SIM_FIELD_SEVERITY, words);
 	uint64_t parts;
 
+	(void)e;
 	if (severity < 0 || !given(r, SIM_FIELD_CONFIDENCE))
 		return severity < 0 ? severity : 0;
 	if (v->type != SCAN_NUMBER)
@@ -197,21 +182,24 @@ static int read_finding(struct reader *r)
 	return 0;
 }
 
-/* The members that have a meaning of their own in one op. */
-static int read_special(struct reader *r, struct sim_event *e)
-{
-	switch (e->op) {
-	case SIM_CALL:
-	case SIM_END:
-		return read_outcome(r, e);
-	case SIM_FORCE:
-		return read_order(r, e);
-	case SIM_FINDING:
-		return read_finding(r);
-	default:
-		return 0;
-	}
-}
+/* What an op must have beside t, op and server, the names and times that it takes, and the rest. */
+static const struct {
+	uint32_t needs;
+	uint32_t takes;
+	int (*read)(struct reader *r, struct sim_event *e); /* what has a meaning of its own */
+} op_fields[SIM_OP_COUNT] = {
+	[SIM_CALL] = { BIT(OUTCOME), BIT(LATENCY) | BIT(RETRY_AFTER) | BIT(TOOL) | BIT(ID),
+		       read_outcome },
+	[SIM_START] = { BIT(ID), BIT(ID) | BIT(TOOL), NULL },
+	[SIM_END] = { BIT(ID) | BIT(OUTCOME), BIT(ID) | BIT(LATENCY) | BIT(RETRY_AFTER),
+		      read_outcome },
+	[SIM_ADMIT] = { 0, BIT(ID), NULL },
+	[SIM_CANCEL] = { BIT(ID), BIT(ID), NULL },
+	[SIM_FORCE] = { BIT(TO), 0, read_order },
+	[SIM_STATE] = { 0, BIT(TOOL), NULL },
+	[SIM_FINDING] = { BIT(SEVERITY), 0, read_finding },
+	[SIM_TRUST] = { 0, 0, NULL },
+};
 
 static int read_members(struct reader *r, struct sim_event *e)
 {
@@ -228,7 +216,7 @@ static int read_members(struct reader *r, struct sim_event *e)
 		k = read_time(r, SIM_FIELD_LATENCY, true, &e->latency_ns);
 	if (k == 0 && takes & BIT(RETRY_AFTER) && given(r, SIM_FIELD_RETRY_AFTER))
 		k = read_time(r, SIM_FIELD_RETRY_AFTER, true, &e->retry_after_ns);
-	return k < 0 ? k : read_special(r, e);
+	return k == 0 && op_fields[e->op].read ? op_fields[e->op].read(r, e) : k;
 }
 
 static int read_op(struct reader *r, struct sim_event *e)
