@@ -141,25 +141,15 @@ static int use_url(const struct reading *rd, const char *text, struct client_ser
 static int args_read(const struct json_object *list, size_t first, struct config_list *ret)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
+	int r = 0;
 
-	if (n > CONFIG_ARGS_MAX)
-		n = CONFIG_ARGS_MAX;
-	if (n <= first)
-		return 0;
-	ret->v = calloc(n - first, sizeof(*ret->v));
-	if (!ret->v)
-		return -ENOMEM;
-	for (size_t i = first; i < n; i++) {
+	for (size_t i = first; i < n && i < CONFIG_ARGS_MAX && !r; i++) {
 		struct json_object *arg = json_object_array_get_idx(list, i);
 
-		if (!json_object_is_type(arg, json_type_string))
-			continue;
-		ret->v[ret->n] = strdup(json_object_get_string(arg));
-		if (!ret->v[ret->n])
-			return -ENOMEM;
-		ret->n++;
+		if (json_object_is_type(arg, json_type_string))
+			r = config_list_add(ret, json_object_get_string(arg));
 	}
-	return 0;
+	return r;
 }
 
 static int args_redact(struct config_list *args)
@@ -221,7 +211,6 @@ static int read_entry(const struct reading *rd, struct json_object *obj, struct 
 {
 	struct json_object *command = jget(obj, "command");
 	const char *url = find_url(obj);
-	const char *first = "";
 
 	if (!json_object_is_type(obj, json_type_object)) {
 		s->skipped = "it is not an object";
@@ -241,10 +230,9 @@ static int read_entry(const struct reading *rd, struct json_object *obj, struct 
 				   0, s);
 	if (json_object_is_type(command, json_type_array)) {
 		struct json_object *word = json_object_array_get_idx(command, 0);
+		bool text = json_object_is_type(word, json_type_string);
 
-		if (json_object_is_type(word, json_type_string))
-			first = json_object_get_string(word);
-		return use_command(rd, first, command, 1, s);
+		return use_command(rd, text ? json_object_get_string(word) : "", command, 1, s);
 	}
 	s->skipped = "it has neither a URL nor a command";
 	return 0;

@@ -293,9 +293,6 @@ static bool read_texts(struct config_reader *r, const struct config_value *v, vo
 				       "%zu entries; at most %" PRIu64 " are allowed", n,
 				       v->key->max);
 	config_list_done(list);
-	list->v = calloc(n ? n : 1, sizeof(*list->v));
-	if (!list->v)
-		return config_no_memory(r);
 	for (size_t i = 0; i < n; i++) {
 		struct config_value item = { { &v->path, NULL, i },
 					     json_object_array_get_idx(v->obj, i),
@@ -304,10 +301,8 @@ static bool read_texts(struct config_reader *r, const struct config_value *v, vo
 		if (any ? !config_is(r, &item, json_type_string, "text in double quotes")
 			: !config_text(r, &item))
 			return false;
-		list->v[i] = strdup(json_object_get_string(item.obj));
-		if (!list->v[i])
+		if (config_list_add(list, json_object_get_string(item.obj)))
 			return config_no_memory(r);
-		list->n++;
 	}
 	return true;
 }

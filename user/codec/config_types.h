@@ -130,6 +130,7 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 
 extern const char *const on_open_words[ON_OPEN_COUNT + 1]; /* ends with NULL */
 void config_list_done(struct config_list *list);
+int config_list_add(struct config_list *list, const char *text) MUST_CHECK; /* a copy; -ENOMEM */
 bool config_list_same(const struct config_list *a, const struct config_list *b);
 bool config_text_same(const char *a, const char *b); /* each may be NULL */
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 static const char *const scheme_names[] = { "http", "https" };
 _Static_assert(ARRAY_SIZE(scheme_names) == URL_SCHEME_COUNT, "a scheme has no name");
 
@@ -157,11 +159,8 @@ static int port_parse(const struct parts *p, struct url *u, const char **ret_why
 		u->port = u->scheme == URL_HTTPS ? 443 : 80;
 		return 0;
 	}
-	if (p->port_len >= sizeof(text))
-		return bad(ret_why, "the port must be a number from 1 to 65535");
-	memcpy(text, p->port, p->port_len);
-	text[p->port_len] = '\0';
-	if (parse_u64(text, 1, 65535, &port) < 0)
+	snprintf(text, sizeof(text), "%.*s", (int)p->port_len, p->port);
+	if (p->port_len >= sizeof(text) || parse_u64(text, 1, 65535, &port) < 0)
 		return bad(ret_why, "the port must be a number from 1 to 65535");
 	u->port = (uint16_t)port;
 	return 0;
@@ -231,11 +230,8 @@ int url_parse(const char *text, struct url *ret, const char **ret_why)
 
 	if (strlen(text) > URL_TEXT_MAX)
 		return bad(ret_why, "longer than 4096 bytes");
-	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return bad(ret_why,
-				   "spaces and control characters are not allowed in a URL");
-	}
+	if (strchr(text, ' ') || utf8_has_control(text, strlen(text)))
+		return bad(ret_why, "spaces and control characters are not allowed in a URL");
 	r = scheme_parse(text, &u.scheme, &rest, ret_why);
 	if (!r)
 		r = parts_find(rest, &parts, ret_why);
@@ -250,8 +246,7 @@ int url_parse(const char *text, struct url *ret, const char **ret_why)
 	if (r)
 		return r;
 	*ret = u;
-	u.shown = NULL;
-	u.bare = NULL;
+	u = (struct url){};
 	return 0;
 }
 

@@ -211,9 +211,9 @@ static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 {
 	struct sim_breaker *tool;
 	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
-	uint32_t generation;
+	uint32_t generation, of_tool;
 	enum sg_admit admit;
-	bool slow;
+	bool slow, probe;
 
 	if (fault != SIM_FAULT_NONE)
 		return fault;
@@ -225,15 +225,12 @@ static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 	slow = judge_latency(sim, server, tool, e, generation);
 	if (server->b.state == SG_DISABLED)
 		tool = NULL;
-	if (tool) {
-		bool probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
-		uint32_t of_tool = tool->b.generation;
-
-		sim_breaker_outcome(sim, server, e, generation, admit == SG_ALLOW_PROBE, slow);
-		sim_breaker_outcome(sim, tool, e, of_tool, probe, slow);
-		return SIM_FAULT_NONE;
-	}
 	sim_breaker_outcome(sim, server, e, generation, admit == SG_ALLOW_PROBE, slow);
+	if (!tool)
+		return SIM_FAULT_NONE;
+	probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
+	of_tool = tool->b.generation;
+	sim_breaker_outcome(sim, tool, e, of_tool, probe, slow);
 	return SIM_FAULT_NONE;
 }
 
