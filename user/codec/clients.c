@@ -74,21 +74,19 @@ void client_list_done(struct client_list *list)
 	*list = (struct client_list){ 0 };
 }
 
+/* Takes *s over unless the list is full. */
 static int list_push(struct client_list *list, struct client_server *s)
 {
 	struct client_server *v;
 
-	if (list->n >= CLIENTS_FOUND_MAX) {
-		server_done(s);
+	if (list->n >= CLIENTS_FOUND_MAX)
 		return 0;
-	}
 	v = reallocarray(list->v, list->n + 1, sizeof(*v));
-	if (!v) {
-		server_done(s);
+	if (!v)
 		return -ENOMEM;
-	}
 	list->v = v;
 	list->v[list->n++] = *s;
+	*s = (struct client_server){};
 	return 0;
 }
 
@@ -246,16 +244,14 @@ static int read_servers(const struct reading *rd, struct json_object *servers)
 		return 0;
 	json_object_object_foreach(servers, name, obj)
 	{
+		CLEANUP(server_done)
 		struct client_server s = { .client = rd->place->client, .name = strdup(name) };
 
 		if (rd->scope)
 			s.scope = strdup(rd->scope);
 		r = !s.name || (rd->scope && !s.scope) ? -ENOMEM : read_entry(rd, obj, &s);
-		if (r) {
-			server_done(&s);
-			return r;
-		}
-		r = list_push(rd->list, &s);
+		if (!r)
+			r = list_push(rd->list, &s);
 		if (r)
 			return r;
 	}

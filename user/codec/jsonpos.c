@@ -35,7 +35,7 @@ struct scanner {
 	struct jsonpos_fault *fault; /* NULL: only looking something up */
 	struct key_list keys;
 	const struct json_path *want[JSONPOS_DEPTH_MAX];
-	unsigned int want_depth; /* 0: nothing is looked up */
+	unsigned int want_depth;
 	const char *found_key;
 	const char *found_value;
 };
@@ -311,7 +311,7 @@ static int scan_value(struct scanner *s, unsigned int depth, bool on_path)
 
 	if (r)
 		return r;
-	if (on_path && s->want_depth && depth == s->want_depth) {
+	if (on_path && depth == s->want_depth) {
 		s->found_value = s->p;
 		return FOUND;
 	}
@@ -373,8 +373,6 @@ struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path
 		s.want_depth++;
 	if (s.want_depth > JSONPOS_DEPTH_MAX)
 		return (struct jsonpos){};
-	if (!s.want_depth)
-		return skip_space(&s) ? (struct jsonpos){} : position(s.text, s.p);
 	for (unsigned int i = s.want_depth; path; path = path->up)
 		s.want[--i] = path;
 	if (scan_value(&s, 0, true) != FOUND)

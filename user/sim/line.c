@@ -71,20 +71,27 @@ static int none_of(struct reader *r, enum sim_field field, const char *const *wo
 			list);
 }
 
+/* A text of at most WORD_MAX bytes; "" if it is longer. */
+static void short_text(const struct scan_value *v, char out[WORD_MAX + 1])
+{
+	size_t len;
+
+	if (scan_text(v, out, WORD_MAX, &len) < 0)
+		len = 0;
+	out[len] = '\0';
+}
+
 /* Index of the word, or an error with what was perhaps meant. words ends with NULL. */
 static int read_word(struct reader *r, enum sim_field field, const char *const *words)
 {
 	const struct scan_value *v = &r->line->values[field];
 	char word[WORD_MAX + 1];
 	const char *near;
-	size_t len;
 
 	if (v->type != SCAN_TEXT)
 		return wrong_type(r, field, "text");
-	if (scan_text(v, word, WORD_MAX, &len) < 0)
-		len = 0;
-	word[len] = '\0';
-	for (int i = 0; len && words[i]; i++)
+	short_text(v, word);
+	for (int i = 0; *word && words[i]; i++)
 		if (!strcmp(words[i], word))
 			return i;
 	near = nearest_word(word, words);
@@ -99,12 +106,9 @@ static int read_time(struct reader *r, enum sim_field field, bool durations, uin
 {
 	const struct scan_value *v = &r->line->values[field];
 	char text[WORD_MAX + 1];
-	size_t len;
 
 	if (v->type == SCAN_TEXT && durations) {
-		if (scan_text(v, text, WORD_MAX, &len) < 0)
-			len = 0;
-		text[len] = '\0';
+		short_text(v, text);
 		if (parse_duration(text, ret) < 0)
 			return complain(
 				r, v->at,

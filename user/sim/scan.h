@@ -15,7 +15,6 @@
 #include "base/cleanup.h"
 
 #define SCAN_DEPTH_MAX 32U /* of values that are passed over */
-#define SCAN_FIELDS_MAX 32U
 
 enum scan_type {
 	SCAN_ABSENT,
