@@ -6,21 +6,12 @@
 #include "base/clock.h"
 #include "codec/config_read.h"
 
-static bool read_seconds(struct config_reader *r, const struct config_value *v, double *ret)
-{
-	uint64_t ns;
-
-	if (!config_duration(r, v, 0, UINT64_MAX - 1, &ns))
-		return false;
-	*ret = (double)ns / (double)NS_PER_SEC;
-	return true;
-}
-
 static bool read_parameter(struct config_reader *r, const struct config_value *v,
 			   const struct policy_key *key, struct breaker_policy *policy)
 {
 	char why[200] = "";
 	double value = 0;
+	uint64_t ns;
 
 	if (key->type == POLICY_FLAG) {
 		if (!config_is(r, v, json_type_boolean, "true or false"))
@@ -28,8 +19,9 @@ static bool read_parameter(struct config_reader *r, const struct config_value *v
 		value = json_object_get_boolean(v->obj);
 	} else if ((key->type == POLICY_SECONDS || key->type == POLICY_PERIOD) &&
 		   json_object_is_type(v->obj, json_type_string)) {
-		if (!read_seconds(r, v, &value))
+		if (!config_duration(r, v, 0, UINT64_MAX - 1, &ns))
 			return false;
+		value = (double)ns / (double)NS_PER_SEC;
 	} else {
 		if (!json_object_is_type(v->obj, json_type_double) &&
 		    !config_is(r, v, json_type_int, "a number"))

@@ -81,7 +81,8 @@ bool config_no_memory(struct config_reader *r)
 	return false;
 }
 
-static const char *type_word(enum json_type type)
+bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
+	       const char *wanted)
 {
 	static const char *const words[] = {
 		[json_type_null] = "null",        [json_type_boolean] = "true or false",
@@ -90,16 +91,10 @@ static const char *type_word(enum json_type type)
 		[json_type_string] = "text",
 	};
 
-	return words[type];
-}
-
-bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
-	       const char *wanted)
-{
 	if (json_object_is_type(v->obj, type))
 		return true;
 	return config_complain(r, &v->path, true, "this is %s; %s is expected",
-			       type_word(json_object_get_type(v->obj)), wanted);
+			       words[json_object_get_type(v->obj)], wanted);
 }
 
 bool config_unknown_key(struct config_reader *r, const struct json_path *path,

@@ -11,21 +11,6 @@
 
 #include "sim/private.h"
 
-struct sim_text sim_breaker_name(const struct sim_breaker *b)
-{
-	return b->node.name;
-}
-
-uint32_t sim_breaker_index(const struct sim_breaker *b)
-{
-	return b->index;
-}
-
-bool sim_breaker_shadow(const struct sim_breaker *b)
-{
-	return b->b.shadow;
-}
-
 size_t sim_breaker_size(const struct breaker_policy *policy)
 {
 	return sizeof(struct sim_breaker) + policy->window_calls * sizeof(uint64_t) +
@@ -104,9 +89,9 @@ void sim_breaker_free(struct sim_breaker *k)
 
 static void name_report(const struct sim_breaker *k, struct sim_report *report)
 {
-	report->server = sim_breaker_name(k->server ? k->server : k);
+	report->server = (k->server ? k->server : k)->node.name;
 	if (k->server)
-		report->tool = sim_breaker_name(k);
+		report->tool = k->node.name;
 }
 
 /* crossed: the window that tripped it; NULL: none did. */

@@ -37,14 +37,14 @@ int sim_policy_parse(const char *text, size_t len, const char *file, struct brea
 	struct breaker_policy policy = breaker_policy_defaults();
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	int e = config_read_tree(&r, "policy", &root);
+	bool good;
 
 	if (e)
 		return e;
-	if (!read_document(&r, root, &policy) && !r.no_memory && !r.n_errors)
-		return -EINVAL;
+	good = read_document(&r, root, &policy);
 	if (r.no_memory)
 		return -ENOMEM;
-	if (r.n_errors)
+	if (!good || r.n_errors)
 		return -EINVAL;
 	*ret = policy;
 	return 0;

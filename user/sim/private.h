@@ -32,8 +32,8 @@ struct sim_breaker {
 	STAILQ_HEAD(sim_tools, sim_breaker) tools; /* of a server */
 	STAILQ_ENTRY(sim_breaker) next_tool;
 	uint64_t due_ns;
-	uint32_t heap; /* place in the heap + 1; 0: nothing is due */
-	uint32_t index;
+	uint32_t heap;  /* place in the heap + 1; 0: nothing is due */
+	uint32_t index; /* in the order in which they were first seen, tools counted too, from 0 */
 	char name[];
 };
 

@@ -173,7 +173,7 @@ static enum sg_admit ask(struct sim *sim, struct sim_breaker *server, const stru
 	struct sim_report report = {
 		.type = SIM_ADMISSION,
 		.t_ns = sim->now_ns,
-		.server = sim_breaker_name(server),
+		.server = server->node.name,
 		.op = e->op,
 		.state = sg_breaker_shown(&server->b),
 	};

@@ -125,11 +125,6 @@ struct sim_limits {
 		      const struct sg_transition *move);
 };
 
-struct sim_text sim_breaker_name(const struct sim_breaker *b);
-/* In the order in which they were first seen, tools counted too, from 0. */
-uint32_t sim_breaker_index(const struct sim_breaker *b);
-bool sim_breaker_shadow(const struct sim_breaker *b); /* decides, enforces nothing */
-
 /* What a simulation may grow to; 0: the limits above. */
 struct sim_bounds {
 	uint32_t breakers;
