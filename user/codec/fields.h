@@ -37,7 +37,7 @@ enum field_holds {
 	KIND_STOP /* the end of the table */
 };
 
-/* How a member is written that is `none`, or that is 0, NULL, "" or NAN where the row has no none. */
+/* How a member is written that is `none`; a KIND_TEXT: that is empty. */
 enum field_zero {
 	ZERO_SHOWN, /* like any other */
 	ZERO_NULL,

@@ -37,15 +37,7 @@ struct complaint {
 	size_t size;
 };
 
-static int PRINTF_LIKE(2, 3) refuse(const struct complaint *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(c->text, c->size, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
+#define refuse(c, ...) explain(-EINVAL, (c)->text, (c)->size, __VA_ARGS__)
 
 static int read_reason(struct json_object *v, struct request *q, const struct complaint *c)
 {

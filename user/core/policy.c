@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 
 #define DAY 86400.0
@@ -72,10 +72,10 @@ static int key_check(const struct policy_key *key, double value, char *why, size
 
 	if (!low && !high && (!whole || value == floor(value)))
 		return 0;
-	snprintf(why, why_size, "%s is %.10g: it must be %s%s %.10g and %s %.10g", key->name, value,
-		 whole ? "a whole number " : "", above ? "above" : "at least", key->min,
-		 below ? "below" : "at most", key->max);
-	return -EINVAL;
+	return explain(-EINVAL, why, why_size, "%s is %.10g: it must be %s%s %.10g and %s %.10g",
+		       key->name, value, whole ? "a whole number " : "",
+		       above ? "above" : "at least", key->min, below ? "below" : "at most",
+		       key->max);
 }
 
 int policy_key_set(struct breaker_policy *p, const struct policy_key *key, double value, char *why,
@@ -90,28 +90,24 @@ int policy_key_set(struct breaker_policy *p, const struct policy_key *key, doubl
 
 static int check_windows(const struct breaker_policy *p, char *why, size_t why_size)
 {
-	if (!p->window_seconds != !p->window_buckets) {
-		snprintf(
-			why, why_size,
+	if (!p->window_seconds != !p->window_buckets)
+		return explain(
+			-EINVAL, why, why_size,
 			"window_seconds is %.10g and window_buckets is %u: give both, or 0 for both "
 			"to turn the time window off",
 			p->window_seconds, p->window_buckets);
-		return -EINVAL;
-	}
-	if (p->window_buckets && p->window_seconds / p->window_buckets < BUCKET_MIN_SECONDS) {
-		snprintf(why, why_size,
-			 "window_seconds %.10g in %u window_buckets: a bucket must last at least "
-			 "%.10g s",
-			 p->window_seconds, p->window_buckets, BUCKET_MIN_SECONDS);
-		return -EINVAL;
-	}
-	if (p->window_calls && p->window_calls < p->min_calls) {
-		snprintf(why, why_size,
-			 "window_calls is %u, less than min_calls %u: its rates would never be "
-			 "defined; raise it, lower min_calls, or set it to 0 to turn it off",
-			 p->window_calls, p->min_calls);
-		return -EINVAL;
-	}
+	if (p->window_buckets && p->window_seconds / p->window_buckets < BUCKET_MIN_SECONDS)
+		return explain(
+			-EINVAL, why, why_size,
+			"window_seconds %.10g in %u window_buckets: a bucket must last at least "
+			"%.10g s",
+			p->window_seconds, p->window_buckets, BUCKET_MIN_SECONDS);
+	if (p->window_calls && p->window_calls < p->min_calls)
+		return explain(
+			-EINVAL, why, why_size,
+			"window_calls is %u, less than min_calls %u: its rates would never be "
+			"defined; raise it, lower min_calls, or set it to 0 to turn it off",
+			p->window_calls, p->min_calls);
 	return 0;
 }
 
@@ -124,13 +120,12 @@ int breaker_policy_check(const struct breaker_policy *p, char *why, size_t why_s
 		if (r < 0)
 			return r;
 	}
-	if (p->open_max_seconds < p->open_seconds) {
-		snprintf(why, why_size,
-			 "open_max_seconds is %.10g, less than open_seconds %.10g: it must be at "
-			 "least as much",
-			 p->open_max_seconds, p->open_seconds);
-		return -EINVAL;
-	}
+	if (p->open_max_seconds < p->open_seconds)
+		return explain(
+			-EINVAL, why, why_size,
+			"open_max_seconds is %.10g, less than open_seconds %.10g: it must be at "
+			"least as much",
+			p->open_max_seconds, p->open_seconds);
 	return check_windows(p, why, why_size);
 }
 

@@ -49,7 +49,7 @@ static int read_name(struct reader *r, enum sim_field field, char *scratch, stru
 	*ret = (struct sim_text){ v->raw, v->len };
 	if (v->escaped) {
 		ret->s = scratch;
-		if (scan_text(v, scratch, SIM_NAME_MAX, &ret->len) < 0)
+		if (json_decode(v->raw, v->len, scratch, SIM_NAME_MAX, &ret->len) < 0)
 			ret->len = SIM_NAME_MAX + 1;
 	}
 	if (ret->len > SIM_NAME_MAX)
@@ -76,7 +76,7 @@ static void short_text(const struct scan_value *v, char out[WORD_MAX + 1])
 {
 	size_t len;
 
-	if (scan_text(v, out, WORD_MAX, &len) < 0)
+	if (json_decode(v->raw, v->len, out, WORD_MAX, &len) < 0)
 		len = 0;
 	out[len] = '\0';
 }

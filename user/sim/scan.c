@@ -207,11 +207,6 @@ int scan_object(const char *line, size_t len, const struct scan_key *keys, size_
 
 /* --- values ------------------------------------------------------------------------ */
 
-int scan_text(const struct scan_value *v, char *out, size_t size, size_t *ret_len)
-{
-	return json_decode(v->raw, v->len, out, size, ret_len);
-}
-
 /* Exponent of a number, clamped: what is larger is out of range in any case. */
 static int read_exponent(const char *p, const char *end)
 {

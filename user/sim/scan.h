@@ -22,7 +22,7 @@ enum scan_type {
 	SCAN_FALSE,
 	SCAN_TRUE,
 	SCAN_NUMBER,
-	SCAN_TEXT, /* raw is what stands between the quotes */
+	SCAN_TEXT, /* raw is what stands between the quotes: json_decode() */
 	SCAN_OBJECT,
 	SCAN_LIST,
 };
@@ -55,10 +55,6 @@ int scan_complain(struct scan_fault *fault, size_t at, const char *fmt, ...) PRI
  */
 int scan_object(const char *line, size_t len, const struct scan_key *keys, size_t n,
 		struct scan_value *values, struct scan_fault *ret_fault) MUST_CHECK;
-
-/* The text itself in out; -EMSGSIZE if it is longer than size. Escapes that
- * make no character (half a surrogate pair) become U+FFFD. */
-int scan_text(const struct scan_value *v, char *out, size_t size, size_t *ret_len) MUST_CHECK;
 
 /* A NUMBER times 10^9, rounded half up, without a detour through binary
  * fractions. -ERANGE: negative or above max. */
