@@ -131,9 +131,9 @@ static int dial(enum crowd_kind kind, uint16_t port)
 /* A listener whose queue is full: further connects stay without an answer. */
 static void fill(struct crowd *c, uint16_t port)
 {
-	c->listeners[c->listeners_n++] = listener(CROWD_SYN_SENT, SOCK_STREAM, port, 0);
+	c->listeners[c->n_listeners++] = listener(CROWD_SYN_SENT, SOCK_STREAM, port, 0);
 	/* it takes one more than it is told; they are nobody's connections yet */
-	c->listeners[c->listeners_n++] = dial(CROWD_TCP4, port);
+	c->listeners[c->n_listeners++] = dial(CROWD_TCP4, port);
 }
 
 static void servers_listen(struct crowd *c)
@@ -141,9 +141,9 @@ static void servers_listen(struct crowd *c)
 	for (size_t s = 0; s < c->servers_n; s++) {
 		uint16_t port = (uint16_t)(CROWD_PORT + s);
 
-		c->listeners[c->listeners_n++] = listener(CROWD_TCP4, SOCK_STREAM, port, BACKLOG);
-		c->listeners[c->listeners_n++] = listener(CROWD_TCP6, SOCK_STREAM, port, BACKLOG);
-		c->listeners[c->listeners_n++] = listener(CROWD_UDP, SOCK_DGRAM, port, 0);
+		c->listeners[c->n_listeners++] = listener(CROWD_TCP4, SOCK_STREAM, port, BACKLOG);
+		c->listeners[c->n_listeners++] = listener(CROWD_TCP6, SOCK_STREAM, port, BACKLOG);
+		c->listeners[c->n_listeners++] = listener(CROWD_UDP, SOCK_DGRAM, port, 0);
 	}
 }
 
@@ -186,8 +186,8 @@ void crowd_init(struct crowd *c, struct dataplane *dp, size_t spaces, uint32_t f
 	c->first_server = first;
 	c->servers_n = servers;
 	c->home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	for (; c->spaces_n < spaces; c->spaces_n++) {
-		c->spaces[c->spaces_n] = space_new(&c->keepers[c->spaces_n]);
+	for (; c->n_spaces < spaces; c->n_spaces++) {
+		c->spaces[c->n_spaces] = space_new(&c->keepers[c->n_spaces]);
 		servers_listen(c);
 		for (size_t s = 0; s < servers; s++)
 			fill(c, (uint16_t)(FULL_PORT + s));
@@ -203,11 +203,11 @@ void crowd_add(struct crowd *c, uint32_t server, size_t n)
 	c->sockets = realloc(c->sockets, (c->n + n) * sizeof(*c->sockets));
 	if (!c->sockets)
 		die("memory");
-	for (size_t space = 0; space < c->spaces_n; space++) {
+	for (size_t space = 0; space < c->n_spaces; space++) {
 		enter(c->spaces[space]);
-		for (size_t i = space; i < n; i += c->spaces_n) {
+		for (size_t i = space; i < n; i += c->n_spaces) {
 			enum crowd_kind kind =
-				(enum crowd_kind)((i / c->spaces_n) % CROWD_KIND_COUNT);
+				(enum crowd_kind)((i / c->n_spaces) % CROWD_KIND_COUNT);
 			uint16_t port = kind == CROWD_SYN_SENT ? FULL_PORT : CROWD_PORT;
 
 			c->sockets[c->n++] = (struct crowd_socket){
@@ -266,9 +266,9 @@ void crowd_disperse(struct crowd *c)
 void crowd_done(struct crowd *c)
 {
 	crowd_disperse(c);
-	for (size_t i = 0; i < c->listeners_n; i++)
+	for (size_t i = 0; i < c->n_listeners; i++)
 		close(c->listeners[i]);
-	for (size_t i = 0; i < c->spaces_n; i++) {
+	for (size_t i = 0; i < c->n_spaces; i++) {
 		close(c->spaces[i]);
 		kill(c->keepers[i], SIGKILL);
 		waitpid(c->keepers[i], NULL, 0);

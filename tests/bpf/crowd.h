@@ -35,13 +35,13 @@ struct crowd {
 	int home;                      /* the namespace that crowd_init() was called in */
 	int spaces[CROWD_SPACES_MAX];  /* descriptors of namespaces */
 	int keepers[CROWD_SPACES_MAX]; /* processes in them, so that they can be found */
-	size_t spaces_n;
+	size_t n_spaces;
 	uint32_t first_server; /* id; the others follow */
 	size_t servers_n;
 	struct crowd_socket *sockets; /* owned */
 	size_t n;
 	int listeners[CROWD_SPACES_MAX * CROWD_SERVERS_MAX * 3];
-	size_t listeners_n;
+	size_t n_listeners;
 };
 
 /*

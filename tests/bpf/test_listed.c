@@ -164,17 +164,17 @@ static void expect_equal_to_ep2srv(void)
 {
 	struct sg_ep eps[256];
 	struct sg_local listed[64];
-	size_t eps_n = count(dp->skel->maps.ep2srv, eps, sizeof(eps[0]));
-	size_t listed_n = count(dp->skel->maps.listed, listed, sizeof(listed[0]));
+	size_t n_eps = count(dp->skel->maps.ep2srv, eps, sizeof(eps[0]));
+	size_t n_listed = count(dp->skel->maps.listed, listed, sizeof(listed[0]));
 
-	for (size_t i = 0; i < listed_n; i++) {
+	for (size_t i = 0; i < n_listed; i++) {
 		uint32_t id, other;
 		bool found = false;
 
 		assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.listed), &listed[i],
 						     &id),
 				 0);
-		for (size_t k = 0; k < eps_n; k++) {
+		for (size_t k = 0; k < n_eps; k++) {
 			if (memcmp(&eps[k], &listed[i], sizeof(listed[i])))
 				continue;
 			assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv),
@@ -184,10 +184,10 @@ static void expect_equal_to_ep2srv(void)
 		}
 		assert_true(found);
 	}
-	for (size_t k = 0; k < eps_n; k++) {
+	for (size_t k = 0; k < n_eps; k++) {
 		bool found = false;
 
-		for (size_t i = 0; i < listed_n; i++)
+		for (size_t i = 0; i < n_listed; i++)
 			found |= !memcmp(&eps[k], &listed[i], sizeof(listed[i]));
 		assert_true(found);
 	}

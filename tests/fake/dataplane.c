@@ -20,14 +20,14 @@ void fake_fail(struct dataplane *dp, enum fake_fn fn, unsigned int n, unsigned i
 
 void fake_forget_calls(struct dataplane *dp)
 {
-	dp->calls_n = 0;
+	dp->n_calls = 0;
 }
 
 size_t fake_called(const struct dataplane *dp, enum fake_fn fn, uint32_t id)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < dp->calls_n; i++)
+	for (size_t i = 0; i < dp->n_calls; i++)
 		n += dp->calls[i].fn == fn && (!id || dp->calls[i].id == id);
 	return n;
 }
@@ -36,7 +36,7 @@ size_t fake_commands(const struct dataplane *dp, enum sg_command_op op, uint32_t
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < dp->calls_n; i++)
+	for (size_t i = 0; i < dp->n_calls; i++)
 		n += dp->calls[i].fn == FAKE_COMMAND && dp->calls[i].arg == op &&
 		     (!id || dp->calls[i].id == id);
 	return n;
@@ -45,8 +45,8 @@ size_t fake_commands(const struct dataplane *dp, enum sg_command_op op, uint32_t
 /* Notes a call; 0, or -errno of it. */
 static int called(struct dataplane *dp, enum fake_fn fn, uint32_t id, uint32_t arg)
 {
-	if (dp->calls_n < FAKE_CALLS_MAX)
-		dp->calls[dp->calls_n++] = (struct fake_call){ fn, id, arg };
+	if (dp->n_calls < FAKE_CALLS_MAX)
+		dp->calls[dp->n_calls++] = (struct fake_call){ fn, id, arg };
 	if (!dp->fail[fn].times || !dp->fail[fn].in || --dp->fail[fn].in)
 		return 0;
 	dp->fail[fn].in = --dp->fail[fn].times ? 1 : 0;
@@ -128,11 +128,11 @@ size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t m
 
 bool fake_push(struct dataplane *dp, const struct sg_event *e)
 {
-	if (dp->ring_full || dp->queue_n == FAKE_QUEUE_MAX) {
+	if (dp->ring_full || dp->n_queue == FAKE_QUEUE_MAX) {
 		dp->lost++;
 		return false;
 	}
-	dp->queue[dp->queue_n++] = *e;
+	dp->queue[dp->n_queue++] = *e;
 	eventfd_write(dp->ring_fd, 1);
 	return true;
 }
@@ -162,12 +162,12 @@ int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data
 	if (r)
 		return r;
 	(void)!eventfd_read(dp->ring_fd, &unused);
-	while (n < dp->queue_n) {
+	while (n < dp->n_queue) {
 		struct sg_event e = dp->queue[n++];
 
 		fn(data, &e);
 	}
-	dp->queue_n = 0;
+	dp->n_queue = 0;
 	return (int)n;
 }
 
@@ -607,7 +607,7 @@ int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr
 		s->addrs[i] = addrs[i];
 		s->ports[i] = ports[i];
 	}
-	s->addrs_n = n;
+	s->n_addrs = n;
 	return 0;
 }
 
@@ -618,7 +618,7 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 
 	(void)nets;
 	if (!r)
-		dp->servers[id].networks_n = n;
+		dp->servers[id].n_networks = n;
 	return r;
 }
 

@@ -53,8 +53,8 @@ struct fake_server {
 	struct sg_server kernel;
 	struct addr addrs[FAKE_ADDRS_MAX];
 	uint16_t ports[FAKE_ADDRS_MAX];
-	size_t addrs_n;
-	size_t networks_n;
+	size_t n_addrs;
+	size_t n_networks;
 	struct sg_stats stats;
 	uint64_t quarantine_ns;
 	struct kill_result kill; /* what the next kills come to */
@@ -65,7 +65,7 @@ struct dataplane {
 	struct fake_server servers[SG_SERVERS_MAX];
 	struct sg_group groups[SG_GROUPS_MAX];
 	struct sg_event queue[FAKE_QUEUE_MAX];
-	size_t queue_n;
+	size_t n_queue;
 	bool ring_full; /* what comes is lost */
 	uint64_t lost;
 	int ring_fd; /* eventfd, readable while the queue is not empty */
@@ -78,7 +78,7 @@ struct dataplane {
 	size_t adopted; /* so many are there at each kill_adopt() */
 	size_t own;     /* sockets */
 	struct fake_call calls[FAKE_CALLS_MAX];
-	size_t calls_n;
+	size_t n_calls;
 	struct {
 		unsigned int in; /* the so-manieth call from now; 0: none */
 		unsigned int times;

@@ -209,7 +209,7 @@ static void take(int fd)
 /* --- sending ------------------------------------------------------------------ */
 
 static struct endpoint senders[SENDERS_MAX];
-static int senders_n;
+static int n_senders;
 
 /* Who has sent a datagram gets the lines from now on. */
 static void meet_senders(int fd)
@@ -217,9 +217,9 @@ static void meet_senders(int fd)
 	struct endpoint e = { .len = sizeof(e.sa) };
 	char data[64];
 
-	while (senders_n < SENDERS_MAX && recvfrom(fd, data, sizeof(data), MSG_DONTWAIT,
+	while (n_senders < SENDERS_MAX && recvfrom(fd, data, sizeof(data), MSG_DONTWAIT,
 						   (struct sockaddr *)&e.sa, &e.len) >= 0) {
-		senders[senders_n++] = e;
+		senders[n_senders++] = e;
 		e = (struct endpoint){ .len = sizeof(e.sa) };
 	}
 }
@@ -235,7 +235,7 @@ static long send_line(int fd, const char *line, size_t len)
 			end("error", errno);
 		return n > 0 ? n : 0;
 	}
-	for (int i = 0; i < senders_n; i++)
+	for (int i = 0; i < n_senders; i++)
 		if (sendto(fd, line, len, MSG_NOSIGNAL, (struct sockaddr *)&senders[i].sa,
 			   senders[i].len) == (ssize_t)len)
 			sent += (long)len;
@@ -249,7 +249,7 @@ static void give(int fd)
 	int len;
 
 	if (!is_stream() && opt.to.len)
-		senders[senders_n++] = opt.to;
+		senders[n_senders++] = opt.to;
 	while (now_ms() < opt.until) {
 		if (!is_stream())
 			meet_senders(fd);

@@ -48,7 +48,7 @@ int cli_run(char *const *argv)
 	int status;
 
 	buf_init(&why, 4096);
-	if (args_parse(cli_commands, cli_commands_n, argv, &context.args, &why) < 0)
+	if (args_parse(cli_commands, n_cli_commands, argv, &context.args, &why) < 0)
 		return command_fail(&context, EXIT_USAGE, "usage", buf_str(&why), "");
 	context.socket = choose(context.args.socket, "SWITCHGEAR_SOCKET", SOCKET_DEFAULT);
 	context.pin_dir = choose(context.args.pin_dir, "SWITCHGEAR_PIN_DIR", PIN_DIR_DEFAULT);

@@ -27,7 +27,7 @@ int cli_run(char *const *argv);
 
 /* commands.c */
 extern const struct command cli_commands[];
-extern const size_t cli_commands_n;
+extern const size_t n_cli_commands;
 
 /* One line on stderr, made harmless for a terminal; hint may be empty. */
 void command_complain(const char *message, const char *hint);

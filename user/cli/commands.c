@@ -106,7 +106,7 @@ const struct command cli_commands[] = {
 	  .run = run_complete,
 	  .summary = "server names, for the shell's completion" },
 };
-const size_t cli_commands_n = ARRAY_SIZE(cli_commands);
+const size_t n_cli_commands = ARRAY_SIZE(cli_commands);
 
 static void print_option(size_t id)
 {
@@ -121,7 +121,7 @@ static void print_option(size_t id)
 static void help_all(void)
 {
 	printf("usage: switchgear [OPTIONS] COMMAND ...\n\n");
-	for (size_t i = 0; i < cli_commands_n; i++) {
+	for (size_t i = 0; i < n_cli_commands; i++) {
 		const struct command *c = &cli_commands[i];
 		char left[64];
 
@@ -167,7 +167,7 @@ int run_help(struct context *context)
 	char message[256];
 
 	if (c && c->run == run_help)
-		c = args->operands ? args_find(cli_commands, cli_commands_n, args->operand[0])
+		c = args->operands ? args_find(cli_commands, n_cli_commands, args->operand[0])
 				   : NULL;
 	if (c) {
 		help_one(c);

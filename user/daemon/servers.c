@@ -136,9 +136,9 @@ int server_endpoints(struct server *s)
 	uint16_t ports[SERVER_ADDRS_MAX];
 	int r;
 
-	for (size_t i = 0; i < s->addrs_n; i++)
+	for (size_t i = 0; i < s->n_addrs; i++)
 		ports[i] = s->config->port;
-	r = dataplane_endpoints_set(s->d->dp, s->id, s->addrs, ports, s->addrs_n);
+	r = dataplane_endpoints_set(s->d->dp, s->id, s->addrs, ports, s->n_addrs);
 	for (size_t i = 0; i < s->config->n_networks; i++) {
 		nets[i].addr = s->config->networks[i].addr;
 		nets[i].len = s->config->networks[i].prefix;
@@ -158,7 +158,7 @@ int server_set_addrs(struct server *s, const struct addr *addrs, size_t n)
 	int r;
 
 	memcpy(s->addrs, addrs, n * sizeof(*addrs));
-	s->addrs_n = n;
+	s->n_addrs = n;
 	s->resolved = true;
 	r = server_endpoints(s);
 	if (!r)
@@ -215,7 +215,7 @@ static void literal_address(struct server *s)
 	if (!s->config->has_addr)
 		return;
 	s->addrs[0] = s->config->addr;
-	s->addrs_n = 1;
+	s->n_addrs = 1;
 	s->resolved = true;
 }
 
@@ -252,7 +252,7 @@ static int server_begin(struct servers *all, struct server *s, struct server_sta
 	MODULES_TRY(r, all->modules, server_ready, s, start);
 	if (!r)
 		r = server_write(s);
-	if (!r && (s->addrs_n || s->config->n_networks || !s->config->has_url || !start->pinned))
+	if (!r && (s->n_addrs || s->config->n_networks || !s->config->has_url || !start->pinned))
 		r = server_endpoints(s);
 	return r;
 }
@@ -304,7 +304,7 @@ static int server_change(struct servers *all, struct server *s, const struct con
 
 	s->config = now;
 	if (diff & CONFIG_DIFF_ENDPOINTS) {
-		s->addrs_n = 0;
+		s->n_addrs = 0;
 		s->resolved = false;
 		literal_address(s);
 	}
@@ -395,7 +395,7 @@ static struct server *covering(const struct servers *all, size_t entry)
 	return NULL;
 }
 
-static int place_all(struct servers *all, struct server **old, size_t old_n,
+static int place_all(struct servers *all, struct server **old, size_t n_old,
 		     const struct state *state, const struct state_clock *clock)
 {
 	struct server_start start = { .state = state, .clock = clock };
@@ -404,7 +404,7 @@ static int place_all(struct servers *all, struct server **old, size_t old_n,
 	for (size_t i = 0; i < all->config->n_servers; i++) {
 		const struct config_server *c = &all->config->servers[i];
 		struct server *s = NULL;
-		int one = server_place(all, take(old, old_n, c->name), c, &start, &s);
+		int one = server_place(all, take(old, n_old, c->name), c, &start, &s);
 
 		if (s)
 			all->v[all->n++] = s;
@@ -419,7 +419,7 @@ int servers_apply(struct servers *all, struct config *config)
 {
 	CLEANUP(config_freep) struct config *old_config = all->config;
 	struct server **old = all->v;
-	size_t old_n = all->n;
+	size_t n_old = all->n;
 	struct state_clock clock = { .boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns() };
 	struct state state = { 0 };
 	struct server **list = calloc(config->n_servers + 1, sizeof(*list));
@@ -439,8 +439,8 @@ int servers_apply(struct servers *all, struct config *config)
 	all->config = config;
 	all->v = list;
 	all->n = 0;
-	r = place_all(all, old, old_n, &state, &clock);
-	for (size_t i = 0; i < old_n; i++)
+	r = place_all(all, old, n_old, &state, &clock);
+	for (size_t i = 0; i < n_old; i++)
 		server_free(all, old[i]);
 	free(old);
 	memset(all->by_id, 0, sizeof(all->by_id));

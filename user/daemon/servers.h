@@ -33,7 +33,7 @@ struct server {
 	uint32_t id;               /* SG_CANARY: the kernel does not know this server */
 	struct sg_breaker breaker; /* as last read */
 	struct addr addrs[SERVER_ADDRS_MAX];
-	size_t addrs_n;
+	size_t n_addrs;
 	bool resolved;          /* addrs are known, from the configuration or DNS */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */
 	unsigned int n_orders;  /* whose kill goes on: nobody else kills meanwhile. By quarantine */

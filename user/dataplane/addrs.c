@@ -159,7 +159,7 @@ struct prune {
 	const uint16_t *ports;
 	size_t n;
 	struct sg_ep *stale;
-	size_t stale_n;
+	size_t n_stale;
 };
 
 static bool ep_wanted(const struct prune *p, const struct sg_ep *ep)
@@ -185,11 +185,11 @@ static int prune_collect(void *data, const struct sg_ep *ep, uint32_t owner)
 
 	if (owner != p->id || ep_wanted(p, ep))
 		return 0;
-	more = realloc(p->stale, (p->stale_n + 1) * sizeof(*more));
+	more = realloc(p->stale, (p->n_stale + 1) * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
 	p->stale = more;
-	p->stale[p->stale_n++] = *ep;
+	p->stale[p->n_stale++] = *ep;
 	return 0;
 }
 
@@ -252,10 +252,10 @@ static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 	struct prune p = { .dp = dp, .id = id, .addrs = addrs, .ports = ports, .n = n };
 	int r = ep_walk(dp, prune_collect, &p);
 
-	for (size_t i = 0; i < p.stale_n && !r; i++)
+	for (size_t i = 0; i < p.n_stale && !r; i++)
 		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.ep2srv), &p.stale[i]);
-	if (p.stale_n && !r)
-		r = unlist(dp, p.stale, p.stale_n);
+	if (p.n_stale && !r)
+		r = unlist(dp, p.stale, p.n_stale);
 	free(p.stale);
 	return r;
 }
@@ -279,7 +279,7 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 	struct sg_net here;
 	struct sg_net key;
 	const struct sg_net *at = NULL;
-	size_t stale_n = 0;
+	size_t n_stale = 0;
 	uint32_t total = 0;
 	uint32_t owner;
 	int r = 0;
@@ -287,7 +287,7 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 	stale = calloc(SG_NETWORKS_MAX, sizeof(*stale));
 	if (!stale)
 		return -ENOMEM;
-	while (total + stale_n < SG_NETWORKS_MAX && !bpf_map_get_next_key(fd, at, &key)) {
+	while (total + n_stale < SG_NETWORKS_MAX && !bpf_map_get_next_key(fd, at, &key)) {
 		bool wanted = false;
 
 		here = key;
@@ -302,9 +302,9 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 		if (wanted)
 			total++;
 		else
-			stale[stale_n++] = key;
+			stale[n_stale++] = key;
 	}
-	for (size_t i = 0; i < stale_n; i++)
+	for (size_t i = 0; i < n_stale; i++)
 		bpf_map_delete_elem(fd, &stale[i]);
 	free(stale);
 	for (size_t i = 0; i < n && !r; i++) {

@@ -27,9 +27,9 @@ static int link_keep(struct dataplane *dp, const char *pin, struct bpf_link *lin
 {
 	struct dataplane_link *l;
 
-	if (dp->links_n == DATAPLANE_LINKS_MAX)
+	if (dp->n_links == DATAPLANE_LINKS_MAX)
 		return -ENOSPC;
-	l = &dp->links[dp->links_n++];
+	l = &dp->links[dp->n_links++];
 	snprintf(l->pin, sizeof(l->pin), "%s", pin);
 	l->link = link;
 	return 0;
@@ -256,7 +256,7 @@ static int attach_xdp(struct dataplane *dp, const char *interface)
 {
 	struct bpf_program *prog = dp->skel->progs.sg_xdp;
 	unsigned int ifindex = if_nametoindex(interface);
-	struct dataplane_xdp *x = &dp->xdp[dp->xdp_n];
+	struct dataplane_xdp *x = &dp->xdp[dp->n_xdp];
 	char pin[32];
 	int r;
 
@@ -270,7 +270,7 @@ static int attach_xdp(struct dataplane *dp, const char *interface)
 			interface);
 		return 0;
 	}
-	if (dp->xdp_n == DATAPLANE_XDP_MAX) {
+	if (dp->n_xdp == DATAPLANE_XDP_MAX) {
 		dataplane_degrade(dp, "more than %d interfaces for XDP: \"%s\" is skipped",
 				  DATAPLANE_XDP_MAX, interface);
 		return 0;
@@ -288,7 +288,7 @@ static int attach_xdp(struct dataplane *dp, const char *interface)
 	}
 	snprintf(x->interface, sizeof(x->interface), "%s", interface);
 	x->mode = xdp_mode(ifindex);
-	dp->xdp_n++;
+	dp->n_xdp++;
 	return 0;
 }
 
@@ -325,7 +325,7 @@ static void xdp_prune(struct dataplane *dp)
 		if (strncmp(d->d_name, "xdp_", 4))
 			continue;
 		wanted = false;
-		for (size_t i = 0; i < dp->links_n; i++)
+		for (size_t i = 0; i < dp->n_links; i++)
 			wanted |= !strcmp(dp->links[i].pin, d->d_name);
 		if (wanted)
 			continue;
@@ -365,7 +365,7 @@ size_t dataplane_check(struct dataplane *dp)
 	char path[640];
 	__u32 len;
 
-	for (size_t i = 0; i < dp->links_n; i++) {
+	for (size_t i = 0; i < dp->n_links; i++) {
 		struct dataplane_link *l = &dp->links[i];
 		bool detached;
 
@@ -403,9 +403,9 @@ int dataplane_detach(struct dataplane *dp)
 			r = log_failure(-errno, SUB, "cannot unpin %s/%s", dp->pin_dir, d->d_name);
 	}
 	closedir(dir);
-	for (size_t i = 0; i < dp->links_n; i++)
+	for (size_t i = 0; i < dp->n_links; i++)
 		link_end(dp->links[i].link);
-	dp->links_n = 0;
+	dp->n_links = 0;
 	dp->detached = !r;
 	if (!r && rmdir(dp->pin_dir))
 		r = log_failure(-errno, SUB, "cannot remove the pin directory %s", dp->pin_dir);

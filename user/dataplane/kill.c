@@ -145,21 +145,21 @@ static int note(struct dataplane *dp, const struct group *g, uint32_t *killed)
 {
 	CLEANUP(freep) uint64_t *ended = calloc(g->n, sizeof(*ended));
 	CLEANUP(freep) uint64_t *lost = calloc(g->n, sizeof(*lost));
-	size_t ended_n = 0;
-	size_t lost_n = 0;
+	size_t n_ended = 0;
+	size_t n_lost = 0;
 	int r;
 
 	if (!ended || !lost)
 		return -ENOMEM;
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->dead[i])
-			ended[ended_n++] = g->v[i].cookie;
+			ended[n_ended++] = g->v[i].cookie;
 		else if (g->v[i].gone && g->by_listing && !g->quick)
-			lost[lost_n++] = g->v[i].cookie;
+			lost[n_lost++] = g->v[i].cookie;
 	}
-	*killed += (uint32_t)ended_n;
-	r = dataplane_flows_note(dp, SG_WALK_ENDED, ended, ended_n);
-	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, lost, lost_n);
+	*killed += (uint32_t)n_ended;
+	r = dataplane_flows_note(dp, SG_WALK_ENDED, ended, n_ended);
+	return r ? r : dataplane_flows_note(dp, SG_WALK_LOST, lost, n_lost);
 }
 
 /* The namespace cannot be entered, or nothing can be killed there: what only a breaker

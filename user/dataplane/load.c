@@ -125,13 +125,13 @@ void dataplane_degrade(struct dataplane *dp, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (size_t i = 0; i < dp->degraded_n; i++)
+	for (size_t i = 0; i < dp->n_degraded; i++)
 		if (!strcmp(dp->degraded[i], text))
 			return;
 	if (!dp->quiet)
 		log_warning(SUB, "degraded: %s", text);
-	if (dp->degraded_n < DATAPLANE_DEGRADED_MAX)
-		memcpy(dp->degraded[dp->degraded_n++], text, sizeof(text));
+	if (dp->n_degraded < DATAPLANE_DEGRADED_MAX)
+		memcpy(dp->degraded[dp->n_degraded++], text, sizeof(text));
 }
 
 /* --- load ------------------------------------------------------------------------------- */

@@ -21,12 +21,12 @@ bool dataplane_taken_over(const struct dataplane *dp)
 
 const char *dataplane_degraded(const struct dataplane *dp, size_t i)
 {
-	return i < dp->degraded_n ? dp->degraded[i] : NULL;
+	return i < dp->n_degraded ? dp->degraded[i] : NULL;
 }
 
 const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i)
 {
-	return i < dp->xdp_n ? &dp->xdp[i] : NULL;
+	return i < dp->n_xdp ? &dp->xdp[i] : NULL;
 }
 
 size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, size_t max)

@@ -35,7 +35,7 @@ struct netns {
 	size_t n;
 	size_t cap;
 	uint32_t *index;   /* of inodes: numbers of entries, counted from 1; 0: free */
-	size_t index_n;    /* a power of two, and at least twice as many as entries */
+	size_t n_index;    /* a power of two, and at least twice as many as entries */
 	uint64_t until_ns; /* no search goes on after that; 0: to its end */
 	netns_cookie_fn *cookie_fn;
 	void *cookie_data;
@@ -52,7 +52,7 @@ static void forget(struct netns *netns)
 		free(netns->entries[i].path);
 	netns->n = 0;
 	if (netns->index)
-		memset(netns->index, 0, netns->index_n * sizeof(*netns->index));
+		memset(netns->index, 0, netns->n_index * sizeof(*netns->index));
 }
 
 /* Where in the index an inode is, or would be. */
@@ -61,7 +61,7 @@ static uint32_t *place(const struct netns *netns, ino_t inode)
 	size_t at = (size_t)((uint64_t)inode * 0x9e3779b97f4a7c15ULL >> 32);
 
 	for (;; at++) {
-		uint32_t *slot = &netns->index[at & (netns->index_n - 1)];
+		uint32_t *slot = &netns->index[at & (netns->n_index - 1)];
 
 		if (!*slot || netns->entries[*slot - 1].inode == inode)
 			return slot;
@@ -94,7 +94,7 @@ static int grow(struct netns *netns)
 		return -ENOMEM;
 	free(netns->index);
 	netns->index = index;
-	netns->index_n = 2 * cap;
+	netns->n_index = 2 * cap;
 	netns->cap = cap;
 	for (size_t i = 0; i < netns->n; i++)
 		*place(netns, grown[i].inode) = (uint32_t)i + 1;

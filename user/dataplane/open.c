@@ -159,7 +159,7 @@ void dataplane_close(struct dataplane *dp)
 	if (!dp)
 		return;
 	ring_buffer__free(dp->ring);
-	for (size_t i = 0; i < dp->links_n; i++)
+	for (size_t i = 0; i < dp->n_links; i++)
 		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
 	bpf_link__destroy(dp->iter_adopt_tcp);
 	bpf_link__destroy(dp->iter_adopt_udp);

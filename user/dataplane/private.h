@@ -43,13 +43,13 @@ struct dataplane {
 	dataplane_event_fn *event_fn; /* while the ring is read */
 	void *event_data;
 	struct dataplane_link links[DATAPLANE_LINKS_MAX];
-	size_t links_n;
+	size_t n_links;
 	struct bpf_link *iter_adopt_tcp;
 	struct bpf_link *iter_adopt_udp;
 	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX];
-	size_t xdp_n;
+	size_t n_xdp;
 	char degraded[DATAPLANE_DEGRADED_MAX][256];
-	size_t degraded_n;
+	size_t n_degraded;
 	unsigned int cpus;
 };
 

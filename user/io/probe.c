@@ -27,7 +27,7 @@ struct probe {
 	int fd;
 	enum phase phase;
 	struct addr addrs[PROBE_ADDRS_MAX];
-	size_t addrs_n;
+	size_t n_addrs;
 	size_t at;    /* the address in use */
 	bool reached; /* that one took a connection: the others are not tried any more */
 	bool failed;  /* an address was tried in vain: */
@@ -137,7 +137,7 @@ static void connect_failed(struct probe *p, struct meaning m)
 		p->class = m.class;
 		p->cause = m.cause;
 	}
-	if (!p->reached && ++p->at < p->addrs_n)
+	if (!p->reached && ++p->at < p->n_addrs)
 		p->phase = PHASE_START;
 	else
 		fail(p, p->class, p->cause);
@@ -322,10 +322,10 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 	p->fd = -1;
 	p->epoll_fd = -1;
 	buf_init(&p->request, PROBE_REQUEST_MAX);
-	if (!spec->addrs_n)
+	if (!spec->n_addrs)
 		return -EINVAL;
-	p->addrs_n = spec->addrs_n < PROBE_ADDRS_MAX ? spec->addrs_n : PROBE_ADDRS_MAX;
-	memcpy(p->addrs, spec->addrs, p->addrs_n * sizeof(*p->addrs));
+	p->n_addrs = spec->n_addrs < PROBE_ADDRS_MAX ? spec->n_addrs : PROBE_ADDRS_MAX;
+	memcpy(p->addrs, spec->addrs, p->n_addrs * sizeof(*p->addrs));
 	p->port = spec->port;
 	p->own = spec->own;
 	p->connect_ns = spec->connect_ns;

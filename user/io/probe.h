@@ -39,7 +39,7 @@ struct probe_own {
 
 struct probe_spec {
 	const struct addr *addrs; /* n > 0; those beyond PROBE_ADDRS_MAX are left out */
-	size_t addrs_n;
+	size_t n_addrs;
 	uint16_t port;
 	const char *host;          /* as in the configuration: no brackets, no port */
 	const char *path;          /* see probe_path() */

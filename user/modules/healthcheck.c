@@ -140,7 +140,7 @@ static int prepare(struct check *p)
 	uint64_t lease_ns = policy_ns(policy->probe_lease_seconds);
 	uint64_t timeout_ns = policy_ns(policy->timeout_seconds);
 	const struct probe_spec spec = { .addrs = s->addrs,
-					 .addrs_n = s->addrs_n,
+					 .n_addrs = s->n_addrs,
 					 .port = s->config->port,
 					 .host = s->config->host,
 					 .path = probe_path(s->config->url_shown),
@@ -233,7 +233,7 @@ static int start(const struct healthcheck *m, struct server *s)
 	struct check *p = of(m, s);
 	int r;
 
-	if (!check_possible(s) || !s->addrs_n || server_quarantined(s))
+	if (!check_possible(s) || !s->n_addrs || server_quarantined(s))
 		return -ENOTSUP;
 	if (p->token)
 		return -EALREADY;

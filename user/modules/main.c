@@ -23,9 +23,9 @@ int main(int argc, char **argv)
 	struct settings settings;
 	const struct run run = { .settings = &settings,
 				 .modules = modules_all,
-				 .n_modules = modules_all_n,
+				 .n_modules = n_modules_all,
 				 .table = modules_table,
-				 .n_table = modules_table_n };
+				 .n_table = n_modules_table };
 	int r;
 
 	log_level_from_environment();

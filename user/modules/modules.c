@@ -12,7 +12,7 @@ const struct module *const modules_all[] = {
 	&persist_module, &breaker_module, &groups_module,   &healthcheck_module, &quarantine_module,
 	&killer_module,  &resolve_module, &journal_module,  &shown_module,       &exporter_module,
 };
-const size_t modules_all_n = ARRAY_SIZE(modules_all);
+const size_t n_modules_all = ARRAY_SIZE(modules_all);
 
 /* In the order in which they hear of it: what is told of a call before what it causes; the
  * engine before the limits, these before the probe and the kill. */
@@ -29,4 +29,4 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_ADDRS, { &killer_module } },
 	{ SIGNAL_APPLIED, { &resolve_module, &killer_module, &selftest_module } },
 };
-const size_t modules_table_n = ARRAY_SIZE(modules_table);
+const size_t n_modules_table = ARRAY_SIZE(modules_table);

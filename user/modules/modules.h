@@ -22,8 +22,8 @@ extern const struct module shown_module;
 extern const struct module timeouts_module;
 
 extern const struct module *const modules_all[];
-extern const size_t modules_all_n;
+extern const size_t n_modules_all;
 extern const struct subscription modules_table[];
-extern const size_t modules_table_n;
+extern const size_t n_modules_table;
 
 #endif

@@ -50,12 +50,12 @@ static void latency_fill(struct dataplane *dp, uint32_t id, struct status_latenc
 
 static int endpoints_fill(const struct server *s, struct status_server *to)
 {
-	size_t n = s->addrs_n + s->config->n_networks;
+	size_t n = s->n_addrs + s->config->n_networks;
 
 	to->endpoints = calloc(n + 1, sizeof(*to->endpoints));
 	if (!to->endpoints)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->addrs_n; i++) {
+	for (size_t i = 0; i < s->n_addrs; i++) {
 		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
 
 		format_addr(e->address, sizeof(e->address), &s->addrs[i]);

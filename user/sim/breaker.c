@@ -138,7 +138,7 @@ static void lease_out(struct sim *sim, struct sim_breaker *k)
 
 bool sim_breaker_due(struct sim *sim, uint64_t now_ns)
 {
-	struct sim_breaker *k = sim->heap_n ? sim->heap[0] : NULL;
+	struct sim_breaker *k = sim->n_heap ? sim->heap[0] : NULL;
 	struct sg_transition mv;
 
 	if (!k || k->due_ns > now_ns)

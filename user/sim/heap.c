@@ -43,9 +43,9 @@ static void settle(struct sim *sim, uint32_t i, struct sim_breaker *k)
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
-		if (child + 1 < sim->heap_n && earlier(sim->heap[child + 1], sim->heap[child]))
+		if (child + 1 < sim->n_heap && earlier(sim->heap[child + 1], sim->heap[child]))
 			child++;
-		if (child >= sim->heap_n || !earlier(sim->heap[child], k))
+		if (child >= sim->n_heap || !earlier(sim->heap[child], k))
 			break;
 		place(sim, i, sim->heap[child]);
 		i = child;
@@ -56,7 +56,7 @@ static void settle(struct sim *sim, uint32_t i, struct sim_breaker *k)
 static void leave(struct sim *sim, struct sim_breaker *k)
 {
 	uint32_t i = k->heap - 1;
-	struct sim_breaker *last = sim->heap[--sim->heap_n];
+	struct sim_breaker *last = sim->heap[--sim->n_heap];
 
 	k->heap = 0;
 	if (last != k)
@@ -76,5 +76,5 @@ void sim_heap_update(struct sim *sim, struct sim_breaker *k)
 	if (due == SG_FOREVER)
 		leave(sim, k);
 	else
-		settle(sim, k->heap ? k->heap - 1 : sim->heap_n++, k);
+		settle(sim, k->heap ? k->heap - 1 : sim->n_heap++, k);
 }

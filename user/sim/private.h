@@ -66,7 +66,7 @@ struct sim {
 	struct sim_table tools;
 	struct sim_table calls;
 	struct sim_breaker **heap; /* by due time, then index */
-	uint32_t heap_n;
+	uint32_t n_heap;
 	uint32_t heap_cap;
 	uint32_t n_breakers;
 	uint64_t memory; /* bytes of breakers */

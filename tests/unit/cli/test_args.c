@@ -19,7 +19,7 @@ static int parse(const char *const *words, struct args *ret, struct buf *why)
 
 	for (size_t i = 0; i < WORDS_MAX && words[i]; i++)
 		argv[i + 1] = (char *)(uintptr_t)words[i];
-	return args_parse(cli_commands, cli_commands_n, argv, ret, why);
+	return args_parse(cli_commands, n_cli_commands, argv, ret, why);
 }
 
 struct bad {
@@ -150,16 +150,16 @@ static void table_is_sound(void **state)
 		assert_non_null(args_options[i].help);
 		assert_true((args_options[i].kind == OPTION_FLAG) == !args_options[i].value);
 	}
-	for (size_t i = 0; i < cli_commands_n; i++) {
+	for (size_t i = 0; i < n_cli_commands; i++) {
 		const struct command *c = &cli_commands[i];
 
-		assert_ptr_equal(args_find(cli_commands, cli_commands_n, c->name), c);
+		assert_ptr_equal(args_find(cli_commands, n_cli_commands, c->name), c);
 		assert_non_null(c->run);
 		assert_non_null(c->operands);
 		assert_true(c->least <= c->most && c->most <= OPERANDS_MAX);
 		assert_int_equal(c->required & ~c->options, 0);
 	}
-	assert_null(args_find(cli_commands, cli_commands_n, "nothing"));
+	assert_null(args_find(cli_commands, n_cli_commands, "nothing"));
 }
 
 /* Run from the top of the source, as `make test` does. */
@@ -182,7 +182,7 @@ static bool mentions(const char *path, const char *before, const char *name)
 static void documents_know_every_word(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < cli_commands_n; i++) {
+	for (size_t i = 0; i < n_cli_commands; i++) {
 		if (cli_commands[i].hidden)
 			continue;
 		assert_true(mentions("man/switchgear.1", ".It Cm ", cli_commands[i].name));

@@ -93,7 +93,7 @@ static void test_against_brute_force(void **state)
 {
 	uint64_t last[40];
 	uint64_t taken[4000];
-	size_t taken_n = 0;
+	size_t n_taken = 0;
 	uint64_t seed = 3;
 	uint64_t now = 0;
 	struct blast b = start(0);
@@ -115,15 +115,15 @@ static void test_against_brute_force(void **state)
 		limit = active < 8 ? SG_UNLIMITED : active / 4 > 2 ? active / 4 : 2;
 		assert_int_equal(blast_limit(&b, now), limit);
 		blast_aged(&b, now);
-		for (size_t i = 0; i < taken_n; i++)
+		for (size_t i = 0; i < n_taken; i++)
 			recent += now - taken[i] < SECONDS(10);
 		assert_int_equal(b.n_places, recent);
-		if (b.n_places < limit && seed >> 60 < 12 && taken_n < ARRAY_SIZE(taken)) {
-			taken[taken_n++] = now;
+		if (b.n_places < limit && seed >> 60 < 12 && n_taken < ARRAY_SIZE(taken)) {
+			taken[n_taken++] = now;
 			assert_int_equal(blast_slots(&b, (uint32_t)b.n_places + 1, now), 0);
 		}
 	}
-	assert_int_equal(taken_n, ARRAY_SIZE(taken));
+	assert_int_equal(n_taken, ARRAY_SIZE(taken));
 	blast_done(&b);
 }
 

@@ -27,7 +27,7 @@ static struct {
 	bool late;    /* a transition is told when there was another one */
 	uint32_t seq; /* of the latest transition */
 	struct event published;
-	size_t published_n;
+	size_t n_published;
 } seen;
 
 static void say(const char *word)
@@ -129,7 +129,7 @@ static void second_publish(void *m, const struct event *events, size_t n)
 	(void)m;
 	say("second:publish");
 	seen.published = events[0];
-	seen.published_n += n;
+	seen.n_published += n;
 }
 
 static const struct module first_module = { .name = "first",
@@ -282,7 +282,7 @@ static void test_commit_before_publish(void **state)
 	bus_alarm(rig.d.bus, "", "b");
 	assert_string_equal(pass(), "first:turn second:turn first:commit second:commit "
 				    "second:publish ");
-	assert_int_equal(seen.published_n, 3);
+	assert_int_equal(seen.n_published, 3);
 	assert_string_equal(pass(), "first:turn second:turn "); /* it is on disk */
 }
 

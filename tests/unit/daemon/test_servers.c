@@ -204,14 +204,14 @@ static void test_apply(void **state)
 	assert_null(servers_by_id(rig.d.servers, SG_SERVERS_MAX));
 	assert_null(servers_by_name(rig.d.servers, "nobody"));
 	assert_ptr_equal(servers_at(rig.d.servers, 1), rig_server(&rig, "c"));
-	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->n_addrs, 1);
 	assert_int_equal(kernel("a")->ports[0], 1);
 	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED);
 	assert_int_equal(kernel("a")->kernel.policy.consecutive, 5);
 	assert_int_equal(kernel("a")->kernel.breaker.may_trip, 1);
 	assert_int_equal(kernel("a")->kernel.breaker.next_open_ns, OPEN_NS);
-	assert_int_equal(kernel("c")->addrs_n, 0);
-	assert_int_equal(kernel("c")->networks_n, 2);
+	assert_int_equal(kernel("c")->n_addrs, 0);
+	assert_int_equal(kernel("c")->n_networks, 2);
 	assert_false(seen.pinned);
 	assert_string_equal(servers_error(rig.d.servers), "");
 }
@@ -315,7 +315,7 @@ static void test_watched_from_now_on(void **state)
 	assert_string_equal(apply(SERVERS(FILES)), "applied:files applied-signal: ");
 	assert_string_equal(apply(SERVERS(FILES_NET)),
 			    "added:files ready:files applied:files applied-signal: ");
-	assert_int_equal(kernel("files")->networks_n, 1);
+	assert_int_equal(kernel("files")->n_networks, 1);
 	assert_string_equal(apply(SERVERS(FILES)), "second-removed:files removed:files "
 						   "applied:files forgotten:2 applied-signal: ");
 }
@@ -330,7 +330,7 @@ static void test_pinned_endpoints_stay(void **state)
 	(void)state;
 	apply(SERVERS(A_NAME "," B));
 	assert_false(rig_server(&rig, "a")->resolved);
-	assert_int_equal(kernel("a")->addrs_n, 0);
+	assert_int_equal(kernel("a")->n_addrs, 0);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, SG_RESERVED), 1);
 	assert_int_equal(server_set_addrs(rig_server(&rig, "a"), &addr, 1), 0);
 	assert_true(rig_server(&rig, "a")->resolved);
@@ -342,7 +342,7 @@ static void test_pinned_endpoints_stay(void **state)
 	seen.trail[0] = '\0';
 	rig_restart(&rig, SERVERS(A_NAME "," B));
 	assert_true(seen.pinned);
-	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->n_addrs, 1);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, SG_RESERVED), 0);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, SG_RESERVED + 1), 1);
 	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_RESTORE, 0), 0);
@@ -350,10 +350,10 @@ static void test_pinned_endpoints_stay(void **state)
 	assert_int_equal(rig_server(&rig, "a")->seq, 1);
 	/* a reload that leaves the name alone does, too; one that changes it asks first */
 	apply(SERVERS(A_NAME "," B));
-	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->n_addrs, 1);
 	apply(SERVERS("\"a\":{\"url\":\"http://other.example/mcp\"}," B));
 	assert_false(rig_server(&rig, "a")->resolved);
-	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->n_addrs, 1);
 }
 
 static void test_takeover_frees_ids(void **state)
@@ -418,17 +418,17 @@ static void test_errors(void **state)
 		assert_int_equal(fake_log_said("\"a\" is not (fully) monitored: Input"), 1);
 		assert_int_equal(servers_n(rig.d.servers), 2);
 		assert_int_equal(rig_server(&rig, "b")->id != 0, 1);
-		assert_int_equal(kernel("b")->addrs_n, 1);
+		assert_int_equal(kernel("b")->n_addrs, 1);
 		rig_pass(&rig);
 		assert_int_equal(rig_apply(&rig, SERVERS(A "," B)), 0); /* tries again */
-		assert_int_equal(kernel("a")->addrs_n, 1);
+		assert_int_equal(kernel("a")->n_addrs, 1);
 		assert_int_equal(fake_log_said("not (fully) monitored"), 1);
 		assert_int_equal(rig_apply(&rig, SERVERS(B)), 0);
 		assert_int_equal(fake_id(rig.d.dp, "a"), 0);
 		rig_pass(&rig);
 	}
 	assert_int_equal(rig_apply(&rig, SERVERS(A "," B)), 0);
-	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->n_addrs, 1);
 }
 
 static void test_hook_errors(void **state)
@@ -455,7 +455,7 @@ static void test_hook_errors(void **state)
 	seen.ready_error = -EIO;
 	apply(SERVERS(B));
 	assert_int_not_equal(rig_server(&rig, "b")->id, 0);
-	assert_int_equal(kernel("b")->addrs_n, 0);
+	assert_int_equal(kernel("b")->n_addrs, 0);
 }
 
 static void test_endpoints_are_full(void **state)
@@ -583,7 +583,7 @@ static void test_reload_without_memory(void **state)
 		apply(SERVERS(A "," B "," A_COVERED)); /* goes on */
 		assert_int_equal(servers_n(rig.d.servers), 3);
 		assert_ptr_equal(rig_server(&rig, "again")->covered_by, rig_server(&rig, "a"));
-		assert_int_equal(kernel("b")->addrs_n, 1);
+		assert_int_equal(kernel("b")->n_addrs, 1);
 	}
 	assert_in_range(n, 5, 1000);
 }

@@ -31,7 +31,7 @@ struct fixture {
 	struct work *work;
 	struct work_job *job[JOBS];
 	struct ended ended[JOBS];
-	int ended_n;
+	int n_ended;
 	int pair[2];
 };
 
@@ -73,7 +73,7 @@ static void on_done(void *owner, int r, const void *result)
 	struct ended *e = owner;
 
 	e->n++;
-	e->order = e->f->ended_n++;
+	e->order = e->f->n_ended++;
 	e->r = r;
 	e->result = result;
 	e->value = result ? *(const int *)result : 0;
@@ -99,9 +99,9 @@ static void turn_until(struct fixture *f, int n)
 {
 	uint64_t until = clock_boot_ns() + 20 * NS_PER_SEC;
 
-	while (f->ended_n < n && clock_boot_ns() < until)
+	while (f->n_ended < n && clock_boot_ns() < until)
 		assert_int_equal(loop_turn(f->d.loop, 1000), 0);
-	assert_int_equal(f->ended_n, n);
+	assert_int_equal(f->n_ended, n);
 }
 
 static int setup(void **state)
@@ -139,7 +139,7 @@ static void hands_over_results_in_order(void **state)
 	add(f, 0, (struct task){ 30, 5, f->pair[1] }, SG_FOREVER, SG_FOREVER);
 	add(f, 1, (struct task){ 0, 13, -1 }, SG_FOREVER, SG_FOREVER);
 	add(f, 2, (struct task){ 0, 7, -1 }, SG_FOREVER, SG_FOREVER);
-	assert_int_equal(f->ended_n, 0);
+	assert_int_equal(f->n_ended, 0);
 	turn_until(f, 3);
 	assert_int_equal(read(f->pair[0], &byte, 1), 1); /* it had its descriptor */
 	for (int i = 0; i < 3; i++) {
@@ -200,7 +200,7 @@ static void who_is_cancelled_is_not_called(void **state)
 	turn_until(f, 1);
 	assert_int_equal(f->ended[2].value, 3);
 	assert_int_equal(loop_turn(f->d.loop, 20), 0);
-	assert_int_equal(f->ended_n, 1);
+	assert_int_equal(f->n_ended, 1);
 	add(f, 3, (struct task){ 60000, 4, -1 }, SG_FOREVER, SG_FOREVER);
 	assert_int_equal(loop_turn(f->d.loop, 1000), 0); /* it runs, and ends with the fixture */
 }
@@ -214,7 +214,7 @@ static void can_be_waited_for(void **state)
 	assert_int_equal(f->ended[0].value, 1);
 	add(f, 1, (struct task){ 60000, 1, -1 }, SG_FOREVER, SG_FOREVER);
 	work_wait(f->work, clock_boot_ns() + 20 * NS_PER_MS);
-	assert_int_equal(f->ended_n, 1);
+	assert_int_equal(f->n_ended, 1);
 }
 
 static void refuses_what_is_too_large(void **state)

@@ -200,8 +200,8 @@ static struct probe *start_late(const char *const *addrs, uint16_t port, uint64_
 				   .late_ns = late_ns };
 	struct probe *p = NULL;
 
-	for (; addrs[spec.addrs_n]; spec.addrs_n++)
-		assert_int_equal(parse_addr(addrs[spec.addrs_n], &parsed[spec.addrs_n]), 0);
+	for (; addrs[spec.n_addrs]; spec.n_addrs++)
+		assert_int_equal(parse_addr(addrs[spec.n_addrs], &parsed[spec.n_addrs]), 0);
 	assert_int_equal(probe_new(&spec, &p), 0);
 	return p;
 }
@@ -291,7 +291,7 @@ static void test_modern_is_one_connection(void **state)
 	struct probe *p;
 	struct addr addr;
 	struct probe_spec spec = { .addrs = &addr,
-				   .addrs_n = 1,
+				   .n_addrs = 1,
 				   .host = "localhost",
 				   .path = "",
 				   .version = "1",
@@ -535,7 +535,7 @@ static void test_bad_targets(void **state)
 	(void)state;
 	assert_int_equal(parse_addr("127.0.0.1", &addr), 0);
 	assert_int_equal(probe_new(&spec, &p), -EINVAL);
-	spec.addrs_n = 1;
+	spec.n_addrs = 1;
 	spec.path = "/a b";
 	assert_int_equal(probe_new(&spec, &p), -EINVAL);
 	assert_null(p);

@@ -5,8 +5,8 @@ struct rig rig;
 
 int modules_setup(void **state)
 {
-	const struct rig_parts parts = { modules_all, modules_all_n, modules_table,
-					 modules_table_n };
+	const struct rig_parts parts = { modules_all, n_modules_all, modules_table,
+					 n_modules_table };
 
 	(void)state;
 	rig_make(&rig, &parts);

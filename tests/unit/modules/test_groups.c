@@ -55,7 +55,7 @@ static void test_member_comes(void **state)
 	rig_start(&rig, SERVERS(X "," Y "," IN("z", "13", "other")));
 	fake_forget_calls(rig.d.dp);
 	rig_reload(&rig, SERVERS(X "," Y "," Z));
-	for (size_t i = 0; i < dp->calls_n; i++) {
+	for (size_t i = 0; i < dp->n_calls; i++) {
 		const struct fake_call *c = &dp->calls[i];
 
 		if (c->fn == FAKE_GROUP_SET && c->id == id_of("x"))
@@ -78,7 +78,7 @@ static void test_members_change(void **state)
 	rig_start(&rig, SERVERS(X "," Y "," Z));
 	fake_forget_calls(rig.d.dp);
 	rig_reload(&rig, SERVERS(X "," Y "," IN("z", "13", "other")));
-	for (size_t i = 0; i < dp->calls_n; i++) {
+	for (size_t i = 0; i < dp->n_calls; i++) {
 		const struct fake_call *c = &dp->calls[i];
 
 		if (c->fn == FAKE_GROUP_SET && c->id == id_of("x")) {
@@ -263,7 +263,7 @@ static void test_takeover(void **state)
 	assert_int_equal(rig.d.dp->groups[SG_GROUP_ALL].limit, SG_UNLIMITED);
 	fake_forget_calls(rig.d.dp);
 	rig_restart(&rig, SERVERS(X "," Y));
-	for (size_t i = 0; i < rig.d.dp->calls_n; i++) /* nobody is let out in between */
+	for (size_t i = 0; i < rig.d.dp->n_calls; i++) /* nobody is let out in between */
 		assert_false(rig.d.dp->calls[i].fn == FAKE_GROUP_SET &&
 			     rig.d.dp->calls[i].id == id_of("x") && !rig.d.dp->calls[i].arg);
 	assert_int_equal(limit("x"), 1);

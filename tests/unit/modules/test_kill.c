@@ -15,7 +15,7 @@ static const char *kills(const char *name)
 	static char text[64];
 	size_t n = 0;
 
-	for (size_t i = 0; i < rig.d.dp->calls_n && n + 1 < sizeof(text); i++)
+	for (size_t i = 0; i < rig.d.dp->n_calls && n + 1 < sizeof(text); i++)
 		if (rig.d.dp->calls[i].fn == FAKE_KILL && rig.d.dp->calls[i].id == id_of(name))
 			text[n++] = "RDQ"[rig.d.dp->calls[i].arg];
 	text[n] = '\0';
@@ -200,7 +200,7 @@ static void test_order(void **state)
 	assert_false(quarantined("a"));
 	assert_string_equal(kills("b"), "Q");
 	/* first the packets stop, then connections end */
-	for (size_t i = 0, set = 0; i < rig.d.dp->calls_n; i++) {
+	for (size_t i = 0, set = 0; i < rig.d.dp->n_calls; i++) {
 		set |= rig.d.dp->calls[i].fn == FAKE_QUARANTINE_SET;
 		assert_true(rig.d.dp->calls[i].fn != FAKE_KILL || set);
 	}

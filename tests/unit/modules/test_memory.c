@@ -214,7 +214,7 @@ static void test_names(void **state)
 		rig_advance(&rig, SECONDS(30)); /* its probe, and the next question */
 		rig_turn(&rig);
 		failed = fake_alloc_failed();
-		assert_int_equal(kernel("named")->addrs_n, 2);
+		assert_int_equal(kernel("named")->n_addrs, 2);
 		assert_int_equal(rig_order(&rig, "a", "reset", NULL), 200);
 		assert_int_equal(kernel("a")->kernel.breaker.probes_out, 0);
 		assert_int_equal(rig.d.dp->own, 0);

@@ -22,7 +22,7 @@ static void test_answers(void **state)
 	assert_false(rig_server(&rig, "named")->resolved);
 	fake_forget_calls(rig.d.dp);
 	answer("named.example", 5, 2, NULL);
-	assert_int_equal(kernel("named")->addrs_n, 2);
+	assert_int_equal(kernel("named")->n_addrs, 2);
 	assert_int_equal(kernel("named")->addrs[1].bytes[15], 6);
 	assert_int_equal(kernel("named")->ports[0], 443);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_ADOPT, 0), 1); /* what is open there */
@@ -37,7 +37,7 @@ static void test_answers(void **state)
 	assert_int_equal(fake_called(rig.d.dp, FAKE_ENDPOINTS_SET, 0), 0);
 	rig_advance(&rig, SECONDS(30));
 	answer("named.example", 6, 1, NULL);
-	assert_int_equal(kernel("named")->addrs_n, 1);
+	assert_int_equal(kernel("named")->n_addrs, 1);
 }
 
 static void test_errors(void **state)
@@ -58,7 +58,7 @@ static void test_errors(void **state)
 	/* what was known stays when it fails later */
 	rig_advance(&rig, SECONDS(30));
 	answer("named.example", 0, 0, "timed out");
-	assert_int_equal(kernel("named")->addrs_n, 1);
+	assert_int_equal(kernel("named")->n_addrs, 1);
 	assert_true(rig_degraded(&rig, "cannot be resolved: timed out"));
 	assert_false(rig_degraded(&rig, "it is not watched"));
 	fake_resolver_refuse(-ENOBUFS);
@@ -78,7 +78,7 @@ static void test_old_answer(void **state)
 	fake_resolver_answer(old, 5, 1, NULL);
 	rig_turn(&rig);
 	assert_false(rig_server(&rig, "named")->resolved);
-	assert_int_equal(kernel("named")->addrs_n, 0);
+	assert_int_equal(kernel("named")->n_addrs, 0);
 	answer("other.example", 9, 1, NULL);
 	assert_int_equal(kernel("named")->addrs[0].bytes[15], 9);
 	/* and one for a server that is gone */
@@ -87,7 +87,7 @@ static void test_old_answer(void **state)
 	rig_reload(&rig, SERVERS(A));
 	fake_resolver_answer(old, 5, 1, NULL);
 	rig_turn(&rig);
-	assert_int_equal(kernel("a")->addrs_n, 1);
+	assert_int_equal(kernel("a")->n_addrs, 1);
 	assert_int_equal(kernel("a")->addrs[0].bytes[15], 1);
 }
 
@@ -98,10 +98,10 @@ static void test_endpoints_that_fail(void **state)
 	rig_start(&rig, SERVERS(NAMED));
 	fake_fail(rig.d.dp, FAKE_ENDPOINTS_SET, 1, 1, EIO);
 	answer("named.example", 5, 1, NULL);
-	assert_int_equal(kernel("named")->addrs_n, 0);
+	assert_int_equal(kernel("named")->n_addrs, 0);
 	rig_advance(&rig, SECONDS(30));
 	answer("named.example", 5, 1, NULL);
-	assert_int_equal(kernel("named")->addrs_n, 1);
+	assert_int_equal(kernel("named")->n_addrs, 1);
 }
 
 /* --- this host's addresses -------------------------------------------------------------------- */

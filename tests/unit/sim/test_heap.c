@@ -28,7 +28,7 @@ static void check_top(const struct sim *sim, struct sim_breaker *const *all)
 	if (first)
 		assert_ptr_equal(sim->heap[0], first);
 	else
-		assert_int_equal(sim->heap_n, 0);
+		assert_int_equal(sim->n_heap, 0);
 }
 
 /* Few different times, so that the order of first sight decides often. */
