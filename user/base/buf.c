@@ -124,3 +124,13 @@ char *buf_steal(struct buf *b)
 		buf_init(b, b->max);
 	return data;
 }
+
+int explain(int r, char *why, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, size, fmt, ap);
+	va_end(ap);
+	return r;
+}

@@ -35,4 +35,7 @@ int buf_error(const struct buf *b) MUST_CHECK; /* 0 or -errno */
 const char *buf_str(const struct buf *b);      /* never NULL */
 char *buf_steal(struct buf *b);                /* caller frees; NULL on error */
 
+/* Says why in an array, cut to its size; returns r. */
+int explain(int r, char *why, size_t size, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
 #endif

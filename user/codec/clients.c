@@ -4,62 +4,57 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "codec/jsonget.h"
 
 #define CLIENTS_DEPTH_MAX 100U
 #define CLIENT_ARG_MAX 4096U
 
+#define PLACE(client, base, path, dir_env, ...)       \
+	{                                             \
+		client, CLIENT_##base, path, dir_env, \
+		{                                     \
+			__VA_ARGS__                   \
+		}                                     \
+	}
+
 const struct client_place client_places[] = {
-	{ "Claude Code",
-	  CLIENT_HOME,
-	  ".claude.json",
-	  "CLAUDE_CONFIG_DIR",
-	  { "mcpServers", "projects/*/mcpServers" } },
-	{ "Claude Code", CLIENT_ROOT, "/etc/claude-code/managed-mcp.json", NULL, { "mcpServers" } },
-	{ "Claude Code", CLIENT_PROJECT, ".mcp.json", NULL, { "mcpServers", "" } },
-	{ "Claude Desktop",
-	  CLIENT_CONFIG,
-	  "Claude/claude_desktop_config.json",
-	  NULL,
-	  { "mcpServers" } },
-	{ "VS Code", CLIENT_CONFIG, "Code/User/mcp.json", NULL, { "servers", "mcpServers" } },
-	{ "VS Code", CLIENT_CONFIG, "Code/User/settings.json", NULL, { "mcp/servers" } },
-	{ "VS Code", CLIENT_PROJECT, ".vscode/mcp.json", NULL, { "servers", "mcpServers" } },
-	{ "GitHub Copilot", CLIENT_HOME, ".copilot/mcp-config.json", NULL, { "mcpServers" } },
-	{ "Cursor", CLIENT_HOME, ".cursor/mcp.json", NULL, { "mcpServers" } },
-	{ "Cursor", CLIENT_PROJECT, ".cursor/mcp.json", NULL, { "mcpServers" } },
-	{ "Windsurf", CLIENT_HOME, ".codeium/windsurf/mcp_config.json", NULL, { "mcpServers" } },
-	{ "Antigravity",
-	  CLIENT_HOME,
-	  ".gemini/antigravity/mcp_config.json",
-	  NULL,
-	  { "mcpServers" } },
-	{ "Gemini CLI", CLIENT_HOME, ".gemini/settings.json", NULL, { "mcpServers" } },
-	{ "Gemini CLI", CLIENT_PROJECT, ".gemini/settings.json", NULL, { "mcpServers" } },
-	{ "Codex", CLIENT_HOME, ".codex/config.toml", "CODEX_HOME", { NULL } },
-	{ "Codex", CLIENT_PROJECT, ".codex/config.toml", NULL, { NULL } },
-	{ "Zed", CLIENT_CONFIG, "zed/settings.json", NULL, { "context_servers" } },
-	{ "OpenCode", CLIENT_CONFIG, "opencode/opencode.json", NULL, { "mcp" } },
-	{ "OpenCode", CLIENT_CONFIG, "opencode/opencode.jsonc", NULL, { "mcp" } },
-	{ "OpenCode", CLIENT_HOME, ".opencode/opencode.json", NULL, { "mcp" } },
-	{ "Kiro", CLIENT_HOME, ".kiro/settings/mcp.json", NULL, { "mcpServers" } },
-	{ "Cline",
-	  CLIENT_CONFIG,
-	  "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
-	  NULL,
-	  { "mcpServers" } },
-	{ "Roo Code",
-	  CLIENT_CONFIG,
-	  "Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
-	  NULL,
-	  { "mcpServers" } },
-	{ "Goose", CLIENT_CONFIG, "goose/config.yaml", NULL, { NULL } },
-	{ "Continue", CLIENT_HOME, ".continue/config.yaml", NULL, { NULL } },
-	{ "LM Studio", CLIENT_HOME, ".lmstudio/mcp.json", NULL, { "mcpServers" } },
-	{ "Factory", CLIENT_HOME, ".factory/mcp.json", NULL, { "mcpServers" } },
-	{ "Kimi", CLIENT_HOME, ".kimi/mcp.json", NULL, { "mcpServers" } },
-	{ "Amp", CLIENT_CONFIG, "amp/settings.json", NULL, { "amp.mcpServers" } },
+	PLACE("Claude Code", HOME, ".claude.json", "CLAUDE_CONFIG_DIR", "mcpServers",
+	      "projects/*/mcpServers"),
+	PLACE("Claude Code", ROOT, "/etc/claude-code/managed-mcp.json", NULL, "mcpServers"),
+	PLACE("Claude Code", PROJECT, ".mcp.json", NULL, "mcpServers", ""),
+	PLACE("Claude Desktop", CONFIG, "Claude/claude_desktop_config.json", NULL, "mcpServers"),
+	PLACE("VS Code", CONFIG, "Code/User/mcp.json", NULL, "servers", "mcpServers"),
+	PLACE("VS Code", CONFIG, "Code/User/settings.json", NULL, "mcp/servers"),
+	PLACE("VS Code", PROJECT, ".vscode/mcp.json", NULL, "servers", "mcpServers"),
+	PLACE("GitHub Copilot", HOME, ".copilot/mcp-config.json", NULL, "mcpServers"),
+	PLACE("Cursor", HOME, ".cursor/mcp.json", NULL, "mcpServers"),
+	PLACE("Cursor", PROJECT, ".cursor/mcp.json", NULL, "mcpServers"),
+	PLACE("Windsurf", HOME, ".codeium/windsurf/mcp_config.json", NULL, "mcpServers"),
+	PLACE("Antigravity", HOME, ".gemini/antigravity/mcp_config.json", NULL, "mcpServers"),
+	PLACE("Gemini CLI", HOME, ".gemini/settings.json", NULL, "mcpServers"),
+	PLACE("Gemini CLI", PROJECT, ".gemini/settings.json", NULL, "mcpServers"),
+	PLACE("Codex", HOME, ".codex/config.toml", "CODEX_HOME"),
+	PLACE("Codex", PROJECT, ".codex/config.toml", NULL),
+	PLACE("Zed", CONFIG, "zed/settings.json", NULL, "context_servers"),
+	PLACE("OpenCode", CONFIG, "opencode/opencode.json", NULL, "mcp"),
+	PLACE("OpenCode", CONFIG, "opencode/opencode.jsonc", NULL, "mcp"),
+	PLACE("OpenCode", HOME, ".opencode/opencode.json", NULL, "mcp"),
+	PLACE("Kiro", HOME, ".kiro/settings/mcp.json", NULL, "mcpServers"),
+	PLACE("Cline", CONFIG,
+	      "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+	      NULL, "mcpServers"),
+	PLACE("Roo Code", CONFIG,
+	      "Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json", NULL,
+	      "mcpServers"),
+	PLACE("Goose", CONFIG, "goose/config.yaml", NULL),
+	PLACE("Continue", HOME, ".continue/config.yaml", NULL),
+	PLACE("LM Studio", HOME, ".lmstudio/mcp.json", NULL, "mcpServers"),
+	PLACE("Factory", HOME, ".factory/mcp.json", NULL, "mcpServers"),
+	PLACE("Kimi", HOME, ".kimi/mcp.json", NULL, "mcpServers"),
+	PLACE("Amp", CONFIG, "amp/settings.json", NULL, "amp.mcpServers"),
 };
+#undef PLACE
 const size_t client_places_count = ARRAY_SIZE(client_places);
 
 static void server_done(struct client_server *s)
@@ -79,21 +74,19 @@ void client_list_done(struct client_list *list)
 	*list = (struct client_list){ 0 };
 }
 
+/* Takes *s over unless the list is full. */
 static int list_push(struct client_list *list, struct client_server *s)
 {
 	struct client_server *v;
 
-	if (list->n >= CLIENTS_FOUND_MAX) {
-		server_done(s);
+	if (list->n >= CLIENTS_FOUND_MAX)
 		return 0;
-	}
 	v = reallocarray(list->v, list->n + 1, sizeof(*v));
-	if (!v) {
-		server_done(s);
+	if (!v)
 		return -ENOMEM;
-	}
 	list->v = v;
 	list->v[list->n++] = *s;
+	*s = (struct client_server){};
 	return 0;
 }
 
@@ -146,25 +139,15 @@ static int use_url(const struct reading *rd, const char *text, struct client_ser
 static int args_read(const struct json_object *list, size_t first, struct config_list *ret)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
+	int r = 0;
 
-	if (n > CONFIG_ARGS_MAX)
-		n = CONFIG_ARGS_MAX;
-	if (n <= first)
-		return 0;
-	ret->v = calloc(n - first, sizeof(*ret->v));
-	if (!ret->v)
-		return -ENOMEM;
-	for (size_t i = first; i < n; i++) {
+	for (size_t i = first; i < n && i < CONFIG_ARGS_MAX && !r; i++) {
 		struct json_object *arg = json_object_array_get_idx(list, i);
 
-		if (!json_object_is_type(arg, json_type_string))
-			continue;
-		ret->v[ret->n] = strdup(json_object_get_string(arg));
-		if (!ret->v[ret->n])
-			return -ENOMEM;
-		ret->n++;
+		if (json_object_is_type(arg, json_type_string))
+			r = config_list_add(ret, json_object_get_string(arg));
 	}
-	return 0;
+	return r;
 }
 
 static int args_redact(struct config_list *args)
@@ -186,15 +169,6 @@ static int args_redact(struct config_list *args)
 	return 0;
 }
 
-static bool has_control(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 static int use_command(const struct reading *rd, const char *command,
 		       const struct json_object *list, size_t first, struct client_server *s)
 {
@@ -209,7 +183,8 @@ static int use_command(const struct reading *rd, const char *command,
 		config_list_done(&s->args);
 		return r;
 	}
-	if (!*command || strlen(command) > CLIENT_ARG_MAX || has_control(command)) {
+	if (!*command || strlen(command) > CLIENT_ARG_MAX ||
+	    utf8_has_control(command, strlen(command))) {
 		s->skipped = "its command is empty, too long or has control characters";
 		return 0;
 	}
@@ -234,7 +209,6 @@ static int read_entry(const struct reading *rd, struct json_object *obj, struct 
 {
 	struct json_object *command = jget(obj, "command");
 	const char *url = find_url(obj);
-	const char *first = "";
 
 	if (!json_object_is_type(obj, json_type_object)) {
 		s->skipped = "it is not an object";
@@ -254,10 +228,9 @@ static int read_entry(const struct reading *rd, struct json_object *obj, struct 
 				   0, s);
 	if (json_object_is_type(command, json_type_array)) {
 		struct json_object *word = json_object_array_get_idx(command, 0);
+		bool text = json_object_is_type(word, json_type_string);
 
-		if (json_object_is_type(word, json_type_string))
-			first = json_object_get_string(word);
-		return use_command(rd, first, command, 1, s);
+		return use_command(rd, text ? json_object_get_string(word) : "", command, 1, s);
 	}
 	s->skipped = "it has neither a URL nor a command";
 	return 0;
@@ -271,16 +244,14 @@ static int read_servers(const struct reading *rd, struct json_object *servers)
 		return 0;
 	json_object_object_foreach(servers, name, obj)
 	{
+		CLEANUP(server_done)
 		struct client_server s = { .client = rd->place->client, .name = strdup(name) };
 
 		if (rd->scope)
 			s.scope = strdup(rd->scope);
 		r = !s.name || (rd->scope && !s.scope) ? -ENOMEM : read_entry(rd, obj, &s);
-		if (r) {
-			server_done(&s);
-			return r;
-		}
-		r = list_push(rd->list, &s);
+		if (!r)
+			r = list_push(rd->list, &s);
 		if (r)
 			return r;
 	}

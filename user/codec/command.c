@@ -135,14 +135,6 @@ static bool is_name(const char *s, size_t n)
 	return n && !isdigit((unsigned char)*s);
 }
 
-static void keep_name(char *ret_name, size_t size, const char *s, size_t n)
-{
-	if (n >= size)
-		n = size - 1;
-	memcpy(ret_name, s, n);
-	ret_name[n] = '\0';
-}
-
 /* The variable in [s, s + n), between the braces. */
 static int expand_one(const char *s, size_t n, const char *(*lookup)(void *arg, const char *name),
 		      void *arg, struct buf *out, char *ret_name, size_t size)
@@ -156,7 +148,7 @@ static int expand_one(const char *s, size_t n, const char *(*lookup)(void *arg, 
 		n -= 4;
 		len -= 4;
 	}
-	keep_name(ret_name, size, s, len);
+	snprintf(ret_name, size, "%.*s", (int)len, s);
 	if (!is_name(s, len) || len >= size)
 		return -EINVAL;
 	value = lookup ? lookup(arg, ret_name) : NULL;
@@ -180,7 +172,7 @@ int expand_variables(const char *text, const char *(*lookup)(void *arg, const ch
 		buf_append(out, text, (size_t)(open - text));
 		close = strchr(open, '}');
 		if (!close) {
-			keep_name(ret_name, size, open, strlen(open));
+			snprintf(ret_name, size, "%s", open);
 			return -EINVAL;
 		}
 		r = expand_one(open + 2, (size_t)(close - open - 2), lookup, arg, out, ret_name,

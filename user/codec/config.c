@@ -32,14 +32,12 @@ static bool read_server(struct config_reader *r, const struct config_value *v,
 	return config_read_server(r, v, config, server);
 }
 
-static bool read_servers(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
+static bool read_servers(struct config_reader *r, const struct config_value *v, void *target)
 {
 	struct config *config = target;
 	size_t n = 0;
 	bool good = true;
 
-	(void)key;
 	if (!config_is(r, v, json_type_object, "an object of servers { \"NAME\": { } }"))
 		return false;
 	json_object_object_foreach(v->obj, counted, counted_obj)
@@ -58,7 +56,7 @@ static bool read_servers(struct config_reader *r, const struct config_value *v,
 		return config_no_memory(r);
 	json_object_object_foreach(v->obj, name, obj)
 	{
-		struct config_value child = { { &v->path, name, 0 }, obj };
+		struct config_value child = { { &v->path, name, 0 }, obj, NULL };
 
 		if (!is_disabled(obj))
 			good &= read_server(r, &child, config);
@@ -68,30 +66,7 @@ static bool read_servers(struct config_reader *r, const struct config_value *v,
 
 /* --- the document's own keys ----------------------------------------------------- */
 
-static bool read_mode(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
-{
-	static const char *const words[] = { "enforce", "observe", NULL };
-	int word = config_word(r, v, words);
-
-	(void)key;
-	((struct config *)target)->observe = word == 1;
-	return word >= 0;
-}
-
-static bool read_api_read(struct config_reader *r, const struct config_value *v,
-			  const struct config_key *key, void *target)
-{
-	static const char *const words[] = { "all", "group", NULL };
-	int word = config_word(r, v, words);
-
-	(void)key;
-	((struct config *)target)->api_read_group = word == 1;
-	return word >= 0;
-}
-
-static bool read_metrics(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
+static bool read_metrics(struct config_reader *r, const struct config_value *v, void *target)
 {
 	const char *text = config_text(r, v);
 	struct addr addr;
@@ -103,11 +78,10 @@ static bool read_metrics(struct config_reader *r, const struct config_value *v,
 		return config_complain(
 			r, &v->path, true,
 			"\"%s\" is not an address; write \"127.0.0.1:9464\" or \"off\"", text);
-	return config_read_text(r, v, key, target);
+	return config_read_text(r, v, target);
 }
 
-static bool read_path(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+static bool read_path(struct config_reader *r, const struct config_value *v, void *target)
 {
 	const char *text = config_text(r, v);
 
@@ -115,25 +89,23 @@ static bool read_path(struct config_reader *r, const struct config_value *v,
 		return false;
 	if (*text != '/')
 		return config_complain(r, &v->path, true, "not an absolute path; begin it with /");
-	return config_read_text(r, v, key, target);
+	return config_read_text(r, v, target);
 }
 
-static bool read_cgroup(struct config_reader *r, const struct config_value *v,
-			const struct config_key *key, void *target)
+static bool read_cgroup(struct config_reader *r, const struct config_value *v, void *target)
 {
 	const char *text = config_text(r, v);
 
 	if (text && !strcmp(text, "auto"))
 		return true;
-	return text && read_path(r, v, key, target);
+	return text && read_path(r, v, target);
 }
 
-static bool read_interfaces(struct config_reader *r, const struct config_value *v,
-			    const struct config_key *key, void *target)
+static bool read_interfaces(struct config_reader *r, const struct config_value *v, void *target)
 {
 	const struct config_list *list = &((struct config *)target)->interfaces;
 
-	if (!config_read_list(r, v, key, target))
+	if (!config_read_list(r, v, target))
 		return false;
 	for (size_t i = 0; i < list->n; i++) {
 		struct json_path path = { &v->path, NULL, i };
@@ -147,144 +119,90 @@ static bool read_interfaces(struct config_reader *r, const struct config_value *
 	return true;
 }
 
-static bool read_limits(struct config_reader *r, const struct config_value *v,
-			const struct config_key *key, void *target)
+static bool read_default_trust(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_key table[] = {
-		{ "endpoints", config_read_u32, offsetof(struct config, limit_endpoints), 1,
-		  1U << 22 },
-		{ "servers", config_read_u32, offsetof(struct config, limit_servers), 1,
-		  CONFIG_SERVERS_MAX },
-	};
-	static const struct config_keys keys = { .keys = table, .n = ARRAY_SIZE(table) };
+	bool good = config_read_trust(r, v, target);
 
-	(void)key;
-	return config_read_object(r, v, &keys, target);
-}
-
-static bool read_default_breaker(struct config_reader *r, const struct config_value *v,
-				 const struct config_key *key, void *target)
-{
-	struct config *config = target;
-
-	(void)key;
-	return config_read_breaker(r, v, &config->policy) &&
-	       config_check_policy(r, &v->path, &config->policy);
-}
-
-static bool read_default_trust(struct config_reader *r, const struct config_value *v,
-			       const struct config_key *key, void *target)
-{
-	bool good = config_read_trust(r, v);
-
-	(void)key;
-	(void)target;
 	if (good && json_object_object_length(v->obj))
 		config_warn(r, &v->path, "\"trust\" does nothing yet: there is no trust score");
 	return good;
 }
 
-static bool read_default_on_open(struct config_reader *r, const struct config_value *v,
-				 const struct config_key *key, void *target)
-{
-	struct config *config = target;
-	int word = config_on_open(r, v);
+static const char *const mode_words[] = { "enforce", "observe", NULL };
+static const char *const api_read_words[] = { "all", "group", NULL };
 
-	(void)key;
-	if (word < 0)
-		return false;
-	config->on_open = (enum on_open)word;
-	config->has_on_open = true;
-	return true;
-}
+static const struct config_key limit_keys[] = {
+	CONFIG_KEY("endpoints", config_read_u32, config, limit_endpoints, .min = 1,
+		   .max = 1U << 22),
+	CONFIG_KEY("servers", config_read_u32, config, limit_servers, .min = 1,
+		   .max = CONFIG_SERVERS_MAX),
+};
+static const struct config_keys limits = { .keys = limit_keys, .n = ARRAY_SIZE(limit_keys) };
 
-static bool read_defaults(struct config_reader *r, const struct config_value *v,
-			  const struct config_key *key, void *target)
-{
-	static const struct config_key table[] = {
-		{ "breaker", read_default_breaker, 0, 0, 0 },
-		{ "trust", read_default_trust, 0, 0, 0 },
-		{ "on_open", read_default_on_open, 0, 0, 0 },
-	};
-	static const struct config_keys keys = { .keys = table, .n = ARRAY_SIZE(table) };
-
-	(void)key;
-	return config_read_object(r, v, &keys, target);
-}
-
-static bool read_foreign_servers(struct config_reader *r, const struct config_value *v,
-				 const struct config_key *key, void *target)
-{
-	(void)key;
-	(void)target;
-	return config_complain(
-		r, &v->path, false,
-		"this client's key for its servers is \"mcpServers\" here; rename it");
-}
+static const struct config_key default_keys[] = {
+	CONFIG_KEY("breaker", config_read_policy, config, policy),
+	{ .name = "trust", .read = read_default_trust },
+	CONFIG_KEY("on_open", config_read_word, config, on_open, .words = on_open_words),
+};
+static const struct config_keys defaults = { .keys = default_keys, .n = ARRAY_SIZE(default_keys) };
 
 /* Read in this order, not the file's: the servers need what stands before them. */
 static const struct config_key document_keys[] = {
-	{ "mode", read_mode, 0, 0, 0 },
-#define SETTING_KEY(key, reader, argument, fallback, help) \
-	{ #key, reader, offsetof(struct config, key), 0, 0 },
+	CONFIG_KEY("mode", config_read_second, config, observe, .words = mode_words),
+#define SETTING_KEY(key, reader, ...) CONFIG_KEY(#key, reader, config, key),
 	CONFIG_SETTINGS(SETTING_KEY)
 #undef SETTING_KEY
-		{ "interfaces", read_interfaces, offsetof(struct config, interfaces), 0,
-		  CONFIG_INTERFACES_MAX },
-	{ "api_read", read_api_read, 0, 0, 0 },
-	{ "resolve_seconds", config_read_duration, offsetof(struct config, resolve_ns), NS_PER_SEC,
-	  DAY_NS },
-	{ "limits", read_limits, 0, 0, 0 },
-	{ "defaults", read_defaults, 0, 0, 0 },
-	{ "mcpServers", read_servers, 0, 0, 0 },
+		CONFIG_KEY("interfaces", read_interfaces, config, interfaces,
+			   .max = CONFIG_INTERFACES_MAX),
+	CONFIG_KEY("api_read", config_read_second, config, api_read_group, .words = api_read_words),
+	CONFIG_KEY("resolve_seconds", config_read_duration, config, resolve_ns, .min = NS_PER_SEC,
+		   .max = DAY_NS),
+	{ .name = "limits", .read = config_read_keys, .keys = &limits },
+	{ .name = "defaults", .read = config_read_keys, .keys = &defaults },
+	CONFIG_KEY("mcpServers", read_servers, config, servers),
 };
 
-/* Other keys of clients' files: those without a use, and those that are told something. */
+/* Other keys of clients' files: those without a use, and those of the servers. */
 static const char *const unused_keys[] = { "$schema", "inputs", "globalShortcut", NULL };
-static const struct config_key client_keys[] = {
-	{ "servers", read_foreign_servers, 0, 0, 0 },
-	{ "context_servers", read_foreign_servers, 0, 0, 0 },
-	{ "mcp", read_foreign_servers, 0, 0, 0 },
-};
+static const char *const foreign_keys[] = { "servers", "context_servers", "mcp", NULL };
 
-static const struct config_key *key_find(const struct config_key *keys, size_t n, const char *name)
+static bool is_known(const char *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(keys[i].name, name))
-			return &keys[i];
+	for (size_t i = 0; i < ARRAY_SIZE(document_keys); i++) {
+		if (!strcmp(document_keys[i].name, name))
+			return true;
 	}
-	return NULL;
+	return config_is_name(unused_keys, name);
 }
 
 static void read_document(struct config_reader *r, struct json_object *root, struct config *config)
 {
 	static const struct config_keys keys = { .keys = document_keys,
 						 .n = ARRAY_SIZE(document_keys) };
-	struct config_value whole = { .obj = root };
 
 	if (!json_object_is_type(root, json_type_object)) {
 		config_complain(r, NULL, true,
 				"a configuration is an object: { \"mcpServers\": { } }");
 		return;
 	}
-	json_object_object_foreach(whole.obj, name, member)
+	json_object_object_foreach(root, name, member)
 	{
-		struct config_value v = { { NULL, name, 0 }, member };
-		const struct config_key *foreign =
-			key_find(client_keys, ARRAY_SIZE(client_keys), name);
+		struct json_path path = { NULL, name, 0 };
 
-		if (foreign)
-			foreign->read(r, &v, foreign, config);
-		else if (!config_is_name(unused_keys, name) &&
-			 !key_find(document_keys, ARRAY_SIZE(document_keys), name))
-			config_unknown_key(r, &v.path, &keys);
+		(void)member;
+		if (config_is_name(foreign_keys, name))
+			config_complain(r, &path, false,
+					"this client's key for its servers is \"mcpServers\" here; "
+					"rename it");
+		else if (!is_known(name))
+			config_unknown_key(r, &path, &keys);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(document_keys); i++) {
 		const struct config_key *key = &document_keys[i];
-		struct config_value v = { { NULL, key->name, 0 }, NULL };
+		struct config_value v = { { NULL, key->name, 0 }, NULL, key };
 
 		if (json_object_object_get_ex(root, key->name, &v.obj))
-			key->read(r, &v, key, config);
+			key->read(r, &v, config);
 	}
 }
 

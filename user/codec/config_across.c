@@ -12,26 +12,22 @@ static void check_fallback(struct config_reader *r, const struct config *config,
 	const char *name = s->fallback.v[i];
 	const struct config_server *other = config_find(config, name);
 
-	if (!strcmp(name, s->name)) {
+	if (!strcmp(name, s->name))
 		config_complain(r, &path, true,
 				"a server cannot be its own fallback; name another");
-		return;
-	}
-	if (!other) {
+	else if (!other)
 		config_complain(
 			r, &path, true,
 			"no enabled server is called \"%s\" in mcpServers; add it or correct "
 			"the name",
 			name);
-		return;
-	}
-	if (!other->has_url)
+	else if (!other->has_url)
 		config_complain(
 			r, &path, true,
 			"\"%s\" has no URL, so nothing can be redirected to it; name a server "
 			"with one",
 			name);
-	for (size_t j = 0; j < i; j++) {
+	for (size_t j = 0; other && other != s && j < i; j++) {
 		if (!strcmp(s->fallback.v[j], name))
 			config_complain(r, &path, true, "\"%s\" is in the list already; remove it",
 					name);

@@ -6,29 +6,22 @@
 #include "base/clock.h"
 #include "codec/config_read.h"
 
-static bool read_seconds(struct config_reader *r, const struct config_value *v, double *ret)
-{
-	uint64_t ns;
-
-	if (!config_duration(r, v, 0, UINT64_MAX - 1, &ns))
-		return false;
-	*ret = (double)ns / (double)NS_PER_SEC;
-	return true;
-}
-
 static bool read_parameter(struct config_reader *r, const struct config_value *v,
 			   const struct policy_key *key, struct breaker_policy *policy)
 {
 	char why[200] = "";
 	double value = 0;
+	uint64_t ns;
 
 	if (key->type == POLICY_FLAG) {
 		if (!config_is(r, v, json_type_boolean, "true or false"))
 			return false;
 		value = json_object_get_boolean(v->obj);
-	} else if (key->type == POLICY_SECONDS && json_object_is_type(v->obj, json_type_string)) {
-		if (!read_seconds(r, v, &value))
+	} else if ((key->type == POLICY_SECONDS || key->type == POLICY_PERIOD) &&
+		   json_object_is_type(v->obj, json_type_string)) {
+		if (!config_duration(r, v, 0, UINT64_MAX - 1, &ns))
 			return false;
+		value = (double)ns / (double)NS_PER_SEC;
 	} else {
 		if (!json_object_is_type(v->obj, json_type_double) &&
 		    !config_is(r, v, json_type_int, "a number"))
@@ -40,26 +33,24 @@ static bool read_parameter(struct config_reader *r, const struct config_value *v
 	return true;
 }
 
-int config_read_breaker_key(struct config_reader *r, const struct config_value *v,
-			    struct breaker_policy *policy)
+int config_read_breaker_key(struct config_reader *r, const struct config_value *v, void *policy)
 {
 	const struct policy_key *key = policy_key_find(v->path.key);
 
 	return key ? read_parameter(r, v, key, policy) : -ENOENT;
 }
 
-static int other_is_parameter(struct config_reader *r, const struct config_value *v, void *target)
+static struct breaker_policy *member(const struct config_value *v, void *target)
 {
-	return config_read_breaker_key(r, v, target);
+	return (void *)((char *)target + v->key->offset);
 }
 
-bool config_read_breaker(struct config_reader *r, const struct config_value *v,
-			 struct breaker_policy *policy)
+bool config_read_breaker(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_keys keys = { .other = other_is_parameter,
+	static const struct config_keys keys = { .other = config_read_breaker_key,
 						 .breaker_keys = true };
 
-	return config_read_object(r, v, &keys, policy);
+	return config_read_object(r, v, &keys, member(v, target));
 }
 
 bool config_check_policy(struct config_reader *r, const struct json_path *path,
@@ -70,6 +61,12 @@ bool config_check_policy(struct config_reader *r, const struct json_path *path,
 	if (breaker_policy_check(policy, why, sizeof(why)) >= 0)
 		return true;
 	return config_complain(r, path, false, "%s", why);
+}
+
+bool config_read_policy(struct config_reader *r, const struct config_value *v, void *target)
+{
+	return config_read_breaker(r, v, target) &&
+	       config_check_policy(r, &v->path, member(v, target));
 }
 
 /* clang-format off */
@@ -93,18 +90,13 @@ static int other_is_number(struct config_reader *r, const struct config_value *v
 	       config_is(r, v, json_type_int, "a number");
 }
 
-static bool read_flag(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_trust(struct config_reader *r, const struct config_value *v, void *target)
 {
-	(void)key;
-	(void)target;
-	return config_is(r, v, json_type_boolean, "true or false");
-}
-
-bool config_read_trust(struct config_reader *r, const struct config_value *v)
-{
-	static const struct config_key flag = { "auto_quarantine", read_flag, 0, 0, 0 };
+	static const struct config_key flag = { .name = "auto_quarantine",
+						.read = config_read_bool };
 	static const struct config_keys keys = { &flag, 1, trust_numbers, other_is_number, false };
+	bool ignored;
 
-	return config_read_object(r, v, &keys, NULL);
+	(void)target;
+	return config_read_object(r, v, &keys, &ignored);
 }

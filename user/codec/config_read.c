@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 #include "codec/jsonget.h"
 
 int config_read_tree(struct config_reader *r, const char *noun, struct json_object **ret)
@@ -29,22 +30,19 @@ int config_read_tree(struct config_reader *r, const char *noun, struct json_obje
 	return -EINVAL;
 }
 
-static void print_place(struct config_reader *r, const struct json_path *path, bool value)
+static void PRINTF_LIKE(5, 0) print(struct config_reader *r, const struct json_path *path,
+				    bool value, const char *kind, const char *fmt, va_list ap)
 {
 	struct jsonpos pos = jsonpos_find(r->text, r->len, path, value);
 
 	buf_puts(r->errors, r->file);
 	if (pos.line)
 		buf_printf(r->errors, ":%u:%u", pos.line, pos.column);
-	buf_puts(r->errors, ": ");
-}
-
-static void print_path(struct config_reader *r, const struct json_path *path)
-{
-	if (!path)
-		return;
+	buf_printf(r->errors, ": %s", kind);
 	json_path_print(path, r->errors);
-	buf_puts(r->errors, ": ");
+	buf_puts(r->errors, path ? ": " : "");
+	buf_vprintf(r->errors, fmt, ap);
+	buf_putc(r->errors, '\n');
 }
 
 bool config_complain(struct config_reader *r, const struct json_path *path, bool value,
@@ -59,12 +57,9 @@ bool config_complain(struct config_reader *r, const struct json_path *path, bool
 				   r->file);
 		return false;
 	}
-	print_place(r, path, value);
-	print_path(r, path);
 	va_start(ap, fmt);
-	buf_vprintf(r->errors, fmt, ap);
+	print(r, path, value, "", fmt, ap);
 	va_end(ap);
-	buf_putc(r->errors, '\n');
 	return false;
 }
 
@@ -74,13 +69,9 @@ void config_warn(struct config_reader *r, const struct json_path *path, const ch
 
 	if (++r->n_warnings > CONFIG_ERRORS_MAX)
 		return;
-	print_place(r, path, false);
-	buf_puts(r->errors, "warning: ");
-	print_path(r, path);
 	va_start(ap, fmt);
-	buf_vprintf(r->errors, fmt, ap);
+	print(r, path, false, "warning: ", fmt, ap);
 	va_end(ap);
-	buf_putc(r->errors, '\n');
 }
 
 bool config_no_memory(struct config_reader *r)
@@ -90,7 +81,8 @@ bool config_no_memory(struct config_reader *r)
 	return false;
 }
 
-static const char *type_word(enum json_type type)
+bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
+	       const char *wanted)
 {
 	static const char *const words[] = {
 		[json_type_null] = "null",        [json_type_boolean] = "true or false",
@@ -99,16 +91,10 @@ static const char *type_word(enum json_type type)
 		[json_type_string] = "text",
 	};
 
-	return words[type];
-}
-
-bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
-	       const char *wanted)
-{
 	if (json_object_is_type(v->obj, type))
 		return true;
 	return config_complain(r, &v->path, true, "this is %s; %s is expected",
-			       type_word(json_object_get_type(v->obj)), wanted);
+			       words[json_object_get_type(v->obj)], wanted);
 }
 
 bool config_unknown_key(struct config_reader *r, const struct json_path *path,
@@ -148,8 +134,11 @@ static bool read_member(struct config_reader *r, const struct config_value *v,
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct config_key *key = &keys->keys[i];
 
-		if (!strcmp(key->name, v->path.key))
-			return key->read(r, v, key, target);
+		if (!strcmp(key->name, v->path.key)) {
+			struct config_value mine = { v->path, v->obj, key };
+
+			return key->read(r, &mine, target);
+		}
 	}
 	if (keys->other)
 		own = keys->other(r, v, target);
@@ -168,35 +157,33 @@ bool config_read_object(struct config_reader *r, const struct config_value *v,
 		return false;
 	json_object_object_foreach(v->obj, name, member)
 	{
-		struct config_value child = { { root ? NULL : &v->path, name, 0 }, member };
+		struct config_value child = { { root ? NULL : &v->path, name, 0 }, member, NULL };
 
 		good &= read_member(r, &child, keys, target);
 	}
 	return good;
 }
 
-bool config_read_bool(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_bool(struct config_reader *r, const struct config_value *v, void *target)
 {
 	if (!config_is(r, v, json_type_boolean, "true or false"))
 		return false;
-	*(bool *)((char *)target + key->offset) = json_object_get_boolean(v->obj);
+	*(bool *)((char *)target + v->key->offset) = json_object_get_boolean(v->obj);
 	return true;
 }
 
-bool config_read_u32(struct config_reader *r, const struct config_value *v,
-		     const struct config_key *key, void *target)
+bool config_read_u32(struct config_reader *r, const struct config_value *v, void *target)
 {
 	int64_t value;
 
 	if (!config_is(r, v, json_type_int, "a whole number"))
 		return false;
 	value = json_object_get_int64(v->obj);
-	if (value < (int64_t)key->min || value > (int64_t)key->max)
+	if (value < (int64_t)v->key->min || value > (int64_t)v->key->max)
 		return config_complain(r, &v->path, true,
 				       "out of range; %" PRIu64 " to %" PRIu64 " is allowed",
-				       key->min, key->max);
-	*(uint32_t *)((char *)target + key->offset) = (uint32_t)value;
+				       v->key->min, v->key->max);
+	*(uint32_t *)((char *)target + v->key->offset) = (uint32_t)value;
 	return true;
 }
 
@@ -213,13 +200,10 @@ const char *config_text(struct config_reader *r, const struct config_value *v)
 		config_complain(r, &v->path, true, "longer than %u bytes", CONFIG_TEXT_MAX);
 		return NULL;
 	}
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-			config_complain(r, &v->path, true, "control characters are not allowed");
-			return NULL;
-		}
-	}
-	return text;
+	if (!utf8_has_control(text, len))
+		return text;
+	config_complain(r, &v->path, true, "control characters are not allowed");
+	return NULL;
 }
 
 bool config_duration(struct config_reader *r, const struct config_value *v, uint64_t min,
@@ -249,11 +233,10 @@ bool config_duration(struct config_reader *r, const struct config_value *v, uint
 	return true;
 }
 
-bool config_read_duration(struct config_reader *r, const struct config_value *v,
-			  const struct config_key *key, void *target)
+bool config_read_duration(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return config_duration(r, v, key->min, key->max,
-			       (uint64_t *)((char *)target + key->offset));
+	return config_duration(r, v, v->key->min, v->key->max,
+			       (uint64_t *)((char *)target + v->key->offset));
 }
 
 int config_word(struct config_reader *r, const struct config_value *v, const char *const *words)
@@ -273,10 +256,9 @@ int config_word(struct config_reader *r, const struct config_value *v, const cha
 	return -1;
 }
 
-bool config_read_text(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_text(struct config_reader *r, const struct config_value *v, void *target)
 {
-	char **member = (char **)((char *)target + key->offset);
+	char **member = (char **)((char *)target + v->key->offset);
 	const char *text = config_text(r, v);
 	char *copy;
 
@@ -292,72 +274,82 @@ bool config_read_text(struct config_reader *r, const struct config_value *v,
 	return true;
 }
 
-static bool read_texts(struct config_reader *r, const struct config_value *v,
-		       const struct config_key *key, void *target, bool any)
+static bool read_texts(struct config_reader *r, const struct config_value *v, void *target,
+		       bool any)
 {
-	struct config_list *list = (struct config_list *)((char *)target + key->offset);
+	struct config_list *list = (struct config_list *)((char *)target + v->key->offset);
 	size_t n;
 
 	if (!config_is(r, v, json_type_array, "a list [ ] of texts"))
 		return false;
 	n = json_object_array_length(v->obj);
-	if (n > key->max)
+	if (n > v->key->max)
 		return config_complain(r, &v->path, true,
-				       "%zu entries; at most %" PRIu64 " are allowed", n, key->max);
+				       "%zu entries; at most %" PRIu64 " are allowed", n,
+				       v->key->max);
 	config_list_done(list);
-	list->v = calloc(n ? n : 1, sizeof(*list->v));
-	if (!list->v)
-		return config_no_memory(r);
 	for (size_t i = 0; i < n; i++) {
 		struct config_value item = { { &v->path, NULL, i },
-					     json_object_array_get_idx(v->obj, i) };
+					     json_object_array_get_idx(v->obj, i),
+					     NULL };
 
 		if (any ? !config_is(r, &item, json_type_string, "text in double quotes")
 			: !config_text(r, &item))
 			return false;
-		list->v[i] = strdup(json_object_get_string(item.obj));
-		if (!list->v[i])
+		if (config_list_add(list, json_object_get_string(item.obj)))
 			return config_no_memory(r);
-		list->n++;
 	}
 	return true;
 }
 
-bool config_read_list(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target)
+bool config_read_list(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return read_texts(r, v, key, target, false);
+	return read_texts(r, v, target, false);
 }
 
-bool config_read_scripts(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
+bool config_read_scripts(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return read_texts(r, v, key, target, true);
+	return read_texts(r, v, target, true);
 }
 
-int config_on_open(struct config_reader *r, const struct config_value *v)
+bool config_read_word(struct config_reader *r, const struct config_value *v, void *target)
 {
-	return config_word(r, v, on_open_words);
+	int word = config_word(r, v, v->key->words);
+
+	if (word >= 0)
+		*(unsigned int *)((char *)target + v->key->offset) = (unsigned int)word;
+	return word >= 0;
+}
+
+bool config_read_second(struct config_reader *r, const struct config_value *v, void *target)
+{
+	int word = config_word(r, v, v->key->words);
+
+	*(bool *)((char *)target + v->key->offset) = word == 1;
+	return word >= 0;
+}
+
+bool config_read_keys(struct config_reader *r, const struct config_value *v, void *target)
+{
+	return config_read_object(r, v, v->key->keys, target);
 }
 
 /* Characters that reorder, hide or break text: U+0080 to U+009F, zero-width and
  * bidirectional controls, line separators. The text is UTF-8. */
 static bool has_invisible(const char *name)
 {
-	static const char *const ranges[][2] = {
-		{ "\xc2\x80", "\xc2\x9f" },         { "\xe2\x80\x8b", "\xe2\x80\x8f" },
-		{ "\xe2\x80\xa8", "\xe2\x80\xae" }, { "\xe2\x81\xa0", "\xe2\x81\xaf" },
-		{ "\xef\xbb\xbf", "\xef\xbb\xbf" },
+	static const int32_t ranges[][2] = {
+		{ 0x80, 0x9f },     { 0x200b, 0x200f }, { 0x2028, 0x202e },
+		{ 0x2060, 0x206f }, { 0xfeff, 0xfeff },
 	};
+	const char *end = name + strlen(name);
 
-	for (const char *p = name; *p; p++) {
-		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
-			size_t n = strlen(ranges[i][0]);
+	while (name < end) {
+		int32_t c = utf8_next(&name, end);
 
-			if (strnlen(p, n) == n && memcmp(p, ranges[i][0], n) >= 0 &&
-			    memcmp(p, ranges[i][1], n) <= 0)
+		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+			if (c >= ranges[i][0] && c <= ranges[i][1])
 				return true;
-		}
 	}
 	return false;
 }
@@ -373,11 +365,9 @@ bool config_check_name(struct config_reader *r, const struct json_path *path, bo
 		return config_complain(r, path, value,
 				       "the name has %zu bytes; at most %d are allowed", n,
 				       SG_NAME_LEN - 1);
-	for (const char *p = name; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return config_complain(r, path, value,
-					       "control characters are not allowed in a name");
-	}
+	if (utf8_has_control(name, n))
+		return config_complain(r, path, value,
+				       "control characters are not allowed in a name");
 	if (has_invisible(name))
 		return config_complain(r, path, value,
 				       "invisible characters are not allowed in a name");

@@ -33,20 +33,29 @@ struct config_reader {
 	bool no_memory;
 };
 
-/* A value, and where it stands. */
+struct config_key;
+
+/* A value, where it stands, and the row by which it is read, if there is one. */
 struct config_value {
 	struct json_path path;
 	struct json_object *obj;
+	const struct config_key *key;
 };
 
 struct config_key {
 	const char *name;
-	bool (*read)(struct config_reader *r, const struct config_value *v,
-		     const struct config_key *key, void *target);
+	bool (*read)(struct config_reader *r, const struct config_value *v, void *target);
 	size_t offset; /* of the member in the target */
 	uint64_t min;
 	uint64_t max;
+	const char *const *words;       /* of config_read_word(): end with NULL */
+	const struct config_keys *keys; /* of config_read_keys() */
 };
+
+#define CONFIG_KEY(text, reader, type, member, ...)                                                \
+	{                                                                                          \
+		.name = text, .read = reader, .offset = offsetof(struct type, member), __VA_ARGS__ \
+	}
 
 /* A set of keys; `other` may take the ones that the table does not know. */
 struct config_keys {
@@ -85,20 +94,21 @@ bool config_is(struct config_reader *r, const struct config_value *v, enum json_
 	       const char *wanted);
 
 /* Readers for tables. Members: bool, uint32_t, uint64_t (ns; min and max in ns),
- * char * (owned, replaces), struct config_list (owned; max elements). */
-bool config_read_bool(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target);
-bool config_read_u32(struct config_reader *r, const struct config_value *v,
-		     const struct config_key *key, void *target);
-bool config_read_duration(struct config_reader *r, const struct config_value *v,
-			  const struct config_key *key, void *target);
-bool config_read_text(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target);
-bool config_read_list(struct config_reader *r, const struct config_value *v,
-		      const struct config_key *key, void *target);
+ * char * (owned, replaces), struct config_list (owned; max elements), enum. */
+bool config_read_bool(struct config_reader *r, const struct config_value *v, void *target);
+bool config_read_u32(struct config_reader *r, const struct config_value *v, void *target);
+bool config_read_duration(struct config_reader *r, const struct config_value *v, void *target);
+bool config_read_text(struct config_reader *r, const struct config_value *v, void *target);
+bool config_read_list(struct config_reader *r, const struct config_value *v, void *target);
 /* A list whose texts may be long and have line breaks. */
-bool config_read_scripts(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target);
+bool config_read_scripts(struct config_reader *r, const struct config_value *v, void *target);
+
+/* One of the words of the row, as its index. */
+bool config_read_word(struct config_reader *r, const struct config_value *v, void *target);
+/* A bool: is it the second of the two words? */
+bool config_read_second(struct config_reader *r, const struct config_value *v, void *target);
+/* An object of the row's keys, into the same target. */
+bool config_read_keys(struct config_reader *r, const struct config_value *v, void *target);
 
 /* The value as text without control characters: borrowed, NULL after a complaint. */
 const char *config_text(struct config_reader *r, const struct config_value *v);
@@ -111,17 +121,16 @@ int config_word(struct config_reader *r, const struct config_value *v, const cha
 /* Parts of a configuration, each in a file of its own. */
 bool config_read_server(struct config_reader *r, const struct config_value *v,
 			const struct config *config, struct config_server *server);
-bool config_read_breaker(struct config_reader *r, const struct config_value *v,
-			 struct breaker_policy *policy);
-bool config_read_trust(struct config_reader *r, const struct config_value *v);
-/* A breaker key outside of a breaker object: as config_keys.other. */
-int config_read_breaker_key(struct config_reader *r, const struct config_value *v,
-			    struct breaker_policy *policy);
+/* Readers for tables: a breaker object; the same, checked as a whole; a trust object, which has no
+ * member. */
+bool config_read_breaker(struct config_reader *r, const struct config_value *v, void *target);
+bool config_read_policy(struct config_reader *r, const struct config_value *v, void *target);
+bool config_read_trust(struct config_reader *r, const struct config_value *v, void *target);
+/* A breaker key outside of a breaker object: as config_keys.other, into a policy. */
+int config_read_breaker_key(struct config_reader *r, const struct config_value *v, void *policy);
 /* Do the numbers make sense together? */
 bool config_check_policy(struct config_reader *r, const struct json_path *path,
 			 const struct breaker_policy *policy);
-/* The value as enum on_open, or -1 after a complaint. */
-int config_on_open(struct config_reader *r, const struct config_value *v);
 /* Fallbacks that exist, endpoints that are shared: once all servers are read. */
 void config_check_across(struct config_reader *r, struct config *config);
 /* Is this usable as a name, of a server or of a group? */

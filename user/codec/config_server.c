@@ -9,14 +9,13 @@
 
 /* What is read of an entry before it can be put together. */
 struct draft {
-	struct config_server *server;
+	struct config_server server; /* the target; first, its members are rows too */
 	const struct config *config;
 	const struct json_path *path;
 	struct json_path url_path; /* of the URL's key */
 	char *url;
 	char *command;
 	struct config_list args;
-	bool has_on_open;
 	struct json_object *breaker; /* the member of that name, borrowed; may be NULL */
 };
 
@@ -29,8 +28,7 @@ static void draft_done(struct draft *d)
 
 /* --- readers ---------------------------------------------------------------- */
 
-static bool read_url(struct config_reader *r, const struct config_value *v,
-		     const struct config_key *key, void *target)
+static bool read_url(struct config_reader *r, const struct config_value *v, void *target)
 {
 	struct draft *d = target;
 
@@ -39,29 +37,29 @@ static bool read_url(struct config_reader *r, const struct config_value *v,
 				       "a second URL beside \"%s\"; keep one of the two",
 				       d->url_path.key);
 	d->url_path = v->path;
-	d->url_path.key = key->name; /* the table's text outlives the loop over members */
-	return config_read_text(r, v, key, target);
+	d->url_path.key = v->key->name; /* the table's text outlives the loop over members */
+	return config_read_text(r, v, target);
 }
 
-static bool read_networks(struct config_reader *r, const struct config_value *v,
-			  const struct config_key *key, void *target)
+static bool read_networks(struct config_reader *r, const struct config_value *v, void *target)
 {
-	struct config_server *s = ((struct draft *)target)->server;
+	struct config_server *s = &((struct draft *)target)->server;
 	size_t n;
 
 	if (!config_is(r, v, json_type_array, "a list of networks like \"10.0.0.0/8\""))
 		return false;
 	n = json_object_array_length(v->obj);
-	if (n > key->max)
+	if (n > v->key->max)
 		return config_complain(r, &v->path, true,
 				       "%zu networks; at most %" PRIu64 " are allowed", n,
-				       key->max);
+				       v->key->max);
 	s->networks = calloc(n ? n : 1, sizeof(*s->networks));
 	if (!s->networks)
 		return config_no_memory(r);
 	for (size_t i = 0; i < n; i++) {
 		struct config_value item = { { &v->path, NULL, i },
-					     json_object_array_get_idx(v->obj, i) };
+					     json_object_array_get_idx(v->obj, i),
+					     NULL };
 		struct config_network *net = &s->networks[s->n_networks];
 		const char *text = config_text(r, &item);
 
@@ -79,23 +77,9 @@ static bool read_networks(struct config_reader *r, const struct config_value *v,
 	return true;
 }
 
-static const struct {
-	const char *name;
-	uint32_t value;
-} errnos[] = {
-	{ "ECONNREFUSED", ECONNREFUSED },
-	{ "EHOSTUNREACH", EHOSTUNREACH },
-	{ "ENETUNREACH", ENETUNREACH },
-	{ "EHOSTDOWN", EHOSTDOWN },
-	{ "ENETDOWN", ENETDOWN },
-	{ "ETIMEDOUT", ETIMEDOUT },
-	{ "ECONNRESET", ECONNRESET },
-	{ "ECONNABORTED", ECONNABORTED },
-	{ "EACCES", EACCES },
-	{ "EPERM", EPERM },
-	{ "EADDRNOTAVAIL", EADDRNOTAVAIL },
-	{ "EIO", EIO },
-	{ "EBUSY", EBUSY },
+static const int errnos[] = {
+	ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN,     ENETDOWN, ETIMEDOUT, ECONNRESET,
+	ECONNABORTED, EACCES,       EPERM,       EADDRNOTAVAIL, EIO,      EBUSY,
 };
 
 /* Some errnos tell a caller that a connect goes on or is done: those would lie. */
@@ -105,17 +89,17 @@ static bool errno_lies(int64_t value)
 	       value == EAGAIN;
 }
 
-static bool read_deny_errno(struct config_reader *r, const struct config_value *v,
-			    const struct config_key *key, void *target)
+static bool read_deny_errno(struct config_reader *r, const struct config_value *v, void *target)
 {
-	struct config_server *s = ((struct draft *)target)->server;
+	struct config_server *s = &((struct draft *)target)->server;
 	const char *names[ARRAY_SIZE(errnos) + 1] = { NULL };
 	int64_t value;
 	int word;
 
 	if (json_object_is_type(v->obj, json_type_int)) {
 		value = json_object_get_int64(v->obj);
-		if (value < (int64_t)key->min || value > (int64_t)key->max || errno_lies(value))
+		if (value < (int64_t)v->key->min || value > (int64_t)v->key->max ||
+		    errno_lies(value))
 			return config_complain(r, &v->path, true,
 					       "%" PRId64
 					       " cannot refuse a connect; use a name like "
@@ -125,43 +109,18 @@ static bool read_deny_errno(struct config_reader *r, const struct config_value *
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++)
-		names[i] = errnos[i].name;
+		names[i] = strerrorname_np(errnos[i]);
 	word = config_word(r, v, names);
 	if (word >= 0)
-		s->deny_errno = errnos[word].value;
+		s->deny_errno = (uint32_t)errnos[word];
 	return word >= 0;
 }
 
-static bool read_on_open(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
+static bool read_group(struct config_reader *r, const struct config_value *v, void *target)
 {
-	struct draft *d = target;
-	int word = config_on_open(r, v);
-
-	(void)key;
-	if (word < 0)
-		return false;
-	d->server->on_open = (enum on_open)word;
-	d->has_on_open = true;
-	return true;
-}
-
-static bool read_breaker(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
-{
-	struct draft *d = target;
-
-	(void)key;
-	return config_read_breaker(r, v, &d->server->policy);
-}
-
-static bool read_group(struct config_reader *r, const struct config_value *v,
-		       const struct config_key *key, void *target)
-{
-	struct config_server *s = ((struct draft *)target)->server;
+	struct config_server *s = &((struct draft *)target)->server;
 	const char *text = config_text(r, v);
 
-	(void)key;
 	if (!text || !config_check_name(r, &v->path, true, text))
 		return false;
 	s->group = strdup(text);
@@ -169,37 +128,23 @@ static bool read_group(struct config_reader *r, const struct config_value *v,
 }
 
 static const struct config_key local_keys[] = {
-	{ "unit", config_read_text, offsetof(struct config_server, local_unit), 0, 0 },
-	{ "cgroup", config_read_text, offsetof(struct config_server, local_cgroup), 0, 0 },
-	{ "listen", config_read_text, offsetof(struct config_server, local_listen), 0, 0 },
+	CONFIG_KEY("unit", config_read_text, config_server, local_unit),
+	CONFIG_KEY("cgroup", config_read_text, config_server, local_cgroup),
+	CONFIG_KEY("listen", config_read_text, config_server, local_listen),
 };
 
-static bool read_local(struct config_reader *r, const struct config_value *v,
-		       const struct config_key *key, void *target)
+static bool read_local(struct config_reader *r, const struct config_value *v, void *target)
 {
 	static const struct config_keys keys = { .keys = local_keys, .n = ARRAY_SIZE(local_keys) };
-	struct config_server *s = ((struct draft *)target)->server;
+	struct config_server *s = &((struct draft *)target)->server;
 	struct addr addr;
 	uint16_t port;
 
-	(void)key;
 	if (!config_read_object(r, v, &keys, s))
 		return false;
 	if (s->local_listen && parse_addr_port(s->local_listen, &addr, &port) < 0)
 		return config_complain(r, &v->path, true, "\"listen\" must be ADDRESS:PORT");
 	return true;
-}
-
-static bool read_shared_list(struct config_reader *r, const struct config_value *v,
-			     const struct config_key *key, void *target)
-{
-	return config_read_list(r, v, key, ((struct draft *)target)->server);
-}
-
-static bool read_shared_bool(struct config_reader *r, const struct config_value *v,
-			     const struct config_key *key, void *target)
-{
-	return config_read_bool(r, v, key, ((struct draft *)target)->server);
 }
 
 /* A breaker key directly in the server. */
@@ -212,26 +157,26 @@ static int read_other(struct config_reader *r, const struct config_value *v, voi
 				"given twice: here and in \"breaker\"; remove one of the two");
 		return 0;
 	}
-	return config_read_breaker_key(r, v, &d->server->policy);
+	return config_read_breaker_key(r, v, &d->server.policy);
 }
 
 static const struct config_key server_keys[] = {
-	{ "url", read_url, offsetof(struct draft, url), 0, 0 },
-	{ "serverUrl", read_url, offsetof(struct draft, url), 0, 0 },
-	{ "httpUrl", read_url, offsetof(struct draft, url), 0, 0 },
-	{ "command", config_read_text, offsetof(struct draft, command), 0, 0 },
-	{ "args", config_read_scripts, offsetof(struct draft, args), 0, CONFIG_ARGS_MAX },
-	{ "networks", read_networks, 0, 0, CONFIG_NETWORKS_MAX },
-	{ "fallback", read_shared_list, offsetof(struct config_server, fallback), 0,
-	  CONFIG_FALLBACK_MAX },
-	{ "on_open", read_on_open, 0, 0, 0 },
-	{ "group", read_group, 0, 0, 0 },
-	{ "deny_errno", read_deny_errno, 0, 1, 133 },
-	{ "breaker", read_breaker, 0, 0, 0 },
-	{ "inspect_tls", read_shared_bool, offsetof(struct config_server, inspect_tls), 0, 0 },
-	{ "idempotent_tools", read_shared_list, offsetof(struct config_server, idempotent_tools), 0,
-	  CONFIG_TOOLS_MAX },
-	{ "local", read_local, 0, 0, 0 },
+	CONFIG_KEY("url", read_url, draft, url),
+	CONFIG_KEY("serverUrl", read_url, draft, url),
+	CONFIG_KEY("httpUrl", read_url, draft, url),
+	CONFIG_KEY("command", config_read_text, draft, command),
+	CONFIG_KEY("args", config_read_scripts, draft, args, .max = CONFIG_ARGS_MAX),
+	CONFIG_KEY("networks", read_networks, draft, server.networks, .max = CONFIG_NETWORKS_MAX),
+	CONFIG_KEY("fallback", config_read_list, draft, server.fallback,
+		   .max = CONFIG_FALLBACK_MAX),
+	CONFIG_KEY("on_open", config_read_word, draft, server.on_open, .words = on_open_words),
+	CONFIG_KEY("group", read_group, draft, server.group),
+	CONFIG_KEY("deny_errno", read_deny_errno, draft, server.deny_errno, .min = 1, .max = 133),
+	CONFIG_KEY("breaker", config_read_breaker, draft, server.policy),
+	CONFIG_KEY("inspect_tls", config_read_bool, draft, server.inspect_tls),
+	CONFIG_KEY("idempotent_tools", config_read_list, draft, server.idempotent_tools,
+		   .max = CONFIG_TOOLS_MAX),
+	CONFIG_KEY("local", read_local, draft, server),
 };
 
 /* What clients write and Switchgear has no use for; env and headers hold secrets. */
@@ -253,7 +198,7 @@ static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 {
 	CLEANUP(buf_done) struct buf expanded = {};
 	CLEANUP(url_done) struct url url = {};
-	struct config_server *s = d->server;
+	struct config_server *s = &d->server;
 	const char *why = "";
 	char name[64] = "";
 	int e;
@@ -299,16 +244,16 @@ static bool use_command(struct config_reader *r, struct draft *d)
 
 	buf_init(&shown, COMMAND_SHOWN_MAX + 16);
 	command_print(d->command, args, d->args.n, &shown);
-	d->server->command_shown = buf_steal(&shown);
-	if (!d->server->command_shown)
+	d->server.command_shown = buf_steal(&shown);
+	if (!d->server.command_shown)
 		return config_no_memory(r);
-	d->server->visibility = VISIBILITY_NONE;
+	d->server.visibility = VISIBILITY_NONE;
 	return !remote || use_url(r, d, remote, &path);
 }
 
 static bool use_transport(struct config_reader *r, struct draft *d)
 {
-	struct config_server *s = d->server;
+	struct config_server *s = &d->server;
 
 	if (d->url && d->command)
 		return config_complain(
@@ -330,16 +275,16 @@ static bool use_transport(struct config_reader *r, struct draft *d)
 
 static bool use_on_open(struct config_reader *r, struct draft *d)
 {
-	struct config_server *s = d->server;
+	struct config_server *s = &d->server;
 	struct json_path path = { d->path, "on_open", 0 };
 
-	if (!d->has_on_open)
-		s->on_open = s->fallback.n            ? ON_OPEN_FALLBACK
-			     : d->config->has_on_open ? d->config->on_open
-						      : ON_OPEN_REFUSE;
+	bool given = s->on_open != ON_OPEN_COUNT;
+
+	if (!given)
+		s->on_open = s->fallback.n ? ON_OPEN_FALLBACK : d->config->on_open;
 	if (s->on_open != ON_OPEN_FALLBACK || s->fallback.n)
 		return true;
-	if (d->has_on_open)
+	if (given)
 		return config_complain(r, &path, true,
 				       "\"fallback\" needs a list \"fallback\" of other servers");
 	s->on_open = ON_OPEN_REFUSE;
@@ -351,21 +296,23 @@ bool config_read_server(struct config_reader *r, const struct config_value *v,
 {
 	static const struct config_keys keys = { server_keys, ARRAY_SIZE(server_keys), client_keys,
 						 read_other, true };
-	CLEANUP(draft_done) struct draft d = { .server = server, .config = config };
+	CLEANUP(draft_done) struct draft d = { .server = *server, .config = config };
 	bool good;
 
 	d.path = &v->path;
 	d.breaker = jget_object(v->obj, "breaker");
-	server->policy = config->policy;
-	server->deny_errno = ECONNREFUSED;
-	server->same_endpoint = CONFIG_UNIQUE;
-	server->line = jsonpos_find(r->text, r->len, &v->path, false).line;
+	d.server.policy = config->policy;
+	d.server.deny_errno = ECONNREFUSED;
+	d.server.same_endpoint = CONFIG_UNIQUE;
+	d.server.on_open = ON_OPEN_COUNT; /* not given */
+	d.server.line = jsonpos_find(r->text, r->len, &v->path, false).line;
 	good = config_read_object(r, v, &keys, &d);
 	if (good || d.url || d.command)
 		good &= use_transport(r, &d);
 	if (good)
 		good = use_on_open(r, &d);
 	if (good)
-		good = config_check_policy(r, &v->path, &server->policy);
+		good = config_check_policy(r, &v->path, &d.server.policy);
+	*server = d.server;
 	return good;
 }

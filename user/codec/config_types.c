@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "codec/config_types.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,20 @@ void config_list_done(struct config_list *list)
 		free(list->v[i]);
 	free(list->v);
 	*list = (struct config_list){ 0 };
+}
+
+int config_list_add(struct config_list *list, const char *text)
+{
+	char **v = reallocarray(list->v, list->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	list->v = v;
+	v[list->n] = strdup(text);
+	if (!v[list->n])
+		return -ENOMEM;
+	list->n++;
+	return 0;
 }
 
 bool config_text_same(const char *a, const char *b)

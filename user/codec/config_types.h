@@ -96,13 +96,12 @@ struct config {
 	CONFIG_SETTINGS(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
 	struct config_list interfaces;
-	bool api_read_group;          /* reading is for the group only */
-	uint32_t limit_endpoints;     /* SG_ENDPOINTS_DEFAULT */
-	uint32_t limit_servers;       /* CONFIG_SERVERS_MAX */
-	uint64_t resolve_ns;          /* 30 s */
-	struct breaker_policy policy; /* defaults.breaker over the built-in one */
-	bool has_on_open;
-	enum on_open on_open;          /* defaults.on_open */
+	bool api_read_group;           /* reading is for the group only */
+	uint32_t limit_endpoints;      /* SG_ENDPOINTS_DEFAULT */
+	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */
+	uint64_t resolve_ns;           /* 30 s */
+	struct breaker_policy policy;  /* defaults.breaker over the built-in one */
+	enum on_open on_open;          /* defaults.on_open, else to refuse */
 	struct config_server *servers; /* in the order of the file, disabled ones left out */
 	size_t n_servers;
 };
@@ -131,6 +130,7 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 
 extern const char *const on_open_words[ON_OPEN_COUNT + 1]; /* ends with NULL */
 void config_list_done(struct config_list *list);
+int config_list_add(struct config_list *list, const char *text) MUST_CHECK; /* a copy; -ENOMEM */
 bool config_list_same(const struct config_list *a, const struct config_list *b);
 bool config_text_same(const char *a, const char *b); /* each may be NULL */
 

@@ -15,9 +15,11 @@
 	X(UINT16, jsonw_uint(w, f->key, IT(uint16_t)), IT(uint16_t) = get_u16(obj, f->key)) \
 	X(UINT32, jsonw_uint(w, f->key, IT(uint32_t)), IT(uint32_t) = jget_u32(obj, f->key)) \
 	X(UINT64, jsonw_uint(w, f->key, IT(uint64_t)), IT(uint64_t) = jget_uint(obj, f->key, 0)) \
+	X(COUNT, jsonw_count(w, f->key, IT(uint32_t)), IT(uint32_t) = jget_count(obj, f->key)) \
 	X(NUMBER, jsonw_double(w, f->key, IT(double)), IT(double) = jget_double(obj, f->key, NAN)) \
-	X(SPAN, jsonw_seconds(w, f->key, IT(uint64_t)), IT(uint64_t) = jget_seconds(obj, f->key, 0)) \
+	X(SPAN, jsonw_seconds(w, f->key, IT(uint64_t)), IT(uint64_t) = jget_seconds(obj, f->key, f->none)) \
 	X(LEFT, NULL_OR(jsonw_seconds), IT(uint64_t) = get_left(obj, f->key)) \
+	X(MS, write_ms(w, f->key, IT(uint64_t)), IT(uint64_t) = get_ms(obj, f->key)) \
 	X(TIME, NULL_OR(jsonw_time), IT(uint64_t) = jget_time(obj, f->key, f->none)) \
 	X(WORD, jsonw_text(w, f->key, f->name(IT(unsigned int))), IT(unsigned int) = get_word(obj, f)) \
 	X(TEXT, jsonw_text(w, f->key, member), jget_copy(obj, f->key, member, f->size)) \
@@ -30,6 +32,13 @@
 /* clang-format on */
 
 /* --- writing --------------------------------------------------------------------- */
+
+static void write_ms(struct jsonw *w, const char *key, uint64_t ns)
+{
+	uint64_t us = ns / 1000;
+
+	jsonw_double(w, key, (double)us / 1000);
+}
 
 static void write_list(struct jsonw *w, const struct field *f, const char *base)
 {
@@ -63,13 +72,18 @@ static void write_field(struct jsonw *w, const struct field *f, const char *base
 	}
 }
 
+/* A `none` that is not 0 is only compared with members as wide as it is. */
+static bool is_none(const struct field *f, const char *member)
+{
+	return f->holds == KIND_TEXT ? !*member : !memcmp(member, &f->none, f->size);
+}
+
 void fields_write(struct jsonw *w, const struct field *f, const void *from)
 {
-	static const char zero[sizeof(uint64_t)];
 	const char *base = from;
 
 	for (; f->holds != KIND_STOP; f++) {
-		if (f->zero == ZERO_SHOWN || memcmp(base + f->offset, zero, f->size) != 0) {
+		if (f->zero == ZERO_SHOWN || !is_none(f, base + f->offset)) {
 			write_field(w, f, base);
 			continue;
 		}
@@ -97,6 +111,11 @@ static uint64_t get_left(const struct json_object *obj, const char *key)
 		     json_object_object_get_ex(obj, key, &value);
 
 	return there && !value ? UINT64_MAX : jget_seconds(obj, key, 0);
+}
+
+static uint64_t get_ms(const struct json_object *obj, const char *key)
+{
+	return seconds_to_ns(jget_double(obj, key, 0) / 1000);
 }
 
 static unsigned int get_word(const struct json_object *obj, const struct field *f)
@@ -169,4 +188,28 @@ int fields_read(const struct json_object *obj, const struct field *f, void *to)
 			in = obj;
 	}
 	return r;
+}
+
+/* --- documents ------------------------------------------------------------------- */
+
+int document_encode(const struct document *d, const void *from, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	fields_write(&w, d->fields, from);
+	jsonw_object_end(&w);
+	return buf_error(out);
+}
+
+int document_decode(const struct document *d, const char *text, size_t len, void *to)
+{
+	CLEANUP(json_putp) struct json_object *root = NULL;
+	int r = len > d->max ? -EBADMSG : json_parse(text, len, d->depth, &root);
+
+	for (size_t i = 0; i < ARRAY_SIZE(d->needed) && d->needed[i].key && !r; i++)
+		if (!json_object_is_type(jget(root, d->needed[i].key), d->needed[i].type))
+			r = -EBADMSG;
+	return r ? r : fields_read(root, d->fields, to);
 }

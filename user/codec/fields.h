@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "codec/jsonget.h"
 #include "codec/jsonw.h"
 
@@ -20,9 +21,11 @@ enum field_holds {
 	KIND_UINT16, /* what is too large reads as 0 */
 	KIND_UINT32, /* and here as the most that fits */
 	KIND_UINT64,
+	KIND_COUNT, /* uint32_t that may be UINT32_MAX, not counted: null, also what it cannot be */
 	KIND_NUMBER, /* double; NAN is null */
-	KIND_SPAN,   /* uint64_t: ns, in JSON seconds */
-	KIND_LEFT,   /* the same; null is for ever, UINT64_MAX */
+	KIND_SPAN,   /* uint64_t: ns, in JSON seconds. Without: `none` */
+	KIND_LEFT,   /* the same; null is for ever, UINT64_MAX. Without: 0 */
+	KIND_MS,     /* uint64_t: ns, in JSON milliseconds with three decimals at most */
 	KIND_TIME,   /* uint64_t: wall ns, in JSON a date; UINT64_MAX is null. Without: `none` */
 	KIND_WORD,   /* enum; a word that is unknown: `none` */
 	KIND_TEXT,   /* char[] */
@@ -34,7 +37,7 @@ enum field_holds {
 	KIND_STOP /* the end of the table */
 };
 
-/* How a member is written that is 0 or NULL. */
+/* How a member is written that is `none`; a KIND_TEXT: that is empty. */
 enum field_zero {
 	ZERO_SHOWN, /* like any other */
 	ZERO_NULL,
@@ -88,5 +91,21 @@ void fields_write(struct jsonw *w, const struct field *f, const void *from);
 /* Sets every member of the table. obj may be NULL: all is missing. -ENOMEM, which only strings and
  * lists can cause: *to holds what was read so far. */
 int fields_read(const struct json_object *obj, const struct field *f, void *to);
+
+/* A text that is one object of a table. */
+struct document {
+	const struct field *fields;
+	size_t max; /* bytes that are read */
+	unsigned int depth;
+	struct {
+		const char *key;
+		enum json_type type;
+	} needed[2]; /* members without which it is no such document */
+};
+
+/* Appends it without line break; buf_error(). */
+int document_encode(const struct document *d, const void *from, struct buf *out) MUST_CHECK;
+/* -EBADMSG for what is no such document; -ENOMEM as fields_read(). *to is all 0 before. */
+int document_decode(const struct document *d, const char *text, size_t len, void *to) MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "codec/jsonlex.h"
 
 static void tokener_freep(struct json_tokener **tok)
@@ -75,7 +76,7 @@ int json_parse(const char *text, size_t len, unsigned int max_depth, struct json
 	size_t skip = json_bom(text, len);
 	int r;
 
-	if (len > INT_MAX || !json_is_utf8(text, len))
+	if (len > INT_MAX || utf8_end(text, text + len) != text + len)
 		return -EBADMSG;
 	plain = without_comments(text + skip, len - skip);
 	tok = json_tokener_new_ex((int)max_depth);

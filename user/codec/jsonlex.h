@@ -12,15 +12,10 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 
 /* Bytes of a byte order mark in front of the text: 0 or 3. */
 size_t json_bom(const char *text, size_t len);
-
-/* Reads one code point of UTF-8 (no surrogates, no overlong forms), p < end; -1 if there is none. */
-int32_t utf8_next(const char **p, const char *end);
-
-/* Is all of it UTF-8 without NUL? */
-bool json_is_utf8(const char *text, size_t len);
 
 enum json_lex {
 	JSON_GOOD,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * One recursive descent serves both: to parse, it collects the keys of every open
- * object to find duplicates, and makes the tree; with `want` it stops where a path
- * stands. Depth is bounded, so the recursion is.
+ * object to find duplicates; with `want` it stops where a path stands. Depth is
+ * bounded, so the recursion is. json-c makes the tree of what has passed.
  */
 #include "codec/jsonpos.h"
 
@@ -33,10 +33,9 @@ struct scanner {
 	const char *end;
 	unsigned int max_depth;
 	struct jsonpos_fault *fault; /* NULL: only looking something up */
-	bool build;
 	struct key_list keys;
 	const struct json_path *want[JSONPOS_DEPTH_MAX];
-	unsigned int want_depth; /* 0: nothing is looked up */
+	unsigned int want_depth;
 	const char *found_key;
 	const char *found_value;
 };
@@ -73,42 +72,30 @@ static int PRINTF_LIKE(4, 5) fail(struct scanner *s, int r, const char *at, cons
 
 /* --- strings --------------------------------------------------------------- */
 
-/* The next character of a checked string; -1 at the end. */
-static int32_t string_next(const char **p, const char *end)
+/*
+ * How the characters of a checked string stand to those of another one, whose reader is given:
+ * json_next(), or utf8_next() for plain text. Negative, 0 or positive.
+ */
+static int32_t span_order(struct span x, struct span y,
+			  int32_t (*next)(const char **p, const char *end))
 {
-	return *p < end ? json_next(p, end) : -1;
+	int32_t c, d;
+
+	do {
+		c = x.p < x.end ? json_next(&x.p, x.end) : -1;
+		d = y.p < y.end ? next(&y.p, y.end) : -1;
+	} while (c == d && c >= 0);
+	return c - d;
 }
 
+/* Equal ones in the order of the text. */
 static int span_compare(const void *a, const void *b)
 {
-	struct span x = *(const struct span *)a;
-	struct span y = *(const struct span *)b;
-	const char *first = x.p;
-	const char *second = y.p;
-	int32_t c, d;
+	const struct span *x = a;
+	const struct span *y = b;
+	int32_t order = span_order(*x, *y, json_next);
 
-	do {
-		c = string_next(&x.p, x.end);
-		d = string_next(&y.p, y.end);
-	} while (c == d && c >= 0);
-	if (c != d)
-		return c < d ? -1 : 1;
-	return first < second ? -1 : first > second;
-}
-
-/* Is the decoded span equal to the decoded (or, with raw, plain) text? */
-static bool span_equals(struct span s, struct span other, bool raw)
-{
-	int32_t c, d;
-
-	do {
-		c = string_next(&s.p, s.end);
-		if (raw)
-			d = other.p < other.end ? utf8_next(&other.p, other.end) : -1;
-		else
-			d = string_next(&other.p, other.end);
-	} while (c == d && c >= 0);
-	return c == d;
+	return order ? order : (x->p > y->p) - (x->p < y->p);
 }
 
 /* --- tokens ---------------------------------------------------------------- */
@@ -164,17 +151,16 @@ static bool at_delimiter(const struct scanner *s)
 	return s->p == s->end || strchr(" \t\r\n,]}/", *s->p);
 }
 
-static int scan_number(struct scanner *s, struct span *ret)
+static int scan_number(struct scanner *s)
 {
 	const char *start = s->p;
 
 	if (!json_number(&s->p, s->end) || !at_delimiter(s))
 		return fail(s, -EBADMSG, start, "not a number: put text in double quotes");
-	*ret = (struct span){ start, s->p };
 	return 0;
 }
 
-static int scan_word(struct scanner *s, struct json_object **ret)
+static int scan_word(struct scanner *s)
 {
 	static const char *const words[] = { "true", "false", "null" };
 	const char *start = s->p;
@@ -185,81 +171,18 @@ static int scan_word(struct scanner *s, struct json_object **ret)
 		if ((size_t)(s->end - start) < n || memcmp(start, words[i], n))
 			continue;
 		s->p = start + n;
-		if (!at_delimiter(s))
-			break;
-		if (!s->build || i == 2)
+		if (at_delimiter(s))
 			return 0;
-		*ret = json_object_new_boolean(i == 0);
-		return *ret ? 0 : -ENOMEM;
+		break;
 	}
 	return fail(s, -EBADMSG, start,
 		    "a value is expected: an object, a list, text in double quotes, a number, "
 		    "true, false or null");
 }
 
-/* --- values ---------------------------------------------------------------- */
-
-/* The characters of a checked string, to be freed. */
-static char *decoded(struct span raw, size_t *ret_len)
-{
-	size_t size = (size_t)(raw.end - raw.p);
-	char *text = malloc(size + 1);
-
-	if (!text)
-		return NULL;
-	(void)!json_decode(raw.p, size, text, size,
-			   ret_len); /* an escape is longer than its character */
-	text[*ret_len] = '\0';
-	return text;
-}
-
-static struct json_object *make_text(struct span raw)
-{
-	size_t len = 0;
-	CLEANUP(freep) char *text = decoded(raw, &len);
-
-	return text ? json_object_new_string_len(text, (int)len) : NULL;
-}
-
-/* As json-c does it: whole numbers saturate, others keep their text. */
-static struct json_object *make_number(struct span raw)
-{
-	CLEANUP(freep) char *text = strndup(raw.p, (size_t)(raw.end - raw.p));
-	uint64_t n;
-
-	if (!text)
-		return NULL;
-	if (strpbrk(text, ".eE"))
-		return json_object_new_double_s(strtod(text, NULL), text);
-	if (*text == '-')
-		return json_object_new_int64(strtoll(text, NULL, 10));
-	n = strtoull(text, NULL, 10);
-	return n <= INT64_MAX ? json_object_new_int64((int64_t)n) : json_object_new_uint64(n);
-}
-
-static int add_member(struct json_object *object, struct span key, struct json_object **value)
-{
-	size_t len = 0;
-	CLEANUP(freep) char *name = decoded(key, &len);
-
-	if (!name || json_object_object_add(object, name, *value) < 0)
-		return -ENOMEM;
-	*value = NULL;
-	return 0;
-}
-
-static int add_element(struct json_object *list, struct json_object **value)
-{
-	if (json_object_array_add(list, *value) < 0)
-		return -ENOMEM;
-	*value = NULL;
-	return 0;
-}
-
 /* --- structure ------------------------------------------------------------- */
 
-static int scan_value(struct scanner *s, unsigned int depth, bool on_path,
-		      struct json_object **ret);
+static int scan_value(struct scanner *s, unsigned int depth, bool on_path);
 
 static int keys_push(struct key_list *keys, struct span key)
 {
@@ -290,7 +213,7 @@ static int keys_close(struct scanner *s, size_t first)
 	v = s->keys.v + first;
 	qsort(v, n, sizeof(*v), span_compare);
 	for (size_t i = 1; i < n; i++) {
-		if (!span_equals(v[i - 1], v[i], false))
+		if (span_order(v[i - 1], v[i], json_next))
 			continue;
 		pos = position(s->text, v[i - 1].p - 1);
 		return fail(s, -EEXIST, v[i].p - 1,
@@ -304,18 +227,14 @@ static int keys_close(struct scanner *s, size_t first)
 
 static bool has_nul_escape(struct span key)
 {
-	int32_t c;
-
-	do {
-		c = string_next(&key.p, key.end);
-	} while (c > 0);
-	return c == 0;
+	while (key.p < key.end)
+		if (!json_next(&key.p, key.end))
+			return true;
+	return false;
 }
 
-static int scan_member(struct scanner *s, unsigned int depth, bool on_path,
-		       struct json_object *object)
+static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
 {
-	CLEANUP(json_putp) struct json_object *value = NULL;
 	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
 	const char *start = s->p;
 	struct span key;
@@ -339,25 +258,15 @@ static int scan_member(struct scanner *s, unsigned int depth, bool on_path,
 	if (s->p >= s->end || *s->p != ':')
 		return fail(s, -EBADMSG, s->p, "':' is expected after a key");
 	s->p++;
-	on_path = seg && seg->key &&
-		  span_equals(key, (struct span){ seg->key, seg->key + strlen(seg->key) }, true);
+	on_path =
+		seg && seg->key &&
+		!span_order(key, (struct span){ seg->key, seg->key + strlen(seg->key) }, utf8_next);
 	if (on_path && depth + 1 == s->want_depth)
 		s->found_key = start;
-	r = scan_value(s, depth + 1, on_path, &value);
-	return r || !s->build ? r : add_member(object, key, &value);
+	return scan_value(s, depth + 1, on_path);
 }
 
-static int scan_element(struct scanner *s, unsigned int depth, bool on_path,
-			struct json_object *list)
-{
-	CLEANUP(json_putp) struct json_object *value = NULL;
-	int r = scan_value(s, depth + 1, on_path, &value);
-
-	return r || !s->build ? r : add_element(list, &value);
-}
-
-static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
-			  struct json_object **ret)
+static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
 {
 	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
 	const char *start = s->p;
@@ -367,11 +276,6 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
 
 	if (depth >= s->max_depth)
 		return fail(s, -E2BIG, s->p, "nested deeper than %u levels", s->max_depth);
-	if (s->build) {
-		*ret = close == '}' ? json_object_new_object() : json_object_new_array();
-		if (!*ret)
-			return -ENOMEM;
-	}
 	s->p++;
 	for (size_t i = 0;; i++) {
 		r = skip_space(s);
@@ -383,9 +287,9 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
 			return fail(s, -EBADMSG, start, "this %c is never closed: add %c", *start,
 				    close);
 		if (close == '}')
-			r = scan_member(s, depth, on_path, *ret);
+			r = scan_member(s, depth, on_path);
 		else
-			r = scan_element(s, depth, seg && !seg->key && seg->index == i, *ret);
+			r = scan_value(s, depth + 1, seg && !seg->key && seg->index == i);
 		if (r)
 			return r;
 		r = skip_space(s);
@@ -400,61 +304,51 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path,
 	return close == '}' && s->fault ? keys_close(s, first) : 0;
 }
 
-static int scan_value(struct scanner *s, unsigned int depth, bool on_path, struct json_object **ret)
+static int scan_value(struct scanner *s, unsigned int depth, bool on_path)
 {
-	bool number;
-	struct span raw;
+	struct span ignored;
 	int r = skip_space(s);
 
 	if (r)
 		return r;
-	if (on_path && s->want_depth && depth == s->want_depth) {
+	if (on_path && depth == s->want_depth) {
 		s->found_value = s->p;
 		return FOUND;
 	}
 	if (s->p >= s->end)
 		return fail(s, -EBADMSG, s->p, "the text ends where a value is expected");
 	if (*s->p == '{' || *s->p == '[')
-		return scan_container(s, depth, on_path, ret);
-	number = *s->p == '-' || (*s->p >= '0' && *s->p <= '9');
-	if (!number && *s->p != '"')
-		return scan_word(s, ret);
-	r = number ? scan_number(s, &raw) : scan_string(s, &raw);
-	if (r || !s->build)
-		return r;
-	*ret = number ? make_number(raw) : make_text(raw);
-	return *ret ? 0 : -ENOMEM;
+		return scan_container(s, depth, on_path);
+	if (*s->p == '"')
+		return scan_string(s, &ignored);
+	if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9'))
+		return scan_number(s);
+	return scan_word(s);
 }
 
 static int check_encoding(struct scanner *s)
 {
-	for (const char *p = s->p; p < s->end;) {
-		const char *at = p;
-		int32_t c = utf8_next(&p, s->end);
+	const char *at = utf8_end(s->p, s->end);
 
-		if (c < 0)
-			return fail(s, -EBADMSG, at, "not UTF-8: save the file in that encoding");
-		if (!c)
-			return fail(s, -EBADMSG, at, "a NUL byte: this is not a text file");
-	}
-	return 0;
+	if (at == s->end)
+		return 0;
+	return fail(s, -EBADMSG, at,
+		    *at ? "not UTF-8: save the file in that encoding"
+			: "a NUL byte: this is not a text file");
 }
 
 int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
 		  struct jsonpos_fault *ret_fault)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
 	struct jsonpos_fault fault = {};
-	struct scanner s = {
-		.text = text, .p = text, .end = text + len, .fault = &fault, .build = ret
-	};
+	struct scanner s = { .text = text, .p = text, .end = text + len, .fault = &fault };
 	int r;
 
 	s.text = s.p += json_bom(text, len);
 	s.max_depth = max_depth < JSONPOS_DEPTH_MAX ? max_depth : JSONPOS_DEPTH_MAX;
 	r = check_encoding(&s);
 	if (!r)
-		r = scan_value(&s, 0, false, &root);
+		r = scan_value(&s, 0, false);
 	if (!r)
 		r = skip_space(&s);
 	if (!r && s.p < s.end)
@@ -463,14 +357,14 @@ int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct j
 	if (r && r != -ENOMEM)
 		*ret_fault = fault;
 	if (!r && ret)
-		*ret = TAKE_PTR(root);
-	return r;
+		r = json_parse(text, len, s.max_depth + 1, ret);
+	/* json-c takes whatever passed; that it has no memory reads as a text that ends early */
+	return r == -EBADMSG && !*fault.what ? -ENOMEM : r;
 }
 
 struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path *path, bool value)
 {
 	struct scanner s = { .text = text, .p = text, .end = text + len };
-	struct json_object *none = NULL;
 	const char *at;
 
 	s.text = s.p += json_bom(text, len);
@@ -479,11 +373,9 @@ struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path
 		s.want_depth++;
 	if (s.want_depth > JSONPOS_DEPTH_MAX)
 		return (struct jsonpos){};
-	if (!s.want_depth)
-		return skip_space(&s) ? (struct jsonpos){} : position(s.text, s.p);
 	for (unsigned int i = s.want_depth; path; path = path->up)
 		s.want[--i] = path;
-	if (scan_value(&s, 0, true, &none) != FOUND)
+	if (scan_value(&s, 0, true) != FOUND)
 		return (struct jsonpos){};
 	at = !value && s.found_key ? s.found_key : s.found_value;
 	return position(s.text, at);

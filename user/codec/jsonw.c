@@ -8,49 +8,60 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 void jsonw_init(struct jsonw *w, struct buf *out)
 {
 	*w = (struct jsonw){ .out = out };
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
-static size_t utf8_length(const unsigned char *s)
+static bool is_plain(char c)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
-static void put_text(struct buf *out, const char *text)
+/* `raw`: a line feed is a control character like any other, and DEL is none. */
+static void put_text(struct buf *out, const char *text, size_t len, bool raw)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
+	const char *end = text + len;
 
 	buf_putc(out, '"');
-	for (; *s; s += n ? n : 1) {
-		n = utf8_length(s);
-		if (!n)
+	while (text < end) {
+		const char *at = text;
+		int32_t c;
+
+		while (text < end && is_plain(*text))
+			text++;
+		buf_append(out, at, (size_t)(text - at));
+		if (text == end)
+			break;
+		at = text;
+		c = utf8_next(&text, end);
+		if (c < 0) {
 			buf_puts(out, "\xef\xbf\xbd");
-		else if (*s == '"' || *s == '\\')
-			buf_printf(out, "\\%c", *s);
-		else if (*s == '\n')
+			text++;
+		} else if (c == '"' || c == '\\') {
+			buf_printf(out, "\\%c", c);
+		} else if (c == '\n' && !raw) {
 			buf_puts(out, "\\n");
-		else if (*s < 0x20 || *s == 0x7f)
-			buf_printf(out, "\\u%04x", *s);
-		else
-			buf_append(out, s, n);
+		} else if (c < 0x20 || (c == 0x7f && !raw)) {
+			buf_printf(out, "\\u%04x", (unsigned int)c);
+		} else {
+			buf_append(out, at, (size_t)(text - at));
+		}
 	}
 	buf_putc(out, '"');
+}
+
+/* With leading zeros up to `places`; without printf, which simulate cannot afford. */
+static void put_digits(struct buf *out, uint64_t value, size_t places)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	for (; value || sizeof(digits) - at < places; value /= 10)
+		digits[--at] = (char)('0' + value % 10);
+	buf_append(out, digits + at, sizeof(digits) - at);
 }
 
 static void start(struct jsonw *w, const char *key)
@@ -61,7 +72,7 @@ static void start(struct jsonw *w, const char *key)
 		w->more[w->depth - 1] = true;
 	}
 	if (key) {
-		put_text(w->out, key);
+		put_text(w->out, key, strlen(key), false);
 		buf_putc(w->out, ':');
 	}
 }
@@ -116,7 +127,7 @@ void jsonw_bool(struct jsonw *w, const char *key, bool value)
 void jsonw_uint(struct jsonw *w, const char *key, uint64_t value)
 {
 	start(w, key);
-	buf_printf(w->out, "%" PRIu64, value);
+	put_digits(w->out, value, 1);
 }
 
 void jsonw_count(struct jsonw *w, const char *key, uint32_t value)
@@ -127,6 +138,12 @@ void jsonw_count(struct jsonw *w, const char *key, uint32_t value)
 		jsonw_uint(w, key, value);
 }
 
+void jsonw_bytes(struct jsonw *w, const char *key, const char *value, size_t len)
+{
+	start(w, key);
+	put_text(w->out, value, len, true);
+}
+
 void jsonw_text(struct jsonw *w, const char *key, const char *value)
 {
 	if (!value) {
@@ -134,7 +151,7 @@ void jsonw_text(struct jsonw *w, const char *key, const char *value)
 		return;
 	}
 	start(w, key);
-	put_text(w->out, value);
+	put_text(w->out, value, strlen(value), false);
 }
 
 void jsonw_double(struct jsonw *w, const char *key, double value)
@@ -156,14 +173,15 @@ void jsonw_double(struct jsonw *w, const char *key, double value)
 
 void jsonw_seconds(struct jsonw *w, const char *key, uint64_t ns)
 {
-	char fraction[12];
-	size_t n;
+	uint64_t rest = ns % NS_PER_SEC;
+	size_t places = 9;
 
-	snprintf(fraction, sizeof(fraction), "%09" PRIu64, ns % NS_PER_SEC);
-	for (n = 9; n > 1 && fraction[n - 1] == '0'; n--)
-		fraction[n - 1] = '\0';
+	for (; places > 1 && rest % 10 == 0; places--)
+		rest /= 10;
 	start(w, key);
-	buf_printf(w->out, "%" PRIu64 ".%s", ns / NS_PER_SEC, fraction);
+	put_digits(w->out, ns / NS_PER_SEC, 1);
+	buf_putc(w->out, '.');
+	put_digits(w->out, rest, places);
 }
 
 void jsonw_time(struct jsonw *w, const char *key, uint64_t wall_ns)

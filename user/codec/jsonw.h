@@ -31,6 +31,8 @@ void jsonw_bool(struct jsonw *w, const char *key, bool value);
 void jsonw_uint(struct jsonw *w, const char *key, uint64_t value);
 /* What may not have been counted: UINT32_MAX is null. */
 void jsonw_count(struct jsonw *w, const char *key, uint32_t value);
+/* A name of simulate: not terminated, may hold NULs; a line feed is \u000a, DEL itself. */
+void jsonw_bytes(struct jsonw *w, const char *key, const char *value, size_t len);
 void jsonw_text(struct jsonw *w, const char *key, const char *value); /* NULL: null */
 /* The shortest decimal that reads back as the same double; null if not finite. */
 void jsonw_double(struct jsonw *w, const char *key, double value);

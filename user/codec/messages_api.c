@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Requests and their replies. */
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "codec/jsonget.h"
+#include "base/utf8.h"
+#include "codec/fields.h"
 #include "codec/jsonpos.h"
-#include "codec/jsonw.h"
 #include "codec/messages.h"
 #include "core/names.h"
 
@@ -19,7 +18,7 @@ static const char *const verbs[] = {
 	[REQUEST_QUARANTINE] = "quarantine", [REQUEST_RELEASE] = "release", [REQUEST_TRIP] = "trip",
 	[REQUEST_RESET] = "reset",           [REQUEST_FORCE] = "force",
 };
-_Static_assert(ARRAY_SIZE(verbs) == REQUEST_COUNT, "a verb has no name");
+NAME_FUNCTIONS(request_verb, enum request_verb, verbs, REQUEST_COUNT)
 
 /* What `force` understands, by the words of the command line. */
 static const struct {
@@ -31,20 +30,6 @@ static const struct {
 	{ "disabled", SG_DISABLED },
 };
 
-const char *request_verb_name(enum request_verb verb)
-{
-	return verb < REQUEST_COUNT ? verbs[verb] : "unknown";
-}
-
-int request_verb_from_name(const char *name)
-{
-	for (int i = 0; i < REQUEST_COUNT; i++) {
-		if (!strcmp(verbs[i], name))
-			return i;
-	}
-	return -EINVAL;
-}
-
 /* --- requests ------------------------------------------------------------------ */
 
 struct complaint {
@@ -52,15 +37,7 @@ struct complaint {
 	size_t size;
 };
 
-static int PRINTF_LIKE(2, 3) refuse(const struct complaint *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(c->text, c->size, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
+#define refuse(c, ...) explain(-EINVAL, (c)->text, (c)->size, __VA_ARGS__)
 
 static int read_reason(struct json_object *v, struct request *q, const struct complaint *c)
 {
@@ -73,10 +50,8 @@ static int read_reason(struct json_object *v, struct request *q, const struct co
 	n = (size_t)json_object_get_string_len(v);
 	if (!n || n >= sizeof(q->reason))
 		return refuse(c, "reason must have 1 to %zu bytes", sizeof(q->reason) - 1);
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return refuse(c, "reason must not contain control characters");
-	}
+	if (utf8_has_control(text, n))
+		return refuse(c, "reason must not contain control characters");
 	memcpy(q->reason, text, n + 1);
 	return 0;
 }
@@ -207,22 +182,48 @@ int request_encode(const struct request *q, struct buf *out)
 
 /* --- replies ------------------------------------------------------------------- */
 
-static int parse_reply(const char *text, size_t len, struct json_object **ret)
-{
-	return len > REPLY_SMALL_MAX ? -EBADMSG : json_parse(text, len, REQUEST_DEPTH_MAX, ret);
-}
+/* clang-format off */
+static const struct field error_fields[] = {
+	FIELD_OBJECT("error"),
+		FIELD("code", KIND_TEXT, reply_error, code),
+		FIELD("message", KIND_TEXT, reply_error, message),
+		FIELD("hint", KIND_TEXT, reply_error, hint),
+	FIELD_END,
+	FIELDS_STOP
+};
 
-static double to_ms(uint64_t ns)
-{
-	uint64_t us = ns / 1000;
+static const struct field kill_fields[] = {
+	FIELD("server", KIND_TEXT, reply_kill, server),
+	FIELD("killed", KIND_UINT32, reply_kill, killed),
+	FIELD("survivors", KIND_COUNT, reply_kill, survivors),
+	FIELD("busy", KIND_COUNT, reply_kill, busy),
+	FIELD("elapsed_ms", KIND_MS, reply_kill, elapsed_ns),
+	FIELD("error", KIND_TEXT, reply_kill, error, .zero = ZERO_OMITTED),
+	FIELDS_STOP
+};
 
-	return (double)us / 1000;
-}
+static const struct field selftest_fields[] = {
+	FIELD("ok", KIND_BOOL, reply_selftest, ok),
+	FIELD("detail", KIND_TEXT, reply_selftest, detail),
+	FIELD("elapsed_ms", KIND_MS, reply_selftest, elapsed_ns),
+	FIELDS_STOP
+};
 
-static uint64_t get_ms(const struct json_object *obj, const char *key)
-{
-	return seconds_to_ns(jget_double(obj, key, 0) / 1000);
-}
+static const struct field state_fields[] = {
+	FIELD("server", KIND_TEXT, reply_state, server),
+	FIELD("state", KIND_WORD, reply_state, state, FIELD_WORDS(state, SG_STATE_COUNT)),
+	FIELDS_STOP
+};
+
+#define REPLY(noun, ...) \
+	static const struct document noun##_reply = { \
+		noun##_fields, REPLY_SMALL_MAX, REQUEST_DEPTH_MAX, { __VA_ARGS__ } \
+	}
+REPLY(error, { "error", json_type_object });
+REPLY(kill, { "server", json_type_string }, { "killed", json_type_int });
+REPLY(selftest, { "ok", json_type_boolean });
+REPLY(state, { "server", json_type_string }, { "state", json_type_string });
+/* clang-format on */
 
 int reply_error_encode(const char *code, const char *message, const char *hint, struct buf *out)
 {
@@ -241,111 +242,37 @@ int reply_error_encode(const char *code, const char *message, const char *hint, 
 
 int reply_error_decode(const char *text, size_t len, struct reply_error *ret)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	const struct json_object *error;
-	int r = parse_reply(text, len, &root);
-
-	if (r)
-		return r;
-	error = jget_object(root, "error");
-	if (!error)
-		return -EBADMSG;
-	*ret = (struct reply_error){};
-	jget_copy(error, "code", ret->code, sizeof(ret->code));
-	jget_copy(error, "message", ret->message, sizeof(ret->message));
-	jget_copy(error, "hint", ret->hint, sizeof(ret->hint));
-	return 0;
+	return document_decode(&error_reply, text, len, ret);
 }
 
 int reply_kill_encode(const struct reply_kill *k, struct buf *out)
 {
-	struct jsonw w;
-
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	jsonw_text(&w, "server", k->server);
-	jsonw_uint(&w, "killed", k->killed);
-	jsonw_count(&w, "survivors", k->survivors);
-	jsonw_count(&w, "busy", k->busy);
-	jsonw_double(&w, "elapsed_ms", to_ms(k->elapsed_ns));
-	if (*k->error)
-		jsonw_text(&w, "error", k->error);
-	jsonw_object_end(&w);
-	return buf_error(out);
+	return document_encode(&kill_reply, k, out);
 }
 
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	struct reply_kill k = {};
-	int r = parse_reply(text, len, &root);
-
-	if (r)
-		return r;
-	if (!jget(root, "killed") || !jget_text(root, "server", NULL))
-		return -EBADMSG;
-	jget_copy(root, "server", k.server, sizeof(k.server));
-	k.killed = jget_u32(root, "killed");
-	k.survivors = jget_count(root, "survivors");
-	k.busy = jget_count(root, "busy");
-	k.elapsed_ns = get_ms(root, "elapsed_ms");
-	jget_copy(root, "error", k.error, sizeof(k.error));
-	*ret = k;
-	return 0;
+	return document_decode(&kill_reply, text, len, ret);
 }
 
 int reply_selftest_encode(const struct reply_selftest *t, struct buf *out)
 {
-	struct jsonw w;
-
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	jsonw_bool(&w, "ok", t->ok);
-	jsonw_text(&w, "detail", t->detail);
-	jsonw_double(&w, "elapsed_ms", to_ms(t->elapsed_ns));
-	jsonw_object_end(&w);
-	return buf_error(out);
+	return document_encode(&selftest_reply, t, out);
 }
 
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	int r = parse_reply(text, len, &root);
-
-	if (r)
-		return r;
-	if (!json_object_is_type(jget(root, "ok"), json_type_boolean))
-		return -EBADMSG;
-	*ret = (struct reply_selftest){ .ok = jget_bool(root, "ok", false) };
-	jget_copy(root, "detail", ret->detail, sizeof(ret->detail));
-	ret->elapsed_ns = get_ms(root, "elapsed_ms");
-	return 0;
+	return document_decode(&selftest_reply, text, len, ret);
 }
 
 int reply_state_encode(const struct reply_state *s, struct buf *out)
 {
-	struct jsonw w;
-
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	jsonw_text(&w, "server", s->server);
-	jsonw_text(&w, "state", state_name(s->state));
-	jsonw_object_end(&w);
-	return buf_error(out);
+	return document_encode(&state_reply, s, out);
 }
 
 int reply_state_decode(const char *text, size_t len, struct reply_state *ret)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	int state;
-	int r = parse_reply(text, len, &root);
+	int r = document_decode(&state_reply, text, len, ret);
 
-	if (r)
-		return r;
-	state = state_from_name(jget_text(root, "state", ""));
-	if (state < 0 || !jget_text(root, "server", NULL))
-		return -EBADMSG;
-	*ret = (struct reply_state){ .state = (enum sg_state)state };
-	jget_copy(root, "server", ret->server, sizeof(ret->server));
-	return 0;
+	return !r && ret->state == SG_STATE_COUNT ? -EBADMSG : r;
 }

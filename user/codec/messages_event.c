@@ -1,100 +1,91 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Events, one JSON object each: a call as simulate reads it, or an `event`. Both
- * directions go by the list of fields in core/event.c.
+ * Events, one JSON object each: a call as simulate reads it, or an `event`. One
+ * list of fields for both directions.
  */
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
-#include "codec/jsonget.h"
-#include "codec/jsonw.h"
+#include "codec/fields.h"
 #include "codec/messages.h"
 #include "core/event.h"
+#include "core/names.h"
 
 #define EVENT_SIZE_MAX 8192U
 #define EVENT_DEPTH_MAX 8U
 
-static bool has(const struct event_field *f, enum event_type type)
-{
-	return f->types & 1U << type;
-}
+#define IN(type) (1U << EVENT_##type)
+#define KILLS (IN(QUARANTINE) | IN(KILL))
+#define ANY ((1U << EVENT_TYPE_COUNT) - 1)
 
-/* --- writing ------------------------------------------------------------------- */
+/* A member, and the types of events that have it. */
+struct row {
+	unsigned int types;
+	struct field field;
+};
+#define ROW(types, ...)                      \
+	{                                    \
+		types, FIELD_OF(__VA_ARGS__) \
+	}
+#define FIELD_OF(key, kind, ...) FIELD(key, kind, event, __VA_ARGS__)
 
-/* A member that holds a whole number, whatever its width. */
-static uint64_t whole(const struct event_field *f, const void *member)
-{
-	switch (f->size) {
-	case sizeof(bool):
-		return *(const bool *)member;
-	case sizeof(uint16_t):
-		return *(const uint16_t *)member;
-	case sizeof(uint32_t):
-		return *(const uint32_t *)member;
-	default:
-		return *(const uint64_t *)member;
-	}
-}
+/* In the order of JSON. A key may stand for several members, of different types. */
+/* clang-format off */
+static const struct row rows[] = {
+	ROW(ANY, "t", KIND_SPAN, t_ns),
+	ROW(ANY, "time", KIND_TIME, wall_ns),
+	ROW(ANY, "server", KIND_TEXT, server, .zero = ZERO_NULL),
+	ROW(ANY, "tool", KIND_TEXT, tool, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "op", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
+	ROW(ANY & ~IN(CALL), "event", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
+	ROW(IN(CALL), "outcome", KIND_WORD, outcome, FIELD_WORDS(class, SG_LOCAL)),
+	ROW(IN(CALL), "latency", KIND_SPAN, latency_ns, .zero = ZERO_OMITTED, .none = STATUS_NEVER),
+	ROW(IN(CALL), "retry_after", KIND_SPAN, retry_after_ns, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "cause", KIND_WORD, cause, .zero = ZERO_OMITTED, FIELD_WORDS(cause, SG_CAUSE_NONE)),
+	ROW(IN(CALL), "status", KIND_UINT16, status, .zero = ZERO_OMITTED),
+	ROW(IN(TRANSITION), "from", KIND_WORD, from, FIELD_WORDS(state, SG_CLOSED)),
+	ROW(IN(TRANSITION), "to", KIND_WORD, to, FIELD_WORDS(state, SG_CLOSED)),
+	ROW(IN(TRANSITION), "reason", KIND_WORD, reason, FIELD_WORDS(reason, SG_REASON_NONE)),
+	ROW(IN(TRANSITION), "failure_rate", KIND_NUMBER, failure_rate),
+	ROW(IN(TRANSITION), "slow_rate", KIND_NUMBER, slow_rate),
+	ROW(IN(TRANSITION), "calls", KIND_UINT32, calls),
+	ROW(IN(TRANSITION), "open_seconds", KIND_SPAN, open_ns, .zero = ZERO_NULL, .none = STATUS_NEVER),
+	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
+	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
+	ROW(IN(QUARANTINE) | IN(RELEASE), "by", KIND_TEXT, by),
+	ROW(KILLS, "killed", KIND_UINT32, killed),
+	ROW(KILLS, "survivors", KIND_COUNT, survivors),
+	ROW(KILLS, "busy", KIND_COUNT, busy),
+	ROW(KILLS, "error", KIND_TEXT, error, .zero = ZERO_OMITTED),
+	ROW(IN(LOSS), "count", KIND_UINT64, count),
+	ROW(IN(SELFTEST), "ok", KIND_BOOL, ok),
+	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST), "detail", KIND_TEXT, text),
+};
+/* clang-format on */
 
-static bool is_none(const struct event_field *f, const void *member)
-{
-	switch (f->kind) {
-	case FIELD_TEXT:
-		return !*(const char *)member;
-	case FIELD_RATE:
-		return !isfinite(*(const double *)member);
-	default:
-		return whole(f, member) == f->none;
-	}
-}
+/* The table of one type. */
+struct table {
+	struct field fields[ARRAY_SIZE(rows) + 1];
+};
 
-/* Seconds since boot are exact: a double holds ns only for the first 104 days. */
-static void write_field(struct jsonw *w, const struct event_field *f, const void *member)
+static struct table table_of(enum event_type type)
 {
-	if (f->write != AS_IS && is_none(f, member)) {
-		if (f->write == AS_NULL)
-			jsonw_null(w, f->key);
-		return;
-	}
-	switch (f->kind) {
-	case FIELD_TEXT:
-		jsonw_text(w, f->key, member);
-		return;
-	case FIELD_NUMBER:
-	case FIELD_COUNT:
-		jsonw_uint(w, f->key, whole(f, member));
-		return;
-	case FIELD_RATE:
-		jsonw_double(w, f->key, *(const double *)member);
-		return;
-	case FIELD_SPAN:
-		jsonw_seconds(w, f->key, whole(f, member));
-		return;
-	case FIELD_TIME:
-		jsonw_time(w, f->key, whole(f, member));
-		return;
-	case FIELD_WORD:
-		jsonw_text(w, f->key, f->word((unsigned int)whole(f, member)));
-		return;
-	case FIELD_BOOL:
-		jsonw_bool(w, f->key, whole(f, member));
-		return;
-	}
+	struct table t;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].types & 1U << type)
+			t.fields[n++] = rows[i].field;
+	t.fields[n] = (struct field)FIELDS_STOP;
+	return t;
 }
 
 int event_encode(const struct event *e, struct buf *out)
 {
-	struct jsonw w;
+	struct table t = table_of(e->type);
+	struct document d = { .fields = t.fields };
 
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	for (size_t i = 0; i < n_event_fields; i++) {
-		if (has(&event_fields[i], e->type))
-			write_field(&w, &event_fields[i], (const char *)e + event_fields[i].offset);
-	}
-	jsonw_object_end(&w);
-	return buf_error(out);
+	return document_encode(&d, e, out);
 }
 
 /* --- reading ------------------------------------------------------------------- */
@@ -116,62 +107,11 @@ static int read_type(const struct json_object *obj, enum event_type *ret)
 	return 0;
 }
 
-/* What does not fit reads as the most that fits. */
-static void set_whole(const struct event_field *f, void *member, uint64_t value)
-{
-	switch (f->size) {
-	case sizeof(bool):
-		*(bool *)member = value;
-		return;
-	case sizeof(uint16_t):
-		*(uint16_t *)member = value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
-		return;
-	case sizeof(uint32_t):
-		*(uint32_t *)member = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-		return;
-	default:
-		*(uint64_t *)member = value;
-		return;
-	}
-}
-
-static void read_field(const struct json_object *obj, const struct event_field *f, void *member)
-{
-	int value;
-
-	switch (f->kind) {
-	case FIELD_TEXT:
-		jget_copy(obj, f->key, member, f->size);
-		return;
-	case FIELD_RATE:
-		*(double *)member = jget_double(obj, f->key, NAN);
-		return;
-	case FIELD_NUMBER:
-		set_whole(f, member, jget_uint(obj, f->key, f->none));
-		return;
-	case FIELD_COUNT:
-		set_whole(f, member, jget_count(obj, f->key));
-		return;
-	case FIELD_SPAN:
-		set_whole(f, member, jget_seconds(obj, f->key, f->none));
-		return;
-	case FIELD_TIME:
-		set_whole(f, member, jget_time(obj, f->key, f->none));
-		return;
-	case FIELD_WORD:
-		value = f->value(jget_text(obj, f->key, ""));
-		set_whole(f, member, value < 0 ? f->none : (uint64_t)value);
-		return;
-	case FIELD_BOOL:
-		set_whole(f, member, jget_bool(obj, f->key, f->none));
-		return;
-	}
-}
-
 int event_decode(const char *text, size_t len, struct event *ret)
 {
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	enum event_type type;
+	struct table t;
 	int r;
 
 	if (len > EVENT_SIZE_MAX)
@@ -182,9 +122,6 @@ int event_decode(const char *text, size_t len, struct event *ret)
 	if (r)
 		return r;
 	event_init(ret, type);
-	for (size_t i = 0; i < n_event_fields; i++) {
-		if (has(&event_fields[i], type))
-			read_field(root, &event_fields[i], (char *)ret + event_fields[i].offset);
-	}
-	return 0;
+	t = table_of(type);
+	return fields_read(root, t.fields, ret);
 }

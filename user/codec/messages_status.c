@@ -134,60 +134,41 @@ static const struct field status_fields[] = {
 };
 /* clang-format on */
 
-static int encode(const struct field *fields, const void *from, struct buf *out)
-{
-	struct jsonw w;
-
-	jsonw_init(&w, out);
-	jsonw_object(&w, NULL);
-	fields_write(&w, fields, from);
-	jsonw_object_end(&w);
-	return buf_error(out);
-}
+static const struct document server_document = {
+	server_fields, REPLY_SIZE_MAX, REPLY_DEPTH_MAX, { { "name", json_type_string } }
+};
+static const struct document status_document = {
+	status_fields, REPLY_SIZE_MAX, REPLY_DEPTH_MAX, { { "servers", json_type_array } }
+};
 
 int status_server_encode(const struct status_server *s, struct buf *out)
 {
-	return encode(server_fields, s, out);
+	return document_encode(&server_document, s, out);
 }
 
 int status_encode(const struct status *s, struct buf *out)
 {
-	return encode(status_fields, s, out);
-}
-
-/* `needed` is the member that makes it such a document. */
-static int decode(const char *text, size_t len, const char *needed, enum json_type type,
-		  const struct field *fields, void *ret)
-{
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	int r = len > REPLY_SIZE_MAX ? -EBADMSG : json_parse(text, len, REPLY_DEPTH_MAX, &root);
-
-	if (r < 0)
-		return r;
-	return json_object_is_type(jget(root, needed), type) ? fields_read(root, fields, ret)
-							     : -EBADMSG;
+	return document_encode(&status_document, s, out);
 }
 
 int status_server_decode(const char *text, size_t len, struct status_server *ret)
 {
-	struct status_server s = {};
-	int r = decode(text, len, "name", json_type_string, server_fields, &s);
+	int r;
 
-	if (r < 0)
-		status_server_done(&s);
-	else
-		*ret = s;
+	*ret = (struct status_server){};
+	r = document_decode(&server_document, text, len, ret);
+	if (r)
+		status_server_done(ret);
 	return r;
 }
 
 int status_decode(const char *text, size_t len, struct status *ret)
 {
-	struct status s = {};
-	int r = decode(text, len, "servers", json_type_array, status_fields, &s);
+	int r;
 
-	if (r < 0)
-		status_done(&s);
-	else
-		*ret = s;
+	*ret = (struct status){};
+	r = document_decode(&status_document, text, len, ret);
+	if (r)
+		status_done(ret);
 	return r;
 }

@@ -310,29 +310,24 @@ static void chunked_byte(struct probe_answer *a, char c)
 /* Copies the value of a field, without the space around it; false without the field. */
 static bool field(const struct probe_answer *a, const char *name, char *out, size_t size)
 {
-	const char *line = buf_str(&a->head);
-	size_t name_len = strlen(name);
+	char start[32];
+	const char *value;
+	size_t n;
 
-	while ((line = strchr(line, '\n'))) {
-		size_t n = strcspn(++line, "\n");
-		const char *value = line + name_len + 1;
-
-		if (n <= name_len || line[name_len] != ':' || strncasecmp(line, name, name_len))
-			continue;
-		n -= name_len + 1;
-		while (n && (*value == ' ' || *value == '\t')) {
-			value++;
-			n--;
-		}
-		while (n && strchr(" \t\r", value[n - 1]))
-			n--;
-		if (n >= size)
-			return false;
-		memcpy(out, value, n);
-		out[n] = '\0';
-		return true;
-	}
-	return false;
+	snprintf(start, sizeof(start), "\n%s:", name);
+	value = strcasestr(buf_str(&a->head), start);
+	if (!value)
+		return false;
+	value += strlen(start);
+	value += strspn(value, " \t");
+	n = strcspn(value, "\n");
+	while (n && strchr(" \t\r", value[n - 1]))
+		n--;
+	if (n >= size)
+		return false;
+	memcpy(out, value, n);
+	out[n] = '\0';
+	return true;
 }
 
 void probe_answer_session(const struct probe_answer *a, char out[PROBE_SESSION_MAX + 1])

@@ -7,13 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 static const char *const scheme_names[] = { "http", "https" };
 _Static_assert(ARRAY_SIZE(scheme_names) == URL_SCHEME_COUNT, "a scheme has no name");
-
-static const char *scheme_name(enum url_scheme scheme)
-{
-	return scheme_names[scheme];
-}
 
 /* The parts of a URL as they stand in its text. */
 struct parts {
@@ -162,11 +159,8 @@ static int port_parse(const struct parts *p, struct url *u, const char **ret_why
 		u->port = u->scheme == URL_HTTPS ? 443 : 80;
 		return 0;
 	}
-	if (p->port_len >= sizeof(text))
-		return bad(ret_why, "the port must be a number from 1 to 65535");
-	memcpy(text, p->port, p->port_len);
-	text[p->port_len] = '\0';
-	if (parse_u64(text, 1, 65535, &port) < 0)
+	snprintf(text, sizeof(text), "%.*s", (int)p->port_len, p->port);
+	if (p->port_len >= sizeof(text) || parse_u64(text, 1, 65535, &port) < 0)
 		return bad(ret_why, "the port must be a number from 1 to 65535");
 	u->port = (uint16_t)port;
 	return 0;
@@ -204,21 +198,21 @@ static void print_path(const struct parts *p, struct buf *out)
 static int texts_make(const struct parts *p, struct url *u)
 {
 	static const uint16_t usual[] = { 80, 443 };
+	const char *scheme = scheme_names[u->scheme];
 	CLEANUP(buf_done) struct buf shown = {};
 	CLEANUP(buf_done) struct buf bare = {};
-	CLEANUP(buf_done) struct buf origin = {};
 	bool v6 = u->has_addr && strchr(u->host, ':');
+	char origin[URL_HOST_MAX + 16];
+	char port[8] = "";
 
+	if (u->port != usual[u->scheme])
+		snprintf(port, sizeof(port), ":%u", u->port);
+	snprintf(origin, sizeof(origin), v6 ? "[%s]%s" : "%s%s", u->host, port);
 	buf_init(&shown, URL_TEXT_MAX + 16);
 	buf_init(&bare, URL_TEXT_MAX + 16);
-	buf_init(&origin, URL_TEXT_MAX);
-	buf_printf(&origin, v6 ? "[%s]" : "%s", u->host);
-	if (u->port != usual[u->scheme])
-		buf_printf(&origin, ":%u", u->port);
-	buf_printf(&bare, "%s://%s", scheme_name(u->scheme), buf_str(&origin));
+	buf_printf(&bare, "%s://%s", scheme, origin);
 	buf_append(&bare, p->path, p->path_len);
-	buf_printf(&shown, "%s://%s%s", scheme_name(u->scheme), p->user_len ? "***@" : "",
-		   buf_str(&origin));
+	buf_printf(&shown, "%s://%s%s", scheme, p->user_len ? "***@" : "", origin);
 	print_path(p, &shown);
 	if (p->query)
 		buf_puts(&shown, "?***");
@@ -236,11 +230,8 @@ int url_parse(const char *text, struct url *ret, const char **ret_why)
 
 	if (strlen(text) > URL_TEXT_MAX)
 		return bad(ret_why, "longer than 4096 bytes");
-	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return bad(ret_why,
-				   "spaces and control characters are not allowed in a URL");
-	}
+	if (strchr(text, ' ') || utf8_has_control(text, strlen(text)))
+		return bad(ret_why, "spaces and control characters are not allowed in a URL");
 	r = scheme_parse(text, &u.scheme, &rest, ret_why);
 	if (!r)
 		r = parts_find(rest, &parts, ret_why);
@@ -255,8 +246,7 @@ int url_parse(const char *text, struct url *ret, const char **ret_why)
 	if (r)
 		return r;
 	*ret = u;
-	u.shown = NULL;
-	u.bare = NULL;
+	u = (struct url){};
 	return 0;
 }
 

@@ -18,11 +18,6 @@ struct builder {
 	int error;
 };
 
-static bool is_upper(unsigned int c)
-{
-	return c >= 'A' && c <= 'Z';
-}
-
 /* The class of a byte, made on first use; letters share it with their capitals. */
 static unsigned int class_of(struct builder *b, char c)
 {
@@ -177,26 +172,13 @@ static void status_line(struct builder *b)
 	edge(b, at, '\n', SG_HTTP_STATE_LINE);
 }
 
-/* Makes every class before any state, so that defaults cover all of them. */
-static void classes_init(struct builder *b)
+/* Bytes that no word tells apart: blanks, and digits but the one of "http/1.". */
+static void shared_classes(struct builder *b)
 {
-	static const char letters[] = "acdefghijklmnoprstuvy-: \t\r\n/.0123456789";
-
-	memset(b->t->class, CLASS_OTHER, sizeof(b->t->class));
 	b->classes = CLASS_OTHER + 1;
-	for (const char *p = letters; *p; p++) {
-		if (*p == '\t')
-			b->t->class['\t'] = b->t->class[' '];
-		else if (*p == '0' || (*p >= '2' && *p <= '9'))
-			b->t->class[(unsigned char)*p] = b->t->class['.'] + 1;
-		else
-			class_of(b, *p);
-		if (*p == '.')
-			b->classes++; /* the digits but '1' */
-	}
-	for (unsigned int c = 0; c < 256; c++)
-		if (is_upper(c))
-			b->t->class[c] = b->t->class[c - 'A' + 'a'];
+	b->t->class['\t'] = (__u8)class_of(b, ' ');
+	for (char c = '2'; c <= '9'; c++)
+		b->t->class[(unsigned char)c] = (__u8)class_of(b, '0');
 }
 
 static void fixed_states(struct builder *b)
@@ -218,7 +200,7 @@ int answer_table_build(struct sg_http_table *t)
 	struct builder b = { .t = &table, .states = SG_HTTP_STATE_FREE };
 	unsigned int last;
 
-	classes_init(&b);
+	shared_classes(&b);
 	fixed_states(&b);
 	last = state_new(&b, SG_HTTP_STATE_SKIP);
 	edge(&b, SG_HTTP_STATE_LINE, '\r', last);

@@ -35,19 +35,13 @@ static int windows_init(const struct breaker_policy *p, struct count_window *cou
 int engine_init(struct engine *e, const struct breaker_policy *policy, uint64_t seed,
 		uint32_t server)
 {
-	struct engine fresh = {
+	*e = (struct engine){
 		.policy = *policy,
 		.seed = seed,
 		.server = server,
 		.state = SG_CLOSED,
 	};
-	int r;
-
-	r = windows_init(policy, &fresh.count, &fresh.time);
-	if (r < 0)
-		return r;
-	*e = fresh;
-	return 0;
+	return windows_init(policy, &e->count, &e->time);
 }
 
 void engine_done(struct engine *e)
@@ -81,13 +75,17 @@ int engine_set_policy(struct engine *e, const struct breaker_policy *policy)
 	return 0;
 }
 
+static void windows_clear(struct engine *e)
+{
+	count_window_clear(&e->count);
+	time_window_clear(&e->time);
+}
+
 static void engine_enter(struct engine *e, enum sg_state state, uint64_t now_ns,
 			 uint32_t generation)
 {
-	if (generation != e->generation) {
-		count_window_clear(&e->count);
-		time_window_clear(&e->time);
-	}
+	if (generation != e->generation)
+		windows_clear(e);
 	e->state = state;
 	e->since_ns = now_ns;
 	e->generation = generation;
@@ -96,8 +94,7 @@ static void engine_enter(struct engine *e, enum sg_state state, uint64_t now_ns,
 void engine_restore(struct engine *e, const struct sg_breaker *b, uint32_t trips, uint64_t good_ns,
 		    uint64_t saved_ns)
 {
-	count_window_clear(&e->count);
-	time_window_clear(&e->time);
+	windows_clear(e);
 	engine_enter(e, (enum sg_state)b->state, b->since_ns > saved_ns ? b->since_ns : saved_ns,
 		     b->generation);
 	e->trips = trips;
@@ -191,8 +188,7 @@ void engine_transition(struct engine *e, const struct sg_transition *mv)
 void engine_reset(struct engine *e, uint64_t now_ns, uint32_t generation)
 {
 	engine_enter(e, SG_CLOSED, now_ns, generation);
-	count_window_clear(&e->count);
-	time_window_clear(&e->time);
+	windows_clear(e);
 	e->trips = 0;
 	e->good_ns = 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One event of `switchgear events` as a plain struct, and the one list of its
- * fields. Modules fill it, codec/messages.h writes and reads it by the list, the
- * CLI prints it. A field more is a member of struct event, a row of
- * event_fields[], and whoever fills it. Conventions are those of core/status.h.
+ * One event of `switchgear events` as a plain struct. Modules fill it,
+ * codec/messages.h writes and reads it, the CLI prints it. A field more is a member
+ * of struct event, a row of codec/messages_event.c, and whoever fills it. Conventions
+ * are those of core/status.h.
  */
 #ifndef SWITCHGEAR_CORE_EVENT_H
 #define SWITCHGEAR_CORE_EVENT_H
@@ -29,7 +29,7 @@ enum event_type {
 	EVENT_TYPE_COUNT
 };
 
-/* Which members are meant depends on the type: see event_fields[]. */
+/* Which members are meant depends on the type: see codec/messages_event.c. */
 struct event {
 	uint64_t t_ns; /* boot time */
 	uint64_t wall_ns;
@@ -58,41 +58,6 @@ struct event {
 	char by[STATUS_BY_LEN];       /* who */
 	char text[STATUS_REASON_LEN]; /* QUARANTINE: why; the others: what */
 };
-
-/* What a member holds, and so how JSON has it. */
-enum field_kind {
-	FIELD_TEXT,   /* char[] */
-	FIELD_NUMBER, /* uint16_t, uint32_t, uint64_t */
-	FIELD_COUNT,  /* uint32_t that may be STATUS_UNKNOWN */
-	FIELD_RATE,   /* double that may be NAN */
-	FIELD_SPAN,   /* uint64_t: ns, in JSON seconds */
-	FIELD_TIME,   /* uint64_t: wall ns, in JSON a date */
-	FIELD_WORD,   /* enum, in JSON its word */
-	FIELD_BOOL,
-};
-
-/* How a value is written that is `none`. */
-enum field_none {
-	AS_IS, /* as any other */
-	AS_NULL,
-	LEFT_OUT,
-};
-
-struct event_field {
-	const char *key;
-	enum field_kind kind;
-	size_t offset;
-	size_t size;
-	unsigned int types;    /* has it: bits of enum event_type */
-	enum field_none write; /* what is written for none */
-	uint64_t none;         /* reads as this if it is missing; texts: "", rates: NAN */
-	const char *(*word)(unsigned int value); /* FIELD_WORD */
-	int (*value)(const char *word);
-};
-
-/* In the order of JSON. A key may stand for several members, of different types. */
-extern const struct event_field event_fields[];
-extern const size_t n_event_fields;
 
 /* Empty: no rates, no times, 0 of everything else. */
 void event_init(struct event *e, enum event_type type);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "core/histogram.h"
 #include "hist.h"
 
@@ -30,57 +31,30 @@ static void metrics_fail(struct metrics *m)
 
 static bool is_name(const char *s, bool colon)
 {
-	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:";
-	size_t letters = sizeof(first) - 1 - !colon;
+	static const char bytes[] =
+		":0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-	if (!*s || !memchr(first, *s, letters))
-		return false;
-	for (s++; *s; s++)
-		if (!memchr(first, *s, letters) && (*s < '0' || *s > '9'))
-			return false;
-	return true;
-}
-
-/* Length of the UTF-8 sequence at s, 0 if there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t len;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	if (s[0] == 0xe0 && s[1] < 0xa0)
-		return 0;
-	if (s[0] == 0xed && s[1] > 0x9f)
-		return 0;
-	if (s[0] == 0xf0 && s[1] < 0x90)
-		return 0;
-	if (s[0] == 0xf4 && s[1] > 0x8f)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
+	return *s && (*s < '0' || *s > '9') && !s[strspn(s, bytes + !colon)];
 }
 
 static void put_escaped(struct buf *out, const char *s, bool quotes)
 {
-	while (*s) {
-		size_t len = utf8_length((const unsigned char *)s);
+	const char *end = s + strlen(s);
 
-		if (*s == '\\')
-			buf_puts(out, "\\\\");
-		else if (*s == '\n')
-			buf_puts(out, "\\n");
-		else if (*s == '"' && quotes)
-			buf_puts(out, "\\\"");
-		else if (!len)
+	while (s < end) {
+		const char *at = s;
+		int32_t c = utf8_next(&s, end);
+
+		if (c < 0) {
 			buf_putc(out, '?');
-		else
-			buf_append(out, s, len);
-		s += len ? len : 1;
+			s++;
+		} else if (c == '\n') {
+			buf_puts(out, "\\n");
+		} else {
+			if (c == '\\' || (c == '"' && quotes))
+				buf_putc(out, '\\');
+			buf_append(out, at, (size_t)(s - at));
+		}
 	}
 }
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One table per enumeration; a value without a name does not compile. */
+/* One table per enumeration. */
 #include "core/names.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define CHECK_TABLE(table, count) \
-	_Static_assert(ARRAY_SIZE(table) == (count), #table " misses a name")
 
 static const char *const state_names[] = {
 	[SG_CLOSED] = "closed",           [SG_OPEN] = "open",
@@ -14,7 +11,7 @@ static const char *const state_names[] = {
 	[SG_FORCED_OPEN] = "forced_open", [SG_FORCED_CLOSED] = "forced_closed",
 	[SG_DISABLED] = "disabled",       [SG_SHADOW] = "shadow",
 };
-CHECK_TABLE(state_names, SG_STATE_COUNT);
+NAME_FUNCTIONS(state, unsigned int, state_names, SG_STATE_COUNT)
 
 static const char *const reason_names[] = {
 	[SG_REASON_NONE] = "none",
@@ -32,13 +29,13 @@ static const char *const reason_names[] = {
 	[SG_REASON_FORCE_EXPIRED] = "force_expired",
 	[SG_REASON_RESTART] = "restart",
 };
-CHECK_TABLE(reason_names, SG_REASON_COUNT);
+NAME_FUNCTIONS(reason, unsigned int, reason_names, SG_REASON_COUNT)
 
 static const char *const class_names[] = {
 	[SG_SUCCESS] = "success", [SG_HARD] = "hard",     [SG_SOFT] = "soft",
 	[SG_APP] = "app",         [SG_CALLER] = "caller", [SG_LOCAL] = "local",
 };
-CHECK_TABLE(class_names, SG_CLASS_COUNT);
+NAME_FUNCTIONS(class, unsigned int, class_names, SG_CLASS_COUNT)
 
 static const char *const cause_names[] = {
 	[SG_CAUSE_NONE] = "none",
@@ -56,7 +53,7 @@ static const char *const cause_names[] = {
 	[SG_CAUSE_LEASE] = "lease",
 	[SG_CAUSE_ANSWER] = "answer",
 };
-CHECK_TABLE(cause_names, SG_CAUSE_COUNT);
+NAME_FUNCTIONS(cause, unsigned int, cause_names, SG_CAUSE_COUNT)
 
 const char *name_of(const char *const *table, size_t count, unsigned int value)
 {
@@ -70,24 +67,3 @@ int value_of(const char *const *table, size_t count, const char *name)
 			return (int)i;
 	return -EINVAL;
 }
-
-#define NAME_FUNCTION(function, table)                           \
-	const char *function(unsigned int value)                 \
-	{                                                        \
-		return name_of(table, ARRAY_SIZE(table), value); \
-	}
-
-#define VALUE_FUNCTION(function, table)                          \
-	int function(const char *name)                           \
-	{                                                        \
-		return value_of(table, ARRAY_SIZE(table), name); \
-	}
-
-NAME_FUNCTION(state_name, state_names)
-NAME_FUNCTION(reason_name, reason_names)
-NAME_FUNCTION(class_name, class_names)
-NAME_FUNCTION(cause_name, cause_names)
-VALUE_FUNCTION(state_from_name, state_names)
-VALUE_FUNCTION(reason_from_name, reason_names)
-VALUE_FUNCTION(class_from_name, class_names)
-VALUE_FUNCTION(cause_from_name, cause_names)

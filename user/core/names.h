@@ -29,4 +29,16 @@ int cause_from_name(const char *name) MUST_CHECK;
 const char *name_of(const char *const *table, size_t count, unsigned int value);
 int value_of(const char *const *table, size_t count, const char *name) MUST_CHECK;
 
+/* Defines X_name() and X_from_name() by a table; a value without a name does not compile. */
+#define NAME_FUNCTIONS(X, type, table, count)                                  \
+	_Static_assert(ARRAY_SIZE(table) == (count), #table " misses a name"); \
+	const char *X##_name(type value)                                       \
+	{                                                                      \
+		return name_of(table, ARRAY_SIZE(table), value);               \
+	}                                                                      \
+	int X##_from_name(const char *name)                                    \
+	{                                                                      \
+		return value_of(table, ARRAY_SIZE(table), name);               \
+	}
+
 #endif

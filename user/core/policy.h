@@ -2,7 +2,7 @@
 /*
  * Every parameter of a breaker in the units in which people write it, and the
  * table by which a configuration parser fills it: one row per key of the
- * `breaker` object, so that parsing, checking and help are loops.
+ * `breaker` object, so that parsing, checking, defaults and help are loops.
  */
 #ifndef SWITCHGEAR_CORE_POLICY_H
 #define SWITCHGEAR_CORE_POLICY_H
@@ -14,58 +14,78 @@
 #include "abi.h"
 #include "base/cleanup.h"
 
-struct breaker_policy {
-	/* what trips */
-	uint32_t consecutive_failures; /* hard failures in a row; 0: off */
-	uint32_t window_calls;         /* count window, outcomes; 0: off */
-	double window_max_age_seconds; /* older ones leave the count window; 0: none does */
-	double window_seconds;         /* time window; 0, with window_buckets 0: off */
-	uint32_t window_buckets;
-	uint32_t min_calls; /* below it a window's rates are undefined */
-	double failure_rate;
-	double slow_rate;
-	double slow_seconds; /* strictly later is slow */
-	double slow_factor;  /* of the usual latency; 0: slow_seconds alone */
-	/* what is a hard failure */
-	double connect_seconds;
-	double timeout_seconds;
-	double abandon_seconds;
-	/* how long open */
-	double open_seconds;
-	double open_factor;
-	double open_max_seconds;
-	double jitter; /* share by which an opening varies; 0: exact */
-	double open_decay_seconds;
-	/* how it heals */
-	uint32_t half_open_probes;
-	double half_open_failure_rate;
-	double probe_lease_seconds;
-	double half_open_max_seconds;
-	double ramp_seconds; /* 0: close at once */
-	bool retry_after;
-	/* limits across servers */
-	double group_max_open;
-	uint32_t blast_min_servers;
-	double blast_share;
-	double blast_seconds;
-};
+/*
+ * Each key once, in the order of checks and of the struct: kind, key, default, least, most, and
+ * what it is.
+ */
+/* clang-format off */
+#define POLICY_KEYS(X) \
+	/* what trips */ \
+	X(COUNT, consecutive_failures, 5, 0, 1e6, "hard failures in a row that trip; 0 = off") \
+	X(COUNT, window_calls, 20, 0, 10000, "count window: the last so many outcomes; 0 = off") \
+	X(SECONDS, window_max_age_seconds, 600, 0, MONTH, "age limit of the count window; 0 = none") \
+	X(SECONDS, window_seconds, 60, 0, DAY, "time window; 0 together with window_buckets 0 = off") \
+	X(COUNT, window_buckets, 10, 0, 600, "equal buckets of the time window") \
+	X(COUNT, min_calls, 10, 1, 10000, "below it a window's rates are undefined") \
+	X(RATE, failure_rate, 0.5, 0, 1, "share of failures that trips") \
+	X(RATE, slow_rate, 0.8, 0, 1, "share of slow calls that trips") \
+	X(PERIOD, slow_seconds, 10, 0, MONTH, "a call that takes longer is slow") \
+	X(NUMBER, slow_factor, 4, 0, 1000, "slow also beyond so many times the usual; 0 = off") \
+	/* what is a hard failure */ \
+	X(PERIOD, connect_seconds, 3, 0, DAY, "a connect unanswered for so long has failed") \
+	X(PERIOD, timeout_seconds, 60, 0, DAY, "a request unanswered for so long has failed") \
+	X(SECONDS, abandon_seconds, 10, 0, DAY, "a call given up at this age has failed") \
+	/* how long open */ \
+	X(PERIOD, open_seconds, 30, 0, MONTH, "open time of the first trip") \
+	X(NUMBER, open_factor, 2, 1, 100, "growth of the open time from trip to trip") \
+	X(PERIOD, open_max_seconds, 900, 0, MONTH, "cap of the open time") \
+	X(SPREAD, jitter, 0.25, 0, 1, "share by which open times vary; 0 = exact") \
+	X(PERIOD, open_decay_seconds, 60, 0, MONTH, "closed for so long forgives one trip") \
+	/* how it heals */ \
+	X(COUNT, half_open_probes, 3, 1, SG_PROBES_MAX, "probes that decide about closing") \
+	X(RATE, half_open_failure_rate, 0.01, 0, 1, "share of failed probes that opens again") \
+	X(PERIOD, probe_lease_seconds, 30, 0, DAY, "a probe unanswered for so long has failed") \
+	X(PERIOD, half_open_max_seconds, 90, 0, DAY, "limit of half-open from its first probe") \
+	X(SECONDS, ramp_seconds, 60, 0, DAY, "time over which a closing breaker admits more; 0 = none") \
+	X(FLAG, retry_after, true, 0, 1, "open at least as long as Retry-After asks") \
+	/* limits across servers */ \
+	X(RATE, group_max_open, 1, 0, 1, "share of a group that may be open at once") \
+	X(COUNT, blast_min_servers, 8, 0, SG_SERVERS_MAX, "the blast limit acts from so many servers") \
+	X(RATE, blast_share, 0.25, 0, 1, "share of servers that may newly open within blast_seconds") \
+	X(PERIOD, blast_seconds, 10, 0, DAY, "period of the blast limit")
+/* clang-format on */
 
 enum policy_type {
-	POLICY_COUNT,   /* uint32_t, whole numbers */
-	POLICY_SECONDS, /* double */
-	POLICY_NUMBER,  /* double without unit */
-	POLICY_RATE,    /* double, share */
-	POLICY_FLAG,    /* bool */
+	POLICY_COUNT,   /* whole numbers */
+	POLICY_SECONDS, /* 0 means something */
+	POLICY_PERIOD,  /* seconds, more than the least */
+	POLICY_NUMBER,  /* without unit */
+	POLICY_RATE,    /* share, more than the least */
+	POLICY_SPREAD,  /* share, less than the most */
+	POLICY_FLAG,
+};
+
+typedef uint32_t policy_COUNT;
+typedef double policy_SECONDS;
+typedef double policy_PERIOD;
+typedef double policy_NUMBER;
+typedef double policy_RATE;
+typedef double policy_SPREAD;
+typedef bool policy_FLAG;
+
+struct breaker_policy {
+#define POLICY_MEMBER(kind, key, fallback, least, most, help) policy_##kind key;
+	POLICY_KEYS(POLICY_MEMBER)
+#undef POLICY_MEMBER
 };
 
 struct policy_key {
 	const char *name; /* of the configuration */
 	size_t offset;    /* in struct breaker_policy */
 	enum policy_type type;
+	double fallback;
 	double min;
 	double max;
-	bool above_min; /* min itself is refused */
-	bool below_max; /* max itself is refused */
 	const char *help;
 };
 

@@ -14,7 +14,7 @@ static const char *const visibilities[] = {
 	[VISIBILITY_METADATA] = "metadata",
 	[VISIBILITY_NONE] = "none",
 };
-_Static_assert(ARRAY_SIZE(visibilities) == VISIBILITY_COUNT, "a visibility has no name");
+NAME_FUNCTIONS(visibility, enum visibility, visibilities, VISIBILITY_COUNT)
 
 static const char *const verdicts[] = {
 	[VERDICT_ALLOW] = "allow",
@@ -22,27 +22,7 @@ static const char *const verdicts[] = {
 	[VERDICT_REDIRECT] = "redirect",
 	[VERDICT_STAND_IN] = "stand_in",
 };
-_Static_assert(ARRAY_SIZE(verdicts) == VERDICT_COUNT, "a verdict has no name");
-
-const char *visibility_name(enum visibility v)
-{
-	return name_of(visibilities, ARRAY_SIZE(visibilities), v);
-}
-
-int visibility_from_name(const char *name)
-{
-	return value_of(visibilities, ARRAY_SIZE(visibilities), name);
-}
-
-const char *status_verdict_name(enum status_verdict v)
-{
-	return name_of(verdicts, ARRAY_SIZE(verdicts), v);
-}
-
-int status_verdict_from_name(const char *name)
-{
-	return value_of(verdicts, ARRAY_SIZE(verdicts), name);
-}
+NAME_FUNCTIONS(status_verdict, enum status_verdict, verdicts, VERDICT_COUNT)
 
 void status_unrecorded(char *out, size_t size, const char *server, uint64_t n)
 {

@@ -26,19 +26,12 @@ static void counts_subtract(struct window_counts *sum, const struct window_count
 
 int count_window_init(struct count_window *w, uint32_t capacity, uint64_t max_age_ns)
 {
-	uint64_t *marks = NULL;
-
-	if (capacity) {
-		marks = calloc(capacity, sizeof(*marks));
-		if (!marks)
-			return -ENOMEM;
-	}
 	*w = (struct count_window){
-		.marks = marks,
+		.marks = capacity ? calloc(capacity, sizeof(*w->marks)) : NULL,
 		.capacity = capacity,
 		.max_age_ns = max_age_ns,
 	};
-	return 0;
+	return w->marks || !capacity ? 0 : -ENOMEM;
 }
 
 void count_window_done(struct count_window *w)
@@ -100,15 +93,12 @@ struct window_counts count_window_counts(struct count_window *w, uint64_t now_ns
 
 int time_window_init(struct time_window *w, uint32_t buckets, uint64_t width_ns)
 {
-	struct window_counts *ring = NULL;
-
-	if (buckets) {
-		ring = calloc(buckets, sizeof(*ring));
-		if (!ring)
-			return -ENOMEM;
-	}
-	*w = (struct time_window){ .ring = ring, .buckets = buckets, .width_ns = width_ns };
-	return 0;
+	*w = (struct time_window){
+		.ring = buckets ? calloc(buckets, sizeof(*w->ring)) : NULL,
+		.buckets = buckets,
+		.width_ns = width_ns,
+	};
+	return w->ring || !buckets ? 0 : -ENOMEM;
 }
 
 void time_window_done(struct time_window *w)

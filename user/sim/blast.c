@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "sim/private.h"
+
 static bool may_trip(void *arg, const struct sim_breaker *server, uint64_t now)
 {
 	struct sim_blast *b = arg;
 
-	b->failed |= blast_traffic(&b->blast, sim_breaker_index(server), now) < 0;
+	b->failed |= blast_traffic(&b->blast, server->index, now) < 0;
 	blast_aged(&b->blast, now);
 	return b->blast.n_places < blast_limit(&b->blast, now);
 }
@@ -20,7 +22,7 @@ static void moved(void *arg, const struct sim_breaker *server, const struct sg_t
 	if (mv->reason != SG_REASON_CONSECUTIVE && mv->reason != SG_REASON_FAILURE_RATE &&
 	    mv->reason != SG_REASON_SLOW_RATE)
 		return;
-	if (sim_breaker_shadow(server) || blast_limit(&b->blast, mv->t_ns) == SG_UNLIMITED)
+	if (server->b.shadow || blast_limit(&b->blast, mv->t_ns) == SG_UNLIMITED)
 		return;
 	b->failed |= blast_slots(&b->blast, (uint32_t)b->blast.n_places + 1, mv->t_ns) < 0;
 }

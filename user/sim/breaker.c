@@ -11,21 +11,6 @@
 
 #include "sim/private.h"
 
-struct sim_text sim_breaker_name(const struct sim_breaker *b)
-{
-	return (struct sim_text){ b->name, b->name_len };
-}
-
-uint32_t sim_breaker_index(const struct sim_breaker *b)
-{
-	return b->index;
-}
-
-bool sim_breaker_shadow(const struct sim_breaker *b)
-{
-	return b->b.shadow;
-}
-
 size_t sim_breaker_size(const struct breaker_policy *policy)
 {
 	return sizeof(struct sim_breaker) + policy->window_calls * sizeof(uint64_t) +
@@ -55,8 +40,12 @@ int sim_breaker_new(struct sim *sim, struct sim_breaker *server, struct sim_text
 	k->due_ns = SG_FOREVER;
 	k->server = server;
 	k->index = sim->n_breakers;
-	k->name_len = (uint8_t)name.len;
+	TAILQ_INIT(&k->probes);
+	STAILQ_INIT(&k->tools);
 	memcpy(k->name, name.s, name.len);
+	k->node.name = (struct sim_text){ k->name, name.len };
+	k->node.hash = hash;
+	k->node.of = server;
 	baseline_init(&k->baseline, &sim->setup.policy);
 	backoff_update(k, sim->now_ns);
 	*ret = TAKE_PTR(k);
@@ -69,13 +58,7 @@ void sim_probe_take(struct sim *sim, struct sim_breaker *k, struct sim_probe *pr
 {
 	probe->lease_ns = sim->now_ns + sim->kernel.probe_lease_ns;
 	probe->listed = true;
-	probe->prev = k->last;
-	probe->next = NULL;
-	if (k->last)
-		k->last->next = probe;
-	else
-		k->first = probe;
-	k->last = probe;
+	TAILQ_INSERT_TAIL(&k->probes, probe, others);
 	sim_heap_update(sim, k);
 }
 
@@ -83,14 +66,7 @@ void sim_probe_drop(struct sim_breaker *k, struct sim_probe *probe)
 {
 	if (!probe->listed)
 		return;
-	if (probe->prev)
-		probe->prev->next = probe->next;
-	else
-		k->first = probe->next;
-	if (probe->next)
-		probe->next->prev = probe->prev;
-	else
-		k->last = probe->prev;
+	TAILQ_REMOVE(&k->probes, probe, others);
 	probe->listed = false;
 	if (probe->alone)
 		free(probe);
@@ -98,8 +74,8 @@ void sim_probe_drop(struct sim_breaker *k, struct sim_probe *probe)
 
 static void drop_probes(struct sim_breaker *k)
 {
-	while (k->first)
-		sim_probe_drop(k, k->first);
+	while (!TAILQ_EMPTY(&k->probes))
+		sim_probe_drop(k, TAILQ_FIRST(&k->probes));
 }
 
 void sim_breaker_free(struct sim_breaker *k)
@@ -113,9 +89,9 @@ void sim_breaker_free(struct sim_breaker *k)
 
 static void name_report(const struct sim_breaker *k, struct sim_report *report)
 {
-	report->server = sim_breaker_name(k->server ? k->server : k);
+	report->server = (k->server ? k->server : k)->node.name;
 	if (k->server)
-		report->tool = sim_breaker_name(k);
+		report->tool = k->node.name;
 }
 
 /* crossed: the window that tripped it; NULL: none did. */
@@ -154,15 +130,10 @@ static void moved(struct sim *sim, struct sim_breaker *k, const struct sg_transi
 
 static void lease_out(struct sim *sim, struct sim_breaker *k)
 {
-	struct sim_outcome failure = {
-		.class = SG_HARD,
-		.latency_ns = SG_FOREVER,
-		.generation = k->b.generation,
-		.probe = true,
-	};
+	const struct sim_event failure = { .outcome = SG_HARD, .latency_ns = SG_FOREVER };
 
-	sim_probe_drop(k, k->first);
-	sim_breaker_outcome(sim, k, &failure, false);
+	sim_probe_drop(k, TAILQ_FIRST(&k->probes));
+	sim_breaker_outcome(sim, k, &failure, k->b.generation, true, false);
 }
 
 bool sim_breaker_due(struct sim *sim, uint64_t now_ns)
@@ -173,7 +144,7 @@ bool sim_breaker_due(struct sim *sim, uint64_t now_ns)
 	if (!k || k->due_ns > now_ns)
 		return false;
 	sim->now_ns = k->due_ns;
-	if (k->first && k->first->lease_ns == k->due_ns)
+	if (sim_breaker_lease(k) == k->due_ns)
 		lease_out(sim, k);
 	else if (sg_breaker_tick(&k->b, &sim->kernel, sim->now_ns, &mv))
 		moved(sim, k, &mv, NULL);
@@ -193,12 +164,12 @@ enum sg_admit sim_breaker_admit(struct sim *sim, struct sim_breaker *k, uint32_t
 	return admit;
 }
 
-void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_outcome *o,
-			 bool slow)
+void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_event *e,
+			 uint32_t generation, bool probe, bool slow)
 {
 	const struct sim_limits *limits = &sim->setup.limits;
-	uint32_t flags = (slow ? SG_OUT_SLOW : 0) | (o->probe ? SG_OUT_PROBE : 0) |
-			 (o->complete ? SG_OUT_COMPLETE : 0);
+	uint32_t flags = (slow ? SG_OUT_SLOW : 0) | (probe ? SG_OUT_PROBE : 0) |
+			 (e->complete ? SG_OUT_COMPLETE : 0);
 	struct window_rates crossed;
 	enum sg_effect effect;
 	enum sg_reason reason;
@@ -208,17 +179,17 @@ void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct si
 		backoff_update(k, sim->now_ns);
 	if (!k->server && limits->may_trip)
 		k->b.may_trip = limits->may_trip(limits->arg, k, sim->now_ns) || k->b.shadow;
-	reason = engine_outcome(&k->engine, sim->now_ns, o->generation, o->class, slow, &crossed);
-	effect = sg_breaker_outcome(&k->b, &sim->kernel, sim->now_ns, o->generation, o->class,
-				    flags, o->retry_after_ns, &mv);
+	reason = engine_outcome(&k->engine, sim->now_ns, generation, e->outcome, slow, &crossed);
+	effect = sg_breaker_outcome(&k->b, &sim->kernel, sim->now_ns, generation, e->outcome, flags,
+				    e->retry_after_ns, &mv);
 	if (effect == SG_EFFECT_MOVED)
 		reason = SG_REASON_NONE;
 	else if (effect == SG_EFFECT_NONE && reason != SG_REASON_NONE)
-		effect = sg_breaker_trip(&k->b, &sim->kernel, sim->now_ns, o->generation,
-					 (__u8)reason, &mv);
+		effect = sg_breaker_trip(&k->b, &sim->kernel, sim->now_ns, generation, (__u8)reason,
+					 &mv);
 	if (effect == SG_EFFECT_MOVED)
 		moved(sim, k, &mv, reason == SG_REASON_NONE ? NULL : &crossed);
-	else if (o->probe)
+	else if (probe)
 		sim_heap_update(sim, k);
 	k->overflow += effect == SG_EFFECT_OVERFLOW;
 	sim->overflow += effect == SG_EFFECT_OVERFLOW;

@@ -35,17 +35,11 @@ static void place(struct sim *sim, uint32_t i, struct sim_breaker *k)
 	k->heap = i + 1;
 }
 
-static void rise(struct sim *sim, uint32_t i, struct sim_breaker *k)
+/* From place i to where it belongs: who has risen has nothing earlier below it. */
+static void settle(struct sim *sim, uint32_t i, struct sim_breaker *k)
 {
-	while (i && earlier(k, sim->heap[(i - 1) / 2])) {
+	for (; i && earlier(k, sim->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		place(sim, i, sim->heap[(i - 1) / 2]);
-		i = (i - 1) / 2;
-	}
-	place(sim, i, k);
-}
-
-static void sink(struct sim *sim, uint32_t i, struct sim_breaker *k)
-{
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
@@ -57,14 +51,6 @@ static void sink(struct sim *sim, uint32_t i, struct sim_breaker *k)
 		i = child;
 	}
 	place(sim, i, k);
-}
-
-static void settle(struct sim *sim, uint32_t i, struct sim_breaker *k)
-{
-	if (i && earlier(k, sim->heap[(i - 1) / 2]))
-		rise(sim, i, k);
-	else
-		sink(sim, i, k);
 }
 
 static void leave(struct sim *sim, struct sim_breaker *k)
@@ -79,17 +65,16 @@ static void leave(struct sim *sim, struct sim_breaker *k)
 
 void sim_heap_update(struct sim *sim, struct sim_breaker *k)
 {
+	uint64_t lease = sim_breaker_lease(k);
 	uint64_t due = sg_breaker_due(&k->b);
 
-	if (k->first && k->first->lease_ns < due)
-		due = k->first->lease_ns;
+	if (lease < due)
+		due = lease;
 	if (due == k->due_ns)
 		return;
 	k->due_ns = due;
 	if (due == SG_FOREVER)
 		leave(sim, k);
-	else if (!k->heap)
-		rise(sim, sim->n_heap++, k);
 	else
-		settle(sim, k->heap - 1, k);
+		settle(sim, k->heap ? k->heap - 1 : sim->n_heap++, k);
 }

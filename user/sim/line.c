@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,67 +11,18 @@
 #include "codec/jsonlex.h"
 #include "core/names.h"
 
-#define KEY(field, text) [field] = { text, sizeof(text) - 1 }
 #define WORD_MAX 32
-#define BIT(field) (1U << (field))
+#define BIT(field) (1U << SIM_FIELD_##field)
 
-static const struct scan_key keys[SIM_FIELD_COUNT] = {
-	KEY(SIM_FIELD_T, "t"),
-	KEY(SIM_FIELD_OP, "op"),
-	KEY(SIM_FIELD_ID, "id"),
-	KEY(SIM_FIELD_TO, "to"),
-	KEY(SIM_FIELD_FOR, "for"),
-	KEY(SIM_FIELD_TIME, "time"),
-	KEY(SIM_FIELD_TOOL, "tool"),
-	KEY(SIM_FIELD_EVENT, "event"),
-	KEY(SIM_FIELD_CAUSE, "cause"),
-	KEY(SIM_FIELD_SERVER, "server"),
-	KEY(SIM_FIELD_LATENCY, "latency"),
-	KEY(SIM_FIELD_OUTCOME, "outcome"),
-	KEY(SIM_FIELD_SEVERITY, "severity"),
-	KEY(SIM_FIELD_CONFIDENCE, "confidence"),
-	KEY(SIM_FIELD_RETRY_AFTER, "retry_after"),
-};
-
-/* What an op must have beside t, op and server, and what of the rest it reads. */
-static const struct {
-	uint32_t needs;
-	uint32_t takes;
-} op_fields[SIM_OP_COUNT] = {
-	[SIM_CALL] = { BIT(SIM_FIELD_OUTCOME), BIT(SIM_FIELD_OUTCOME) | BIT(SIM_FIELD_LATENCY) |
-						       BIT(SIM_FIELD_RETRY_AFTER) |
-						       BIT(SIM_FIELD_TOOL) | BIT(SIM_FIELD_ID) |
-						       BIT(SIM_FIELD_CAUSE) },
-	[SIM_START] = { BIT(SIM_FIELD_ID), BIT(SIM_FIELD_ID) | BIT(SIM_FIELD_TOOL) },
-	[SIM_END] = { BIT(SIM_FIELD_ID) | BIT(SIM_FIELD_OUTCOME),
-		      BIT(SIM_FIELD_ID) | BIT(SIM_FIELD_OUTCOME) | BIT(SIM_FIELD_LATENCY) |
-			      BIT(SIM_FIELD_RETRY_AFTER) | BIT(SIM_FIELD_CAUSE) },
-	[SIM_ADMIT] = { 0, BIT(SIM_FIELD_ID) },
-	[SIM_CANCEL] = { BIT(SIM_FIELD_ID), BIT(SIM_FIELD_ID) },
-	[SIM_FORCE] = { BIT(SIM_FIELD_TO), BIT(SIM_FIELD_TO) | BIT(SIM_FIELD_FOR) },
-	[SIM_STATE] = { 0, BIT(SIM_FIELD_TOOL) },
-	[SIM_FINDING] = { BIT(SIM_FIELD_SEVERITY),
-			  BIT(SIM_FIELD_SEVERITY) | BIT(SIM_FIELD_CONFIDENCE) },
-	[SIM_TRUST] = { 0, 0 },
-};
+#define KEY(field, key) { key, sizeof(key) - 1 },
+static const struct scan_key keys[] = { SIM_FIELDS(KEY) };
 
 struct reader {
 	struct sim_line *line;
 	struct scan_fault *fault;
 };
 
-static int complain(struct reader *r, size_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static int complain(struct reader *r, size_t at, const char *fmt, ...)
-{
-	va_list ap;
-
-	r->fault->at = at;
-	va_start(ap, fmt);
-	vsnprintf(r->fault->what, sizeof(r->fault->what), fmt, ap);
-	va_end(ap);
-	return -EBADMSG;
-}
+#define complain(r, at, ...) scan_complain((r)->fault, at, __VA_ARGS__)
 
 static int wrong_type(struct reader *r, enum sim_field field, const char *wanted)
 {
@@ -99,7 +49,7 @@ static int read_name(struct reader *r, enum sim_field field, char *scratch, stru
 	*ret = (struct sim_text){ v->raw, v->len };
 	if (v->escaped) {
 		ret->s = scratch;
-		if (scan_text(v, scratch, SIM_NAME_MAX, &ret->len) < 0)
+		if (json_decode(v->raw, v->len, scratch, SIM_NAME_MAX, &ret->len) < 0)
 			ret->len = SIM_NAME_MAX + 1;
 	}
 	if (ret->len > SIM_NAME_MAX)
@@ -121,20 +71,27 @@ static int none_of(struct reader *r, enum sim_field field, const char *const *wo
 			list);
 }
 
+/* A text of at most WORD_MAX bytes; "" if it is longer. */
+static void short_text(const struct scan_value *v, char out[WORD_MAX + 1])
+{
+	size_t len;
+
+	if (json_decode(v->raw, v->len, out, WORD_MAX, &len) < 0)
+		len = 0;
+	out[len] = '\0';
+}
+
 /* Index of the word, or an error with what was perhaps meant. words ends with NULL. */
 static int read_word(struct reader *r, enum sim_field field, const char *const *words)
 {
 	const struct scan_value *v = &r->line->values[field];
 	char word[WORD_MAX + 1];
 	const char *near;
-	size_t len;
 
 	if (v->type != SCAN_TEXT)
 		return wrong_type(r, field, "text");
-	if (scan_text(v, word, WORD_MAX, &len) < 0)
-		len = 0;
-	word[len] = '\0';
-	for (int i = 0; len && words[i]; i++)
+	short_text(v, word);
+	for (int i = 0; *word && words[i]; i++)
 		if (!strcmp(words[i], word))
 			return i;
 	near = nearest_word(word, words);
@@ -149,16 +106,14 @@ static int read_time(struct reader *r, enum sim_field field, bool durations, uin
 {
 	const struct scan_value *v = &r->line->values[field];
 	char text[WORD_MAX + 1];
-	size_t len;
 
 	if (v->type == SCAN_TEXT && durations) {
-		if (scan_text(v, text, WORD_MAX, &len) < 0)
-			len = 0;
-		text[len] = '\0';
+		short_text(v, text);
 		if (parse_duration(text, ret) < 0)
-			return complain(r, v->at,
-					"\"%s\" is no duration: seconds, or 90s, 10m, 2h, 1d",
-					keys[field].name);
+			return complain(
+				r, v->at,
+				"\"%s\" is not a valid duration: seconds, or 90s, 10m, 2h, 1d",
+				keys[field].name);
 		return 0;
 	}
 	if (v->type != SCAN_NUMBER)
@@ -214,13 +169,14 @@ static int read_order(struct reader *r, struct sim_event *e)
 	return 0;
 }
 
-static int read_finding(struct reader *r)
+static int read_finding(struct reader *r, struct sim_event *e)
 {
 	static const char *const words[] = { "critical", "high", "medium", "low", "clean", NULL };
 	const struct scan_value *v = &r->line->values[SIM_FIELD_CONFIDENCE];
 	int severity = read_word(r, SIM_FIELD_SEVERITY, words);
 	uint64_t parts;
 
+	(void)e;
 	if (severity < 0 || !given(r, SIM_FIELD_CONFIDENCE))
 		return severity < 0 ? severity : 0;
 	if (v->type != SCAN_NUMBER)
@@ -230,21 +186,24 @@ static int read_finding(struct reader *r)
 	return 0;
 }
 
-/* The members that have a meaning of their own in one op. */
-static int read_special(struct reader *r, struct sim_event *e)
-{
-	switch (e->op) {
-	case SIM_CALL:
-	case SIM_END:
-		return read_outcome(r, e);
-	case SIM_FORCE:
-		return read_order(r, e);
-	case SIM_FINDING:
-		return read_finding(r);
-	default:
-		return 0;
-	}
-}
+/* What an op must have beside t, op and server, the names and times that it takes, and the rest. */
+static const struct {
+	uint32_t needs;
+	uint32_t takes;
+	int (*read)(struct reader *r, struct sim_event *e); /* what has a meaning of its own */
+} op_fields[SIM_OP_COUNT] = {
+	[SIM_CALL] = { BIT(OUTCOME), BIT(LATENCY) | BIT(RETRY_AFTER) | BIT(TOOL) | BIT(ID),
+		       read_outcome },
+	[SIM_START] = { BIT(ID), BIT(ID) | BIT(TOOL), NULL },
+	[SIM_END] = { BIT(ID) | BIT(OUTCOME), BIT(ID) | BIT(LATENCY) | BIT(RETRY_AFTER),
+		      read_outcome },
+	[SIM_ADMIT] = { 0, BIT(ID), NULL },
+	[SIM_CANCEL] = { BIT(ID), BIT(ID), NULL },
+	[SIM_FORCE] = { BIT(TO), 0, read_order },
+	[SIM_STATE] = { 0, BIT(TOOL), NULL },
+	[SIM_FINDING] = { BIT(SEVERITY), 0, read_finding },
+	[SIM_TRUST] = { 0, 0, NULL },
+};
 
 static int read_members(struct reader *r, struct sim_event *e)
 {
@@ -253,38 +212,33 @@ static int read_members(struct reader *r, struct sim_event *e)
 
 	if (k == 0)
 		k = read_name(r, SIM_FIELD_SERVER, r->line->scratch[0], &e->server);
-	if (k == 0 && takes & BIT(SIM_FIELD_TOOL))
+	if (k == 0 && takes & BIT(TOOL))
 		k = read_name(r, SIM_FIELD_TOOL, r->line->scratch[1], &e->tool);
-	if (k == 0 && takes & BIT(SIM_FIELD_ID))
+	if (k == 0 && takes & BIT(ID))
 		k = read_name(r, SIM_FIELD_ID, r->line->scratch[2], &e->id);
-	if (k == 0 && takes & BIT(SIM_FIELD_LATENCY) && given(r, SIM_FIELD_LATENCY))
+	if (k == 0 && takes & BIT(LATENCY) && given(r, SIM_FIELD_LATENCY))
 		k = read_time(r, SIM_FIELD_LATENCY, true, &e->latency_ns);
-	if (k == 0 && takes & BIT(SIM_FIELD_RETRY_AFTER) && given(r, SIM_FIELD_RETRY_AFTER))
+	if (k == 0 && takes & BIT(RETRY_AFTER) && given(r, SIM_FIELD_RETRY_AFTER))
 		k = read_time(r, SIM_FIELD_RETRY_AFTER, true, &e->retry_after_ns);
-	return k < 0 ? k : read_special(r, e);
+	return k == 0 && op_fields[e->op].read ? op_fields[e->op].read(r, e) : k;
 }
 
 static int read_op(struct reader *r, struct sim_event *e)
 {
-	static const char *const words[SIM_OP_COUNT + 1] = {
-		[SIM_CALL] = "call",   [SIM_START] = "start",     [SIM_END] = "end",
-		[SIM_ADMIT] = "admit", [SIM_CANCEL] = "cancel",   [SIM_FORCE] = "force",
-		[SIM_STATE] = "state", [SIM_FINDING] = "finding", [SIM_TRUST] = "trust",
-	};
-	uint32_t needs = BIT(SIM_FIELD_T) | BIT(SIM_FIELD_SERVER);
+	uint32_t needs = BIT(T) | BIT(SERVER);
 	int op;
 
 	if (!given(r, SIM_FIELD_OP))
 		return complain(r, 0, "\"op\" is missing: call, start, end, admit, ...");
-	op = read_word(r, SIM_FIELD_OP, words);
+	op = read_word(r, SIM_FIELD_OP, sim_ops);
 	if (op < 0)
 		return op;
 	e->op = (enum sim_op)op;
 	needs |= op_fields[op].needs;
 	for (int field = 0; field < SIM_FIELD_COUNT; field++)
-		if (needs & BIT(field) && !given(r, (enum sim_field)field))
+		if (needs & 1U << field && !given(r, (enum sim_field)field))
 			return complain(r, r->line->values[SIM_FIELD_OP].at,
-					"\"%s\" needs \"%s\", which is missing", words[op],
+					"\"%s\" needs \"%s\", which is missing", sim_ops[op],
 					keys[field].name);
 	if (e->op == SIM_FORCE && given(r, SIM_FIELD_TOOL))
 		return complain(r, r->line->values[SIM_FIELD_TOOL].key_at,
@@ -334,47 +288,39 @@ int sim_line_parse(const char *text, size_t len, struct sim_line *ret, struct sc
 	return read_op(&r, &ret->event);
 }
 
+#define LIMIT(number) LIMIT_TEXT(number)
+#define LIMIT_TEXT(number) #number
+
 void sim_line_explain(const struct sim_line *line, enum sim_fault fault, uint64_t before_ns,
 		      struct scan_fault *ret)
 {
+	static const struct {
+		enum sim_field field;
+		const char *what;
+	} faults[] = {
+		[SIM_FAULT_ID_LIVE] = { SIM_FIELD_ID,
+					"a call of this id is running; end or cancel it first" },
+		[SIM_FAULT_ID_UNKNOWN] = { SIM_FIELD_ID,
+					   "no call of this id is running on this server" },
+		[SIM_FAULT_BREAKERS] = { SIM_FIELD_SERVER,
+					 "more than " LIMIT(
+						 SIM_BREAKERS_MAX) " servers and tools; split the file by server" },
+		[SIM_FAULT_CALLS] = { SIM_FIELD_ID,
+				      "more than " LIMIT(
+					      SIM_CALLS_MAX) " calls without an end; end or cancel them" },
+		[SIM_FAULT_SIZE] = { SIM_FIELD_SERVER,
+				     "the breakers need more than " LIMIT(
+					     SIM_MEMORY_MAX_MIB) " MiB; choose smaller windows, or split the file by server" },
+		[SIM_FAULT_MEMORY] = { SIM_FIELD_SERVER, "out of memory" },
+	};
 	struct reader r = { (struct sim_line *)line, ret };
 	const struct scan_value *v = line->values;
 
-	switch (fault) {
-	case SIM_FAULT_NONE:
-		return;
-	case SIM_FAULT_TIME:
+	if (fault == SIM_FAULT_TIME)
 		(void)complain(&r, v[SIM_FIELD_T].at,
 			       "\"t\" goes back: the line before has %" PRIu64 ".%09" PRIu64
 			       "; sort the lines by time",
 			       before_ns / NS_PER_SEC, before_ns % NS_PER_SEC);
-		return;
-	case SIM_FAULT_ID_LIVE:
-		(void)complain(&r, v[SIM_FIELD_ID].at,
-			       "a call of this id is running; end or cancel it first");
-		return;
-	case SIM_FAULT_ID_UNKNOWN:
-		(void)complain(&r, v[SIM_FIELD_ID].at,
-			       "no call of this id is running on this server");
-		return;
-	case SIM_FAULT_BREAKERS:
-		(void)complain(&r, v[SIM_FIELD_SERVER].at,
-			       "more than %u servers and tools; split the file by server",
-			       SIM_BREAKERS_MAX);
-		return;
-	case SIM_FAULT_CALLS:
-		(void)complain(&r, v[SIM_FIELD_ID].at,
-			       "more than %u calls without an end; end or cancel them",
-			       SIM_CALLS_MAX);
-		return;
-	case SIM_FAULT_SIZE:
-		(void)complain(&r, v[SIM_FIELD_SERVER].at,
-			       "the breakers need more than %" PRIu64
-			       " MiB; choose smaller windows, or split the file by server",
-			       (uint64_t)(SIM_MEMORY_MAX >> 20));
-		return;
-	case SIM_FAULT_MEMORY:
-		(void)complain(&r, v[SIM_FIELD_SERVER].at, "out of memory");
-		return;
-	}
+	else if (fault != SIM_FAULT_NONE)
+		(void)complain(&r, v[faults[fault].field].at, "%s", faults[fault].what);
 }

@@ -19,22 +19,28 @@
 
 #define SIM_LINE_MAX 65536U /* bytes, the line break excluded */
 
+/* Members of a line that are read. */
+#define SIM_FIELDS(X)               \
+	X(T, "t")                   \
+	X(OP, "op")                 \
+	X(ID, "id")                 \
+	X(TO, "to")                 \
+	X(FOR, "for")               \
+	X(TIME, "time")             \
+	X(TOOL, "tool")             \
+	X(EVENT, "event")           \
+	X(CAUSE, "cause")           \
+	X(SERVER, "server")         \
+	X(LATENCY, "latency")       \
+	X(OUTCOME, "outcome")       \
+	X(SEVERITY, "severity")     \
+	X(CONFIDENCE, "confidence") \
+	X(RETRY_AFTER, "retry_after")
+
 enum sim_field {
-	SIM_FIELD_T,
-	SIM_FIELD_OP,
-	SIM_FIELD_ID,
-	SIM_FIELD_TO,
-	SIM_FIELD_FOR,
-	SIM_FIELD_TIME,
-	SIM_FIELD_TOOL,
-	SIM_FIELD_EVENT,
-	SIM_FIELD_CAUSE,
-	SIM_FIELD_SERVER,
-	SIM_FIELD_LATENCY,
-	SIM_FIELD_OUTCOME,
-	SIM_FIELD_SEVERITY,
-	SIM_FIELD_CONFIDENCE,
-	SIM_FIELD_RETRY_AFTER,
+#define SIM_FIELD(field, key) SIM_FIELD_##field,
+	SIM_FIELDS(SIM_FIELD)
+#undef SIM_FIELD
 	SIM_FIELD_COUNT
 };
 

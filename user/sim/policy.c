@@ -7,39 +7,18 @@
 #include "codec/config_read.h"
 #include "codec/jsonget.h"
 
-static bool read_breaker(struct config_reader *r, const struct config_value *v,
-			 const struct config_key *key, void *target)
-{
-	struct breaker_policy *policy = target;
-
-	(void)key;
-	return config_read_breaker(r, v, policy) && config_check_policy(r, &v->path, policy);
-}
-
-static bool read_trust(struct config_reader *r, const struct config_value *v,
-		       const struct config_key *key, void *target)
-{
-	(void)key;
-	(void)target;
-	return config_read_trust(r, v);
-}
-
-static int bare_parameter(struct config_reader *r, const struct config_value *v, void *target)
-{
-	return config_read_breaker_key(r, v, target);
-}
-
 static bool read_document(struct config_reader *r, struct json_object *root,
 			  struct breaker_policy *policy)
 {
 	static const struct config_key parts[] = {
-		{ "breaker", read_breaker, 0, 0, 0 },
-		{ "trust", read_trust, 0, 0, 0 },
+		{ .name = "breaker", .read = config_read_policy },
+		{ .name = "trust", .read = config_read_trust },
 	};
 	static const struct config_keys whole = { .keys = parts, .n = ARRAY_SIZE(parts) };
-	static const struct config_keys bare = {
-		.keys = parts, .n = ARRAY_SIZE(parts), .other = bare_parameter, .breaker_keys = true
-	};
+	static const struct config_keys bare = { .keys = parts,
+						 .n = ARRAY_SIZE(parts),
+						 .other = config_read_breaker_key,
+						 .breaker_keys = true };
 	struct config_value v = { .obj = root };
 
 	if (!json_object_is_type(root, json_type_object))
@@ -58,14 +37,14 @@ int sim_policy_parse(const char *text, size_t len, const char *file, struct brea
 	struct breaker_policy policy = breaker_policy_defaults();
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	int e = config_read_tree(&r, "policy", &root);
+	bool good;
 
 	if (e)
 		return e;
-	if (!read_document(&r, root, &policy) && !r.no_memory && !r.n_errors)
-		return -EINVAL;
+	good = read_document(&r, root, &policy);
 	if (r.no_memory)
 		return -ENOMEM;
-	if (r.n_errors)
+	if (!good || r.n_errors)
 		return -EINVAL;
 	*ret = policy;
 	return 0;

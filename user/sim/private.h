@@ -3,15 +3,15 @@
 #ifndef SWITCHGEAR_SIM_PRIVATE_H
 #define SWITCHGEAR_SIM_PRIVATE_H
 
+#include <sys/queue.h>
+
 #include "core/baseline.h"
 #include "core/engine.h"
 #include "sim/sim.h"
-#include "sim/table.h"
 
 /* A probe that was handed out. In its breaker's list while it is undecided. */
 struct sim_probe {
-	struct sim_probe *prev;
-	struct sim_probe *next;
+	TAILQ_ENTRY(sim_probe) others;
 	uint64_t lease_ns; /* end of it */
 	bool listed;
 	bool alone; /* belongs to no call: freed with its end */
@@ -19,7 +19,7 @@ struct sim_probe {
 
 /* A server's breaker or a tool's. */
 struct sim_breaker {
-	struct sim_node node; /* by name; tools by name and server */
+	struct sim_node node; /* tools: of their server */
 	struct sg_breaker b;
 	struct engine engine;
 	uint64_t change_ns; /* when the next opening's length changes */
@@ -27,22 +27,27 @@ struct sim_breaker {
 	uint64_t not_permitted;
 	uint64_t would_denies;
 	uint64_t overflow;
-	struct sim_probe *first; /* undecided probes of this generation, by lease */
-	struct sim_probe *last;
-	struct sim_breaker *server; /* of a tool; NULL: this is a server */
-	struct sim_breaker *tools;  /* of a server */
-	struct sim_breaker *tools_last;
-	struct sim_breaker *next_tool;
+	TAILQ_HEAD(sim_probes, sim_probe) probes;  /* undecided ones of this generation, by lease */
+	struct sim_breaker *server;                /* of a tool; NULL: this is a server */
+	STAILQ_HEAD(sim_tools, sim_breaker) tools; /* of a server */
+	STAILQ_ENTRY(sim_breaker) next_tool;
 	uint64_t due_ns;
-	uint32_t heap; /* place in the heap + 1; 0: nothing is due */
-	uint32_t index;
-	uint8_t name_len;
+	uint32_t heap;  /* place in the heap + 1; 0: nothing is due */
+	uint32_t index; /* in the order in which they were first seen, tools counted too, from 0 */
 	char name[];
 };
 
+/* When the first of its leases ends; SG_FOREVER: there is none. */
+static inline uint64_t sim_breaker_lease(const struct sim_breaker *k)
+{
+	const struct sim_probe *first = TAILQ_FIRST(&k->probes);
+
+	return first ? first->lease_ns : SG_FOREVER;
+}
+
 /* A call in flight, or a refused one whose end has not come. */
 struct sim_call {
-	struct sim_node node; /* by id and server */
+	struct sim_node node; /* by id, of its server */
 	struct sim_breaker *server;
 	struct sim_breaker *tool; /* NULL: none */
 	struct sim_probe probe;
@@ -51,7 +56,6 @@ struct sim_call {
 	uint32_t tool_generation;
 	bool refused;
 	bool ignored; /* the shadow would have refused it */
-	uint8_t id_len;
 	char id[];
 };
 
@@ -80,16 +84,6 @@ void sim_heap_update(struct sim *sim, struct sim_breaker *k);
 
 /* --- sim_breaker.c: one breaker --- */
 
-/* What an outcome needs. */
-struct sim_outcome {
-	enum sg_class class;
-	bool complete;
-	uint64_t latency_ns;
-	uint64_t retry_after_ns;
-	uint32_t generation;
-	bool probe; /* the call holds one, out of the list already */
-};
-
 int sim_breaker_new(struct sim *sim, struct sim_breaker *server, struct sim_text name,
 		    uint64_t hash, struct sim_breaker **ret) MUST_CHECK;
 void sim_breaker_free(struct sim_breaker *k);
@@ -100,8 +94,9 @@ enum sg_admit sim_breaker_admit(struct sim *sim, struct sim_breaker *k, uint32_t
 void sim_probe_take(struct sim *sim, struct sim_breaker *k, struct sim_probe *probe);
 /* It is decided or given back elsewhere: forgets its lease. */
 void sim_probe_drop(struct sim_breaker *k, struct sim_probe *probe);
-void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_outcome *o,
-			 bool slow);
+/* Of a call that was let through in `generation`; `probe`: it holds one, out of the list already. */
+void sim_breaker_outcome(struct sim *sim, struct sim_breaker *k, const struct sim_event *e,
+			 uint32_t generation, bool probe, bool slow);
 void sim_breaker_cancel(struct sim *sim, struct sim_breaker *k, uint32_t generation,
 			struct sim_probe *probe);
 void sim_breaker_order(struct sim *sim, struct sim_breaker *k, enum sg_state to, uint64_t for_ns);

@@ -13,21 +13,31 @@ struct scan {
 	const char *begin;
 	const char *p;
 	const char *end;
+	const struct scan_key *keys; /* of the outer object */
+	size_t n_keys;
+	struct scan_value *values;
 	struct scan_fault *fault;
 };
 
-static int complain(struct scan *s, const char *at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* What a value is; null, true and false are also written so. */
+static const char *const scan_words[] = {
+	[SCAN_ABSENT] = "missing",   [SCAN_NULL] = "null",       [SCAN_FALSE] = "false",
+	[SCAN_TRUE] = "true",        [SCAN_NUMBER] = "a number", [SCAN_TEXT] = "text",
+	[SCAN_OBJECT] = "an object", [SCAN_LIST] = "a list",
+};
 
-static int complain(struct scan *s, const char *at, const char *fmt, ...)
+int scan_complain(struct scan_fault *fault, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 
-	s->fault->at = (size_t)(at - s->begin);
+	fault->at = at;
 	va_start(ap, fmt);
-	vsnprintf(s->fault->what, sizeof(s->fault->what), fmt, ap);
+	vsnprintf(fault->what, sizeof(fault->what), fmt, ap);
 	va_end(ap);
 	return -EBADMSG;
 }
+
+#define complain(s, p, ...) scan_complain((s)->fault, (size_t)((p) - (s)->begin), __VA_ARGS__)
 
 static void skip_space(struct scan *s)
 {
@@ -48,18 +58,18 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* After the opening quote. */
-static int scan_string(struct scan *s, const char **ret, size_t *ret_len, bool *ret_escaped)
+/* Of a text: its raw characters, from behind the opening quote. */
+static int scan_string(struct scan *s, struct scan_value *v)
 {
-	const char *begin = s->p;
 	bool wide = false;
 
-	*ret_escaped = false;
-	switch (json_string(&s->p, s->end, ret_escaped, &wide)) {
+	v->raw = s->p;
+	v->escaped = false;
+	switch (json_string(&s->p, s->end, &v->escaped, &wide)) {
 	case JSON_GOOD:
 		break;
 	case JSON_ENDLESS:
-		return complain(s, begin - 1, "the text has no closing quote");
+		return complain(s, v->raw - 1, "the text has no closing quote");
 	case JSON_CONTROL:
 		return complain(s, s->p, "a control character: write it as an escape");
 	case JSON_ESCAPE:
@@ -67,198 +77,135 @@ static int scan_string(struct scan *s, const char **ret, size_t *ret_len, bool *
 	case JSON_HEX:
 		return complain(s, s->p, "\\u takes four hexadecimal digits");
 	}
-	*ret = begin;
-	*ret_len = (size_t)(s->p - begin);
-	if (wide && !json_is_utf8(begin, *ret_len))
-		return complain(s, begin, "the text is not UTF-8");
+	v->len = (size_t)(s->p - v->raw);
+	if (wide && utf8_end(v->raw, s->p) != s->p)
+		return complain(s, v->raw, "the text is not UTF-8");
 	s->p++;
 	return 0;
 }
 
-static int scan_number(struct scan *s)
+static int scan_number(struct scan *s, struct scan_value *v)
 {
-	const char *begin = s->p;
-
-	if (!json_number(&s->p, s->end) || (s->p < s->end && is_digit(*s->p)))
-		return complain(s, begin, "not a number of JSON");
-	return 0;
-}
-
-static int scan_word(struct scan *s, const char *word)
-{
-	size_t len = strlen(word);
-
-	if ((size_t)(s->end - s->p) < len || memcmp(s->p, word, len))
-		return complain(s, s->p,
-				"a value is expected: text, a number, true, false or null");
-	s->p += len;
-	return 0;
-}
-
-/* Anything but an object or a list; raw and len of text are set here. */
-static int scan_scalar(struct scan *s, struct scan_value *v)
-{
-	v->at = (size_t)(s->p - s->begin);
-	if (s->p == s->end)
-		return complain(s, s->p, "the line ends where a value is expected");
-	switch (*s->p) {
-	case '"':
-		v->type = SCAN_TEXT;
-		s->p++;
-		return scan_string(s, &v->raw, &v->len, &v->escaped);
-	case 't':
-		v->type = SCAN_TRUE;
-		return scan_word(s, "true");
-	case 'f':
-		v->type = SCAN_FALSE;
-		return scan_word(s, "false");
-	case 'n':
-		v->type = SCAN_NULL;
-		return scan_word(s, "null");
-	default:
-		break;
-	}
-	if (*s->p != '-' && !is_digit(*s->p))
-		return scan_word(s, "true"); /* complains */
 	v->type = SCAN_NUMBER;
 	v->raw = s->p;
-	if (scan_number(s) < 0)
-		return -EBADMSG;
+	if (!json_number(&s->p, s->end) || (s->p < s->end && is_digit(*s->p)))
+		return complain(s, v->raw, "not a number of JSON");
 	v->len = (size_t)(s->p - v->raw);
 	return 0;
 }
 
-static int scan_name(struct scan *s, struct scan_value *ret)
+static int scan_word(struct scan *s, struct scan_value *v)
+{
+	for (v->type = SCAN_NULL; v->type <= SCAN_TRUE; v->type++) {
+		const char *word = scan_words[v->type];
+		size_t len = strlen(word);
+
+		if ((size_t)(s->end - s->p) < len || memcmp(s->p, word, len))
+			continue;
+		s->p += len;
+		return 0;
+	}
+	return complain(s, s->p, "a value is expected: text, a number, true, false or null");
+}
+
+static int scan_container(struct scan *s, unsigned int depth);
+
+/* At `depth` containers around it. */
+static int scan_value(struct scan *s, struct scan_value *v, unsigned int depth)
 {
 	skip_space(s);
-	ret->key_at = (size_t)(s->p - s->begin);
+	v->at = (size_t)(s->p - s->begin);
+	if (s->p == s->end)
+		return complain(s, s->p, "the line ends where a value is expected");
+	if (*s->p == '{' || *s->p == '[') {
+		v->type = *s->p == '{' ? SCAN_OBJECT : SCAN_LIST;
+		return scan_container(s, depth);
+	}
+	if (take(s, '"')) {
+		v->type = SCAN_TEXT;
+		return scan_string(s, v);
+	}
+	return *s->p == '-' || is_digit(*s->p) ? scan_number(s, v) : scan_word(s, v);
+}
+
+static size_t key_index(const struct scan *s, const struct scan_value *name)
+{
+	for (size_t i = 0; i < s->n_keys && name->len; i++)
+		if (s->keys[i].len == name->len && s->keys[i].name[0] == name->raw[0] &&
+		    !memcmp(s->keys[i].name, name->raw, name->len))
+			return i;
+	return s->n_keys;
+}
+
+static int scan_member(struct scan *s, unsigned int depth)
+{
+	struct scan_value name = { 0 };
+	struct scan_value ignored;
+	struct scan_value *value = &ignored;
+	size_t i;
+
+	skip_space(s);
+	name.key_at = (size_t)(s->p - s->begin);
 	if (!take(s, '"'))
 		return complain(s, s->p, "a name in double quotes is expected");
-	if (scan_string(s, &ret->raw, &ret->len, &ret->escaped) < 0)
+	if (scan_string(s, &name) < 0)
 		return -EBADMSG;
 	skip_space(s);
 	if (!take(s, ':'))
 		return complain(s, s->p, "a colon is expected behind the name");
-	skip_space(s);
-	return 0;
-}
-
-static bool opens(struct scan *s)
-{
-	return s->p < s->end && (*s->p == '{' || *s->p == '[');
-}
-
-/* Passes over an object or a list; bit i of `objects`: what is open at depth i is an object. */
-static int skip_nested(struct scan *s)
-{
-	struct scan_value ignored = { 0 };
-	unsigned int depth = 0;
-	uint32_t objects = 0;
-	bool object;
-
-	do {
-		if (opens(s)) {
-			if (depth == SCAN_DEPTH_MAX)
-				return complain(s, s->p, "nested deeper than %u", SCAN_DEPTH_MAX);
-			objects = objects << 1 | (*s->p == '{');
-			depth++;
-			s->p++;
-			skip_space(s);
-			if (!(s->p < s->end && *s->p == (objects & 1 ? '}' : ']'))) {
-				if (objects & 1 && scan_name(s, &ignored) < 0)
-					return -EBADMSG;
-				continue;
-			}
-		} else if (scan_scalar(s, &ignored) < 0) {
-			return -EBADMSG;
-		}
-		for (skip_space(s); depth && take(s, objects & 1 ? '}' : ']'); skip_space(s)) {
-			objects >>= 1;
-			depth--;
-		}
-		object = objects & 1;
-		if (!depth)
-			break;
-		if (!take(s, ','))
-			return complain(s, s->p, "a comma or the closing %s is expected",
-					object ? "brace" : "bracket");
-		skip_space(s);
-		if (object && scan_name(s, &ignored) < 0)
-			return -EBADMSG;
-	} while (depth);
-	return 0;
-}
-
-static int scan_value(struct scan *s, struct scan_value *v)
-{
-	if (!opens(s))
-		return scan_scalar(s, v);
-	v->at = (size_t)(s->p - s->begin);
-	v->type = *s->p == '{' ? SCAN_OBJECT : SCAN_LIST;
-	return skip_nested(s);
-}
-
-static size_t key_index(const struct scan_value *name, const struct scan_key *keys, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (keys[i].len == name->len && keys[i].name[0] == name->raw[0] &&
-		    !memcmp(keys[i].name, name->raw, name->len))
-			return i;
-	return n;
-}
-
-static int scan_member(struct scan *s, const struct scan_key *keys, size_t n,
-		       struct scan_value *values)
-{
-	struct scan_value ignored = { 0 };
-	struct scan_value name = { 0 };
-	struct scan_value *value = &ignored;
-	size_t i;
-
-	if (scan_name(s, &name) < 0)
-		return -EBADMSG;
-	i = name.len ? key_index(&name, keys, n) : n;
-	if (i < n) {
-		value = &values[i];
+	i = depth == 1 ? key_index(s, &name) : s->n_keys;
+	if (i < s->n_keys) {
+		value = &s->values[i];
 		if (value->type != SCAN_ABSENT)
-			return complain(s, s->begin + name.key_at, "\"%s\" stands here twice",
-					keys[i].name);
+			return complain(s, s->begin + name.key_at, "duplicate key \"%s\"",
+					s->keys[i].name);
 		value->key_at = name.key_at;
 	}
-	return scan_value(s, value);
+	return scan_value(s, value, depth);
+}
+
+/* From its opening character; it is itself the one at `depth` + 1. */
+static int scan_container(struct scan *s, unsigned int depth)
+{
+	bool object = *s->p == '{';
+	char end = object ? '}' : ']';
+	struct scan_value ignored;
+
+	if (depth > SCAN_DEPTH_MAX)
+		return complain(s, s->p, "nested deeper than %u", SCAN_DEPTH_MAX);
+	s->p++;
+	skip_space(s);
+	if (take(s, end))
+		return 0;
+	do {
+		if (object ? scan_member(s, depth + 1) : scan_value(s, &ignored, depth + 1))
+			return -EBADMSG;
+		skip_space(s);
+	} while (take(s, ','));
+	if (!take(s, end))
+		return complain(s, s->p, "a comma or the closing %s is expected",
+				object ? "brace" : "bracket");
+	return 0;
 }
 
 int scan_object(const char *line, size_t len, const struct scan_key *keys, size_t n,
 		struct scan_value *values, struct scan_fault *ret_fault)
 {
-	struct scan s = { .begin = line, .p = line, .end = line + len, .fault = ret_fault };
+	struct scan s = { line, line, line + len, keys, n, values, ret_fault };
 
 	memset(values, 0, n * sizeof(*values));
 	skip_space(&s);
-	if (!take(&s, '{'))
+	if (s.p == s.end || *s.p != '{')
 		return complain(&s, s.p, "one JSON object a line is expected: {\"t\":0.0,...}");
-	skip_space(&s);
-	if (!take(&s, '}')) {
-		do {
-			if (scan_member(&s, keys, n, values) < 0)
-				return -EBADMSG;
-			skip_space(&s);
-		} while (take(&s, ','));
-		if (!take(&s, '}'))
-			return complain(&s, s.p, "a comma or the closing brace is expected");
-	}
+	if (scan_container(&s, 0))
+		return -EBADMSG;
 	skip_space(&s);
 	if (s.p != s.end)
-		return complain(&s, s.p, "something stands behind the object; one object a line");
+		return complain(&s, s.p, "trailing characters after the object; one object a line");
 	return 0;
 }
 
 /* --- values ------------------------------------------------------------------------ */
-
-int scan_text(const struct scan_value *v, char *out, size_t size, size_t *ret_len)
-{
-	return json_decode(v->raw, v->len, out, size, ret_len);
-}
 
 /* Exponent of a number, clamped: what is larger is out of range in any case. */
 static int read_exponent(const char *p, const char *end)
@@ -326,11 +273,5 @@ size_t scan_column(const char *line, size_t at)
 
 const char *scan_type_name(enum scan_type type)
 {
-	static const char *const names[] = {
-		[SCAN_ABSENT] = "missing",   [SCAN_NULL] = "null",       [SCAN_FALSE] = "false",
-		[SCAN_TRUE] = "true",        [SCAN_NUMBER] = "a number", [SCAN_TEXT] = "text",
-		[SCAN_OBJECT] = "an object", [SCAN_LIST] = "a list",
-	};
-
-	return names[type];
+	return scan_words[type];
 }

@@ -15,7 +15,6 @@
 #include "base/cleanup.h"
 
 #define SCAN_DEPTH_MAX 32U /* of values that are passed over */
-#define SCAN_FIELDS_MAX 32U
 
 enum scan_type {
 	SCAN_ABSENT,
@@ -23,7 +22,7 @@ enum scan_type {
 	SCAN_FALSE,
 	SCAN_TRUE,
 	SCAN_NUMBER,
-	SCAN_TEXT, /* raw is what stands between the quotes */
+	SCAN_TEXT, /* raw is what stands between the quotes: json_decode() */
 	SCAN_OBJECT,
 	SCAN_LIST,
 };
@@ -47,16 +46,15 @@ struct scan_fault {
 	char what[200]; /* what is wrong and what to do */
 };
 
+/* Sets the fault; -EBADMSG. */
+int scan_complain(struct scan_fault *fault, size_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
 /*
  * Reads `line` into values[n] as keys[n] say; all others stay SCAN_ABSENT.
  * -EBADMSG with *ret_fault: no such object, or one of the keys twice.
  */
 int scan_object(const char *line, size_t len, const struct scan_key *keys, size_t n,
 		struct scan_value *values, struct scan_fault *ret_fault) MUST_CHECK;
-
-/* The text itself in out; -EMSGSIZE if it is longer than size. Escapes that
- * make no character (half a surrogate pair) become U+FFFD. */
-int scan_text(const struct scan_value *v, char *out, size_t size, size_t *ret_len) MUST_CHECK;
 
 /* A NUMBER times 10^9, rounded half up, without a detour through binary
  * fractions. -ERANGE: negative or above max. */

@@ -8,18 +8,11 @@
 
 #include "sim/private.h"
 
-static const char *const op_names[] = {
+const char *const sim_ops[SIM_OP_COUNT + 1] = {
 	[SIM_CALL] = "call",   [SIM_START] = "start",     [SIM_END] = "end",
 	[SIM_ADMIT] = "admit", [SIM_CANCEL] = "cancel",   [SIM_FORCE] = "force",
 	[SIM_STATE] = "state", [SIM_FINDING] = "finding", [SIM_TRUST] = "trust",
 };
-_Static_assert(ARRAY_SIZE(op_names) == SIM_OP_COUNT, "an op misses its name");
-
-const char *sim_op_name(unsigned int op)
-{
-	return op < SIM_OP_COUNT ? op_names[op] : "unknown";
-}
-
 int sim_new(const struct sim_setup *setup, struct sim **ret)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
@@ -32,7 +25,7 @@ int sim_new(const struct sim_setup *setup, struct sim **ret)
 	if (!setup->bounds.calls)
 		sim->setup.bounds.calls = SIM_CALLS_MAX;
 	if (!setup->bounds.memory)
-		sim->setup.bounds.memory = SIM_MEMORY_MAX;
+		sim->setup.bounds.memory = (uint64_t)SIM_MEMORY_MAX_MIB << 20;
 	policy_to_kernel(&setup->policy, ECONNREFUSED, &sim->kernel);
 	*ret = sim;
 	return 0;
@@ -77,21 +70,6 @@ bool sim_last_admitted(const struct sim *sim)
 
 /* --- breakers by name -------------------------------------------------------------------- */
 
-static struct sim_breaker *breaker_find(const struct sim_table *t, const struct sim_breaker *server,
-					struct sim_text name, uint64_t hash)
-{
-	struct sim_node *node;
-
-	for (node = sim_table_first(t, hash); node; node = sim_table_next(node, hash)) {
-		struct sim_breaker *k = (struct sim_breaker *)(void *)node;
-
-		if (k->server == server && k->name_len == name.len &&
-		    !memcmp(k->name, name.s, name.len))
-			return k;
-	}
-	return NULL;
-}
-
 static enum sim_fault breaker_add(struct sim *sim, struct sim_table *t, struct sim_breaker *server,
 				  struct sim_text name, uint64_t hash, struct sim_breaker **ret)
 {
@@ -104,7 +82,7 @@ static enum sim_fault breaker_add(struct sim *sim, struct sim_table *t, struct s
 	if (sim_table_reserve(t) < 0 || sim_heap_reserve(sim) < 0 ||
 	    sim_breaker_new(sim, server, name, hash, ret) < 0)
 		return SIM_FAULT_MEMORY;
-	sim_table_add(t, &(*ret)->node, hash);
+	sim_table_add(t, &(*ret)->node);
 	sim->memory += size;
 	sim->n_breakers++;
 	return SIM_FAULT_NONE;
@@ -114,7 +92,7 @@ static enum sim_fault server_get(struct sim *sim, struct sim_text name, struct s
 {
 	uint64_t hash = sim_table_hash(name.s, name.len, sim->setup.seed);
 
-	*ret = breaker_find(&sim->servers, NULL, name, hash);
+	*ret = (void *)sim_table_find(&sim->servers, hash, NULL, name);
 	return *ret ? SIM_FAULT_NONE : breaker_add(sim, &sim->servers, NULL, name, hash, ret);
 }
 
@@ -128,18 +106,13 @@ static enum sim_fault tool_get(struct sim *sim, struct sim_breaker *server, stru
 	*ret = NULL;
 	if (!name.len)
 		return SIM_FAULT_NONE;
-	*ret = breaker_find(&sim->tools, server, name, hash);
+	*ret = (void *)sim_table_find(&sim->tools, hash, server, name);
 	if (*ret)
 		return SIM_FAULT_NONE;
 	fault = breaker_add(sim, &sim->tools, server, name, hash, ret);
-	if (fault != SIM_FAULT_NONE)
-		return fault;
-	if (server->tools_last)
-		server->tools_last->next_tool = *ret;
-	else
-		server->tools = *ret;
-	server->tools_last = *ret;
-	return SIM_FAULT_NONE;
+	if (fault == SIM_FAULT_NONE)
+		STAILQ_INSERT_TAIL(&server->tools, *ret, next_tool);
+	return fault;
 }
 
 /* --- calls in flight ------------------------------------------------------------------------ */
@@ -150,25 +123,16 @@ static uint64_t call_hash(const struct sim_breaker *server, struct sim_text id)
 }
 
 static struct sim_call *call_find(const struct sim *sim, const struct sim_breaker *server,
-				  struct sim_text id, uint64_t hash)
+				  struct sim_text id)
 {
-	struct sim_node *node;
-
-	for (node = sim_table_first(&sim->calls, hash); node; node = sim_table_next(node, hash)) {
-		struct sim_call *call = (struct sim_call *)(void *)node;
-
-		if (call->server == server && call->id_len == id.len &&
-		    !memcmp(call->id, id.s, id.len))
-			return call;
-	}
-	return NULL;
+	return (void *)sim_table_find(&sim->calls, call_hash(server, id), server, id);
 }
 
-/* Makes place for a call of this id; *ret is in no table yet. */
+/* Makes a call of this id, in place of a refused one. */
 static enum sim_fault call_new(struct sim *sim, struct sim_breaker *server, struct sim_text id,
-			       uint64_t hash, struct sim_call **ret)
+			       struct sim_call **ret)
 {
-	struct sim_call *call = call_find(sim, server, id, hash);
+	struct sim_call *call = call_find(sim, server, id);
 
 	if (call && !call->refused)
 		return SIM_FAULT_ID_LIVE;
@@ -184,8 +148,11 @@ static enum sim_fault call_new(struct sim *sim, struct sim_breaker *server, stru
 		return SIM_FAULT_MEMORY;
 	}
 	call->server = server;
-	call->id_len = (uint8_t)id.len;
 	memcpy(call->id, id.s, id.len);
+	call->node = (struct sim_node){ .hash = call_hash(server, id),
+					.of = server,
+					.name = { call->id, id.len } };
+	sim_table_add(&sim->calls, &call->node);
 	*ret = call;
 	return SIM_FAULT_NONE;
 }
@@ -206,7 +173,7 @@ static enum sg_admit ask(struct sim *sim, struct sim_breaker *server, const stru
 	struct sim_report report = {
 		.type = SIM_ADMISSION,
 		.t_ns = sim->now_ns,
-		.server = sim_breaker_name(server),
+		.server = server->node.name,
 		.op = e->op,
 		.state = sg_breaker_shown(&server->b),
 	};
@@ -227,36 +194,26 @@ static bool is_good(const struct sim_breaker *k)
 
 /* Slow as compared with the usual latency of this tool, which learns from the call. */
 static bool judge_latency(struct sim *sim, struct sim_breaker *server, struct sim_breaker *tool,
-			  const struct sim_outcome *o)
+			  const struct sim_event *e, uint32_t generation)
 {
 	const struct breaker_policy *p = &sim->setup.policy;
 	struct baseline *baseline = tool ? &tool->baseline : &server->baseline;
-	bool slow = o->latency_ns != SG_FOREVER && o->latency_ns > baseline->slow_ns;
+	bool slow = e->latency_ns != SG_FOREVER && e->latency_ns > baseline->slow_ns;
 
-	if (p->slow_factor > 0 && o->class == SG_SUCCESS && o->latency_ns != SG_FOREVER &&
-	    o->generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
-		baseline_add(baseline, p, sim->now_ns, o->latency_ns);
+	if (p->slow_factor > 0 && e->outcome == SG_SUCCESS && e->latency_ns != SG_FOREVER &&
+	    generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
+		baseline_add(baseline, p, sim->now_ns, e->latency_ns);
 	return slow;
-}
-
-static struct sim_outcome outcome_of(const struct sim_event *e)
-{
-	return (struct sim_outcome){
-		.class = e->outcome,
-		.complete = e->complete,
-		.latency_ns = e->latency_ns,
-		.retry_after_ns = e->retry_after_ns,
-	};
 }
 
 static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 			      const struct sim_event *e)
 {
-	struct sim_outcome o = outcome_of(e);
 	struct sim_breaker *tool;
 	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
+	uint32_t generation, of_tool;
 	enum sg_admit admit;
-	bool slow;
+	bool slow, probe;
 
 	if (fault != SIM_FAULT_NONE)
 		return fault;
@@ -264,36 +221,31 @@ static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 	/* What the shadow would have refused does not count, as if it were. */
 	if (admit == SG_DENY || admit == SG_WOULD_DENY)
 		return SIM_FAULT_NONE;
-	o.generation = server->b.generation;
-	o.probe = admit == SG_ALLOW_PROBE;
-	slow = judge_latency(sim, server, tool, &o);
-	if (tool && server->b.state != SG_DISABLED) {
-		struct sim_outcome of_tool = o;
-
-		of_tool.probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
-		of_tool.generation = tool->b.generation;
-		sim_breaker_outcome(sim, server, &o, slow);
-		sim_breaker_outcome(sim, tool, &of_tool, slow);
+	generation = server->b.generation;
+	slow = judge_latency(sim, server, tool, e, generation);
+	if (server->b.state == SG_DISABLED)
+		tool = NULL;
+	sim_breaker_outcome(sim, server, e, generation, admit == SG_ALLOW_PROBE, slow);
+	if (!tool)
 		return SIM_FAULT_NONE;
-	}
-	sim_breaker_outcome(sim, server, &o, slow);
+	probe = sim_breaker_admit(sim, tool, 0) == SG_ALLOW_PROBE;
+	of_tool = tool->b.generation;
+	sim_breaker_outcome(sim, tool, e, of_tool, probe, slow);
 	return SIM_FAULT_NONE;
 }
 
 static enum sim_fault on_start(struct sim *sim, struct sim_breaker *server,
 			       const struct sim_event *e)
 {
-	uint64_t hash = call_hash(server, e->id);
 	struct sim_breaker *tool;
 	enum sim_fault fault = tool_get(sim, server, e->tool, &tool);
 	struct sim_call *call;
 	enum sg_admit admit;
 
 	if (fault == SIM_FAULT_NONE)
-		fault = call_new(sim, server, e->id, hash, &call);
+		fault = call_new(sim, server, e->id, &call);
 	if (fault != SIM_FAULT_NONE)
 		return fault;
-	sim_table_add(&sim->calls, &call->node, hash);
 	admit = ask(sim, server, e);
 	call->refused = admit == SG_DENY;
 	if (admit == SG_DENY)
@@ -314,18 +266,14 @@ static enum sim_fault on_start(struct sim *sim, struct sim_breaker *server,
 static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_event *e)
 {
 	struct sim_breaker *server = call->server;
-	struct sim_outcome o = outcome_of(e);
-	struct sim_outcome of_tool = o;
+	bool probe = call->probe.listed;
+	bool tool_probe = call->tool_probe.listed;
 	bool disabled = server->b.state == SG_DISABLED;
 	bool slow;
 
-	o.generation = call->generation;
-	o.probe = call->probe.listed;
-	of_tool.generation = call->tool_generation;
-	of_tool.probe = call->tool_probe.listed;
 	sim_probe_drop(server, &call->probe);
-	slow = judge_latency(sim, server, call->tool, &o);
-	sim_breaker_outcome(sim, server, &o, slow);
+	slow = judge_latency(sim, server, call->tool, e, call->generation);
+	sim_breaker_outcome(sim, server, e, call->generation, probe, slow);
 	if (!call->tool)
 		return;
 	if (disabled) {
@@ -333,16 +281,15 @@ static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_
 		return;
 	}
 	sim_probe_drop(call->tool, &call->tool_probe);
-	sim_breaker_outcome(sim, call->tool, &of_tool, slow);
+	sim_breaker_outcome(sim, call->tool, e, call->tool_generation, tool_probe, slow);
 }
 
 /* END and CANCEL. */
 static enum sim_fault on_end(struct sim *sim, const struct sim_event *e)
 {
 	uint64_t hash = sim_table_hash(e->server.s, e->server.len, sim->setup.seed);
-	struct sim_breaker *server = breaker_find(&sim->servers, NULL, e->server, hash);
-	struct sim_call *call = server ? call_find(sim, server, e->id, call_hash(server, e->id))
-				       : NULL;
+	struct sim_breaker *server = (void *)sim_table_find(&sim->servers, hash, NULL, e->server);
+	struct sim_call *call = server ? call_find(sim, server, e->id) : NULL;
 
 	if (!call)
 		return SIM_FAULT_ID_UNKNOWN;
@@ -379,15 +326,19 @@ static enum sim_fault on_admit(struct sim *sim, struct sim_breaker *server,
 	return SIM_FAULT_NONE;
 }
 
-static void on_force(struct sim *sim, struct sim_breaker *server, const struct sim_event *e)
+static enum sim_fault on_force(struct sim *sim, struct sim_breaker *server,
+			       const struct sim_event *e)
 {
+	struct sim_breaker *tool;
+
 	if (e->to != SG_CLOSED) {
 		sim_breaker_order(sim, server, e->to, e->for_ns);
-		return;
+		return SIM_FAULT_NONE;
 	}
 	sim_breaker_reset(sim, server);
-	for (struct sim_breaker *tool = server->tools; tool; tool = tool->next_tool)
+	for (tool = STAILQ_FIRST(&server->tools); tool; tool = STAILQ_NEXT(tool, next_tool))
 		sim_breaker_reset(sim, tool);
+	return SIM_FAULT_NONE;
 }
 
 static enum sim_fault on_state(struct sim *sim, struct sim_breaker *server,
@@ -411,6 +362,12 @@ static void on_trust(struct sim *sim, const struct sim_event *e)
 
 	sim->setup.report(sim->setup.arg, &report);
 }
+
+static enum sim_fault (*const on_server[])(struct sim *sim, struct sim_breaker *server,
+					   const struct sim_event *e) = {
+	[SIM_CALL] = on_call,   [SIM_START] = on_start, [SIM_ADMIT] = on_admit,
+	[SIM_FORCE] = on_force, [SIM_STATE] = on_state,
+};
 
 enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
 {
@@ -437,17 +394,5 @@ enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
 	fault = server_get(sim, e->server, &server);
 	if (fault != SIM_FAULT_NONE)
 		return fault;
-	switch (e->op) {
-	case SIM_CALL:
-		return on_call(sim, server, e);
-	case SIM_START:
-		return on_start(sim, server, e);
-	case SIM_ADMIT:
-		return on_admit(sim, server, e);
-	case SIM_STATE:
-		return on_state(sim, server, e);
-	default:
-		on_force(sim, server, e);
-		return SIM_FAULT_NONE;
-	}
+	return on_server[e->op](sim, server, e);
 }

@@ -30,12 +30,13 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "core/policy.h"
+#include "sim/table.h"
 
 #define SIM_NAME_MAX 255U                   /* bytes of a server's, tool's or call's name */
 #define SIM_TIME_MAX 4000000000000000000ULL /* ns; t, latency, retry_after, for */
-#define SIM_BREAKERS_MAX 1000000U           /* servers and tools together */
-#define SIM_CALLS_MAX 1000000U              /* started and not yet ended */
-#define SIM_MEMORY_MAX (1ULL << 31)         /* bytes of all breakers; windows weigh most */
+#define SIM_BREAKERS_MAX 1000000            /* servers and tools together */
+#define SIM_CALLS_MAX 1000000               /* started and not yet ended */
+#define SIM_MEMORY_MAX_MIB 2048             /* of all breakers; windows weigh most */
 
 enum sim_op {
 	SIM_CALL,
@@ -48,12 +49,6 @@ enum sim_op {
 	SIM_FINDING,
 	SIM_TRUST,
 	SIM_OP_COUNT
-};
-
-/* Borrowed bytes, not terminated. Length 0: not given. */
-struct sim_text {
-	const char *s;
-	size_t len;
 };
 
 struct sim_event {
@@ -78,7 +73,7 @@ enum sim_fault {
 	SIM_FAULT_ID_UNKNOWN, /* END or CANCEL of none that is */
 	SIM_FAULT_BREAKERS,   /* SIM_BREAKERS_MAX */
 	SIM_FAULT_CALLS,      /* SIM_CALLS_MAX */
-	SIM_FAULT_SIZE,       /* SIM_MEMORY_MAX */
+	SIM_FAULT_SIZE,       /* SIM_MEMORY_MAX_MIB */
 	SIM_FAULT_MEMORY,     /* the host has no more */
 };
 
@@ -130,11 +125,6 @@ struct sim_limits {
 		      const struct sg_transition *move);
 };
 
-struct sim_text sim_breaker_name(const struct sim_breaker *b);
-/* In the order in which they were first seen, tools counted too, from 0. */
-uint32_t sim_breaker_index(const struct sim_breaker *b);
-bool sim_breaker_shadow(const struct sim_breaker *b); /* decides, enforces nothing */
-
 /* What a simulation may grow to; 0: the limits above. */
 struct sim_bounds {
 	uint32_t breakers;
@@ -177,6 +167,6 @@ bool sim_last_admitted(const struct sim *sim);
 /* Bytes that one breaker takes under this policy, its windows included, its name not. */
 size_t sim_breaker_size(const struct breaker_policy *policy);
 
-const char *sim_op_name(unsigned int op); /* "call", ...; "unknown" out of range */
+extern const char *const sim_ops[SIM_OP_COUNT + 1]; /* "call", ...; ends with NULL */
 
 #endif

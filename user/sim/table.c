@@ -27,21 +27,15 @@ uint64_t sim_table_hash(const void *data, size_t len, uint64_t seed)
 	return h ^ h >> 33;
 }
 
-static struct sim_node *matching(struct sim_node *node, uint64_t hash)
+struct sim_node *sim_table_find(const struct sim_table *t, uint64_t hash, const void *of,
+				struct sim_text name)
 {
-	while (node && node->hash != hash)
+	struct sim_node *node = t->n_buckets ? t->buckets[hash & (t->n_buckets - 1)] : NULL;
+
+	while (node && (node->hash != hash || node->of != of || node->name.len != name.len ||
+			memcmp(node->name.s, name.s, name.len) != 0))
 		node = node->next;
 	return node;
-}
-
-struct sim_node *sim_table_first(const struct sim_table *t, uint64_t hash)
-{
-	return t->n_buckets ? matching(t->buckets[hash & (t->n_buckets - 1)], hash) : NULL;
-}
-
-struct sim_node *sim_table_next(const struct sim_node *node, uint64_t hash)
-{
-	return matching(node->next, hash);
 }
 
 static void push(struct sim_node **buckets, size_t n_buckets, struct sim_node *node)
@@ -76,9 +70,8 @@ int sim_table_reserve(struct sim_table *t)
 	return 0;
 }
 
-void sim_table_add(struct sim_table *t, struct sim_node *node, uint64_t hash)
+void sim_table_add(struct sim_table *t, struct sim_node *node)
 {
-	node->hash = hash;
 	push(t->buckets, t->n_buckets, node);
 	t->n++;
 }

@@ -221,7 +221,7 @@ static const struct error_case {
 	const char *message; /* behind "switchgear: events.jsonl:" */
 } error_cases[] = {
 	{ "[1]\n", "1:1: one JSON object a line is expected: {\"t\":0.0,...}" },
-	{ "{} x\n", "1:4: something stands behind the object; one object a line" },
+	{ "{} x\n", "1:4: trailing characters after the object; one object a line" },
 	{ "{}\n", "1:1: \"op\" is missing: call, start, end, admit, ..." },
 	{ "{\"op\":null}", "1:1: \"op\" is missing: call, start, end, admit, ..." },
 	{ "{\"op\":1}", "1:7: \"op\" is a number; text is expected" },
@@ -260,7 +260,7 @@ static const struct error_case {
 	  "1:6: a value is expected: text, a number, true, false or null" },
 	{ "{\"t\":NaN,\"op\":\"admit\",\"server\":\"a\"}",
 	  "1:6: a value is expected: text, a number, true, false or null" },
-	{ "{\"t\":1,\"t\":1,\"op\":\"admit\",\"server\":\"a\"}", "1:8: \"t\" stands here twice" },
+	{ "{\"t\":1,\"t\":1,\"op\":\"admit\",\"server\":\"a\"}", "1:8: duplicate key \"t\"" },
 	{ "{\"t\":1,\"op\":\"admit\",\"server\":\"\"}", "1:30: \"server\" is empty" },
 	{ "{\"t\":1,\"op\":\"admit\",\"server\":[\"a\"]}",
 	  "1:30: \"server\" is a list; text is expected" },
@@ -273,7 +273,7 @@ static const struct error_case {
 	{ "{\"t\":1,\"op\":\"call\",\"server\":\"a\",\"outcome\":\"hard\",\"latency\":-2}",
 	  "1:60: \"latency\" is out of range: 0 to 4000000000 s" },
 	{ "{\"t\":1,\"op\":\"call\",\"server\":\"a\",\"outcome\":\"hard\",\"latency\":\"2x\"}",
-	  "1:60: \"latency\" is no duration: seconds, or 90s, 10m, 2h, 1d" },
+	  "1:60: \"latency\" is not a valid duration: seconds, or 90s, 10m, 2h, 1d" },
 	{ "{\"t\":1,\"op\":\"call\",\"server\":\"a\",\"outcome\":\"soft\",\"retry_after\":[]}",
 	  "1:64: \"retry_after\" is a list; a number of seconds is expected" },
 	{ "{\"t\":1,\"op\":\"call\",\"server\":\"a\",\"outcome\":\"hard\",\"cause\":5}",

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "codec/jsonpos.h"
 #include "codec/messages.h"
 #include "unit/unit.h"
 
@@ -19,9 +20,10 @@ static struct event event_of(enum event_type type)
 			       .slow_rate = NAN };
 }
 
-/* Encodes, compares, decodes and encodes again. */
+/* Encodes, compares, decodes and encodes again; no type has a key twice. */
 static void check(const struct event *e, const char *text)
 {
+	struct jsonpos_fault fault;
 	struct event back;
 	struct buf out;
 
@@ -32,6 +34,7 @@ static void check(const struct event *e, const char *text)
 	buf_clear(&out);
 	assert_int_equal(event_encode(&back, &out), 0);
 	assert_string_equal(buf_str(&out), text);
+	assert_int_equal(jsonpos_parse(buf_str(&out), out.len, 8, NULL, &fault), 0);
 	buf_done(&out);
 }
 

@@ -21,43 +21,6 @@ static void test_names(void **state)
 	assert_int_equal(event_type_from_name("Call"), -EINVAL);
 }
 
-static size_t width(const struct event_field *f)
-{
-	switch (f->kind) {
-	case FIELD_TEXT:
-	case FIELD_NUMBER:
-		return f->size;
-	case FIELD_COUNT:
-		return sizeof(uint32_t);
-	case FIELD_WORD:
-		return sizeof(enum sg_class);
-	case FIELD_BOOL:
-		return sizeof(bool);
-	default:
-		return sizeof(uint64_t);
-	}
-}
-
-/* A row says what its member is, and no type has a key or a member twice. */
-static void test_fields(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < n_event_fields; i++) {
-		const struct event_field *f = &event_fields[i];
-
-		assert_int_equal(f->size, width(f));
-		assert_true(f->offset + f->size <= sizeof(struct event));
-		assert_true(f->types && f->types < 1U << EVENT_TYPE_COUNT);
-		assert_int_equal(f->kind == FIELD_WORD, f->word && f->value);
-		for (size_t j = 0; j < i; j++) {
-			if (!(f->types & event_fields[j].types))
-				continue;
-			assert_string_not_equal(f->key, event_fields[j].key);
-			assert_true(f->offset != event_fields[j].offset);
-		}
-	}
-}
-
 static void test_init(void **state)
 {
 	struct event e;
@@ -77,7 +40,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_init),
 	};
 

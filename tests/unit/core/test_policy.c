@@ -61,10 +61,11 @@ static void test_every_field_has_one_key(void **state)
 		assert_ptr_equal(policy_key_find(key->name), key);
 		bytes += key->type == POLICY_COUNT ? 4 : key->type == POLICY_FLAG ? 1 : 8;
 		assert_double(policy_key_get(&p, key), 0);
-		assert_int_equal(policy_key_set(&p, key, key->below_max ? 0.5 : key->max, why,
+		assert_int_equal(policy_key_set(&p, key,
+						key->type == POLICY_SPREAD ? 0.5 : key->max, why,
 						sizeof(why)),
 				 0);
-		assert_double(policy_key_get(&p, key), key->below_max ? 0.5 : key->max);
+		assert_double(policy_key_get(&p, key), key->type == POLICY_SPREAD ? 0.5 : key->max);
 	}
 	/* 6 counts, 21 doubles, 1 flag */
 	assert_int_equal(bytes, 6 * 4 + 21 * 8 + 1);

@@ -608,7 +608,7 @@ static void test_config_without_memory(void **state)
 		config_free(config);
 		buf_done(&errors);
 	}
-	assert_in_range(n, 30, 10000);
+	assert_in_range(n, 20, 10000);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

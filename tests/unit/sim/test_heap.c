@@ -65,29 +65,34 @@ static void test_heap_order(void **state)
 static void test_table(void **state)
 {
 	struct sim_node nodes[500] = { 0 };
+	uint16_t names[ARRAY_SIZE(nodes)];
 	struct sim_table t = { 0 };
 	struct sim_node *node;
 	size_t cursor = 0;
 	size_t left = 0;
 
 	(void)state;
-	assert_null(sim_table_first(&t, 1));
+	assert_null(sim_table_find(&t, 1, NULL, (struct sim_text){ "a", 1 }));
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
 		assert_int_equal(sim_table_reserve(&t), 0);
-		sim_table_add(&t, &nodes[i], i / 2 % 100 * 64); /* collisions of both kinds */
+		/* collisions of both kinds, and names that only differ in what they are of */
+		nodes[i].hash = i / 2 % 100 * 64;
+		nodes[i].of = i % 2 ? &t : NULL;
+		names[i] = (uint16_t)(i / 2);
+		nodes[i].name = (struct sim_text){ (const char *)&names[i], sizeof(names[i]) };
+		sim_table_add(&t, &nodes[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i += 3)
 		sim_table_remove(&t, &nodes[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		bool found = false;
+		uint16_t copy = names[i];
 
-		for (node = sim_table_first(&t, nodes[i].hash); node;
-		     node = sim_table_next(node, nodes[i].hash)) {
-			assert_int_equal(node->hash, nodes[i].hash);
-			found |= node == &nodes[i];
-		}
-		assert_int_equal(found, i % 3 != 0);
-		left += found;
+		node = sim_table_find(&t, nodes[i].hash, nodes[i].of,
+				      (struct sim_text){ (const char *)&copy, sizeof(copy) });
+		assert_ptr_equal(node, i % 3 ? &nodes[i] : NULL);
+		assert_null(sim_table_find(&t, nodes[i].hash, nodes[i].of,
+					   (struct sim_text){ (const char *)&copy, 1 }));
+		left += node != NULL;
 	}
 	assert_int_equal(t.n, left);
 	while (sim_table_pop(&t, &cursor))

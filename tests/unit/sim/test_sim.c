@@ -406,7 +406,7 @@ static bool may_trip(void *arg, const struct sim_breaker *server, uint64_t now_n
 {
 	struct limit *l = arg;
 
-	assert_int_equal(sim_breaker_index(server), 0);
+	assert_int_equal(server->index, 0);
 	assert_true(now_ns >= SECONDS(1));
 	l->asked++;
 	return l->may_trip;
@@ -415,7 +415,7 @@ static bool may_trip(void *arg, const struct sim_breaker *server, uint64_t now_n
 static void has_moved(void *arg, const struct sim_breaker *server, const struct sg_transition *move)
 {
 	struct limit *l = arg;
-	struct sim_text name = sim_breaker_name(server);
+	struct sim_text name = server->node.name;
 
 	l->moved++;
 	l->state = (enum sg_state)move->to;
