@@ -19,12 +19,12 @@ static const struct canary_result *test_once(void)
 				 .size = sizeof(struct canary_outcome),
 				 .deadline_ns = clock_boot_ns() + CANARY_RUN_NS,
 				 .keep = keep,
-				 .keep_n = dataplane_child_fds(dp, keep, DATAPLANE_FDS_MAX) };
+				 .n_keep = dataplane_child_fds(dp, keep, DATAPLANE_FDS_MAX) };
 	const struct canary_outcome *outcome;
 	int r = -ETIMEDOUT;
 
 	for (size_t i = 0; i < CANARY_FDS; i++)
-		keep[job.keep_n++] = canary_fds(canary)[i];
+		keep[job.n_keep++] = canary_fds(canary)[i];
 	canary_begin(canary);
 	assert_int_equal(child_start(&job, &child), 0);
 	while (child_run(child) == CHILD_RUNNING) {

@@ -109,7 +109,7 @@ struct config *rig_config(const char *text)
 	struct config *config = NULL;
 	struct buf errors;
 
-	buf_init(&errors, 65536);
+	errors = BUF(65536);
 	if (config_parse(text, strlen(text), "rig", NULL, &config, &errors))
 		fail_msg("%s", buf_str(&errors));
 	buf_done(&errors);

@@ -29,8 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	buf_init(&out, CONFIG_SIZE_MAX);
-	buf_init(&errors, 1 << 20);
+	out = BUF(CONFIG_SIZE_MAX);
+	errors = BUF(1 << 20);
 	r = clients_parse(&client_places[data[0] % client_places_count], (const char *)data + 1,
 			  size - 1, &env, &list);
 	if (r < 0)

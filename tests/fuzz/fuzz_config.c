@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEANUP(buf_done) struct buf errors = {};
 	int r;
 
-	buf_init(&errors, 1 << 20);
+	errors = BUF(1 << 20);
 	r = config_parse((const char *)data, size, "fuzz", &env, &config, &errors);
 	if (r != 0 && r != -EINVAL)
 		abort();

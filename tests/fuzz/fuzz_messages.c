@@ -25,8 +25,8 @@ static void check_status(const char *text, size_t len)
 	CLEANUP(buf_done) struct buf second = {};
 	struct status s;
 
-	buf_init(&first, 64 << 20);
-	buf_init(&second, 64 << 20);
+	first = BUF(64 << 20);
+	second = BUF(64 << 20);
 	if (status_decode(text, len, &s) < 0)
 		return;
 	must(status_encode(&s, &first) == 0);
@@ -45,7 +45,7 @@ static void check_event(const char *text, size_t len)
 	CLEANUP(buf_done) struct buf first = {};
 	struct event e;
 
-	buf_init(&first, 1 << 16);
+	first = BUF(1 << 16);
 	if (event_decode(text, len, &e) < 0)
 		return;
 	must(e.type < EVENT_TYPE_COUNT && e.outcome < SG_CLASS_COUNT && e.to < SG_STATE_COUNT);
@@ -64,7 +64,7 @@ static void check_request(enum request_verb verb, const char *text, size_t len)
 		must(r == -EINVAL && *why);
 		return;
 	}
-	buf_init(&first, 1 << 16);
+	first = BUF(1 << 16);
 	must(request_encode(&q, &first) == 0);
 	must(request_decode(verb, buf_str(&first), first.len, &again, why, sizeof(why)) == 0);
 	must(again.to == q.to && !strcmp(again.reason, q.reason));

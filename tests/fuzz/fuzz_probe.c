@@ -56,7 +56,7 @@ static size_t play(struct probe_session *t, enum probe_generation era, const uin
 		size_t len = stop ? (size_t)(stop - data) : size;
 		bool over = false;
 
-		buf_init(&request, PROBE_REQUEST_MAX);
+		request = BUF(PROBE_REQUEST_MAX);
 		if (probe_session_request(t, &request) || ++turns > TURNS_MAX)
 			abort();
 		check_request(&request);

@@ -101,7 +101,7 @@ static void simulate(const uint8_t *data, size_t size, struct buf *out, bool che
 	struct sim_line line;
 	struct scan_fault fault;
 
-	buf_init(&run.out, OUTPUT_MAX);
+	run.out = BUF(OUTPUT_MAX);
 	demand(sim_new(&setup, &sim) == 0);
 	for (uint64_t number = 1; p < end; number++) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));

@@ -37,8 +37,8 @@ static void check_again(const struct state *s)
 	CLEANUP(buf_done) struct buf errors = {};
 	CLEANUP(state_done) struct state again = {};
 
-	buf_init(&out, 64 << 20);
-	buf_init(&errors, 1 << 20);
+	out = BUF(64 << 20);
+	errors = BUF(1 << 20);
 	if (state_encode(s, &out) < 0 || out.len > STATE_SIZE_MAX)
 		return;
 	if (state_decode(buf_str(&out), out.len, "again", &again, &errors) < 0 || errors.len)
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEANUP(state_done) struct state s = {};
 	int r;
 
-	buf_init(&errors, 1 << 20);
+	errors = BUF(1 << 20);
 	r = state_decode((const char *)data, size, "fuzz", &s, &errors);
 	if (r < 0) {
 		if ((r != -EBADMSG && r != -EPROTONOSUPPORT) || !errors.len || s.servers)

@@ -9,15 +9,10 @@
 
 #define BUF_FIRST_CAP 256
 
-void buf_init(struct buf *b, size_t max)
-{
-	*b = (struct buf){ .max = max };
-}
-
 void buf_done(struct buf *b)
 {
 	free(b->data);
-	buf_init(b, b->max);
+	*b = BUF(b->max);
 }
 
 void buf_clear(struct buf *b)
@@ -121,7 +116,7 @@ char *buf_steal(struct buf *b)
 		return NULL;
 	data = b->data ? b->data : calloc(1, 1);
 	if (data)
-		buf_init(b, b->max);
+		*b = BUF(b->max);
 	return data;
 }
 

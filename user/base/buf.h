@@ -23,7 +23,6 @@ struct buf {
 };
 
 #define BUF(n) ((struct buf){ .max = (n) }) /* an empty one, to begin with */
-void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);  /* frees, and leaves an empty buffer of the same maximum */
 void buf_clear(struct buf *b); /* length 0, error forgotten, memory kept */
 void buf_append(struct buf *b, const void *data, size_t len);

@@ -64,7 +64,7 @@ static int send_request(int fd, const struct client_request *q)
 	size_t len = q->body ? strlen(q->body) : 0;
 	int r;
 
-	buf_init(&text, len + 16384);
+	text = BUF(len + 16384);
 	buf_printf(&text, "%s %s HTTP/1.1\r\nHost: switchgear\r\nConnection: close\r\n", q->method,
 		   q->target);
 	if (q->body || !strcmp(q->method, "POST"))
@@ -143,8 +143,8 @@ int client_call(const struct client_request *request, struct client_reply *ret)
 	int r;
 
 	*ret = (struct client_reply){ 0 };
-	buf_init(&ret->body, REPLY_SIZE_MAX);
-	buf_init(&call.line, LINE_MAX_BYTES);
+	ret->body = BUF(REPLY_SIZE_MAX);
+	call.line = BUF(LINE_MAX_BYTES);
 	response_init(&call.response, take_body, &call);
 	r = dial(request->socket, &fd);
 	if (r)

@@ -70,7 +70,7 @@ static int refused(const struct context *context, const struct client_reply *rep
 
 void command_server_target(const struct context *context, const char *rest, struct buf *out)
 {
-	buf_init(out, 16384);
+	*out = BUF(16384);
 	buf_puts(out, "/v1/servers/");
 	client_encode(out, context->args.operand[0]);
 	buf_puts(out, rest);

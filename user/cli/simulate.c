@@ -210,7 +210,7 @@ static int read_policy_text(struct context *context, const char *name, struct bu
 	char chunk[4096];
 	size_t n = 0;
 
-	buf_init(text, CONFIG_SIZE_MAX + sizeof(chunk));
+	*text = BUF(CONFIG_SIZE_MAX + sizeof(chunk));
 	while (file && text->len <= CONFIG_SIZE_MAX && (n = fread(chunk, 1, sizeof(chunk), file)))
 		buf_append(text, chunk, n);
 	if (file && !ferror(file) && buf_error(text) == 0)
@@ -308,7 +308,7 @@ int run_simulate(struct context *context)
 		return command_fail(context, EXIT_FAILED, "no_memory", "", "out of memory");
 	run->context = context;
 	run->fd = -1;
-	buf_init(&run->out, OUTPUT_MAX);
+	run->out = BUF(OUTPUT_MAX);
 	status = read_policy(context, &setup.policy);
 	if (status != EXIT_DONE)
 		return status;

@@ -77,7 +77,7 @@ static int PRINTF_LIKE(3, 0) escape_format(struct buf *out, size_t max, const ch
 {
 	CLEANUP(buf_done) struct buf raw = BUF(max);
 
-	buf_init(out, max * 4);
+	*out = BUF(max * 4);
 	buf_vprintf(&raw, fmt, ap);
 	text_escape(out, buf_str(&raw));
 	return buf_error(&raw) ? buf_error(&raw) : buf_error(out);

@@ -108,13 +108,12 @@ static char *url_keep(const struct url *u, bool expanded)
 
 static int use_url(const struct reading *rd, const char *text, struct client_server *s)
 {
-	CLEANUP(buf_done) struct buf expanded = {};
+	CLEANUP(buf_done) struct buf expanded = BUF(URL_TEXT_MAX);
 	CLEANUP(url_done) struct url url = {};
 	const char *why = NULL;
 	char variable[64];
 	int r;
 
-	buf_init(&expanded, URL_TEXT_MAX);
 	r = expand_variables(text, rd->env ? rd->env->lookup : NULL, rd->env ? rd->env->arg : NULL,
 			     &expanded, variable, sizeof(variable));
 	if (r == -ENOENT)
@@ -155,10 +154,9 @@ static int args_redact(struct config_list *args)
 	bool secret = false;
 
 	for (size_t i = 0; i < args->n; i++) {
-		CLEANUP(buf_done) struct buf shown = {};
+		CLEANUP(buf_done) struct buf shown = BUF(CLIENT_ARG_MAX);
 		char *text;
 
-		buf_init(&shown, CLIENT_ARG_MAX);
 		secret = command_print_arg(args->v[i], secret, &shown);
 		text = shown.error ? strdup("***") : strdup(buf_str(&shown));
 		if (!text)

@@ -78,10 +78,9 @@ bool command_print_arg(const char *arg, bool secret, struct buf *out)
 
 void command_print(const char *command, const char *const *args, size_t n_args, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf line = {};
+	CLEANUP(buf_done) struct buf line = BUF(COMMAND_SHOWN_MAX);
 	bool secret = false;
 
-	buf_init(&line, COMMAND_SHOWN_MAX);
 	buf_puts(&line, command);
 	for (size_t i = 0; i < n_args && !line.error; i++) {
 		size_t before = line.len;

@@ -241,12 +241,11 @@ bool config_read_duration(struct config_reader *r, const struct config_value *v,
 
 int config_word(struct config_reader *r, const struct config_value *v, const char *const *words)
 {
-	CLEANUP(buf_done) struct buf list = {};
+	CLEANUP(buf_done) struct buf list = BUF(512);
 	const char *text = config_text(r, v);
 
 	if (!text)
 		return -1;
-	buf_init(&list, 512);
 	for (int i = 0; words[i]; i++) {
 		if (!strcmp(words[i], text))
 			return i;

@@ -196,14 +196,13 @@ static const char *const client_keys[] = {
 static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 		    const struct json_path *path)
 {
-	CLEANUP(buf_done) struct buf expanded = {};
+	CLEANUP(buf_done) struct buf expanded = BUF(URL_TEXT_MAX);
 	CLEANUP(url_done) struct url url = {};
 	struct config_server *s = &d->server;
 	const char *why = "";
 	char name[64] = "";
 	int e;
 
-	buf_init(&expanded, URL_TEXT_MAX);
 	e = expand_variables(text, r->env ? r->env->lookup : NULL, r->env ? r->env->arg : NULL,
 			     &expanded, name, sizeof(name));
 	if (e == -ENOENT)
@@ -240,9 +239,8 @@ static bool use_command(struct config_reader *r, struct draft *d)
 	const char *const *args = (const char *const *)d->args.v;
 	const char *remote = command_remote_url(d->command, args, d->args.n);
 	struct json_path path = { d->path, "args", 0 };
-	CLEANUP(buf_done) struct buf shown = {};
+	CLEANUP(buf_done) struct buf shown = BUF(COMMAND_SHOWN_MAX + 16);
 
-	buf_init(&shown, COMMAND_SHOWN_MAX + 16);
 	command_print(d->command, args, d->args.n, &shown);
 	d->server.command_shown = buf_steal(&shown);
 	if (!d->server.command_shown)

@@ -132,9 +132,8 @@ static void fields_print(const struct probe_session *t, size_t body_len, struct 
 
 int probe_session_request(struct probe_session *t, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf body = {};
+	CLEANUP(buf_done) struct buf body = BUF(PROBE_REQUEST_MAX);
 
-	buf_init(&body, PROBE_REQUEST_MAX);
 	body_print(t, &body);
 	buf_printf(out,
 		   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: switchgear/%s\r\n"

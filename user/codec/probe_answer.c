@@ -23,9 +23,9 @@ void probe_answer_init(struct probe_answer *a, const struct sg_http_table *table
 {
 	memset(a, 0, sizeof(*a));
 	a->table = table;
-	buf_init(&a->head, PROBE_HEAD_MAX);
-	buf_init(&a->text, PROBE_ANSWER_MAX);
-	buf_init(&a->event, PROBE_ANSWER_MAX);
+	a->head = BUF(PROBE_HEAD_MAX);
+	a->text = BUF(PROBE_ANSWER_MAX);
+	a->event = BUF(PROBE_ANSWER_MAX);
 	probe_answer_reset(a, 0, false, false);
 }
 

@@ -199,8 +199,8 @@ static int texts_make(const struct parts *p, struct url *u)
 {
 	static const uint16_t usual[] = { 80, 443 };
 	const char *scheme = scheme_names[u->scheme];
-	CLEANUP(buf_done) struct buf shown = {};
-	CLEANUP(buf_done) struct buf bare = {};
+	CLEANUP(buf_done) struct buf shown = BUF(URL_TEXT_MAX + 16);
+	CLEANUP(buf_done) struct buf bare = BUF(URL_TEXT_MAX + 16);
 	bool v6 = u->has_addr && strchr(u->host, ':');
 	char origin[URL_HOST_MAX + 16];
 	char port[8] = "";
@@ -208,8 +208,6 @@ static int texts_make(const struct parts *p, struct url *u)
 	if (u->port != usual[u->scheme])
 		snprintf(port, sizeof(port), ":%u", u->port);
 	snprintf(origin, sizeof(origin), v6 ? "[%s]%s" : "%s%s", u->host, port);
-	buf_init(&shown, URL_TEXT_MAX + 16);
-	buf_init(&bare, URL_TEXT_MAX + 16);
 	buf_printf(&bare, "%s://%s", scheme, origin);
 	buf_append(&bare, p->path, p->path_len);
 	buf_printf(&shown, "%s://%s%s", scheme, p->user_len ? "***@" : "", origin);

@@ -63,10 +63,9 @@ static int place_read(const struct client_place *place, const char *home, struct
 int import_print(const char *home)
 {
 	struct client_list list = { 0 };
-	struct buf out;
+	struct buf out = BUF(CONFIG_SIZE_MAX);
 	int r = 0;
 
-	buf_init(&out, CONFIG_SIZE_MAX);
 	for (size_t i = 0; i < client_places_count && !r; i++)
 		r = place_read(&client_places[i], home, &list);
 	for (size_t i = 0; i < list.n; i++)

@@ -24,9 +24,8 @@ void reply_who(const struct http_request *q, char *to, size_t size)
 void reply_error(struct http_request *q, unsigned int status, const char *code, const char *message,
 		 const char *hint)
 {
-	struct buf out;
+	struct buf out = BUF(4096);
 
-	buf_init(&out, 4096);
 	if (!reply_error_encode(code, message, hint, &out))
 		http_reply(q, status, REPLY_JSON, out.data, out.len);
 	buf_done(&out);
@@ -58,10 +57,9 @@ void reply_deferred(struct http_deferred *asker, unsigned int status, const stru
 
 void reply_stopping(struct http_deferred *asker, const char *message, const char *hint)
 {
-	CLEANUP(buf_done) struct buf out = { 0 };
+	CLEANUP(buf_done) struct buf out = BUF(1024);
 	int r;
 
-	buf_init(&out, 1024);
 	r = reply_error_encode("stopping", message, hint, &out);
 	reply_deferred(asker, 503, &out, r);
 }
@@ -79,10 +77,9 @@ bool reply_decode(struct http_request *q, enum request_verb verb, struct request
 void reply_state(struct http_request *q, struct server *s)
 {
 	struct reply_state state = { .state = SG_CLOSED };
-	struct buf out;
+	struct buf out = BUF(1024);
 	int r = server_read(s);
 
-	buf_init(&out, 1024);
 	snprintf(state.server, sizeof(state.server), "%s", s->config->name);
 	state.state = sg_breaker_shown(&s->breaker);
 	if (!r)

@@ -34,7 +34,7 @@ void *http_call_begin(void *data, const char *target, struct MHD_Connection *con
 	call->connection = connection;
 	call->conn = info ? info->socket_context : NULL;
 	call->request.call = call;
-	buf_init(&call->body, HTTP_BODY_MAX);
+	call->body = BUF(HTTP_BODY_MAX);
 	call->error = http_call_parse(call, target);
 	call->http->open_calls++;
 	return call;

@@ -119,7 +119,7 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 	s->conn = call->conn;
 	s->ops = ops;
 	s->data = data;
-	buf_init(&s->backlog, HTTP_BACKLOG_MAX);
+	s->backlog = BUF(HTTP_BACKLOG_MAX);
 	LIST_INSERT_HEAD(&s->http->streams, s, all);
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, stream_read, s,
 						     stream_free);

@@ -305,7 +305,7 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 		return -ENOMEM;
 	p->fd = -1;
 	p->epoll_fd = -1;
-	buf_init(&p->request, PROBE_REQUEST_MAX);
+	p->request = BUF(PROBE_REQUEST_MAX);
 	if (!spec->n_addrs)
 		return -EINVAL;
 	p->n_addrs = spec->n_addrs < PROBE_ADDRS_MAX ? spec->n_addrs : PROBE_ADDRS_MAX;

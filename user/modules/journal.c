@@ -187,9 +187,8 @@ static const struct http_stream_ops stream_ops = { .loss = on_loss, .gone = on_g
 
 static void push(struct follower *f, const struct event *e)
 {
-	struct buf line;
+	struct buf line = BUF(8192);
 
-	buf_init(&line, 8192);
 	if (!event_encode(e, &line)) {
 		buf_putc(&line, '\n');
 		http_stream_push(f->stream, line.data, line.len);
@@ -293,7 +292,7 @@ static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 	struct follower want = { .calls = flag(q, "calls") };
 	bool follow = flag(q, "follow");
 	uint64_t from;
-	struct buf out;
+	struct buf out = BUF(REPLY_MAX);
 
 	if (want.calls && !reply_may(j->part.d, q, API_CHANGE)) {
 		reply_error(q, 403, "not_permitted",
@@ -307,7 +306,6 @@ static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 		return;
 	}
 	snprintf(want.server, sizeof(want.server), "%s", server ? server : "");
-	buf_init(&out, REPLY_MAX);
 	replay(j, &out, &want, from);
 	if (!follow) {
 		reply_document(q, REPLY_LINES, &out, 0);

@@ -195,9 +195,8 @@ static int exporter_write(struct exporter *e, struct buf *out)
 
 static void on_metrics(void *m, struct http_request *q, UNUSED struct server *s)
 {
-	struct buf out;
+	struct buf out = BUF(REPLY_MAX);
 
-	buf_init(&out, REPLY_MAX);
 	reply_document(q, METRICS_TYPE, &out, exporter_write(m, &out));
 }
 

@@ -46,7 +46,7 @@ static void persist_load(void *m, struct state *ret, struct state_clock *now)
 {
 	struct persist *p = m;
 	CLEANUP(freep) char *text = NULL;
-	struct buf messages;
+	struct buf messages = BUF(8192);
 	size_t len;
 	int r;
 
@@ -55,7 +55,6 @@ static void persist_load(void *m, struct state *ret, struct state_clock *now)
 	r = store_read(p->store, STATE_FILE, STATE_SIZE_MAX, &text, &len);
 	if (r)
 		return; /* none yet, or said already */
-	buf_init(&messages, 8192);
 	r = state_decode(text, len, STATE_FILE, ret, &messages);
 	if (messages.len)
 		log_warning(SUB, "%s", buf_str(&messages));
@@ -92,10 +91,9 @@ static int persist_commit(void *m)
 {
 	struct persist *p = m;
 	struct state state = { 0 };
-	struct buf out;
+	struct buf out = BUF(STATE_SIZE_MAX);
 	int r = state_fill(p, &state);
 
-	buf_init(&out, STATE_SIZE_MAX);
 	if (!r)
 		r = state_encode(&state, &out);
 	if (!r)

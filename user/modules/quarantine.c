@@ -119,7 +119,7 @@ static int encode_killed(const struct order *o, const struct event *e, struct bu
 
 	snprintf(reply.server, sizeof(reply.server), "%s", e->server);
 	memcpy(reply.error, e->error, sizeof(reply.error));
-	buf_init(out, 1024);
+	*out = BUF(1024);
 	return reply_kill_encode(&reply, out);
 }
 

@@ -35,10 +35,9 @@ struct selftest {
 
 static void tell(struct selftest *t, const struct reply_selftest *result)
 {
-	struct buf out;
+	struct buf out = BUF(4096);
 	int r;
 
-	buf_init(&out, 4096);
 	r = reply_selftest_encode(result, &out);
 	for (size_t i = 0; i < t->n_askers; i++)
 		reply_deferred(t->askers[i], 200, &out, r);

@@ -146,10 +146,9 @@ static int status_fill(struct shown *m, struct status *to)
 static void on_status(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct status status;
-	struct buf out;
+	struct buf out = BUF(REPLY_MAX);
 	int r = status_fill(m, &status);
 
-	buf_init(&out, REPLY_MAX);
 	if (!r)
 		r = status_encode(&status, &out);
 	status_done(&status);
@@ -159,10 +158,9 @@ static void on_status(void *m, struct http_request *q, UNUSED struct server *s)
 static void on_show(void *m, struct http_request *q, struct server *s)
 {
 	struct status_server status;
-	struct buf out;
+	struct buf out = BUF(REPLY_MAX);
 	int r = server_fill(m, s, &status);
 
-	buf_init(&out, REPLY_MAX);
 	if (!r)
 		r = status_server_encode(&status, &out);
 	status_server_done(&status);

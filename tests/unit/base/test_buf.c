@@ -12,7 +12,7 @@ static void test_empty(void **state)
 	char *text;
 
 	(void)state;
-	buf_init(&b, 10);
+	b = BUF(10);
 	assert_string_equal(buf_str(&b), "");
 	assert_int_equal(buf_error(&b), 0);
 	text = buf_steal(&b);
@@ -26,7 +26,7 @@ static void test_grows(void **state)
 	struct buf b;
 
 	(void)state;
-	buf_init(&b, 100000);
+	b = BUF(100000);
 	for (int i = 0; i < 1000; i++)
 		buf_printf(&b, "%d,", i % 10);
 	buf_puts(&b, "end");
@@ -45,7 +45,7 @@ static void test_maximum_is_exact_and_sticks(void **state)
 	struct buf b;
 
 	(void)state;
-	buf_init(&b, 5);
+	b = BUF(5);
 	buf_puts(&b, "abc");
 	buf_puts(&b, "de");
 	assert_int_equal(buf_error(&b), 0);
@@ -68,7 +68,7 @@ static void test_steal_leaves_empty(void **state)
 	char *text;
 
 	(void)state;
-	buf_init(&b, 50);
+	b = BUF(50);
 	buf_puts(&b, "given away");
 	text = buf_steal(&b);
 	assert_string_equal(text, "given away");

@@ -60,7 +60,7 @@ static void suggests_nothing_hidden(void **state)
 	struct args args;
 
 	(void)state;
-	buf_init(&why, 1000);
+	why = BUF(1000);
 	assert_int_equal(parse(words, &args, &why), -EINVAL);
 	assert_string_equal(buf_str(&why), "there is no command \"completo\"");
 }
@@ -72,7 +72,7 @@ static void complains_precisely(void **state)
 		struct args args = { .operands = 99 };
 		CLEANUP(buf_done) struct buf why = { 0 };
 
-		buf_init(&why, 1000);
+		why = BUF(1000);
 		assert_int_equal(parse(bad[i].words, &args, &why), -EINVAL);
 		if (!strstr(buf_str(&why), bad[i].why))
 			print_error("row %zu: %s\n", i, buf_str(&why));
@@ -85,7 +85,7 @@ static void complains_precisely(void **state)
 	do {                                                                 \
 		static const char *const words[WORDS_MAX] = { __VA_ARGS__ }; \
 		CLEANUP(buf_done) struct buf why = { 0 };                    \
-		buf_init(&why, 1000);                                        \
+		why = BUF(1000);                                             \
 		assert_int_equal(parse(words, args, &why), 0);               \
 		assert_string_equal(buf_str(&why), "");                      \
 	} while (0)

@@ -218,7 +218,7 @@ static void make_status(struct buf *answer)
 	snprintf(servers[1].quarantine.reason, sizeof(servers[1].quarantine.reason), "%s",
 		 "poisoned");
 	servers[1].quarantine.until_wall_ns = STATUS_NEVER;
-	buf_init(answer, 65536);
+	*answer = BUF(65536);
 	buf_puts(answer, HEAD_OK);
 	assert_int_equal(status_encode(&s, answer), 0);
 }
@@ -272,7 +272,7 @@ static void show_has_all_counters(void **state)
 	s.counters.untrusted = 1234;
 	s.counters.unrecorded = 5678;
 	s.breaker.failure_rate = 0.25;
-	buf_init(&answer, 65536);
+	answer = BUF(65536);
 	buf_puts(&answer, HEAD_OK);
 	assert_int_equal(status_server_encode(&s, &answer), 0);
 	assert_int_equal(ASK(f, buf_str(&answer), "show", "a/b c"), EXIT_DONE);

@@ -104,7 +104,7 @@ static void decodes_in_whatever_pieces(void **state)
 			struct response r;
 			int got;
 
-			buf_init(&body, 1000);
+			body = BUF(1000);
 			response_init(&r, sink, &body);
 			got = feed(&r, rows[i].text, piece);
 			if (got != rows[i].r)
@@ -123,7 +123,7 @@ static void bounds_the_header(void **state)
 	struct response r;
 
 	(void)state;
-	buf_init(&text, 100000);
+	text = BUF(100000);
 	buf_puts(&text, OK);
 	for (size_t i = 0; i <= RESPONSE_LINES_MAX; i++)
 		buf_puts(&text, "A: b\r\n");

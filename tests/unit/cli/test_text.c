@@ -33,7 +33,7 @@ static void escapes_what_a_terminal_obeys(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(buf_done) struct buf b = { 0 };
 
-		buf_init(&b, 1000);
+		b = BUF(1000);
 		text_escape(&b, rows[i][0]);
 		assert_string_equal(buf_str(&b), rows[i][1]);
 	}

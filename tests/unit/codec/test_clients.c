@@ -186,8 +186,8 @@ static void test_to_config(void **state)
 	      "\"we\\nird\":{\"url\":\"https://k/\"},\"  \":{\"url\":\"https://l/\"},"
 	      "\"fs\":{\"command\":\"npx\",\"args\":[\"a\\nb\",\"--key\",\"hush\"]}}}}}",
 	      &list);
-	buf_init(&out, 1 << 16);
-	buf_init(&errors, 1 << 16);
+	out = BUF(1 << 16);
+	errors = BUF(1 << 16);
 	assert_int_equal(clients_to_config(&list, &out), 0);
 	assert_null(strstr(buf_str(&out), "hush"));
 	assert_non_null(strstr(buf_str(&out), "// Claude Code, /p?\"}\n"));
@@ -218,13 +218,13 @@ static void test_too_many(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1100; i++) {
-		buf_init(&text, 1000);
+		text = BUF(1000);
 		buf_printf(&text, "{\"mcpServers\":{\"%0100d\":{\"url\":\"http://h%d/\"}}}", 0, i);
 		parse(".cursor/mcp.json", buf_str(&text), &list);
 		buf_done(&text);
 	}
-	buf_init(&text, 1 << 20);
-	buf_init(&errors, 1 << 16);
+	text = BUF(1 << 20);
+	errors = BUF(1 << 16);
 	assert_int_equal(clients_to_config(&list, &text), 0);
 	assert_int_equal(config_parse(buf_str(&text), text.len, "made", NULL, &config, &errors), 0);
 	assert_int_equal(config->n_servers, CONFIG_SERVERS_MAX);

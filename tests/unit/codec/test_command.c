@@ -41,7 +41,7 @@ static void test_print(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct buf out;
 
-		buf_init(&out, 4096);
+		out = BUF(4096);
 		command_print("npx", rows[i].args, count(rows[i].args), &out);
 		assert_string_equal(buf_str(&out), rows[i].shown);
 		buf_done(&out);
@@ -56,7 +56,7 @@ static void test_print_long(void **state)
 
 	(void)state;
 	memset(long_arg, 'a', sizeof(long_arg) - 1);
-	buf_init(&out, 4096);
+	out = BUF(4096);
 	command_print("npx", args, 2, &out);
 	assert_string_equal(buf_str(&out), "npx short ...");
 	buf_done(&out);
@@ -130,7 +130,7 @@ static void test_expand(void **state)
 		char name[16] = "";
 		struct buf out;
 
-		buf_init(&out, 100);
+		out = BUF(100);
 		assert_int_equal(expand_variables(rows[i].in, lookup, arg, &out, name,
 						  sizeof(name)),
 				 rows[i].r);
@@ -145,11 +145,11 @@ static void test_expand_limits(void **state)
 	struct buf out;
 
 	(void)state;
-	buf_init(&out, 4);
+	out = BUF(4);
 	assert_int_equal(expand_variables("12345", NULL, NULL, &out, name, sizeof(name)),
 			 -EMSGSIZE);
 	buf_done(&out);
-	buf_init(&out, 100);
+	out = BUF(100);
 	assert_int_equal(expand_variables("${LONGERTHANEIGHT}", NULL, NULL, &out, name,
 					  sizeof(name)),
 			 -EINVAL);

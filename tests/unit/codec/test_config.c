@@ -19,7 +19,7 @@ static const struct config_env env = { lookup, NULL };
 /* Parses; the messages are in *errors, which the caller frees. */
 static int parse(const char *text, struct config **ret, struct buf *errors)
 {
-	buf_init(errors, 1 << 16);
+	*errors = BUF(1 << 16);
 	return config_parse(text, strlen(text), "f.json", &env, ret, errors);
 }
 
@@ -337,7 +337,7 @@ static void test_several_errors(void **state)
 		-EINVAL);
 	assert_int_equal(lines(&errors), 4);
 	buf_done(&errors);
-	buf_init(&text, 1 << 16);
+	text = BUF(1 << 16);
 	buf_puts(&text, "{\"z\":1");
 	for (int i = 0; i < 100; i++)
 		buf_printf(&text, ",\"z%d\":1", i);
@@ -361,7 +361,7 @@ static void test_limits(void **state)
 	assert_non_null(strstr(buf_str(&errors), "bytes; a configuration may have at most"));
 	buf_done(&errors);
 
-	buf_init(&text, 1 << 20);
+	text = BUF(1 << 20);
 	buf_puts(&text, "{\"mcpServers\":{\"n\":{\"url\":\"http://h/\"}");
 	for (unsigned int i = 1; i < CONFIG_SERVERS_MAX; i++)
 		buf_printf(&text, ",\n\"n%u\":{\"url\":\"http://h%u/\"}", i, i);
@@ -377,7 +377,7 @@ static void test_limits(void **state)
 	buf_done(&errors);
 	buf_done(&text);
 
-	buf_init(&text, 1000);
+	text = BUF(1000);
 	buf_printf(&text, "{\"mcpServers\":{\"%064d\":{\"url\":\"http://h/\"}}}", 0);
 	assert_int_equal(parse(buf_str(&text), &config, &errors), -EINVAL);
 	assert_non_null(strstr(buf_str(&errors), "the name has 64 bytes; at most 63"));
@@ -439,7 +439,7 @@ static void test_diff(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct buf text;
 
-		buf_init(&text, 1000);
+		text = BUF(1000);
 		buf_printf(&text,
 			   "{\"mcpServers\":{\"a\":{%s},\"b\":{\"url\":\"http://b/\"},"
 			   "\"c\":{\"url\":\"http://c/\"}}}",
@@ -464,7 +464,7 @@ static void test_diff_of_networks(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
 		struct buf text;
 
-		buf_init(&text, 1000);
+		text = BUF(1000);
 		buf_printf(&text, "{\"mcpServers\":{\"a\":{\"networks\":[\"%s\"]}}}", networks[i]);
 		c[i] = parsed(buf_str(&text));
 		buf_done(&text);

@@ -184,7 +184,7 @@ static void test_path(void **state)
 	struct buf out;
 
 	(void)state;
-	buf_init(&out, 1000);
+	out = BUF(1000);
 	json_path_print(&item, &out);
 	assert_string_equal(buf_str(&out), "mcpServers.\"my \\\"x\\\"\\u000a\".fallback[12]");
 	buf_done(&out);
@@ -196,7 +196,7 @@ static void test_many_keys(void **state)
 	struct jsonpos_fault fault;
 
 	(void)state;
-	buf_init(&text, 1 << 20);
+	text = BUF(1 << 20);
 	buf_putc(&text, '{');
 	for (int i = 0; i < 20000; i++)
 		buf_printf(&text, "\"k%d\":1,\n", i);

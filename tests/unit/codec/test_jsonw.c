@@ -12,7 +12,7 @@ static void test_structure(void **state)
 	struct jsonw w;
 
 	(void)state;
-	buf_init(&out, 1000);
+	out = BUF(1000);
 	jsonw_init(&w, &out);
 	jsonw_object(&w, NULL);
 	jsonw_list(&w, "empty");
@@ -60,7 +60,7 @@ static void test_text(void **state)
 		struct buf out;
 		struct jsonw w;
 
-		buf_init(&out, 1000);
+		out = BUF(1000);
 		jsonw_init(&w, &out);
 		jsonw_text(&w, NULL, rows[i].in);
 		assert_string_equal(buf_str(&out), rows[i].out);
@@ -74,7 +74,7 @@ static void test_numbers(void **state)
 	struct jsonw w;
 
 	(void)state;
-	buf_init(&out, 1000);
+	out = BUF(1000);
 	jsonw_init(&w, &out);
 	jsonw_list(&w, NULL);
 	jsonw_double(&w, NULL, 0.1);
@@ -99,7 +99,7 @@ static void test_full(void **state)
 	struct jsonw w;
 
 	(void)state;
-	buf_init(&out, 10);
+	out = BUF(10);
 	jsonw_init(&w, &out);
 	jsonw_object(&w, NULL);
 	jsonw_text(&w, "key", "longer than ten bytes");

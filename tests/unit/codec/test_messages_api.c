@@ -49,7 +49,7 @@ static void test_good(void **state)
 		assert_true(q.for_ns == rows[i].for_ns);
 		assert_int_equal(q.to, rows[i].to);
 		assert_string_equal(q.reason, rows[i].verb == REQUEST_QUARANTINE ? "r" : "");
-		buf_init(&out, 1000);
+		out = BUF(1000);
 		assert_int_equal(request_encode(&q, &out), 0);
 		assert_string_equal(buf_str(&out), rows[i].again);
 		buf_done(&out);
@@ -127,7 +127,7 @@ static void test_replies(void **state)
 	struct buf out;
 
 	(void)state;
-	buf_init(&out, 1000);
+	out = BUF(1000);
 	assert_int_equal(reply_error_encode("not_found", "no server \"x\"", "see status", &out), 0);
 	assert_string_equal(buf_str(&out), "{\"error\":{\"code\":\"not_found\",\"message\":"
 					   "\"no server \\\"x\\\"\",\"hint\":\"see status\"}}");
@@ -183,7 +183,7 @@ static void test_unknown_survivors(void **state)
 	struct buf out;
 
 	(void)state;
-	buf_init(&out, 1000);
+	out = BUF(1000);
 	assert_int_equal(reply_kill_encode(&kill, &out), 0);
 	assert_string_equal(buf_str(&out), text);
 	assert_int_equal(reply_kill_decode(text, sizeof(text) - 1, &back), 0);

@@ -27,7 +27,7 @@ static void check(const struct event *e, const char *text)
 	struct event back;
 	struct buf out;
 
-	buf_init(&out, 8192);
+	out = BUF(8192);
 	assert_int_equal(event_encode(e, &out), 0);
 	assert_string_equal(buf_str(&out), text);
 	assert_int_equal(event_decode(buf_str(&out), out.len, &back), 0);

@@ -98,7 +98,7 @@ static void fill(struct status *s)
 
 static void expected(struct buf *out)
 {
-	buf_init(out, 1 << 16);
+	*out = BUF(1 << 16);
 	buf_printf(
 		out,
 		"{\"abi\":1,\"daemon\":{\"version\":\"0.1\",\"pid\":42,\"mode\":\"observe\","
@@ -116,14 +116,14 @@ static void test_encode(void **state)
 	(void)state;
 	fill(&s);
 	expected(&want);
-	buf_init(&out, 1 << 16);
+	out = BUF(1 << 16);
 	assert_int_equal(status_encode(&s, &out), 0);
 	assert_string_equal(buf_str(&out), buf_str(&want));
 	buf_clear(&out);
 	assert_int_equal(status_server_encode(&s.servers[0], &out), 0);
 	assert_string_equal(buf_str(&out), busy_server);
 	buf_done(&out);
-	buf_init(&out, 100);
+	out = BUF(100);
 	assert_int_equal(status_encode(&s, &out), -EMSGSIZE);
 	buf_done(&out);
 	buf_done(&want);
@@ -138,7 +138,7 @@ static void test_decode(void **state)
 
 	(void)state;
 	expected(&want);
-	buf_init(&out, 1 << 16);
+	out = BUF(1 << 16);
 	assert_int_equal(status_decode(buf_str(&want), want.len, &s), 0);
 	assert_int_equal(status_encode(&s, &out), 0);
 	assert_string_equal(buf_str(&out), buf_str(&want));
@@ -172,7 +172,7 @@ static void test_forever(void **state)
 	snprintf(s.name, sizeof(s.name), "%s", "a");
 	s.breaker.open_remaining_ns = STATUS_NEVER;
 	s.quarantined = true;
-	buf_init(&out, 4096);
+	out = BUF(4096);
 	assert_int_equal(status_server_encode(&s, &out), 0);
 	assert_non_null(strstr(buf_str(&out), "\"open_remaining_s\":null"));
 	assert_non_null(strstr(buf_str(&out), "\"until\":null"));

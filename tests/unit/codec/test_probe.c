@@ -351,7 +351,7 @@ struct talk {
 
 static void talk_start(struct talk *k, enum probe_generation era)
 {
-	buf_init(&k->request, PROBE_REQUEST_MAX);
+	k->request = BUF(PROBE_REQUEST_MAX);
 	assert_int_equal(probe_session_init(&k->t, &target, era), 0);
 }
 

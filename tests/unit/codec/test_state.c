@@ -222,8 +222,8 @@ static void test_codec(void **state)
 	struct state back;
 
 	(void)state;
-	buf_init(&out, 1 << 16);
-	buf_init(&errors, 1 << 16);
+	out = BUF(1 << 16);
+	errors = BUF(1 << 16);
 	assert_int_equal(state_encode(&s, &out), 0);
 	assert_string_equal(buf_str(&out), document);
 	assert_int_equal(state_decode(document, sizeof(document) - 1, "f", &back, &errors), 0);
@@ -244,7 +244,7 @@ static void test_every_truncation(void **state)
 		struct state back = { .n_servers = 77 };
 		struct buf errors;
 
-		buf_init(&errors, 4096);
+		errors = BUF(4096);
 		assert_int_equal(state_decode(document, n, "f", &back, &errors), -EBADMSG);
 		assert_int_equal(back.n_servers, 77);
 		assert_non_null(strstr(buf_str(&errors), "move it away"));
@@ -278,7 +278,7 @@ static void test_bad(void **state)
 		struct state back;
 		struct buf errors;
 
-		buf_init(&errors, 4096);
+		errors = BUF(4096);
 		assert_int_equal(state_decode(rows[i].text, strlen(rows[i].text), "f", &back,
 					      &errors),
 				 rows[i].r);
@@ -300,7 +300,7 @@ static void test_bad_entries_are_left_out(void **state)
 	size_t lines = 0;
 
 	(void)state;
-	buf_init(&errors, 4096);
+	errors = BUF(4096);
 	assert_int_equal(state_decode(text, sizeof(text) - 1, "f", &back, &errors), 0);
 	assert_int_equal(back.n_servers, 1);
 	assert_string_equal(back.servers[0].name, "ok");

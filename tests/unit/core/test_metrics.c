@@ -20,7 +20,7 @@ static int setup(void **state)
 {
 	static struct buf b;
 
-	buf_init(&b, 1 << 20);
+	b = BUF(1 << 20);
 	*state = &b;
 	return 0;
 }

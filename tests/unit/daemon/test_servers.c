@@ -599,7 +599,7 @@ static void test_config_without_memory(void **state)
 		struct buf errors;
 		int r;
 
-		buf_init(&errors, 65536);
+		errors = BUF(65536);
 		fake_alloc_fail(++n, false);
 		r = config_parse(text, strlen(text), "f", NULL, &config, &errors);
 		failed = fake_alloc_failed();

@@ -55,7 +55,7 @@ static void expect(const struct host *h, enum check_result result, const char *t
 {
 	struct buf out;
 
-	buf_init(&out, 65536);
+	out = BUF(65536);
 	check_format(&h->check, &out);
 	assert_int_equal(buf_error(&out), 0);
 	assert_string_equal(buf_str(&out), text);
@@ -135,7 +135,7 @@ static void test_losses_are_summed_up(void **state)
 	lose(&h, ADOPT_TCP, -ENOMEM);
 	lose(&h, ADOPT_UDP, 0);
 	lose(&h, NOVEL, -EACCES);
-	buf_init(&out, 65536);
+	out = BUF(65536);
 	check_format(&h.check, &out);
 	assert_int_equal(check_result(&h.check), CHECK_PARTIAL);
 	assert_non_null(strstr(buf_str(&out), "refused: Cannot allocate memory; needs kernel 6.1) "
@@ -199,7 +199,7 @@ static void test_versions(void **state)
 		lose(&h, RETRANSMIT, -EINVAL);
 		h.check.release = rows[i].release;
 		h.features[RETRANSMIT].since = rows[i].since;
-		buf_init(&out, 65536);
+		out = BUF(65536);
 		check_format(&h.check, &out);
 		if (!!strstr(buf_str(&out), "or newer") != rows[i].older)
 			fail_msg("%s, %s: %s", rows[i].release, rows[i].since, buf_str(&out));

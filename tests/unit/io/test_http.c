@@ -287,7 +287,7 @@ static bool ask_long(struct fixture *f, const char *begin, size_t letters, const
 {
 	CLEANUP(buf_done) struct buf request = { 0 };
 
-	buf_init(&request, letters + 1000);
+	request = BUF(letters + 1000);
 	buf_puts(&request, begin);
 	for (size_t i = 0; i < letters; i++)
 		buf_putc(&request, 'y');
