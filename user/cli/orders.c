@@ -83,23 +83,17 @@ int run_quarantine(struct context *context)
 
 static int choose_target(const struct context *context, struct request *request)
 {
-	static const struct {
-		const char *word;
-		enum sg_state state;
-	} targets[] = { { "closed", SG_FORCED_CLOSED },
-			{ "shadow", SG_SHADOW },
-			{ "disabled", SG_DISABLED } };
-	const char *names[ARRAY_SIZE(targets) + 1] = { NULL };
+	const char *names[REQUEST_FORCES + 1] = { NULL };
 	const char *word = context->args.operand[1];
 	char hint[64] = "closed, shadow or disabled";
 	const char *near;
 
-	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
-		names[i] = targets[i].word;
-		if (!strcmp(targets[i].word, word)) {
-			request->to = targets[i].state;
-			return EXIT_DONE;
-		}
+	for (size_t i = 0; i < REQUEST_FORCES; i++) {
+		names[i] = request_forces[i].word;
+		if (strcmp(names[i], word))
+			continue;
+		request->to = request_forces[i].state;
+		return EXIT_DONE;
 	}
 	near = nearest_word(word, names);
 	if (near)

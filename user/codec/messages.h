@@ -52,6 +52,14 @@ enum request_verb {
 	REQUEST_COUNT
 };
 
+/* What `force` makes of a breaker, by the words of the command line. */
+struct request_force {
+	const char *word;
+	enum sg_state state;
+};
+#define REQUEST_FORCES 3
+extern const struct request_force request_forces[REQUEST_FORCES];
+
 struct request {
 	enum request_verb verb;
 	enum sg_state to;               /* FORCE: what sg_breaker_order() takes */

@@ -20,11 +20,7 @@ static const char *const verbs[] = {
 };
 NAME_FUNCTIONS(request_verb, enum request_verb, verbs, REQUEST_COUNT)
 
-/* What `force` understands, by the words of the command line. */
-static const struct {
-	const char *word;
-	enum sg_state state;
-} forces[] = {
+const struct request_force request_forces[REQUEST_FORCES] = {
 	{ "closed", SG_FORCED_CLOSED },
 	{ "shadow", SG_SHADOW },
 	{ "disabled", SG_DISABLED },
@@ -82,10 +78,10 @@ static int read_to(struct json_object *v, struct request *q, const struct compla
 	const char *text = json_object_is_type(v, json_type_string) ? json_object_get_string(v)
 								    : "";
 
-	for (size_t i = 0; i < ARRAY_SIZE(forces); i++) {
-		if (strcmp(forces[i].word, text))
+	for (size_t i = 0; i < REQUEST_FORCES; i++) {
+		if (strcmp(request_forces[i].word, text))
 			continue;
-		q->to = forces[i].state;
+		q->to = request_forces[i].state;
 		return 0;
 	}
 	return refuse(c, "to must be closed, shadow or disabled");
@@ -170,10 +166,9 @@ int request_encode(const struct request *q, struct buf *out)
 	jsonw_object(&w, NULL);
 	if (q->verb == REQUEST_QUARANTINE)
 		jsonw_text(&w, "reason", q->reason);
-	for (size_t i = 0; q->verb == REQUEST_FORCE && i < ARRAY_SIZE(forces); i++) {
-		if (forces[i].state == q->to)
-			jsonw_text(&w, "to", forces[i].word);
-	}
+	for (size_t i = 0; q->verb == REQUEST_FORCE && i < REQUEST_FORCES; i++)
+		if (request_forces[i].state == q->to)
+			jsonw_text(&w, "to", request_forces[i].word);
 	if (q->for_ns != SG_FOREVER && q->verb != REQUEST_RELEASE && q->verb != REQUEST_RESET)
 		jsonw_seconds(&w, "for", q->for_ns);
 	jsonw_object_end(&w);

@@ -7,13 +7,8 @@
 #include <string.h>
 
 #include "codec/clients.h"
+#include "daemon/settings.h"
 #include "io/store.h"
-
-static const char *lookup(void *arg, const char *name)
-{
-	(void)arg;
-	return getenv(name);
-}
 
 /* Where a client keeps its file, for this home; false if not for it. */
 static bool place_path(const struct client_place *place, const char *home, char *path, size_t size)
@@ -35,7 +30,6 @@ static bool place_path(const struct client_place *place, const char *home, char 
 
 static int place_read(const struct client_place *place, const char *home, struct client_list *list)
 {
-	const struct config_env env = { .lookup = lookup };
 	CLEANUP(freep) char *text = NULL;
 	size_t before = list->n;
 	char path[4096];
@@ -48,7 +42,7 @@ static int place_read(const struct client_place *place, const char *home, struct
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
 	if (!r)
-		r = clients_parse(place, text, len, &env, list);
+		r = clients_parse(place, text, len, &settings_env, list);
 	if (r == -ENOMEM)
 		return r;
 	if (r == -ENOTSUP)

@@ -192,11 +192,12 @@ void settings_done(struct settings *s)
 
 /* --- the configuration ------------------------------------------------------------------------- */
 
-static const char *lookup(void *arg, const char *name)
+static const char *lookup(UNUSED void *arg, const char *name)
 {
-	(void)arg;
 	return getenv(name);
 }
+
+const struct config_env settings_env = { .lookup = lookup };
 
 /* One log line per line of text. */
 static void log_lines(enum log_level level, const char *text)
@@ -213,7 +214,6 @@ static void log_lines(enum log_level level, const char *text)
 int settings_config(const struct settings *s, struct config **ret)
 {
 	const char *path = s->config ? s->config : CONFIG_PATH;
-	const struct config_env env = { .lookup = lookup };
 	CLEANUP(freep) char *text = NULL;
 	CLEANUP(buf_done) struct buf messages = BUF(ERRORS_SIZE);
 	size_t len;
@@ -230,7 +230,7 @@ int settings_config(const struct settings *s, struct config **ret)
 				   "cannot read the configuration %s; check the path and its "
 				   "permissions",
 				   path);
-	r = config_parse(text, len, path, &env, ret, &messages);
+	r = config_parse(text, len, path, &settings_env, ret, &messages);
 	log_lines(r ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, buf_str(&messages));
 	return r;
 }

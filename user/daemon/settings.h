@@ -48,4 +48,7 @@ bool settings_observe(const struct settings *s, const struct config *config);
 /* Warns of what changes only at a restart. */
 void settings_warn(const struct config *old, const struct config *now);
 
+/* Variables of the environment, as ${NAME} in a configuration. */
+extern const struct config_env settings_env;
+
 #endif
