@@ -52,7 +52,7 @@ static __always_inline bool sg_protected(struct sock *sk)
 	return false;
 }
 
-static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
+static __always_inline __u32 sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_ep ep = {};
@@ -61,12 +61,12 @@ static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, 
 	__u8 local[16];
 
 	if (!j || !c)
-		return NULL;
+		return SG_AT_NONE;
 	sg_sock_addrs(skc, local, ep.addr);
 	ep.port = skc->skc_dport;
 	ep.proto = proto;
 	if (!ep.port)
-		return NULL;
+		return SG_AT_NONE;
 	*netns = j->netns;
 	sg_ep_normalise(&ep, j->netns);
 	return sg_server_at(&ep, c);
@@ -74,7 +74,7 @@ static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, 
 
 /* A record for a socket whose storage has just been made. */
 static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *skc, __u64 cookie,
-				      __u32 id, __u64 netns, __u32 flags)
+				      __u32 at, __u64 netns, __u32 flags)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_scope s;
@@ -82,7 +82,7 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	__u32 zero = 0;
 	void *zeros = bpf_map_lookup_elem(&blank, &zero);
 
-	if (!zeros || !sg_scope_find(&s, id))
+	if (!zeros || !sg_scope_at(&s, at))
 		return SG_SILENT;
 	if (bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
 		SG_COUNT(&s, unrecorded);
@@ -92,6 +92,8 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	if (!f)
 		return SG_SILENT;
 	flags |= SG_FLOW_ADOPTED | SG_FLOW_OPENED | SG_FLOW_COUNTED | SG_FLOW_TUPLE;
+	if (SG_AT_ALIAS(at))
+		flags |= SG_FLOW_ALIAS;
 	if (skc->skc_net.net->user_ns->level)
 		flags |= SG_FLOW_UNTRUSTED;
 	sg_sock_addrs(skc, f->local, f->remote);
@@ -100,7 +102,10 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	f->family = (__u8)skc->skc_family;
 	f->proto = flags & SG_FLOW_UDP ? SG_IPPROTO_UDP : SG_IPPROTO_TCP;
 	f->ifindex = (__u32)skc->skc_bound_dev_if;
-	f->server = id;
+	f->server = s.id;
+	f->incarnation = s.server->incarnation;
+	f->slot = SG_AT_SLOT(at);
+	f->source = SG_SOURCE_UNKNOWN;
 	f->generation = s.server->breaker.generation;
 	f->netns = netns;
 	f->connect_ns = now;
@@ -120,12 +125,12 @@ int sg_adopt_tcp(struct bpf_iter__tcp *ctx)
 	__u64 cookie;
 	__u64 netns;
 	__u32 flags;
-	__u32 *id;
+	__u32 at;
 
 	if (!skc || skc->skc_state != SG_TCP_ESTABLISHED)
 		return SG_SILENT;
-	id = sg_adoptable(skc, SG_IPPROTO_TCP, &netns);
-	if (!id || bpf_sk_storage_get(&sk_ctx, skc, NULL, 0))
+	at = sg_adoptable(skc, SG_IPPROTO_TCP, &netns);
+	if (at == SG_AT_NONE || bpf_sk_storage_get(&sk_ctx, skc, NULL, 0))
 		return SG_SILENT;
 	tp = bpf_skc_to_tcp_sock(skc);
 	if (!tp || !sg_protected((struct sock *)tp))
@@ -134,7 +139,7 @@ int sg_adopt_tcp(struct bpf_iter__tcp *ctx)
 	cookie = bpf_get_socket_cookie(tp);
 	if (!bpf_sk_storage_get(&sk_ctx, tp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
 		return SG_SILENT;
-	return sg_adopted(ctx->meta->seq, skc, cookie, *id, netns, flags);
+	return sg_adopted(ctx->meta->seq, skc, cookie, at, netns, flags);
 }
 
 SEC("iter/udp")
@@ -144,17 +149,18 @@ int sg_adopt_udp(struct bpf_iter__udp *ctx)
 	struct sock_common *skc = (struct sock_common *)udp;
 	__u64 cookie;
 	__u64 netns;
-	__u32 *id;
+	__u32 at;
 
 	if (!udp || skc->skc_state != SG_TCP_ESTABLISHED)
 		return SG_SILENT;
-	id = sg_adoptable(skc, SG_IPPROTO_UDP, &netns);
-	if (!id || bpf_sk_storage_get(&sk_ctx, udp, NULL, 0) || !sg_protected((struct sock *)udp))
+	at = sg_adoptable(skc, SG_IPPROTO_UDP, &netns);
+	if (at == SG_AT_NONE || bpf_sk_storage_get(&sk_ctx, udp, NULL, 0) ||
+	    !sg_protected((struct sock *)udp))
 		return SG_SILENT;
 	cookie = bpf_get_socket_cookie(udp);
 	if (!bpf_sk_storage_get(&sk_ctx, udp, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
 		return SG_SILENT;
-	return sg_adopted(ctx->meta->seq, skc, cookie, *id, netns, SG_FLOW_UDP);
+	return sg_adopted(ctx->meta->seq, skc, cookie, at, netns, SG_FLOW_UDP);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

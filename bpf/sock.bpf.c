@@ -48,9 +48,40 @@ static __always_inline void sg_given_up(struct sg_result *r, __u64 age, __u64 li
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 }
 
+#define SG_HOPS_ENOUGH 32 /* no path is longer that packets with the usual limits pass */
+
+/*
+ * May the caller's own socket options be why nothing came back? A device that it chose,
+ * signatures that the server does not know, fewer hops than a path has; or it would not
+ * wait, for fewer SYNs or less time than the server is given.
+ */
+static __always_inline bool sg_options_explain(struct sock *sk, __u64 age, __u64 limit)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)tp;
+	struct inet_sock *inet = (struct inet_sock *)tp;
+	__s16 hops;
+
+	if (!tp)
+		return false;
+	if (((struct sock *)tp)->__sk_common.skc_bound_dev_if)
+		return true;
+	hops = inet->uc_ttl;
+	if (hops >= 0 && hops < SG_HOPS_ENOUGH)
+		return true;
+	if (inet->pinet6) {
+		hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, hop_limit);
+		if (hops >= 0 && hops < SG_HOPS_ENOUGH)
+			return true;
+	}
+	if (bpf_core_field_exists(tp->md5sig_info) && BPF_CORE_READ(tp, md5sig_info))
+		return true;
+	return age < limit && (icsk->icsk_syn_retries || icsk->icsk_user_timeout);
+}
+
 /* What a connect that did not succeed means; `age` since the connect. */
 static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_result *r,
-					     const struct sock *sk, __u64 age)
+					     struct sock *sk, __u64 age)
 {
 	switch (sk->sk_err) {
 	case SG_ECONNREFUSED:
@@ -75,6 +106,9 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg
 		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
 		break;
 	}
+	if (r->outcome == SG_HARD && r->cause != SG_CAUSE_REFUSED && r->cause != SG_CAUSE_RESET &&
+	    sg_options_explain(sk, age, s->server->policy.connect_ns))
+		sg_result_is(r, SG_CALLER, SG_CAUSE_OPTIONS);
 }
 
 /*
@@ -149,6 +183,19 @@ static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *
 	__sync_fetch_and_add(&s->stats->rtt_count, 1);
 }
 
+/* A connect succeeded: its address is well. */
+static __always_inline void sg_reached(const struct sg_scope *s, const struct sg_flow *f)
+{
+	struct sg_slots *a = &s->server->slots;
+	__u32 slot = f->slot % SG_SLOTS_MAX;
+
+	if (f->flags & SG_FLOW_ALIAS || (!a->level && !a->failed[slot]))
+		return;
+	bpf_spin_lock(&s->server->lock);
+	sg_slot_reached(a, slot);
+	bpf_spin_unlock(&s->server->lock);
+}
+
 /* What a change of state means for the connect or the exchange. */
 static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
 					     struct sock *sk, int oldstate, int newstate, __u64 now)
@@ -156,9 +203,11 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 	struct sg_result r = { .serial = f->serial };
 
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
+		f->opened_ns = now;
 		sg_flags(s, f, 0, SG_FLOW_OPENED);
 		if (sg_flow_silent(f))
 			return;
+		sg_reached(s, f);
 		SG_COUNT(s, established);
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
 		return;

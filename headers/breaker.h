@@ -85,6 +85,7 @@ enum sg_admit {
 #define SG_OUT_SLOW 1U     /* its latency is strictly above the slow limit */
 #define SG_OUT_PROBE 2U    /* the call held a probe */
 #define SG_OUT_COMPLETE 4U /* a complete answer came, whatever it said */
+#define SG_OUT_HELD 8U     /* others are well: it does not open the breaker, see witness.h */
 
 /* What the transition needs to know of a server's policy. */
 struct sg_policy {
@@ -147,6 +148,7 @@ enum sg_effect {
 	SG_EFFECT_STALE,    /* of an older generation: nothing changed (B2) */
 	SG_EFFECT_MOVED,    /* *mv tells the transition */
 	SG_EFFECT_OVERFLOW, /* would have tripped, may_trip forbade it */
+	SG_EFFECT_HELD,     /* would have tripped, but others are well: SG_OUT_HELD */
 };
 
 /*

@@ -55,6 +55,8 @@ static const char *const cause_names[] = {
 	[SG_CAUSE_KILLED] = "killed",
 	[SG_CAUSE_LEASE] = "lease",
 	[SG_CAUSE_ANSWER] = "answer",
+	[SG_CAUSE_OTHER_ADDRESS] = "other_address",
+	[SG_CAUSE_OPTIONS] = "options",
 };
 CHECK_TABLE(cause_names, SG_CAUSE_COUNT);
 
