@@ -49,6 +49,10 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		__builtin_memset(&srv->sources, 0, sizeof(srv->sources));
 		srv->incarnation++; /* and so are their records, and entries of ep2srv */
 		break;
+	case SG_CMD_REACHED:
+		if (sg_breaker_reached(b, &srv->policy, now, cmd->generation, &unused))
+			sg_source_succeeded(&srv->sources, SG_SOURCE_DAEMON, b->generation, now);
+		break;
 	case SG_CMD_SLOTS:
 		sg_slots_set(&srv->slots, (__u8)cmd->flags);
 		break;

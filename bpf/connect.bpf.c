@@ -58,7 +58,7 @@ static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_
 }
 
 /*
- * What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP. A function
+ * What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP, _OPTIONS. A function
  * of its own, so that the verifier does not follow each of them through all the rest.
  */
 __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
@@ -84,6 +84,8 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 	/* a namespace that the initial user namespace does not own */
 	if (sk->__sk_common.skc_net.net->user_ns->level)
 		flags |= SG_FLOW_UNTRUSTED;
+	if (sg_options_own(tp))
+		flags |= SG_FLOW_OPTIONS;
 	return flags;
 }
 

@@ -15,6 +15,7 @@
 #include "report.bpf.h"
 #include "verdict.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
 #define SG_TCP_ESTABLISHED 1
@@ -125,6 +126,29 @@ static __always_inline void sg_flow_stamp(const struct sg_scope *s, struct sg_fl
 		f->flags = (f->flags & ~SG_FLOW_PROBE) | probe;
 	}
 	bpf_spin_unlock(&f->lock);
+}
+
+/* --- options ------------------------------------------------------------------- */
+
+#define SG_HOPS_ENOUGH 32 /* no path is longer that packets with the usual limits pass */
+
+/* Has the socket options with which a connect fails that others succeed with? A device that
+ * the caller chose, fewer hops than a path may have, signatures that nobody asked for. */
+static __always_inline bool sg_options_own(struct tcp_sock *tp)
+{
+	struct inet_sock *inet = (struct inet_sock *)tp;
+	__s16 hops = inet->uc_ttl;
+
+	if (((struct sock *)tp)->__sk_common.skc_bound_dev_if)
+		return true;
+	if (hops >= 0 && hops < SG_HOPS_ENOUGH)
+		return true;
+	if (inet->pinet6) {
+		hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, hop_limit);
+		if (hops >= 0 && hops < SG_HOPS_ENOUGH)
+			return true;
+	}
+	return bpf_core_field_exists(tp->md5sig_info) && BPF_CORE_READ(tp, md5sig_info);
 }
 
 /* --- outcomes ------------------------------------------------------------------ */

@@ -48,40 +48,26 @@ static __always_inline void sg_given_up(struct sg_result *r, __u64 age, __u64 li
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 }
 
-#define SG_HOPS_ENOUGH 32 /* no path is longer that packets with the usual limits pass */
-
 /*
- * May the caller's own socket options be why nothing came back? A device that it chose,
- * signatures that the server does not know, fewer hops than a path has; or it would not
- * wait, for fewer SYNs or less time than the server is given.
+ * May the caller's own socket options be why nothing came back? Those that he connected
+ * with, or has now; or he would not wait, for fewer SYNs or less time than the server is
+ * given.
  */
-static __always_inline bool sg_options_explain(struct sock *sk, __u64 age, __u64 limit)
+static __always_inline bool sg_options_explain(const struct sg_flow *f, struct sock *sk, __u64 age,
+					       __u64 limit)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct inet_connection_sock *icsk = (struct inet_connection_sock *)tp;
-	struct inet_sock *inet = (struct inet_sock *)tp;
-	__s16 hops;
 
-	if (!tp)
-		return false;
-	if (((struct sock *)tp)->__sk_common.skc_bound_dev_if)
+	if (f->flags & SG_FLOW_OPTIONS)
 		return true;
-	hops = inet->uc_ttl;
-	if (hops >= 0 && hops < SG_HOPS_ENOUGH)
-		return true;
-	if (inet->pinet6) {
-		hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, hop_limit);
-		if (hops >= 0 && hops < SG_HOPS_ENOUGH)
-			return true;
-	}
-	if (bpf_core_field_exists(tp->md5sig_info) && BPF_CORE_READ(tp, md5sig_info))
-		return true;
-	return age < limit && (icsk->icsk_syn_retries || icsk->icsk_user_timeout);
+	return tp && (sg_options_own(tp) ||
+		      (age < limit && (icsk->icsk_syn_retries || icsk->icsk_user_timeout)));
 }
 
 /* What a connect that did not succeed means; `age` since the connect. */
-static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_result *r,
-					     struct sock *sk, __u64 age)
+static __always_inline void sg_judge_connect(const struct sg_scope *s, const struct sg_flow *f,
+					     struct sg_result *r, struct sock *sk, __u64 age)
 {
 	switch (sk->sk_err) {
 	case SG_ECONNREFUSED:
@@ -107,7 +93,7 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg
 		break;
 	}
 	if (r->outcome == SG_HARD && r->cause != SG_CAUSE_REFUSED && r->cause != SG_CAUSE_RESET &&
-	    sg_options_explain(sk, age, s->server->policy.connect_ns))
+	    sg_options_explain(f, sk, age, s->server->policy.connect_ns))
 		sg_result_is(r, SG_CALLER, SG_CAUSE_OPTIONS);
 }
 
@@ -217,7 +203,7 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		return;
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
-		sg_judge_connect(s, &r, sk, r.latency_ns);
+		sg_judge_connect(s, f, &r, sk, r.latency_ns);
 	} else {
 		if (oldstate == SG_TCP_ESTABLISHED)
 			sg_count_rtt(s, sk);
@@ -347,7 +333,10 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
 	    now < f->connect_ns + s->server->policy.connect_ns)
 		return;
-	sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
+	if (f->flags & SG_FLOW_OPTIONS)
+		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);
+	else
+		sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
 	r.latency_ns = now - f->connect_ns;
 	sg_report(s, f, &r);
 }

@@ -256,6 +256,7 @@ struct sg_pulse {
 #define SG_FLOW_ORPHAN (1U << 21)    /* its owner has closed it; older kernels do not end that */
 #define SG_FLOW_TIMED (1U << 22)     /* has our TCP_USER_TIMEOUT; its own is in user_timeout */
 #define SG_FLOW_ALIAS (1U << 23)     /* its endpoint is an alias of the server's */
+#define SG_FLOW_OPTIONS (1U << 24)   /* its own options may keep it from connecting */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {
@@ -444,6 +445,7 @@ enum sg_command_op {
 	SG_CMD_GROUP,   /* server: index of a group; limit, flags: places to take back, until_ns:
 			 * rest_ns; out: flags: places taken */
 	SG_CMD_SLOTS,   /* flags: mask of the server's addresses */
+	SG_CMD_REACHED, /* generation: see sg_breaker_reached() */
 	SG_CMD_COUNT
 };
 

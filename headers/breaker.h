@@ -413,6 +413,21 @@ static __always_inline enum sg_effect sg_breaker_trip(struct sg_breaker *b,
 }
 
 /*
+ * The daemon has reached the server itself: an opening of `generation` that rested on one
+ * caller's word is taken back. True and *mv if it was still open.
+ */
+static __always_inline bool sg_breaker_reached(struct sg_breaker *b, const struct sg_policy *p,
+					       __u64 now, __u32 generation,
+					       struct sg_transition *mv)
+{
+	mv->moved = 0;
+	if (generation != b->generation || b->state != SG_OPEN)
+		return false;
+	sg_breaker_enter(b, p, SG_CLOSED, SG_REASON_REACHABLE, 0, now, mv);
+	return true;
+}
+
+/*
  * Carries out an order: SG_FORCED_OPEN, SG_FORCED_CLOSED, SG_DISABLED or
  * SG_SHADOW, until `until_ns` (SG_FOREVER: until the next order or a reset).
  * Shadow keeps the machine running from closed and enforces nothing.
