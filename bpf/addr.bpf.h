@@ -52,45 +52,83 @@ static __always_inline __u8 sg_ep_proto(__u8 proto)
 	return proto == SG_IPPROTO_UDPLITE ? SG_IPPROTO_UDP : proto;
 }
 
-/*
- * Fills the key's netns and, for an address that leads back to its own
- * namespace, replaces it by 127.0.0.1: whichever of its names a local server
- * is called by, it is one endpoint.
- */
-static __always_inline void sg_ep_normalise(struct sg_ep *ep, __u64 netns)
+/* Does the namespace own this address? */
+static __always_inline bool sg_addr_owned(const __u8 *addr, __u64 netns)
 {
 	struct sg_local local = { .netns = netns };
 
-	__builtin_memcpy(local.addr, ep->addr, sizeof(local.addr));
-	if (!sg_addr_loops(ep->addr) && !bpf_map_lookup_elem(&local_addrs, &local))
-		return;
-	ep->netns = netns;
-	sg_addr_v4(ep->addr, bpf_htonl(0x7f000001));
+	__builtin_memcpy(local.addr, addr, sizeof(local.addr));
+	return bpf_map_lookup_elem(&local_addrs, &local);
 }
 
-/* The server at an endpoint, or NULL. */
-static __always_inline __u32 *sg_server_at(const struct sg_ep *ep, const struct sg_cfg *c)
+/*
+ * Fills the key's netns for an address that leads back to its own namespace. A connect
+ * to the unspecified address goes to the loopback's of its family.
+ */
+static __always_inline void sg_ep_normalise(struct sg_ep *ep, __u64 netns)
 {
-	struct sg_net net;
-	__u32 *id = bpf_map_lookup_elem(&ep2srv, ep);
+	__u32 *w = (__u32 *)ep->addr;
 
-	if (id || !c->networks || ep->netns)
-		return id;
-	net.prefixlen = 128; /* not by an initialiser: a copy of it in .rodata is no variable */
-	__builtin_memcpy(net.addr, ep->addr, sizeof(net.addr));
-	return bpf_map_lookup_elem(&net2srv, &net);
+	if (sg_addr_loops(ep->addr)) {
+		ep->netns = netns;
+		if (!w[3])
+			w[3] = w[2] ? bpf_htonl(0x7f000001) : bpf_htonl(1);
+	} else if (sg_addr_owned(ep->addr, netns)) {
+		ep->netns = netns;
+	}
+}
+
+/* Is it an address of the daemon's namespace (not a loopback one), asked for from there or
+ * from a namespace that does not own it? */
+static __always_inline bool sg_ep_own(const struct sg_ep *ep, const struct sg_cfg *c)
+{
+	if (ep->netns)
+		return ep->netns == c->home_netns && !sg_addr_loops(ep->addr);
+	return sg_addr_owned(ep->addr, c->home_netns);
+}
+
+#define SG_AT_NONE (~0U)
+
+/* Whose an endpoint is (SG_AT), or SG_AT_NONE. */
+static __always_inline __u32 sg_server_at(const struct sg_ep *ep, const struct sg_cfg *c)
+{
+	__u32 *at = bpf_map_lookup_elem(&ep2srv, ep);
+	struct sg_ep alias;
+	struct sg_net net;
+
+	if (!at && c->aliases && sg_ep_own(ep, c)) {
+		__builtin_memset(&alias, 0, sizeof(alias));
+		alias.netns = c->home_netns;
+		alias.port = ep->port;
+		alias.proto = ep->proto;
+		at = bpf_map_lookup_elem(&ep2srv, &alias);
+	}
+	if (!at && c->networks && !ep->netns) {
+		/* not by an initialiser: a copy of it in .rodata is no variable */
+		net.prefixlen = 128;
+		__builtin_memcpy(net.addr, ep->addr, sizeof(net.addr));
+		at = bpf_map_lookup_elem(&net2srv, &net);
+	}
+	return at ? *at : SG_AT_NONE;
 }
 
 /* A server that has an endpoint at this address, while any server is in quarantine. */
-static __always_inline __u32 *sg_listed_at(const struct sg_ep *ep, __u64 now)
+static __always_inline __u32 sg_listed_at(const struct sg_ep *ep, const struct sg_cfg *c, __u64 now)
 {
-	struct sg_local at = { .netns = ep->netns };
+	struct sg_local where = { .netns = ep->netns };
 	__u64 *until = SG_ONLY(cutoff);
+	__u32 *at;
 
 	if (!until || !sg_quarantined(*until, now))
-		return NULL;
-	__builtin_memcpy(at.addr, ep->addr, sizeof(at.addr));
-	return bpf_map_lookup_elem(&listed, &at);
+		return SG_AT_NONE;
+	__builtin_memcpy(where.addr, ep->addr, sizeof(where.addr));
+	at = bpf_map_lookup_elem(&listed, &where);
+	if (!at && c->aliases && sg_ep_own(ep, c)) {
+		__builtin_memset(&where, 0, sizeof(where));
+		where.netns = c->home_netns;
+		at = bpf_map_lookup_elem(&listed, &where);
+	}
+	return at ? *at : SG_AT_NONE;
 }
 
 #endif

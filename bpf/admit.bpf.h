@@ -46,7 +46,7 @@ __weak __noinline int sg_bring_up_slow(__u32 id, __u64 now)
 		if (place)
 			sg_group_slot_move(group, place);
 		if (mv.seq != seq)
-			sg_event_transition(id, &mv, now);
+			sg_event_transition(id, &mv, SG_SOURCE_NONE, now);
 	}
 	return 0;
 }
@@ -73,15 +73,64 @@ static __always_inline bool sg_probe_reserved(const struct sg_server *srv, __u64
 	return c && sg_daemon_alive(c, now);
 }
 
+#define SG_MAY_PROBE (1U << 31) /* beside a hash */
+
+/*
+ * Asks a breaker that is not simply closed: its generation << 32 | enum sg_admit.
+ * Among those who ask for probes each is to have one (witness.h).
+ */
+__weak __noinline __u64 sg_admit_slow(__u32 id, __u32 source, __u64 now, __u32 hash)
+{
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_breaker *b;
+	__u32 generation;
+	bool may_probe;
+	__u32 admit;
+
+	if (!srv)
+		return SG_ALLOW;
+	b = &srv->breaker;
+	may_probe = hash & SG_MAY_PROBE;
+	bpf_spin_lock(&srv->lock);
+	generation = b->generation;
+	if (may_probe && b->state == SG_HALF_OPEN)
+		may_probe = sg_source_asks(&srv->sources, source, generation, now);
+	admit = sg_breaker_admit(b, &srv->policy, now, hash & ~SG_MAY_PROBE, may_probe);
+	if (admit == SG_ALLOW_PROBE)
+		sg_source_takes(&srv->sources, source, generation, now);
+	bpf_spin_unlock(&srv->lock);
+	if (admit == SG_ALLOW_PROBE)
+		sg_pulse_probe(now);
+	return (__u64)generation << 32 | admit;
+}
+
+/*
+ * A probe goes back that decided nothing; `complete`: after a whole answer. A function of
+ * its own, as the former.
+ */
+__weak __noinline int sg_probe_back(__u32 id, __u32 source, __u32 generation, __u32 complete)
+{
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+
+	if (!srv)
+		return 0;
+	bpf_spin_lock(&srv->lock);
+	sg_breaker_give_back(&srv->breaker, generation, complete);
+	sg_source_returns(&srv->sources, source, generation, complete);
+	bpf_spin_unlock(&srv->lock);
+	return 0;
+}
+
 /*
  * Asks the breaker, bringing it up to date first. A closed breaker is read
  * without its lock: a trip at the same instant makes the call one that was
  * already in flight.
  */
-static __always_inline void sg_admit(const struct sg_scope *s, __u64 now, __u32 hash,
+static __always_inline void sg_admit(const struct sg_scope *s, __u64 now, __u32 source, __u32 hash,
 				     bool may_probe, struct sg_admission *a)
 {
 	struct sg_server *srv = s->server;
+	__u64 asked;
 
 	if (srv->breaker.state == SG_CLOSED && !srv->breaker.shadow) {
 		a->generation = srv->breaker.generation;
@@ -89,11 +138,11 @@ static __always_inline void sg_admit(const struct sg_scope *s, __u64 now, __u32 
 		return;
 	}
 	sg_bring_up(s, now);
-	may_probe &= !sg_probe_reserved(srv, now);
-	bpf_spin_lock(&srv->lock);
-	a->admit = sg_breaker_admit(&srv->breaker, &srv->policy, now, hash, may_probe);
-	a->generation = srv->breaker.generation;
-	bpf_spin_unlock(&srv->lock);
+	if (may_probe && !sg_probe_reserved(srv, now))
+		hash |= SG_MAY_PROBE;
+	asked = sg_admit_slow(s->id, source, now, hash);
+	a->admit = (__u32)asked;
+	a->generation = asked >> 32;
 }
 
 /* Places a connection in the ramp. */

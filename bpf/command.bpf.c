@@ -45,6 +45,16 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		__builtin_memset(b, 0, sizeof(*b));
 		b->generation = generation + 1; /* connections of the old owner are strangers */
 		__builtin_memset(&srv->policy, 0, sizeof(srv->policy));
+		__builtin_memset(&srv->slots, 0, sizeof(srv->slots));
+		__builtin_memset(&srv->sources, 0, sizeof(srv->sources));
+		srv->incarnation++; /* and so are their records, and entries of ep2srv */
+		break;
+	case SG_CMD_REACHED:
+		if (sg_breaker_reached(b, &srv->policy, now, cmd->generation, &unused))
+			sg_source_succeeded(&srv->sources, SG_SOURCE_DAEMON, b->generation, now);
+		break;
+	case SG_CMD_SLOTS:
+		sg_slots_set(&srv->slots, (__u8)cmd->flags);
 		break;
 	default: /* SG_CMD_READ, and what was done before */
 		break;
@@ -70,9 +80,7 @@ static __always_inline void sg_end(const struct sg_scope *s, const struct sg_end
 	__u32 zero = 0;
 
 	if (e->outcome >= SG_CLASS_COUNT) {
-		bpf_spin_lock(&s->server->lock);
-		sg_breaker_give_back(&s->server->breaker, e->generation, false);
-		bpf_spin_unlock(&s->server->lock);
+		sg_probe_back(s->id, SG_SOURCE_DAEMON, e->generation, false);
 		return;
 	}
 	f = bpf_map_lookup_elem(&ended, &zero);
@@ -97,14 +105,9 @@ static __always_inline void sg_end(const struct sg_scope *s, const struct sg_end
 }
 
 /* The daemon's own probe: the first token, unless an agent was quicker. */
-static __always_inline void sg_own_probe(struct sg_server *srv, struct sg_command *cmd, __u64 now)
+static __always_inline void sg_own_probe(struct sg_command *cmd, __u64 now)
 {
-	__u8 admit;
-
-	bpf_spin_lock(&srv->lock);
-	admit = sg_breaker_admit(&srv->breaker, &srv->policy, now, 0, true);
-	bpf_spin_unlock(&srv->lock);
-	cmd->state = admit;
+	cmd->state = (__u8)sg_admit_slow(cmd->server, SG_SOURCE_DAEMON, now, SG_MAY_PROBE);
 }
 
 /* Limits of a group; takes places back that do not count any more. */
@@ -145,7 +148,7 @@ static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_
 		SG_COUNT(s, overflow);
 	cmd->moved = cmd->effect == SG_EFFECT_MOVED;
 	if (cmd->moved)
-		sg_event_transition(s->id, &mv, now);
+		sg_event_transition(s->id, &mv, SG_SOURCE_NONE, now);
 }
 
 /* Which group the server counts in changes with its configuration. */
@@ -207,7 +210,7 @@ int sg_command(struct xdp_md *ctx)
 	if (cmd->op == SG_CMD_OUTCOME)
 		sg_end(&s, &cmd->ended, now);
 	else if (cmd->op == SG_CMD_PROBE)
-		sg_own_probe(srv, cmd, now);
+		sg_own_probe(cmd, now);
 	else if (cmd->op == SG_CMD_TRIP)
 		sg_trip_command(&s, cmd, now);
 
@@ -225,7 +228,7 @@ int sg_command(struct xdp_md *ctx)
 	if (mv.seq == seq || cmd->op == SG_CMD_RESTORE || cmd->op == SG_CMD_FORGET)
 		return 0;
 	cmd->moved = 1;
-	sg_event_transition(id, &mv, now);
+	sg_event_transition(id, &mv, SG_SOURCE_NONE, now);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The gate: admits or refuses connects and datagrams to known servers, before
+ * Admission: admits or refuses connects and datagrams to known servers, before
  * anything leaves the host. Destinations that are not listed pay for building
  * a key and one or two failed lookups. Fail-open: a lookup that fails lets the
  * connect through. A flow record that cannot be made only costs measuring: the
@@ -58,7 +58,7 @@ static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_
 }
 
 /*
- * What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP. A function
+ * What kind of flow this will be: SG_FLOW_UDP, _UNTRUSTED, _EXEMPT, _MPTCP, _OPTIONS. A function
  * of its own, so that the verifier does not follow each of them through all the rest.
  */
 __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
@@ -84,7 +84,36 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 	/* a namespace that the initial user namespace does not own */
 	if (sk->__sk_common.skc_net.net->user_ns->level)
 		flags |= SG_FLOW_UNTRUSTED;
+	if (sg_options_own(tp))
+		flags |= SG_FLOW_OPTIONS;
 	return flags;
+}
+
+/* Users that others may be, as newuidmap lets them: by the leading bits of the uid. */
+SG_MAP(subuids, LPM_TRIE, BPF_F_NO_PREALLOC, SG_SUBUIDS_MAX, struct sg_subuid, __u32);
+
+/*
+ * Who connects (witness.h): the cgroup at the second level, where an ordinary user has one
+ * only, however many he makes below (pods are at the third); where the protected cgroup is
+ * that deep itself, or the caller in none, the user, or to whom his user id was handed.
+ */
+__noinline __u32 sg_source(void)
+{
+	struct sg_subuid key = { .prefixlen = 32 };
+	__u32 uid = (__u32)bpf_get_current_uid_gid();
+	__u64 above = bpf_get_current_ancestor_cgroup_id(1);
+	__u32 *owner;
+	__u64 id = 0;
+
+	if (!sg_rodata.cgroup || above == sg_rodata.cgroup)
+		id = bpf_get_current_ancestor_cgroup_id(above == sg_rodata.pods ? 3 : 2);
+	if (id)
+		return SG_SOURCE_CGROUP | (__u32)((id * 0x9e3779b97f4a7c15ULL) >> 33);
+	key.uid = bpf_htonl(uid);
+	owner = bpf_map_lookup_elem(&subuids, &key);
+	if (owner)
+		uid = *owner;
+	return SG_SOURCE_USER + uid % (SG_SOURCE_CGROUP - SG_SOURCE_USER);
 }
 
 /* The socket goes elsewhere, or ends: a probe that it took and never used goes back. */
@@ -132,9 +161,16 @@ static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, _
 	return NULL;
 }
 
+/* Who connects, and where. */
+struct sg_caller {
+	__u32 kind;   /* SG_FLOW_* */
+	__u32 source; /* witness.h */
+	__u32 at;     /* SG_AT */
+};
+
 /* Makes the record ready for a new connect; false if it is being removed just now. */
 static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struct sg_scope *s,
-					  struct sg_flow *f, __u32 kind, __u64 now)
+					  struct sg_flow *f, const struct sg_caller *by, __u64 now)
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__u8 proto = (__u8)ctx->protocol;
@@ -145,8 +181,11 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 	gone = f->flags & SG_FLOW_GONE || (f->cookie && f->cookie != s->cookie);
 	if (!gone) {
 		f->server = s->id;
-		f->flags = (f->flags & SG_FLOW_PROBE) | kind;
+		f->flags = (f->flags & SG_FLOW_PROBE) | by->kind;
 		f->cookie = s->cookie;
+		f->incarnation = s->server->incarnation;
+		f->source = by->source;
+		f->slot = SG_AT_SLOT(by->at);
 		f->netns = netns;
 		f->proto = proto;
 		f->connect_ns = now;
@@ -176,7 +215,7 @@ static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a;
 
-	sg_admit(s, now, 0, false, &a);
+	sg_admit(s, now, SG_SOURCE_UNKNOWN, 0, false, &a);
 	if (sg_refused(s, sg_verdict(quarantined, false, observe, a.admit)))
 		return sg_refuse(ctx, s->server, v6);
 	return SG_PROCEED;
@@ -185,14 +224,12 @@ static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct
 /* A connect of which no record can be made, so that it cannot be a probe either: one that it
  * took goes back. False if nothing but a probe is admitted. */
 static __always_inline bool sg_unrecorded(const struct sg_scope *s, const struct sg_admission *a,
-					  bool observe)
+					  __u32 source, bool observe)
 {
 	SG_COUNT(s, unrecorded);
 	if (a->admit != SG_ALLOW_PROBE)
 		return true;
-	bpf_spin_lock(&s->server->lock);
-	sg_breaker_give_back(&s->server->breaker, a->generation, false);
-	bpf_spin_unlock(&s->server->lock);
+	sg_probe_back(s->id, source, a->generation, false);
 	return !sg_refused(s, sg_verdict(false, false, observe, SG_DENY));
 }
 
@@ -210,18 +247,22 @@ static __always_inline void sg_count_connect(const struct sg_scope *s, __u32 kin
  * table. The quarantine is read again once the record is there: whoever orders
  * one writes it and then walks the records, so that no connect slips between.
  */
-static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_scope *s,
+static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_scope *s, __u32 at,
 					   bool observe, bool v6, __u64 now)
 {
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a = { .admit = SG_ALLOW };
 	__u64 cookie = bpf_get_socket_cookie(ctx);
-	__u32 kind = (__u32)sg_flow_kind(ctx, cookie);
+	struct sg_caller by = { .at = at };
 	enum sg_verdict verdict;
 	struct sg_scope before;
 	struct sg_flow *f;
 	bool again = false; /* a second try of a connect that took a probe before */
 
+	by.kind = (__u32)sg_flow_kind(ctx, cookie);
+	by.source = sg_source();
+	if (SG_AT_ALIAS(at))
+		by.kind |= SG_FLOW_ALIAS;
 	/* the record that the socket had before this connect */
 	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), &before);
 	if (!f || f->server != s->id) {
@@ -232,16 +273,16 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 	if (f)
 		again = f->flags & SG_FLOW_PROBE && f->generation == s->server->breaker.generation;
 	if (!again)
-		sg_admit(s, now, sg_hash(cookie),
-			 !quarantined && !(kind & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
-	verdict = sg_verdict(quarantined, kind & SG_FLOW_EXEMPT, observe, a.admit);
+		sg_admit(s, now, by.source, sg_hash(cookie),
+			 !quarantined && !(by.kind & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
+	verdict = sg_verdict(quarantined, by.kind & SG_FLOW_EXEMPT, observe, a.admit);
 	if (sg_refused(s, verdict)) {
 		sg_flow_leave(ctx, now);
 		return sg_refuse(ctx, s->server, v6);
 	}
 	f = sg_flow_make(ctx, cookie);
-	if (!f || !sg_flow_start(ctx, s, f, kind, now)) {
-		if (!sg_unrecorded(s, &a, observe))
+	if (!f || !sg_flow_start(ctx, s, f, &by, now)) {
+		if (!sg_unrecorded(s, &a, by.source, observe))
 			return sg_refuse(ctx, s->server, v6);
 		return SG_PROCEED;
 	}
@@ -255,7 +296,7 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 		return sg_refuse(ctx, s->server, v6);
 	}
 	sg_pulse_beat(now);
-	sg_count_connect(s, kind);
+	sg_count_connect(s, by.kind);
 	return SG_PROCEED;
 }
 
@@ -265,27 +306,27 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s = {};
 	bool observe;
-	__u32 *id;
 	__u64 now;
+	__u32 at;
 
 	if (!c)
 		return SG_PROCEED;
 	ep->port = (__be16)ctx->user_port;
 	ep->proto = sg_ep_proto((__u8)ctx->protocol);
 	sg_ep_normalise(ep, bpf_get_netns_cookie(ctx));
-	id = sg_server_at(ep, c);
-	if (!id) {
+	at = sg_server_at(ep, c);
+	if (at == SG_AT_NONE) {
 		/* the same socket may have been tried at a server before */
 		if (connect && ctx->sk && bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0))
 			sg_flow_leave(ctx, bpf_ktime_get_boot_ns());
 		return SG_PROCEED;
 	}
-	if (!sg_scope_find(&s, *id))
+	if (!sg_scope_at(&s, at))
 		return SG_PROCEED;
 	now = bpf_ktime_get_boot_ns();
 	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
 	if (connect && ctx->sk)
-		return sg_gate_connect(ctx, &s, observe, v6, now);
+		return sg_gate_connect(ctx, &s, at, observe, v6, now);
 	return sg_gate_plain(ctx, &s, observe, v6, now);
 }
 

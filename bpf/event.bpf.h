@@ -37,6 +37,13 @@ static __always_inline bool sg_scope_find(struct sg_scope *s, __u32 id)
 	return s->server && s->server->flags & SG_SRV_USED;
 }
 
+/* The server that has an endpoint (SG_AT); false if that entry was another server's. */
+static __always_inline bool sg_scope_at(struct sg_scope *s, __u32 at)
+{
+	return sg_scope_find(s, SG_AT_ID(at)) &&
+	       s->server->incarnation % SG_AT_INCARNATIONS == SG_AT_INCARNATION(at);
+}
+
 /*
  * Counters are per CPU and still added to atomically: on one CPU a hook in
  * process context can be interrupted by one in softirq, or preempted.
@@ -73,6 +80,16 @@ static __always_inline void sg_pulse_beat(__u64 now)
 		p->turn_ns = now;
 }
 
+/* A probe was handed out: soon it goes back, or is decided. */
+static __always_inline void sg_pulse_probe(__u64 now)
+{
+	__u32 zero = 0;
+	struct sg_pulse *p = bpf_map_lookup_elem(&pulse, &zero);
+
+	if (p)
+		p->probe_ns = now;
+}
+
 /* At each segment of such an answer: seldom enough not to be fought over by processors. */
 static __always_inline void sg_pulse_silent(__u64 now)
 {
@@ -107,14 +124,16 @@ static __always_inline struct sg_event *sg_event_new(__u32 type, __u32 server, _
 	return e;
 }
 
+/* `source`: the only one whose failures brought it, or SG_SOURCE_NONE. */
 static __always_inline void sg_event_transition(__u32 server, const struct sg_transition *mv,
-						__u64 now)
+						__u32 source, __u64 now)
 {
 	struct sg_event *e = sg_event_new(SG_EV_TRANSITION, server, now);
 
 	if (!e)
 		return;
 	e->generation = mv->generation;
+	e->source = source;
 	e->move = *mv;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 }

@@ -15,6 +15,7 @@
 #include "report.bpf.h"
 #include "verdict.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
 #define SG_TCP_ESTABLISHED 1
@@ -39,7 +40,7 @@ static __always_inline struct sg_flow *sg_flow_scope(const __u64 *stored, struct
 	__u64 cookie;
 	struct sg_flow *f = sg_flow_at(stored, &cookie);
 
-	if (!f || !sg_scope_find(s, f->server))
+	if (!f || !sg_scope_find(s, f->server) || f->incarnation != s->server->incarnation)
 		return NULL;
 	s->cookie = cookie;
 	return f;
@@ -50,7 +51,8 @@ static __always_inline struct sg_flow *sg_flow_find(__u64 cookie, struct sg_scop
 {
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 
-	if (!f || f->cookie != cookie || !sg_scope_find(s, f->server))
+	if (!f || f->cookie != cookie || !sg_scope_find(s, f->server) ||
+	    f->incarnation != s->server->incarnation)
 		return NULL;
 	s->cookie = cookie;
 	return f;
@@ -107,11 +109,8 @@ static __always_inline void sg_give_back(const struct sg_scope *s, struct sg_flo
 		f->lease_ns = 0;
 	}
 	bpf_spin_unlock(&f->lock);
-	if (!(was & SG_FLOW_PROBE))
-		return;
-	bpf_spin_lock(&s->server->lock);
-	sg_breaker_give_back(&s->server->breaker, generation, complete);
-	bpf_spin_unlock(&s->server->lock);
+	if (was & SG_FLOW_PROBE)
+		sg_probe_back(s->id, f->source, generation, complete);
 }
 
 /* The flow goes on in this generation, with or without a probe of it. */
@@ -126,6 +125,29 @@ static __always_inline void sg_flow_stamp(const struct sg_scope *s, struct sg_fl
 		f->flags = (f->flags & ~SG_FLOW_PROBE) | probe;
 	}
 	bpf_spin_unlock(&f->lock);
+}
+
+/* --- options ------------------------------------------------------------------- */
+
+#define SG_HOPS_ENOUGH 32 /* no path is longer that packets with the usual limits pass */
+
+/* Has the socket options with which a connect fails that others succeed with? A device that
+ * the caller chose, fewer hops than a path may have, signatures that nobody asked for. */
+static __always_inline bool sg_options_own(struct tcp_sock *tp)
+{
+	struct inet_sock *inet = (struct inet_sock *)tp;
+	__s16 hops = inet->uc_ttl;
+
+	if (((struct sock *)tp)->__sk_common.skc_bound_dev_if)
+		return true;
+	if (hops >= 0 && hops < SG_HOPS_ENOUGH)
+		return true;
+	if (inet->pinet6) {
+		hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, hop_limit);
+		if (hops >= 0 && hops < SG_HOPS_ENOUGH)
+			return true;
+	}
+	return bpf_core_field_exists(tp->md5sig_info) && BPF_CORE_READ(tp, md5sig_info);
 }
 
 /* --- outcomes ------------------------------------------------------------------ */
@@ -187,9 +209,10 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		r->flags |= SG_OUT_PROBE;
 	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
 		r->flags |= SG_OUT_SLOW;
-	sg_count_outcome(s, r);
 	sg_bring_up(s, r->now);
 	what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
+	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now, f->cookie);
+	sg_count_outcome(s, sg_what_outcome(what), sg_what_cause(what));
 	settled = sg_settle(sg_who_pack(r->generation, s->id), what, r->now,
 			    sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
 	if (settled == SG_EFFECT_STALE)

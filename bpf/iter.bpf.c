@@ -52,7 +52,7 @@ static __always_inline bool sg_protected(struct sock *sk)
 	return false;
 }
 
-static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
+static __always_inline __u32 sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_ep ep = {};
@@ -60,12 +60,12 @@ static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, 
 	__u8 local[16];
 
 	if (!j || !c)
-		return NULL;
+		return SG_AT_NONE;
 	sg_sock_addrs(skc, local, ep.addr);
 	ep.port = skc->skc_dport;
 	ep.proto = proto;
 	if (!ep.port)
-		return NULL;
+		return SG_AT_NONE;
 	*netns = j->netns;
 	sg_ep_normalise(&ep, j->netns);
 	return sg_server_at(&ep, c);
@@ -73,14 +73,14 @@ static __always_inline __u32 *sg_adoptable(struct sock_common *skc, __u8 proto, 
 
 /* A record for a socket whose storage has just been made. */
 static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *skc, __u64 cookie,
-				      __u32 id, __u64 netns, __u32 flags)
+				      __u32 at, __u64 netns, __u32 flags)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_scope s;
 	struct sg_flow *f;
 	void *zeros = SG_ONLY(blank);
 
-	if (!zeros || !sg_scope_find(&s, id))
+	if (!zeros || !sg_scope_at(&s, at))
 		return SG_SILENT;
 	if (bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
 		SG_COUNT(&s, unrecorded);
@@ -90,6 +90,8 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	if (!f)
 		return SG_SILENT;
 	flags |= SG_FLOW_ADOPTED | SG_FLOW_OPENED | SG_FLOW_COUNTED | SG_FLOW_TUPLE;
+	if (SG_AT_ALIAS(at))
+		flags |= SG_FLOW_ALIAS;
 	if (skc->skc_net.net->user_ns->level)
 		flags |= SG_FLOW_UNTRUSTED;
 	sg_sock_addrs(skc, f->local, f->remote);
@@ -98,7 +100,10 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	f->family = (__u8)skc->skc_family;
 	f->proto = flags & SG_FLOW_UDP ? SG_IPPROTO_UDP : SG_IPPROTO_TCP;
 	f->ifindex = (__u32)skc->skc_bound_dev_if;
-	f->server = id;
+	f->server = s.id;
+	f->incarnation = s.server->incarnation;
+	f->slot = SG_AT_SLOT(at);
+	f->source = SG_SOURCE_UNKNOWN;
 	f->generation = s.server->breaker.generation;
 	f->netns = netns;
 	f->connect_ns = now;
@@ -117,14 +122,14 @@ static __always_inline int sg_adopt(struct seq_file *seq, struct sock_common *sk
 	__u8 proto = flags & SG_FLOW_UDP ? SG_IPPROTO_UDP : SG_IPPROTO_TCP;
 	__u64 cookie;
 	__u64 netns;
-	__u32 *id = sg_adoptable(skc, proto, &netns);
+	__u32 at = sg_adoptable(skc, proto, &netns);
 
-	if (!id || bpf_sk_storage_get(&sk_ctx, sk, NULL, 0) || !sg_protected(sk))
+	if (at == SG_AT_NONE || bpf_sk_storage_get(&sk_ctx, sk, NULL, 0) || !sg_protected(sk))
 		return SG_SILENT;
 	cookie = bpf_get_socket_cookie(sk);
 	if (!bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
 		return SG_SILENT;
-	return sg_adopted(seq, skc, cookie, *id, netns, flags);
+	return sg_adopted(seq, skc, cookie, at, netns, flags);
 }
 
 SEC("iter/tcp")

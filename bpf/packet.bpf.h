@@ -149,14 +149,14 @@ enum sg_cut {
 };
 
 /* The verdict on a packet from or for a server. */
-static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 id, __u32 how,
+static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 at, __u32 how,
 						 __u64 now)
 {
 	struct sg_scope s;
 
-	if (!sg_scope_find(&s, id) || c->observe || s.server->flags & SG_SRV_OBSERVE)
+	if (!sg_scope_at(&s, at) || c->observe || s.server->flags & SG_SRV_OBSERVE)
 		return SG_CUT_PASS;
-	if (sg_quarantined(sg_quarantine_until(id), now)) {
+	if (sg_quarantined(sg_quarantine_until(s.id), now)) {
 		SG_COUNT(&s, dropped_packets);
 		return SG_CUT_DROPPED;
 	}
@@ -173,10 +173,11 @@ static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 i
 static __always_inline enum sg_cut sg_cut_blind(const struct sg_cfg *c, const struct sg_ep *ep,
 						__u64 now)
 {
-	__u32 *id = sg_listed_at(ep, now);
+	__u32 at = sg_listed_at(ep, c, now);
 	struct sg_scope s;
 
-	if (!id || !sg_scope_find(&s, *id) || c->observe || s.server->flags & SG_SRV_OBSERVE)
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || c->observe ||
+	    s.server->flags & SG_SRV_OBSERVE)
 		return SG_CUT_BLIND;
 	SG_COUNT(&s, dropped_packets);
 	return SG_CUT_DROPPED;
@@ -194,8 +195,8 @@ __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
 	struct sg_ep ep = {};
 	__u8 ip[40];
 	__be16 ports[2];
-	__u32 *id;
 	int found;
+	__u32 at;
 
 	if (!c || bpf_skb_load_bytes(skb, 0, ip, 20))
 		return SG_CUT_PASS;
@@ -214,8 +215,8 @@ __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
 	    !seg.len && !seg.syn)
 		return SG_CUT_PASS;
 	ep.port = ports[how & SG_CUT_OUT];
-	id = sg_server_at(&ep, c);
-	return id ? sg_cut_server(c, *id, how, now) : SG_CUT_PASS;
+	at = sg_server_at(&ep, c);
+	return at == SG_AT_NONE ? SG_CUT_PASS : sg_cut_server(c, at, how, now);
 }
 
 /*

@@ -31,17 +31,17 @@ static __always_inline void sg_result_is(struct sg_result *r, __u8 outcome, __u8
 	r->flags = 0;
 }
 
-static __always_inline void sg_count_outcome(const struct sg_scope *s, const struct sg_result *r)
+static __always_inline void sg_count_outcome(const struct sg_scope *s, __u8 outcome, __u8 cause)
 {
-	if (r->outcome == SG_SUCCESS)
+	if (outcome == SG_SUCCESS)
 		SG_COUNT(s, success);
-	else if (r->outcome == SG_HARD)
+	else if (outcome == SG_HARD)
 		SG_COUNT(s, hard);
-	else if (r->outcome == SG_SOFT)
+	else if (outcome == SG_SOFT)
 		SG_COUNT(s, soft);
 	else
 		SG_COUNT(s, ignored);
-	switch (r->cause) {
+	switch (cause) {
 	case SG_CAUSE_REFUSED:
 		SG_COUNT(s, refused);
 		break;
@@ -167,6 +167,17 @@ static __always_inline __u8 sg_what_outcome(__u64 what)
 	return what >> 8 & 0xff;
 }
 
+static __always_inline __u8 sg_what_cause(__u64 what)
+{
+	return what >> 16 & 0xff;
+}
+
+/* The same, as another class for another cause. */
+static __always_inline __u64 sg_what_become(__u64 what, __u8 outcome, __u8 cause)
+{
+	return (what & ~0xffff00ULL) | (__u32)cause << 16 | (__u32)outcome << 8;
+}
+
 static __always_inline __u8 sg_what_flags(__u64 what)
 {
 	return what & 0xff;
@@ -189,9 +200,55 @@ static __always_inline void sg_words_unpack(struct sg_event *e, __u64 who, __u64
 	e->retry_after_ns = sg_what_retry_ns(what);
 	e->status = what >> 32 & 0xffff;
 	e->method = what >> 24 & 0xff;
-	e->cause = what >> 16 & 0xff;
+	e->cause = sg_what_cause(what);
 	e->outcome = sg_what_outcome(what);
 	e->flags = sg_what_flags(what);
+}
+
+/*
+ * Whose outcome it is: where a connect failed, and who saw it (witness.h). Returns what
+ * it counts as. A function of its own, of numbers, as the one below; not one with it,
+ * for want of stack.
+ */
+__weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
+{
+	__u32 id = sg_who_id(who);
+	__u32 generation = sg_who_generation(who);
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	__u32 source = SG_SOURCE_DAEMON;
+	__u8 outcome = sg_what_outcome(what);
+	__u32 flags = SG_FLOW_OPENED;
+	__u8 cause = sg_what_cause(what);
+	bool said = cause == SG_CAUSE_STATUS || cause == SG_CAUSE_BAD_RESPONSE;
+	bool elsewhere = false;
+	bool held = false;
+	__u32 slot = 0;
+
+	if (!srv)
+		return what;
+	if (f && f->cookie == cookie) {
+		source = f->source;
+		flags = f->flags;
+		slot = f->slot;
+	}
+	bpf_spin_lock(&srv->lock);
+	if (generation == srv->breaker.generation) {
+		if (sg_what_flags(what) & SG_OUT_PROBE)
+			sg_source_returns(&srv->sources, source, generation, outcome <= SG_SOFT);
+		if (outcome == SG_HARD && !(flags & SG_FLOW_OPENED))
+			elsewhere = flags & SG_FLOW_ALIAS || !sg_slot_failed(&srv->slots, slot);
+		if (outcome == SG_HARD && !elsewhere)
+			held = sg_source_failed(&srv->sources, source, generation, said, now);
+	}
+	if (outcome == SG_SUCCESS) {
+		sg_source_succeeded(&srv->sources, source, srv->breaker.generation, now);
+		sg_slot_reached(&srv->slots, slot);
+	}
+	bpf_spin_unlock(&srv->lock);
+	if (elsewhere)
+		return sg_what_become(what, SG_CALLER, SG_CAUSE_OTHER_ADDRESS);
+	return held ? what | SG_OUT_HELD : what;
 }
 
 /* Of a result: what sg_settle() returns. */
@@ -210,8 +267,9 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	struct sg_trip trip = { .generation = sg_who_generation(who),
 				.reason = SG_REASON_CONSECUTIVE };
 	struct sg_transition unused;
-	struct sg_event *e;
 	struct sg_transition mv;
+	struct sg_event *e;
+	struct sg_flow *f;
 	__u8 may_trip;
 	__u32 streak;
 	__u32 group;
@@ -222,7 +280,8 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 		return SG_EFFECT_STALE;
 	bpf_spin_lock(&srv->lock);
 	may_trip = srv->breaker.may_trip;
-	srv->breaker.may_trip = srv->breaker.shadow; /* else only with a place: see below */
+	/* else only with a place: see below */
+	srv->breaker.may_trip = srv->breaker.shadow && !(sg_what_flags(what) & SG_OUT_HELD);
 	effect = sg_breaker_outcome(&srv->breaker, &srv->policy, now, trip.generation,
 				    sg_what_outcome(what), sg_what_flags(what),
 				    sg_what_retry_ns(what), &unused);
@@ -234,13 +293,17 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	bpf_spin_unlock(&srv->lock);
 	if (place)
 		sg_group_slot_move(group, place);
-	if (effect == SG_EFFECT_OVERFLOW && may_trip) {
+	if (effect == SG_EFFECT_OVERFLOW && sg_what_flags(what) & SG_OUT_HELD) {
+		effect = SG_EFFECT_HELD;
+	} else if (effect == SG_EFFECT_OVERFLOW && may_trip) {
 		effect = sg_trip(srv, &trip, now, &mv);
 		if (effect == SG_EFFECT_MOVED)
 			streak = 0;
 	}
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
+		f = bpf_map_lookup_elem(&flows, &cookie);
+		e->source = f ? f->source : SG_SOURCE_DAEMON;
 		e->cookie = cookie;
 		e->streak = streak;
 		sg_words_unpack(e, who, what, times);
@@ -249,7 +312,7 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	}
 	if (effect != SG_EFFECT_MOVED)
 		return effect;
-	sg_event_transition(id, &mv, now);
+	sg_event_transition(id, &mv, sg_source_only(&srv->sources), now);
 	return mv.to == SG_OPEN ? effect | SG_SETTLED_OPENED : effect;
 }
 

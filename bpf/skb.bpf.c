@@ -165,8 +165,8 @@ static __always_inline enum sg_admit sg_exchange_admit(const struct sg_scope *s,
 	if (f->generation == b->generation &&
 	    (b->state == SG_CLOSED || b->state == SG_RAMP || f->flags & SG_FLOW_PROBE))
 		return SG_ALLOW;
-	sg_admit(s, now, sg_hash(f->cookie), !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)),
-		 &a);
+	sg_admit(s, now, f->source, sg_hash(f->cookie),
+		 !(f->flags & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
 	if (a.admit == SG_DENY)
 		return a.admit;
 	sg_flow_stamp(s, f, &a);

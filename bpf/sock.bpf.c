@@ -48,9 +48,26 @@ static __always_inline void sg_given_up(struct sg_result *r, __u64 age, __u64 li
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 }
 
+/*
+ * May the caller's own socket options be why nothing came back? Those that he connected
+ * with, or has now; or he would not wait, for fewer SYNs or less time than the server is
+ * given.
+ */
+static __always_inline bool sg_options_explain(const struct sg_flow *f, struct sock *sk, __u64 age,
+					       __u64 limit)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)tp;
+
+	if (f->flags & SG_FLOW_OPTIONS)
+		return true;
+	return tp && (sg_options_own(tp) ||
+		      (age < limit && (icsk->icsk_syn_retries || icsk->icsk_user_timeout)));
+}
+
 /* What a connect that did not succeed means; `age` since the connect. */
-static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg_result *r,
-					     const struct sock *sk, __u64 age)
+static __always_inline void sg_judge_connect(const struct sg_scope *s, const struct sg_flow *f,
+					     struct sg_result *r, struct sock *sk, __u64 age)
 {
 	switch (sk->sk_err) {
 	case SG_ECONNREFUSED:
@@ -75,6 +92,9 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, struct sg
 		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
 		break;
 	}
+	if (r->outcome == SG_HARD && r->cause != SG_CAUSE_REFUSED && r->cause != SG_CAUSE_RESET &&
+	    sg_options_explain(f, sk, age, s->server->policy.connect_ns))
+		sg_result_is(r, SG_CALLER, SG_CAUSE_OPTIONS);
 }
 
 /*
@@ -149,6 +169,19 @@ static __always_inline void sg_count_rtt(const struct sg_scope *s, struct sock *
 	__sync_fetch_and_add(&s->stats->rtt_count, 1);
 }
 
+/* A connect succeeded: its address is well. */
+static __always_inline void sg_reached(const struct sg_scope *s, const struct sg_flow *f)
+{
+	struct sg_slots *a = &s->server->slots;
+	__u32 slot = f->slot % SG_SLOTS_MAX;
+
+	if (f->flags & SG_FLOW_ALIAS || (!a->level && !a->failed[slot]))
+		return;
+	bpf_spin_lock(&s->server->lock);
+	sg_slot_reached(a, slot);
+	bpf_spin_unlock(&s->server->lock);
+}
+
 /* What a change of state means for the connect or the exchange. */
 static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
 					     struct sock *sk, int oldstate, int newstate, __u64 now)
@@ -156,9 +189,11 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 	struct sg_result r = { .serial = f->serial };
 
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
+		f->opened_ns = now;
 		sg_flags(s, f, 0, SG_FLOW_OPENED);
 		if (sg_flow_silent(f))
 			return;
+		sg_reached(s, f);
 		SG_COUNT(s, established);
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
 		return;
@@ -168,7 +203,7 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		return;
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
-		sg_judge_connect(s, &r, sk, r.latency_ns);
+		sg_judge_connect(s, f, &r, sk, r.latency_ns);
 	} else {
 		if (oldstate == SG_TCP_ESTABLISHED)
 			sg_count_rtt(s, sk);
@@ -298,7 +333,10 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
 	    now < f->connect_ns + s->server->policy.connect_ns)
 		return;
-	sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
+	if (f->flags & SG_FLOW_OPTIONS)
+		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);
+	else
+		sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
 	r.latency_ns = now - f->connect_ns;
 	sg_report(s, f, &r);
 }

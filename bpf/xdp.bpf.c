@@ -224,18 +224,19 @@ static __always_inline bool sg_drops(struct sg_ep *ep, bool lost)
 	struct sg_cfg *conf = sg_config();
 	struct sg_scope s;
 	__u64 now;
-	__u32 *id;
+	__u32 at;
 
 	if (!conf)
 		return false;
 	sg_ep_normalise(ep, conf->home_netns);
-	id = sg_server_at(ep, conf);
-	if (!id && !lost)
+	at = sg_server_at(ep, conf);
+	if (at == SG_AT_NONE && !lost)
 		return false;
 	now = bpf_ktime_get_boot_ns();
-	if (!id || !sg_quarantined(sg_quarantine_until(*id), now))
-		id = lost ? sg_listed_at(ep, now) : NULL;
-	if (!id || !sg_scope_find(&s, *id) || conf->observe || s.server->flags & SG_SRV_OBSERVE)
+	if (at == SG_AT_NONE || !sg_quarantined(sg_quarantine_until(SG_AT_ID(at)), now))
+		at = lost ? sg_listed_at(ep, conf, now) : SG_AT_NONE;
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || conf->observe ||
+	    s.server->flags & SG_SRV_OBSERVE)
 		return false;
 	SG_COUNT(&s, dropped_packets);
 	return true;

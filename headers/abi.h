@@ -12,11 +12,12 @@
 
 #include "breaker.h"
 #include "counters.h"
+#include "witness.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
-#define SG_ABI 1U
+#define SG_ABI 2U
 
 #define SG_SERVERS_MAX 1024U /* server ids: [0, SG_SERVERS_MAX) */
 #define SG_CANARY 0U         /* server id of the self-test's canary: always refused */
@@ -28,20 +29,24 @@
 #define SG_LOCALS_MAX 4096U
 #define SG_FLOWS_MAX 65536U
 #define SG_OWN_MAX 1024U
+#define SG_SUBUIDS_MAX 4096U
 #define SG_LEASE_NS 1000000000ULL
 #define SG_OWN_PROBE_NS 2000000000ULL /* from the deadline on the first probe is the daemon's */
 #define SG_SILENCE_NS 200000000ULL    /* an answer of unknown end is over after so much silence */
 #define SG_GRACE_NS 1000000000ULL     /* a dead flow's record stays so long: see struct sg_flow */
+#define SG_UNUSED_NS 250000000ULL     /* a probe that nothing is sent with goes back */
 #define SG_ASK_NS 20000000ULL         /* the kill of a flow is asked for once in so long */
 #define SG_WATCH_NS 1000000000ULL     /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
-/* --- ep2srv: endpoint -> server id (u32) ---------------------------------- */
+/* --- ep2srv: endpoint -> whose it is (u32, SG_AT) --------------------------- */
 
 /*
  * IPv4 is stored v4-mapped. `netns` is 0 for addresses that mean the same
- * everywhere; loopback, unspecified and own addresses are stored as 127.0.0.1
- * with the cookie of the network namespace that the entry is for.
+ * everywhere; a loopback address, and one that the daemon's namespace owns, has the
+ * cookie of the network namespace that the entry is for. The unspecified address is
+ * asked for as the loopback's; as a key it stands for every address that the host
+ * owns, at which a server of it may be reached: an alias.
  */
 struct sg_ep {
 	__u64 netns;
@@ -51,7 +56,20 @@ struct sg_ep {
 	__u8 pad[5];
 };
 
-/* --- net2srv: longest prefix -> server id (u32), any port ----------------- */
+/*
+ * Whose an endpoint is: id of the server; its slot, which tells the server's addresses
+ * apart (witness.h); whether it is an alias, at which a refused connect proves nothing;
+ * and low bits of the server's incarnation, without which the entry is nobody's.
+ */
+#define SG_AT(id, slot, alias, incarnation) \
+	((__u32)(id) | (__u32)(slot) << 16 | (__u32)(alias) << 19 | (__u32)(incarnation) << 20)
+#define SG_AT_ID(at) ((at)&0xffff)
+#define SG_AT_SLOT(at) ((at) >> 16 & 7)
+#define SG_AT_ALIAS(at) ((at) >> 19 & 1)
+#define SG_AT_INCARNATION(at) ((at) >> 20)
+#define SG_AT_INCARNATIONS 4096U
+
+/* --- net2srv: longest prefix -> whose it is (u32, SG_AT), any port --------- */
 
 struct sg_net {
 	__u32 prefixlen; /* of the 128-bit address: IPv4 is 96 + its own */
@@ -59,17 +77,24 @@ struct sg_net {
 };
 
 /* --- local_addrs: addresses that a namespace owns -> u8 ------------------- */
-/* --- listed: addresses that ep2srv has an endpoint of -> server id (u32) --- */
+/* --- listed: addresses that ep2srv has an endpoint of -> one of those there (u32, SG_AT) --- */
 
 /*
  * `listed` has the address and namespace of every key of ep2srv, whatever the
- * port. The id is that of one of the servers there. It is asked for packets
+ * port. It is asked for packets
  * whose ports cannot be read, and only while `cutoff` is in force.
  */
 
 struct sg_local {
 	__u64 netns;
 	__u8 addr[16];
+};
+
+/* --- subuids: leading bits of a uid -> the uid that it was handed to --------- */
+
+struct sg_subuid {
+	__u32 prefixlen; /* at most 32 */
+	__be32 uid;
 };
 
 /* --- srv_state: server id -> breaker, policy ------------------------------ */
@@ -87,6 +112,9 @@ struct sg_server {
 	__u32 placed; /* 1: counts in its group's `open` */
 	struct sg_breaker breaker;
 	struct sg_policy policy;
+	__u32 incarnation; /* grows whenever the id becomes free */
+	struct sg_slots slots;
+	struct sg_sources sources;
 };
 
 /* --- groups: index -> members that may not all be open at once ------------ */
@@ -174,7 +202,7 @@ struct sg_cfg {
 	__u32 networks;        /* entries in net2srv; 0 spares the lookup */
 	__u64 bypass_until_ns; /* reserved */
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
-	__u32 pad;
+	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -186,6 +214,7 @@ struct sg_rodata {
 	__u32 skb_netns;   /* bpf_get_netns_cookie() may be called for packets */
 	__u32 blind;       /* answers are not seen: nothing is judged by them */
 	__u64 cgroup;      /* id of the one that is protected; 0: every socket is in it */
+	__u64 pods;        /* id of the cgroup of Kubernetes' pods; 0: there is none */
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */
@@ -195,7 +224,8 @@ struct sg_pulse {
 	__u64 silent_ns;   /* about the latest time an answer of unknown end went on */
 	__u64 dead_ns;     /* the latest time a flow ended */
 	__u64 lost_events; /* records that found the ring full */
-	__u64 pad[4];
+	__u64 probe_ns;    /* the latest time a probe was handed out */
+	__u64 pad[3];
 	__u64 armed_ns; /* the latest time a flow was armed; on a cache line of its own */
 };
 
@@ -225,6 +255,8 @@ struct sg_pulse {
 #define SG_FLOW_MPTCP (1U << 20)     /* a subflow: killing it does not end the connection */
 #define SG_FLOW_ORPHAN (1U << 21)    /* its owner has closed it; older kernels do not end that */
 #define SG_FLOW_TIMED (1U << 22)     /* has our TCP_USER_TIMEOUT; its own is in user_timeout */
+#define SG_FLOW_ALIAS (1U << 23)     /* its endpoint is an alias of the server's */
+#define SG_FLOW_OPTIONS (1U << 24)   /* its own options may keep it from connecting */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {
@@ -320,15 +352,18 @@ struct sg_flow {
 	__u8 remote[16];
 	__be16 local_port;
 	__be16 remote_port;
-	__u8 family;       /* of the socket: AF_INET, AF_INET6 */
-	__u8 proto;        /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE */
-	__u8 phase;        /* enum sg_phase */
-	__u8 method;       /* enum sg_method */
-	__u8 outcome;      /* enum sg_class, being reported */
-	__u8 cause;        /* enum sg_cause, being reported */
-	__u8 result_flags; /* SG_OUT_*, being reported */
-	__u8 pad;
+	__u8 family;        /* of the socket: AF_INET, AF_INET6 */
+	__u8 proto;         /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE */
+	__u8 phase;         /* enum sg_phase */
+	__u8 method;        /* enum sg_method */
+	__u8 outcome;       /* enum sg_class, being reported */
+	__u8 cause;         /* enum sg_cause, being reported */
+	__u8 result_flags;  /* SG_OUT_*, being reported */
+	__u8 slot;          /* of its server's addresses */
 	__u32 user_timeout; /* milliseconds, 0: none; valid with SG_FLOW_TIMED */
+	__u32 incarnation;  /* of its server; of another one's connection nobody is asked */
+	__u32 source;       /* who connected, see witness.h */
+	__u64 opened_ns;    /* connected */
 };
 
 /* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
@@ -366,8 +401,10 @@ enum sg_cause {
 	SG_CAUSE_BAD_RESPONSE,
 	SG_CAUSE_TLS,
 	SG_CAUSE_KILLED,
-	SG_CAUSE_LEASE,  /* a probe's lease ran out */
-	SG_CAUSE_ANSWER, /* a complete answer */
+	SG_CAUSE_LEASE,         /* a probe's lease ran out */
+	SG_CAUSE_ANSWER,        /* a complete answer */
+	SG_CAUSE_OTHER_ADDRESS, /* a connect failed at one of the server's addresses only */
+	SG_CAUSE_OPTIONS,       /* the caller's own socket options explain it */
 	SG_CAUSE_COUNT
 };
 
@@ -375,8 +412,8 @@ struct sg_event {
 	__u64 t_ns;
 	__u32 type; /* enum sg_event_type */
 	__u32 server;
-	__u32 generation; /* of the outcome; of a move the new one */
-	__u32 pad0;
+	__u32 generation; /* of the outcome; of a transition the new one */
+	__u32 source;     /* of an outcome; of an opening the only one that failed, 0: several */
 	__u64 cookie;     /* of the socket, 0 if none */
 	__u64 latency_ns; /* request to last byte; connect failures: since connect */
 	__u64 first_ns;   /* request to first byte */
@@ -407,6 +444,8 @@ enum sg_command_op {
 	SG_CMD_PROBE,   /* takes a token for the daemon's own probe; out: state: enum sg_admit */
 	SG_CMD_GROUP,   /* server: index of a group; limit, flags: places to take back, until_ns:
 			 * rest_ns; out: flags: places taken */
+	SG_CMD_SLOTS,   /* flags: mask of the server's addresses */
+	SG_CMD_REACHED, /* generation: see sg_breaker_reached() */
 	SG_CMD_COUNT
 };
 
@@ -485,9 +524,11 @@ SG_ASSERT_SIZE(struct sg_net, 20);
 SG_ASSERT_SIZE(struct sg_local, 24);
 SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 128);
-SG_ASSERT_SIZE(struct sg_server, 224);
+SG_ASSERT_SIZE(struct sg_slots, 20);
+SG_ASSERT_SIZE(struct sg_sources, 160);
+SG_ASSERT_SIZE(struct sg_server, 408);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 120);
-SG_ASSERT_SIZE(struct sg_flow, 208);
+SG_ASSERT_SIZE(struct sg_flow, 224);
 
 #endif

@@ -85,6 +85,7 @@ enum sg_admit {
 #define SG_OUT_SLOW 1U     /* its latency is strictly above the slow limit */
 #define SG_OUT_PROBE 2U    /* the call held a probe */
 #define SG_OUT_COMPLETE 4U /* a complete answer came, whatever it said */
+#define SG_OUT_HELD 8U     /* others are well: it does not open the breaker, see witness.h */
 
 /* What the transition needs to know of a server's policy. */
 struct sg_policy {
@@ -147,6 +148,7 @@ enum sg_effect {
 	SG_EFFECT_STALE,    /* of an older generation: nothing changed (B2) */
 	SG_EFFECT_MOVED,    /* *mv tells the transition */
 	SG_EFFECT_OVERFLOW, /* would have tripped, may_trip forbade it */
+	SG_EFFECT_HELD,     /* would have tripped, but others are well: SG_OUT_HELD */
 };
 
 /*
@@ -408,6 +410,21 @@ static __always_inline enum sg_effect sg_breaker_trip(struct sg_breaker *b,
 		return SG_EFFECT_OVERFLOW;
 	sg_breaker_enter(b, p, SG_OPEN, reason, b->next_open_ns, now, mv);
 	return SG_EFFECT_MOVED;
+}
+
+/*
+ * The daemon has reached the server itself: an opening of `generation` that rested on one
+ * caller's word is taken back. True and *mv if it was still open.
+ */
+static __always_inline bool sg_breaker_reached(struct sg_breaker *b, const struct sg_policy *p,
+					       __u64 now, __u32 generation,
+					       struct sg_transition *mv)
+{
+	mv->moved = 0;
+	if (generation != b->generation || b->state != SG_OPEN)
+		return false;
+	sg_breaker_enter(b, p, SG_CLOSED, SG_REASON_REACHABLE, 0, now, mv);
+	return true;
 }
 
 /*

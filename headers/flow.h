@@ -68,6 +68,10 @@ static __always_inline void sg_due_limit(const struct sg_flow *f, const struct s
 	d->what = SG_DUE_OVERDUE;
 	d->outcome = SG_HARD;
 	d->cause = connecting ? SG_CAUSE_TIMEOUT : SG_CAUSE_NO_ANSWER;
+	if (connecting && f->flags & SG_FLOW_OPTIONS) {
+		d->outcome = SG_CALLER;
+		d->cause = SG_CAUSE_OPTIONS;
+	}
 	d->at = since + limit;
 	if (f->lease_ns && f->lease_ns < d->at) {
 		d->at = f->lease_ns;
@@ -94,6 +98,10 @@ static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg
 			return;
 		d->what = SG_DUE_UNUSED;
 		d->at = f->connect_ns + p->probe_lease_ns;
+		if (f->flags & SG_FLOW_OPENED) {
+			d->at = f->opened_ns > f->last_ns ? f->opened_ns : f->last_ns;
+			d->at += SG_UNUSED_NS;
+		}
 	} else if (!connecting && f->phase == SG_PHASE_BODY &&
 		   f->http.framing == SG_FRAMING_UNKNOWN && !sg_exchange_ambiguous(f)) {
 		d->what = SG_DUE_SILENCE;

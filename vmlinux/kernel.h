@@ -73,7 +73,24 @@ struct sock {
 	__u8 sk_shutdown;
 };
 
+struct ipv6_pinfo {
+	__s16 hop_limit; /* a bit field before 6.8 */
+};
+
+struct inet_sock {
+	__s16 uc_ttl;
+	struct ipv6_pinfo *pinet6;
+};
+
+struct inet_connection_sock {
+	__u32 icsk_user_timeout;
+	__u8 icsk_syn_retries;
+};
+
+struct tcp_md5sig_info;
+
 struct tcp_sock {
+	struct tcp_md5sig_info *md5sig_info;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	__u32 srtt_us;

@@ -243,6 +243,21 @@ struct sg_command rig_command(struct dataplane *dp, struct sg_command cmd)
 	return cmd;
 }
 
+/* Of the server; no address: none. */
+static struct {
+	struct addr addrs[2];
+	uint16_t ports[2];
+	size_t n;
+} endpoints;
+
+static void endpoints_enter(struct dataplane *dp)
+{
+	assert_int_equal(dataplane_endpoints_set(dp, RIG_SERVER, endpoints.addrs, endpoints.ports,
+						 endpoints.n),
+			 0);
+	rig_command(dp, (struct sg_command){ .op = SG_CMD_SLOTS }); /* each connect counts */
+}
+
 void rig_server(struct dataplane *dp, const struct sg_policy *policy, uint64_t next_open_ns)
 {
 	size_t size = dp->cpus * sizeof(struct sg_stats);
@@ -254,15 +269,18 @@ void rig_server(struct dataplane *dp, const struct sg_policy *policy, uint64_t n
 	assert_int_equal(dataplane_quarantine_set(dp, id, 0), 0);
 	assert_int_equal(dataplane_server_set(dp, id, "rig", 0, 0, policy, next_open_ns, true), 0);
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(dp->skel->maps.stats), &id, zeros, 0), 0);
+	if (endpoints.n) /* what it had was that of another incarnation */
+		endpoints_enter(dp);
 	rig_drain(dp);
 }
 
 void rig_endpoint(struct dataplane *dp, const char *addr, uint16_t port)
 {
-	struct addr a;
-
-	assert_int_equal(parse_addr(addr, &a), 0);
-	assert_int_equal(dataplane_endpoints_set(dp, RIG_SERVER, &a, &port, 1), 0);
+	assert_int_equal(parse_addr(addr, &endpoints.addrs[0]), 0);
+	assert_int_equal(parse_addr("::1", &endpoints.addrs[1]), 0);
+	endpoints.ports[0] = endpoints.ports[1] = port;
+	endpoints.n = addr_is_loopback(&endpoints.addrs[0]) ? 2 : 1;
+	endpoints_enter(dp);
 }
 
 struct sg_stats rig_stats(struct dataplane *dp)

@@ -37,6 +37,7 @@ struct dataplane *rig_open(void);
 struct sg_policy rig_policy(void);
 /* Puts RIG_SERVER into use, as after a reset, its counters at zero. */
 void rig_server(struct dataplane *dp, const struct sg_policy *policy, uint64_t next_open_ns);
+/* One endpoint; of a loopback address both families. */
 void rig_endpoint(struct dataplane *dp, const char *addr, uint16_t port);
 struct sg_command rig_command(struct dataplane *dp, struct sg_command cmd);
 struct sg_stats rig_stats(struct dataplane *dp);

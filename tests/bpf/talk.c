@@ -12,8 +12,9 @@ static const char *const class_names[] = { "success", "hard", "soft", "app", "ca
 _Static_assert(ARRAY_SIZE(class_names) == SG_CLASS_COUNT, "a class has no name");
 
 static const char *const cause_names[] = {
-	"none",      "refused", "timeout",      "unreachable", "reset",  "truncated", "no answer",
-	"abandoned", "status",  "bad response", "tls",         "killed", "lease",     "answer",
+	"none",      "refused",   "timeout",       "unreachable",  "reset", "truncated",
+	"no answer", "abandoned", "status",        "bad response", "tls",   "killed",
+	"lease",     "answer",    "other_address", "options",
 };
 _Static_assert(ARRAY_SIZE(cause_names) == SG_CAUSE_COUNT, "a cause has no name");
 

@@ -68,10 +68,11 @@ static uint32_t owner(const char *text, uint64_t netns)
 {
 	struct addr a = addr_of(text);
 	struct sg_local key = { .netns = netns };
-	uint32_t id;
+	uint32_t at;
 
 	memcpy(key.addr, a.bytes, sizeof(key.addr));
-	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.listed), &key, &id) ? NOBODY : id;
+	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.listed), &key, &at) ? NOBODY
+										  : SG_AT_ID(at);
 }
 
 static size_t count(const struct bpf_map *map, void *keys, size_t key_size)
@@ -146,17 +147,104 @@ static void test_local_addresses(void **state)
 	(void)state;
 	SET(A, { "::1", 80 });
 	SET(B, { "127.0.0.1", 81 });
-	assert_int_equal(listed_count(), 1);
+	assert_int_equal(listed_count(), 3); /* and what stands for own addresses */
+	assert_int_equal(dp->cfg->aliases, 4);
 	assert_int_equal(owner("127.0.0.1", dp->home_netns), B);
+	assert_int_equal(owner("::1", dp->home_netns), A);
 	assert_int_equal(dataplane_locals_set(dp, &own, 1), 0);
-	SET(A, { "203.0.113.5", 80 }); /* both as it is and as the loopback */
+	SET(A, { "203.0.113.5", 80 }); /* as it is, and by the loopback's */
 	assert_int_equal(owner("203.0.113.5", 0), A);
+	assert_int_equal(owner("203.0.113.5", dp->home_netns), A);
 	SET(B);
 	assert_int_equal(owner("127.0.0.1", dp->home_netns), A);
 	assert_int_equal(dataplane_locals_set(dp, NULL, 0), 0);
 	SET(A, { "203.0.113.5", 80 });
 	assert_int_equal(owner("127.0.0.1", dp->home_netns), NOBODY);
 	assert_int_equal(listed_count(), 1);
+	assert_int_equal(dp->cfg->aliases, 0);
+}
+
+/* Who has an address and port: SG_AT, as agents of this host ask for it. */
+static uint32_t at(const char *text, uint16_t port, uint64_t netns)
+{
+	struct addr a = addr_of(text);
+	struct sg_ep ep = { .netns = netns, .port = htons(port), .proto = IPPROTO_TCP };
+	uint32_t found;
+
+	memcpy(ep.addr, a.bytes, sizeof(ep.addr));
+	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv), &ep, &found) ? ~0U : found;
+}
+
+/* An alias is whose it was first, and never stands in front of an endpoint. */
+static void test_aliases(void **state)
+{
+	struct addr own = addr_of("203.0.113.5");
+	uint64_t home = dp->home_netns;
+
+	(void)state;
+	assert_int_equal(dataplane_locals_set(dp, &own, 1), 0);
+	SET(A, { "127.0.0.1", 80 });
+	SET(B, { "127.0.0.2", 80 });
+	assert_int_equal(SG_AT_ID(at("::", 80, home)), A);
+	assert_true(SG_AT_ALIAS(at("::", 80, home)));
+	assert_false(SG_AT_ALIAS(at("127.0.0.1", 80, home)));
+	assert_false(dataplane_endpoints_left(dp, A));
+	assert_true(dataplane_endpoints_left(dp, B));
+	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, true), A);
+	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, false), A); /* a container */
+	assert_int_equal(dataplane_server_at(dp, own.bytes, 81, true), NOBODY);
+	SET(C, { "203.0.113.5", 80 }); /* an endpoint of its own */
+	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, true), C);
+	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, false), C);
+	assert_int_equal(SG_AT_ID(at("127.0.0.1", 80, home)), A);
+	SET(C);
+	SET(A);
+	SET(B, { "127.0.0.2", 80 }); /* tried again when the owner left */
+	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, true), B);
+	assert_false(dataplane_endpoints_left(dp, B));
+	assert_int_equal(dataplane_locals_set(dp, NULL, 0), 0);
+}
+
+/* An address keeps its slot while others come and go; the last one is for all beyond eight. */
+static void test_slots(void **state)
+{
+	static const char *const more[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4",
+					    "10.0.0.5", "10.0.0.6", "10.0.0.7" };
+	struct addr addrs[10];
+	uint16_t ports[10];
+
+	(void)state;
+	SET(A, { "192.0.2.1", 80 }, { "192.0.2.2", 80 }, { "192.0.2.3", 80 });
+	assert_int_equal(SG_AT_SLOT(at("192.0.2.3", 80, 0)), 2);
+	SET(A, { "192.0.2.3", 80 }, { "192.0.2.4", 80 });
+	assert_int_equal(SG_AT_SLOT(at("192.0.2.3", 80, 0)), 2);
+	assert_int_equal(SG_AT_SLOT(at("192.0.2.4", 80, 0)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		addrs[i] = addr_of(more[i]);
+	addrs[7] = addr_of("192.0.2.3");
+	addrs[8] = addr_of("192.0.2.8");
+	addrs[9] = addr_of("192.0.2.9");
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		ports[i] = 80;
+	assert_int_equal(dataplane_endpoints_set(dp, A, addrs, ports, ARRAY_SIZE(ports)), 0);
+	assert_int_equal(SG_AT_SLOT(at("192.0.2.3", 80, 0)), 2);
+	assert_int_equal(SG_AT_SLOT(at("10.0.0.7", 80, 0)), 7);
+	assert_int_equal(SG_AT_SLOT(at("192.0.2.8", 80, 0)), 7);
+	assert_int_equal(SG_AT_SLOT(at("192.0.2.9", 80, 0)), 7);
+}
+
+/* What an earlier holder of the id left is nobody's. */
+static void test_incarnations(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	SET(A, { "192.0.2.1", 80 });
+	before = SG_AT_INCARNATION(at("192.0.2.1", 80, 0));
+	assert_int_equal(dataplane_server_forget(dp, A), 0);
+	assert_int_equal(at("192.0.2.1", 80, 0), ~0U);
+	SET(A, { "192.0.2.1", 80 });
+	assert_int_equal(SG_AT_INCARNATION(at("192.0.2.1", 80, 0)), before + 1);
 }
 
 /* Does `listed` have exactly what ep2srv has? */
@@ -263,6 +351,9 @@ static int run(void)
 		cmocka_unit_test_setup(test_it_stays_while_another_server_is_there, empty),
 		cmocka_unit_test_setup(test_an_endpoint_changes_hands, empty),
 		cmocka_unit_test_setup(test_local_addresses, empty),
+		cmocka_unit_test_setup(test_aliases, empty),
+		cmocka_unit_test_setup(test_slots, empty),
+		cmocka_unit_test_setup(test_incarnations, empty),
 		cmocka_unit_test_setup(test_random_changes, empty),
 		cmocka_unit_test_setup(test_full, empty),
 		cmocka_unit_test(test_size),

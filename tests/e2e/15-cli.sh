@@ -87,7 +87,7 @@ expect_ok "$TOOLS/jget" --lines "$TMP/out" t
 
 t "the status has every key of its contract"
 sg status --json >"$TMP/out"
-expect_eq "$("$TOOLS/jget" "$TMP/out" abi)" 1
+expect_eq "$("$TOOLS/jget" "$TMP/out" abi)" 2
 for path in daemon.version daemon.pid daemon.mode daemon.uptime_s health.selftest health.xdp \
 	health.degraded health.lost_events; do
 	expect_ok "$TOOLS/jget" "$TMP/out" $path

@@ -13,6 +13,7 @@ EACH=$((CONNECTIONS / RESTARTS / KINDS))
 # Nothing is to open but by order.
 BREAKER=${BREAKER/\"consecutive_failures\":3/\"consecutive_failures\":0}
 config '"a": { "url": "http://127.0.0.1:3001/mcp" },
+	"device": { "url": "http://127.0.0.2:3001/mcp" },
 	"six": { "url": "http://[::1]:3002/mcp" },
 	"dead": { "url": "http://127.0.0.1:3003/mcp" },
 	"reset": { "url": "http://127.0.0.1:3004/mcp" },
@@ -26,7 +27,7 @@ ip -n "$NS" neigh replace $REMOTE4 lladdr 02:00:00:00:00:77 dev "$DEV" nud perma
 "$TOOLS/nsrun" --net "$NS" -- bash -c 'echo "1024 65000" >/proc/sys/net/ipv4/ip_local_port_range'
 peer_start a 127.0.0.1:3001
 # The kernel gives the same ports to a socket that is bound to a device and to one that is
-# not, and one of them never gets its packets: to another address of the same server.
+# not, and one of them never gets its packets: to another address.
 peer_start a-device 127.0.0.2:3001
 peer_start a-udp 127.0.0.1:3001 --udp
 peer_start six "[::1]:3002"
@@ -160,9 +161,10 @@ t "a server that is no longer configured leaves no record"
 drips_stop
 pool_start 127.0.0.1:3006 10
 expect_soon 5 entries_are 50
-config '"a": { "url": "http://127.0.0.1:3001/mcp" }'
+config '"a": { "url": "http://127.0.0.1:3001/mcp" },
+	"device": { "url": "http://127.0.0.2:3001/mcp" }'
 kill -HUP "$DAEMON"
-expect_soon 5 eval '[ "$(status servers.#)" -eq 1 ]'
+expect_soon 5 eval '[ "$(status servers.#)" -eq 2 ]'
 kill "$POOL"
 expect_soon 5 entries_are 40
 

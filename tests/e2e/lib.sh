@@ -630,8 +630,8 @@ agent_counts() {
 steps_start() {
 	steps_stop
 	mkfifo "$TMP/steps.in" "$TMP/steps.out"
-	"$TOOLS/nsrun" --cgroup "$CG" --net "${STEPS_NS:-$NS}" -- "$TOOLS/agent" --step \
-		--connect "$@" <"$TMP/steps.in" >"$TMP/steps.out" 2>&1 &
+	"$TOOLS/nsrun" --cgroup "$CG" --net "${STEPS_NS:-$NS}" "${AGENT_AS[@]}" -- "$(agent_path)" \
+		--step --connect "$@" <"$TMP/steps.in" >"$TMP/steps.out" 2>&1 &
 	STEPS=$!
 	PIDS+=("$STEPS")
 	exec 7>"$TMP/steps.in" 8<"$TMP/steps.out"

@@ -30,6 +30,9 @@ static struct {
 	bool connect_only;
 	bool busy;
 	bool md5_keys;
+	bool md5;
+	int ttl;
+	int syncnt;
 	double timeout_ms;
 	double interval_ms;
 	double hold_ms;
@@ -51,11 +54,12 @@ static const char usage[] =
 	"usage: agent --connect ADDR:PORT [--mode MODE] [--post|--get|--delete] [--path PATH]\n"
 	"             [--rpc METHOD] [--count N] [--keepalive] [--interval MS] [--timeout MS]\n"
 	"             [--bind ADDR:PORT] [--device NAME] [--connect-only] [--body FILE] [--mark N]\n"
-	"             [--md5-keys]              calls one after another\n"
+	"             [--md5-keys] [--md5] [--ttl N] [--syncnt N]   calls one after another\n"
 	"       agent ... --concurrent N          N calls started at the same moment\n"
 	"       agent ... --pool N [--busy] [--hold MS]   N connections, then how each ended\n"
 	"       agent ... --step                  commands from stdin (see below)\n"
-	"--md5-keys fills the option memory of each socket first. --leave NAME: once they are\n"
+	"--md5-keys fills the option memory of each socket first; --md5 signs what goes to the\n"
+	"destination, which knows no key. --leave NAME: once they are\n"
 	"connected, goes to the network namespace NAME; only the sockets stay where they were.\n"
 	"MODE: tcp v4mapped nonblock tfo tfo-connect mptcp iouring udp-sendto udp-connect\n"
 	"      udp-mapped udp-mapped-connect udp-unspec\n"
@@ -97,6 +101,22 @@ static struct outcome failed(const char *stage, int r, int fd)
 				 .port = local_port(fd) };
 }
 
+/* With which a connect fails that others succeed with. */
+static void own_options(int fd)
+{
+	struct tcp_md5sig key = { .tcpm_addr = opt.to.sa, .tcpm_keylen = 1, .tcpm_key = { 'k' } };
+
+	if (opt.md5 && setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof(key)))
+		exit(EXIT_SKIP);
+	if (opt.ttl &&
+	    (setsockopt(fd, IPPROTO_IP, IP_TTL, &opt.ttl, sizeof(opt.ttl)) ||
+	     (opt.to.sa.ss_family == AF_INET6 &&
+	      setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &opt.ttl, sizeof(opt.ttl)))))
+		die("--ttl: %s", strerror(errno));
+	if (opt.syncnt && setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &opt.syncnt, sizeof(opt.syncnt)))
+		die("--syncnt: %s", strerror(errno));
+}
+
 static int new_socket(void)
 {
 	int family = mode_is_mapped(opt.mode) ? AF_INET6 : opt.to.sa.ss_family;
@@ -110,6 +130,7 @@ static int new_socket(void)
 		die("--device: %s", strerror(errno));
 	if (opt.md5_keys)
 		md5_keys_fill(fd, family);
+	own_options(fd);
 	if (opt.from.len) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (bind(fd, (struct sockaddr *)&opt.from.sa, opt.from.len))
@@ -684,6 +705,8 @@ static bool flag(const char *arg, struct plan *plan)
 		opt.busy = true;
 	else if (!strcmp(arg, "--md5-keys"))
 		opt.md5_keys = true;
+	else if (!strcmp(arg, "--md5"))
+		opt.md5 = true;
 	else if (!strcmp(arg, "--step"))
 		plan->step = true;
 	else
@@ -709,6 +732,10 @@ static void option(const char *name, const char *value, struct plan *plan)
 		opt.device = value;
 	else if (!strcmp(name, "--leave"))
 		opt.leave = value;
+	else if (!strcmp(name, "--ttl"))
+		opt.ttl = (int)parse_long(name, value, 1, 255);
+	else if (!strcmp(name, "--syncnt"))
+		opt.syncnt = (int)parse_long(name, value, 1, 255);
 	else if (!strcmp(name, "--mark"))
 		opt.mark = (unsigned int)parse_long(name, value, 1, UINT32_MAX);
 	else if (!strcmp(name, "--body"))

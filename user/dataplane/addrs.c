@@ -11,41 +11,62 @@
 #define SUB "bpf"
 
 static const uint8_t v4_loopback[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
+static const uint8_t v6_loopback[16] = { [15] = 1 };
+static const uint8_t any[16] = { 0 };
 
-/* The reverse of sg_ep_normalise(): as which key an address is asked for here. */
+/* Does the daemon's namespace own the address? */
 static bool is_own(struct dataplane *dp, const struct addr *a)
 {
 	struct sg_local local = { .netns = dp->home_netns };
 	uint8_t value;
 
 	memcpy(local.addr, a->bytes, sizeof(local.addr));
-	return addr_is_loopback(a) || addr_is_unspecified(a) ||
-	       !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.local_addrs), &local, &value);
+	return !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.local_addrs), &local, &value);
 }
 
-static struct sg_ep ep_make(const struct addr *a, uint16_t port, uint8_t proto, uint64_t netns)
+static struct sg_ep ep_make(const uint8_t addr[16], uint16_t port, uint8_t proto, uint64_t netns)
 {
 	struct sg_ep ep = { .netns = netns, .port = htons(port), .proto = proto };
 
-	memcpy(ep.addr, netns ? v4_loopback : a->bytes, sizeof(ep.addr));
+	memcpy(ep.addr, addr, sizeof(ep.addr));
 	return ep;
 }
 
+static uint32_t id_at(struct dataplane *dp, const struct sg_ep *ep)
+{
+	uint32_t at;
+
+	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv), ep, &at) ? SG_SERVERS_MAX
+										: SG_AT_ID(at);
+}
+
+/* The same order as sg_ep_normalise() and sg_server_at(). */
 uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint16_t port, bool home)
 {
 	struct sg_net net = { .prefixlen = 128 };
-	struct sg_ep ep;
+	struct sg_ep ep = ep_make(addr, port, IPPROTO_TCP, 0);
+	struct sg_ep alias = ep_make(any, port, IPPROTO_TCP, dp->home_netns);
 	struct addr a;
 	uint32_t id;
+	uint32_t at;
+	bool loops;
+	bool own;
 
 	memcpy(a.bytes, addr, sizeof(a.bytes));
-	ep = ep_make(&a, port, IPPROTO_TCP, home && is_own(dp, &a) ? dp->home_netns : 0);
-	if (!bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv), &ep, &id))
-		return id;
+	loops = addr_is_loopback(&a);
+	own = !loops && is_own(dp, &a);
+	if (loops && !home)
+		return SG_SERVERS_MAX; /* that namespace's own */
+	if (home && (loops || own))
+		ep.netns = dp->home_netns;
+	id = id_at(dp, &ep);
+	if (id == SG_SERVERS_MAX && own)
+		id = id_at(dp, &alias);
 	memcpy(net.addr, addr, sizeof(net.addr));
-	if (!ep.netns && !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.net2srv), &net, &id))
-		return id;
-	return SG_SERVERS_MAX;
+	if (id == SG_SERVERS_MAX && !ep.netns &&
+	    !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.net2srv), &net, &at))
+		id = SG_AT_ID(at);
+	return id;
 }
 
 static int full(const char *map, uint32_t max)
@@ -73,51 +94,137 @@ static struct sg_local address_of(const struct sg_ep *ep)
 	return at;
 }
 
-static int ep_put(struct dataplane *dp, const struct sg_ep *ep, uint32_t id)
-{
-	const struct bpf_map *eps = dp->skel->maps.ep2srv;
-	const struct bpf_map *listed = dp->skel->maps.listed;
-	struct sg_local at = address_of(ep);
+/* A key that an endpoint can be asked for by. */
+struct ep_key {
+	struct sg_ep ep;
+	bool alias;
+};
 
-	if (dataplane_map_put(eps, ep, &id, BPF_ANY))
-		return put_failed(eps, id);
-	if (dataplane_map_put(listed, &at, &id, BPF_ANY))
-		return put_failed(listed, id);
-	return 0;
+#define KEYS_MAX 10
+
+static void key_add(struct ep_key *keys, size_t *n, struct sg_ep ep, bool alias)
+{
+	keys[(*n)++] = (struct ep_key){ ep, alias };
 }
 
-#define NAMES_MAX 4
-
-/* Every key that an endpoint can be asked for by; ret has NAMES_MAX. Returns how many. */
-static size_t ep_names(struct dataplane *dp, const struct addr *a, uint16_t port, struct sg_ep *ret)
+/*
+ * Every key of an endpoint; ret has KEYS_MAX. Returns how many. One of this host has its
+ * other addresses as aliases: an own address those and the loopback's, a loopback address
+ * only those, since loopback addresses are endpoints of their own.
+ */
+static size_t ep_keys(struct dataplane *dp, const struct addr *a, uint16_t port, struct ep_key *ret)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
-	bool own = is_own(dp, a);
-	bool everywhere = !addr_is_loopback(a) && !addr_is_unspecified(a);
+	uint64_t home = dp->home_netns;
+	bool loops = addr_is_loopback(a) || addr_is_unspecified(a);
+	const uint8_t *bytes = a->bytes;
+	bool own = !loops && is_own(dp, a);
 	size_t n = 0;
 
+	if (addr_is_unspecified(a)) /* connects to it go there */
+		bytes = addr_is_v4(a) ? v4_loopback : v6_loopback;
 	for (size_t p = 0; p < ARRAY_SIZE(protos); p++) {
-		if (everywhere)
-			ret[n++] = ep_make(a, port, protos[p], 0);
-		if (own)
-			ret[n++] = ep_make(a, port, protos[p], dp->home_netns);
+		if (!loops)
+			key_add(ret, &n, ep_make(bytes, port, protos[p], 0), false);
+		if (loops || own) {
+			key_add(ret, &n, ep_make(bytes, port, protos[p], home), false);
+			key_add(ret, &n, ep_make(any, port, protos[p], home), true);
+		}
+		if (own) {
+			key_add(ret, &n, ep_make(v4_loopback, port, protos[p], home), true);
+			key_add(ret, &n, ep_make(v6_loopback, port, protos[p], home), true);
+		}
 	}
 	return n;
 }
 
-/* What fits is entered, whatever else fails. */
-static int ep_enter(struct dataplane *dp, uint32_t id, const struct addr *a, uint16_t port)
+/* --- entering ---------------------------------------------------------------------- */
+
+static uint32_t incarnation_of(struct dataplane *dp, uint32_t id)
 {
-	struct sg_ep names[NAMES_MAX];
-	size_t n = ep_names(dp, a, port, names);
+	struct sg_server entry = { 0 };
+
+	(void)!bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &entry);
+	return entry.incarnation % SG_AT_INCARNATIONS;
+}
+
+/* Is the entry that of another server which is in use? */
+static bool is_others(struct dataplane *dp, uint32_t id, uint32_t at)
+{
+	return SG_AT_ID(at) != id && incarnation_of(dp, SG_AT_ID(at)) == SG_AT_INCARNATION(at);
+}
+
+/* 1: an alias that is another server's already, or another's endpoint. */
+static int ep_put(struct dataplane *dp, const struct ep_key *key, uint32_t at)
+{
+	const struct bpf_map *eps = dp->skel->maps.ep2srv;
+	const struct bpf_map *listed = dp->skel->maps.listed;
+	struct sg_local where = address_of(&key->ep);
+	uint32_t now;
+
+	if (key->alias && !bpf_map_lookup_elem(bpf_map__fd(eps), &key->ep, &now) &&
+	    is_others(dp, SG_AT_ID(at), now))
+		return 1;
+	if (dataplane_map_put(eps, &key->ep, &at, BPF_ANY))
+		return put_failed(eps, SG_AT_ID(at));
+	if (dataplane_map_put(listed, &where, &at, BPF_ANY))
+		return put_failed(listed, SG_AT_ID(at));
+	return 0;
+}
+
+/* What fits is entered, whatever else fails. */
+static int ep_enter(struct dataplane *dp, uint32_t at, const struct addr *a, uint16_t port)
+{
+	struct ep_key keys[KEYS_MAX];
+	size_t n = ep_keys(dp, a, port, keys);
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int one = ep_put(dp, &names[i], id);
+		int one = ep_put(dp, &keys[i], at | SG_AT(0, 0, keys[i].alias, 0));
 
-		r = r ? r : one;
+		if (r >= 0 && one)
+			r = one;
 	}
 	return r;
+}
+
+/*
+ * Gives each address its slot: what it had, or one that is free; the last one is for all
+ * that find none. Returns the mask of those in use.
+ */
+static uint8_t slots_give(struct dataplane *dp, uint32_t id, uint32_t incarnation,
+			  const struct addr *addrs, const uint16_t *ports, size_t n, uint8_t *slots)
+{
+	int fd = bpf_map__fd(dp->skel->maps.ep2srv);
+	uint8_t mask = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ep_key keys[KEYS_MAX];
+		uint32_t at;
+
+		ep_keys(dp, &addrs[i], ports[i], keys);
+		slots[i] = SG_SLOTS_MAX;
+		if (bpf_map_lookup_elem(fd, &keys[0].ep, &at) || SG_AT_ID(at) != id ||
+		    SG_AT_INCARNATION(at) != incarnation || SG_AT_ALIAS(at))
+			continue;
+		slots[i] = SG_AT_SLOT(at);
+		mask |= 1 << slots[i];
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (slots[i] < SG_SLOTS_MAX)
+			continue;
+		slots[i] = mask == 0xff ? SG_SLOTS_MAX - 1
+					: (uint8_t)__builtin_ctz(~(unsigned int)mask);
+		mask |= 1 << slots[i];
+	}
+	return mask;
+}
+
+static int slots_set(struct dataplane *dp, uint32_t id, uint8_t mask)
+{
+	struct sg_command cmd = { .op = SG_CMD_SLOTS, .server = id, .flags = mask };
+
+	return dataplane_command(dp, &cmd);
 }
 
 /* --- pruning ---------------------------------------------------------------------- */
@@ -136,19 +243,20 @@ struct prune {
 	size_t n;
 	struct sg_ep *stale;
 	size_t n_stale;
+	uint32_t aliases; /* of all servers, that stay */
 };
 
 static bool ep_wanted(const struct prune *p, const struct sg_ep *ep)
 {
-	struct sg_ep names[NAMES_MAX];
+	struct ep_key keys[KEYS_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
 		size_t n = htons(p->ports[i]) == ep->port
-				   ? ep_names(p->dp, &p->addrs[i], p->ports[i], names)
+				   ? ep_keys(p->dp, &p->addrs[i], p->ports[i], keys)
 				   : 0;
 
 		for (size_t k = 0; k < n; k++)
-			if (!memcmp(&names[k], ep, sizeof(*ep)))
+			if (!memcmp(&keys[k].ep, ep, sizeof(*ep)))
 				return true;
 	}
 	return false;
@@ -159,8 +267,12 @@ static int prune_collect(void *data, const void *key, const void *owner)
 	struct prune *p = data;
 	const struct sg_ep *ep = key;
 
-	if (*(const uint32_t *)owner != p->id || ep_wanted(p, ep))
+	uint32_t at = *(const uint32_t *)owner;
+
+	if (SG_AT_ID(at) != p->id || ep_wanted(p, ep)) {
+		p->aliases += SG_AT_ALIAS(at);
 		return 0;
+	}
 	if (list_grow(&p->stale, p->n_stale, sizeof(*p->stale)))
 		return -ENOMEM;
 	p->stale[p->n_stale++] = *ep;
@@ -228,20 +340,40 @@ static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 
 	for (size_t i = 0; i < p.n_stale && !r; i++)
 		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.ep2srv), &p.stale[i]);
+	if (!r) /* while there is none nobody asks for them */
+		__atomic_store_n(&dp->cfg->aliases, p.aliases, __ATOMIC_RELAXED);
 	if (p.n_stale && !r)
 		r = unlist(dp, p.stale, p.n_stale);
 	free(p.stale);
 	return r;
 }
 
+/* Entered before others are removed: an endpoint that goes from one server to another is
+ * somebody's all the time. Only where there is no room it is the other way round. */
 int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n)
 {
-	int r = ep_prune(dp, id, addrs, ports, n); /* first: it may make room */
+	CLEANUP(freep) uint8_t *slots = calloc(n + 1, sizeof(*slots));
+	uint32_t incarnation = incarnation_of(dp, id);
+	bool left = false;
+	int one;
+	int r;
 
-	for (size_t i = 0; i < n && !r; i++)
-		r = ep_enter(dp, id, &addrs[i], ports[i]);
-	return r;
+	if (!slots)
+		return -ENOMEM;
+	r = slots_set(dp, id, slots_give(dp, id, incarnation, addrs, ports, n, slots));
+	for (size_t i = 0; i < n && !r; i++) {
+		uint32_t at = SG_AT(id, slots[i], 0, incarnation);
+
+		r = ep_enter(dp, at, &addrs[i], ports[i]);
+		if (r == -E2BIG && !ep_prune(dp, id, addrs, ports, n))
+			r = ep_enter(dp, at, &addrs[i], ports[i]);
+		left |= r > 0;
+		r = r > 0 ? 0 : r;
+	}
+	dp->left[id] = left;
+	one = ep_prune(dp, id, addrs, ports, n);
+	return r ? r : one;
 }
 
 int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,
@@ -249,44 +381,49 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 {
 	const struct bpf_map *map = dp->skel->maps.net2srv;
 	int fd = bpf_map__fd(map);
-	struct sg_net *stale;
+	CLEANUP(freep) struct sg_net *stale = calloc(SG_NETWORKS_MAX, sizeof(*stale));
+	CLEANUP(freep) bool *taken = calloc(n + 1, sizeof(*taken)); /* of nets: what others have */
 	struct sg_net here;
 	struct sg_net key;
 	const struct sg_net *at = NULL;
 	size_t n_stale = 0;
+	uint32_t at_id = SG_AT(id, 0, 0, incarnation_of(dp, id));
 	uint32_t total = 0;
 	uint32_t owner;
 	int r = 0;
 
-	stale = calloc(SG_NETWORKS_MAX, sizeof(*stale));
-	if (!stale)
+	if (!stale || !taken)
 		return -ENOMEM;
 	while (total + n_stale < SG_NETWORKS_MAX && !bpf_map_get_next_key(fd, at, &key)) {
 		bool wanted = false;
 
 		here = key;
 		at = &here;
-		if (bpf_map_lookup_elem(fd, &key, &owner) || owner != id) {
-			total++;
+		if (bpf_map_lookup_elem(fd, &key, &owner))
 			continue;
+		for (size_t i = 0; i < n; i++) {
+			bool same = key.prefixlen == nets[i].len &&
+				    !memcmp(key.addr, nets[i].addr.bytes, sizeof(key.addr));
+
+			wanted |= same;
+			if (same && is_others(dp, id, owner))
+				taken[i] = true;
 		}
-		for (size_t i = 0; i < n; i++)
-			wanted |= key.prefixlen == nets[i].len &&
-				  !memcmp(key.addr, nets[i].addr.bytes, sizeof(key.addr));
-		if (wanted)
+		if (SG_AT_ID(owner) != id)
 			total++;
-		else
+		else if (!wanted)
 			stale[n_stale++] = key;
 	}
 	for (size_t i = 0; i < n_stale; i++)
 		bpf_map_delete_elem(fd, &stale[i]);
-	free(stale);
 	for (size_t i = 0; i < n && !r; i++) {
 		key.prefixlen = nets[i].len;
 		memcpy(key.addr, nets[i].addr.bytes, sizeof(key.addr));
-		if (!bpf_map_lookup_elem(fd, &key, &owner) && owner == id)
+		if (taken[i]) {
+			dp->left[id] = true; /* who was first keeps it */
 			continue;
-		if (!dataplane_map_put(map, &key, &id, BPF_ANY))
+		}
+		if (!dataplane_map_put(map, &key, &at_id, BPF_ANY))
 			total++;
 		else if (errno == ENOSPC || errno == E2BIG)
 			r = full(bpf_map__name(map), SG_NETWORKS_MAX);
@@ -294,6 +431,8 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 			r = log_failure(-errno, SUB, "cannot enter a network of server %u", id);
 	}
 	dp->cfg->networks = total;
+	if (!r && n)
+		r = slots_set(dp, id, 0); /* behind a network each connect counts */
 	return r;
 }
 
@@ -322,4 +461,9 @@ int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t 
 		at = &here;
 	}
 	return 0;
+}
+
+bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id)
+{
+	return dp->left[id];
 }

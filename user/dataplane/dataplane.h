@@ -161,14 +161,19 @@ struct dataplane_net {
 
 /*
  * Makes the endpoints and networks of a server exactly these. Each endpoint is
- * an address and port; both protocols are entered, and a local one for the
- * daemon's namespace. Their addresses are listed, and no more than those of all
- * servers. -E2BIG: a map is full (logged with the remedy); what fitted is in force.
+ * an address and port, with a slot of its own (witness.h) that it keeps; both protocols are
+ * entered, one of this host for the daemon's namespace and with its aliases. An endpoint
+ * that was another server's is this one's from now on: callers see to it that each has one
+ * owner. Of aliases and networks the first owner stays. Their addresses are listed, and no
+ * more than those of all servers. -E2BIG: a map is full (logged with the remedy); what
+ * fitted is in force.
  */
 int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n) MUST_CHECK;
 int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,
 			   size_t n) MUST_CHECK;
+/* Was something of these another server's, and stayed so? To be tried again when one leaves. */
+bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id);
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
 

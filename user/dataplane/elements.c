@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Elements of maps: those that the kernel allocates one by one, and all of a map. */
+/* Commands, and elements of maps: those that the kernel allocates one by one, and all of a map. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -47,4 +47,21 @@ int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane
 		from = cursor;
 	}
 	return r;
+}
+
+int dataplane_command(struct dataplane *dp, struct sg_command *cmd)
+{
+	struct sg_command out = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = cmd, .data_size_in = sizeof(*cmd),
+		    .data_out = &out, .data_size_out = sizeof(out), .repeat = 1);
+	int r;
+
+	cmd->magic = SG_COMMAND_MAGIC;
+	r = bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.sg_command), &run);
+	if (r)
+		return log_failure(r, SUB, "the command program cannot be run");
+	if (run.retval)
+		return -(int)run.retval;
+	*cmd = out;
+	return 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "dataplane/cgroup.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
@@ -201,6 +202,23 @@ static uint64_t cgroup_id(const char *path)
 	return path && !stat(path, &st) && st.st_ino != ROOT_ID ? st.st_ino : 0;
 }
 
+/* Under systemd, or without it. */
+static uint64_t pods_id(void)
+{
+	CLEANUP(freep) char *root = NULL;
+	char path[512];
+	uint64_t id;
+
+	if (cgroup_find(&root))
+		return 0;
+	snprintf(path, sizeof(path), "%s/kubepods.slice", root);
+	id = cgroup_id(path);
+	if (id)
+		return id;
+	snprintf(path, sizeof(path), "%s/kubepods", root);
+	return cgroup_id(path);
+}
+
 static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
 		    const struct omission *out)
 {
@@ -220,6 +238,7 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->skb_netns = has_skb_netns();
 	rodata->blind = is_left_out(out, "sg_ingress");
 	rodata->cgroup = cgroup_id(o->cgroup);
+	rodata->pods = pods_id();
 	bpf_object__for_each_program(prog, dp->skel->obj)
 	{
 		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Servers, endpoints, counters: the maps, and the command program. */
+/* Servers and their counters: the maps. */
 #include <errno.h>
 #include <string.h>
 
@@ -92,23 +92,6 @@ size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t m
 }
 
 /* --- servers -------------------------------------------------------------------------- */
-
-int dataplane_command(struct dataplane *dp, struct sg_command *cmd)
-{
-	struct sg_command out = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = cmd, .data_size_in = sizeof(*cmd),
-		    .data_out = &out, .data_size_out = sizeof(out), .repeat = 1);
-	int r;
-
-	cmd->magic = SG_COMMAND_MAGIC;
-	r = bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.sg_command), &run);
-	if (r)
-		return log_failure(r, SUB, "the command program cannot be run");
-	if (run.retval)
-		return -(int)run.retval;
-	*cmd = out;
-	return 0;
-}
 
 int dataplane_server_name(struct dataplane *dp, uint32_t id, char *name)
 {

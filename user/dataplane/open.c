@@ -118,8 +118,10 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 		r = dataplane_maps_pin(dp);
 	if (!r)
 		r = own_forget(dp);
-	if (!r)
+	if (!r) {
+		dataplane_subuids_write(dp);
 		dataplane_quarantine_sync(dp);
+	}
 	if (!r)
 		r = dataplane_attach(dp, o);
 	if (r)

@@ -38,6 +38,7 @@ struct dataplane {
 	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
 	/* by id: so many connects without a record were looked for, and none is left of them */
 	uint64_t unrecorded_ended[SG_SERVERS_MAX];
+	bool left[SG_SERVERS_MAX]; /* see dataplane_endpoints_left() */
 	struct ring_buffer *ring;
 	dataplane_event_fn *event_fn; /* while the ring is read */
 	void *event_data;
@@ -104,6 +105,11 @@ struct dataplane_part {
 };
 const struct dataplane_part *dataplane_part(const char *name);
 bool dataplane_loaded(const struct bpf_program *prog);
+
+/* sources.c: writes whose subordinate user ids are; what fails is logged. */
+void dataplane_subuids_write(struct dataplane *dp);
+int dataplane_subuid_parse(char *line, uint32_t *ret_owner, uint32_t *ret_first,
+			   uint64_t *ret_n) MUST_CHECK;
 
 /* cookie.c: can a namespace tell its cookie without a child? */
 bool dataplane_cookie_quick(void);

@@ -247,8 +247,10 @@ static int sweep_one(void *data, const struct sg_flow *f)
 	}
 	s->result.flows++;
 	srv = server_of(s, f->server);
-	if (!srv)
+	if (!srv || srv->incarnation != f->incarnation)
 		return 0;
+	if (f->flags & SG_FLOW_PROBE && sg_flow_connecting(f)) /* and then it has little time */
+		next_at(s, s->now + SG_UNUSED_NS);
 	sg_flow_due(f, &srv->policy, &due);
 	if (due.what == SG_DUE_NOTHING)
 		return 0;
@@ -315,12 +317,15 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 	uint64_t turn = __atomic_load_n(&dp->pulse->turn_ns, __ATOMIC_RELAXED);
 	uint64_t silent = __atomic_load_n(&dp->pulse->silent_ns, __ATOMIC_RELAXED);
 	uint64_t dead = __atomic_load_n(&dp->pulse->dead_ns, __ATOMIC_RELAXED);
+	uint64_t probe = __atomic_load_n(&dp->pulse->probe_ns, __ATOMIC_RELAXED);
 	uint64_t due = dp->sweep_next_ns;
 
 	if (turn >= dp->swept_ns)
 		due = earlier(due, dp->swept_ns, soonest(dp));
 	if (silent + BEAT_NS >= dp->swept_ns)
 		due = earlier(due, dp->swept_ns, SG_SILENCE_NS);
+	if (probe >= dp->swept_ns)
+		due = earlier(due, dp->swept_ns, SG_UNUSED_NS);
 	if (dead >= dp->swept_ns)
 		due = earlier(due, dp->swept_ns, SG_GRACE_NS);
 	return due;

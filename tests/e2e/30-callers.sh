@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# An ordinary user decides about nobody else: not with the options of his sockets, not by
+# giving up, not by holding probes; and a server's dead address does not decide about it.
+. "$(dirname "$0")/lib.sh"
+
+BREAKER=${BREAKER/\"open_seconds\":60/\"open_seconds\":1}
+FAR=10.84.0.1:3004 # two hops away
+config "\"far\": { \"url\": \"http://$FAR/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"connect_seconds\": 1, \"abandon_seconds\": 0.5 } },
+	\"near\": { \"url\": \"http://127.0.0.1:3001/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"abandon_seconds\": 0.5 } },
+	\"two\": { \"url\": \"http://localhost:3002/mcp\", \"deny_errno\": \"EHOSTUNREACH\" }"
+join_remote
+join_other
+"$TOOLS/nsrun" --net "$NS_REMOTE" -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+ip -n "$NS" route add 10.84.0.0/24 via $REMOTE4
+PEER_NS=$NS_OTHER peer_start far "[::]:3004"
+peer_start near 127.0.0.1:3001
+publish "$TOOLS/agent"
+NOBODY=(--uid 65534)
+
+# One call of his; sets what `call` sets.
+his_call() {
+	AGENT_AS=("${NOBODY[@]}")
+	call "$@"
+	AGENT_AS=()
+}
+
+# Of the calls of a server in this test so far, as "class cause", sorted and counted.
+outcomes() { # NAME
+	sg events --calls --json --since 60s --server "$1" >"$TMP/events"
+	paste -d ' ' <("$TOOLS/jget" --lines "$TMP/events" outcome op=call) \
+		<("$TOOLS/jget" --lines "$TMP/events" cause op=call) | sort | uniq -c |
+		sed 's/^ *//' | paste -sd ','
+}
+
+outcomes_are() { # NAME PATTERN; events come with the daemon's tick
+	[[ $(outcomes "$1") == $2 ]]
+}
+
+start_daemon
+
+t "hops that do not suffice are the caller's"
+expect_answer $FAR 200
+for _ in 1 2 3 4; do
+	his_call $FAR --ttl 1
+	expect_ne "$RESULT" ok "a call with one hop"
+done
+expect_server far state closed
+expect_soon 5 outcomes_are far "*4 caller options*"
+
+t "so is a signature that the server does not know"
+his_call $FAR --md5
+if [ "$CALL_STATUS" -eq 77 ]; then
+	echo "# this kernel has no TCP_MD5SIG"
+	pass
+else
+	for _ in 1 2 3; do
+		his_call $FAR --md5 --timeout $((1500 * SLOW))
+		expect_eq "$RESULT" timeout "a call with a signature"
+	done
+fi
+expect_server far state closed
+
+t "so is not waiting for a second SYN"
+ip -n "$NS_OTHER" link set "sg${HASH}o" down
+for _ in 1 2 3; do
+	his_call $FAR --device "$DEV" --timeout $((1500 * SLOW))
+	expect_ne "$RESULT" ok "a call by a device"
+done
+expect_server far state closed
+ip -n "$NS_OTHER" link set "sg${HASH}o" up
+ip -n "$NS_OTHER" route add 10.83.0.0/24 via 10.84.0.2
+expect_soon 10 eval "agent --connect $FAR | grep -q ' ok - 200 '"
+
+# Requests of his that never get whole; he gives up when the server should have answered.
+gives_up() { # ADDR:PORT TIMES
+	local k
+
+	AGENT_AS=("${NOBODY[@]}")
+	steps_start "$1"
+	AGENT_AS=()
+	for ((k = 1; k <= $2; k++)); do
+		expect_step ok - - open "$k"
+		expect_step ok - - part "$k" 20
+	done
+	step wait 1 600 # abandon_seconds, and a little
+	for ((k = 1; k <= $2; k++)); do
+		step close "$k"
+	done
+	steps_stop
+}
+
+t "who gives up opens nothing while others are served"
+expect_answer 127.0.0.1:3001 200
+gives_up 127.0.0.1:3001 5
+expect_server near state closed
+expect_soon 5 outcomes_are near "*5 hard abandoned*"
+expect_server near breaker.consecutive_failures 5
+expect_answer 127.0.0.1:3001 200
+expect_server near breaker.consecutive_failures 0
+
+t "what all see opens it"
+peer_ctl near answer 503
+AGENT_AS=("${NOBODY[@]}")
+agent --connect 127.0.0.1:3001 --count 2 >/dev/null
+AGENT_AS=()
+expect_server near state closed
+agent --connect 127.0.0.1:3001 --count 1 >/dev/null
+expect_server near state open
+
+t "who holds probes and says nothing keeps nobody away"
+kill9_daemon
+daemon_forgotten
+peer_ctl near answer ok
+for _ in 1 2 3 4 5 6 7 8; do
+	AGENT_AS=("${NOBODY[@]}")
+	agent --connect 127.0.0.1:3001 --pool 1 --connect-only --hold 20000 >/dev/null 2>&1 &
+	PIDS+=("$!")
+	AGENT_AS=()
+done
+expect_soon 5 eval "agent --connect 127.0.0.1:3001 | grep -q ' ok - 200 '"
+start_daemon
+expect_server near state closed
+
+finish
