@@ -209,8 +209,8 @@ static __always_inline bool sg_refused(const struct sg_scope *s, enum sg_verdict
 }
 
 /* A datagram, or a connect of which no record could be made: the verdict alone. */
-static __always_inline int sg_gate_plain(struct bpf_sock_addr *ctx, const struct sg_scope *s,
-					 bool observe, bool v6, __u64 now)
+static __always_inline int sg_admit_plain(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					  bool observe, bool v6, __u64 now)
 {
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a;
@@ -247,8 +247,8 @@ static __always_inline void sg_count_connect(const struct sg_scope *s, __u32 kin
  * table. The quarantine is read again once the record is there: whoever orders
  * one writes it and then walks the records, so that no connect slips between.
  */
-static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_scope *s, __u32 at,
-					   bool observe, bool v6, __u64 now)
+static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg_scope *s, __u32 at,
+					    bool observe, bool v6, __u64 now)
 {
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a = { .admit = SG_ALLOW };
@@ -295,13 +295,13 @@ static __always_inline int sg_gate_connect(struct bpf_sock_addr *ctx, struct sg_
 		sg_flow_leave(ctx, now);
 		return sg_refuse(ctx, s->server, v6);
 	}
-	sg_pulse_beat(now);
+	sg_pulse_exchange(now);
 	sg_count_connect(s, by.kind);
 	return SG_PROCEED;
 }
 
-static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, bool connect,
-				   bool v6)
+static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *ep, bool connect,
+				       bool v6)
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_scope s = {};
@@ -326,50 +326,50 @@ static __always_inline int sg_gate(struct bpf_sock_addr *ctx, struct sg_ep *ep, 
 	now = bpf_ktime_get_boot_ns();
 	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
 	if (connect && ctx->sk)
-		return sg_gate_connect(ctx, &s, at, observe, v6, now);
-	return sg_gate_plain(ctx, &s, observe, v6, now);
+		return sg_admit_connect(ctx, &s, at, observe, v6, now);
+	return sg_admit_plain(ctx, &s, observe, v6, now);
 }
 
 /* The family of the address given does not tell the socket's (AF_UNSPEC, v4-mapped):
  * which hook fires does. */
-static __always_inline int sg_gate4(struct bpf_sock_addr *ctx, bool connect)
+static __always_inline int sg_admit4(struct bpf_sock_addr *ctx, bool connect)
 {
 	struct sg_ep ep = {};
 
 	sg_addr_v4(ep.addr, ctx->user_ip4);
-	return sg_gate(ctx, &ep, connect, false);
+	return sg_admit_to(ctx, &ep, connect, false);
 }
 
-static __always_inline int sg_gate6(struct bpf_sock_addr *ctx, bool connect)
+static __always_inline int sg_admit6(struct bpf_sock_addr *ctx, bool connect)
 {
 	struct sg_ep ep = {};
 
 	sg_addr_v6(ep.addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
-	return sg_gate(ctx, &ep, connect, true);
+	return sg_admit_to(ctx, &ep, connect, true);
 }
 
 SEC("cgroup/connect4")
 int sg_connect4(struct bpf_sock_addr *ctx)
 {
-	return sg_gate4(ctx, true);
+	return sg_admit4(ctx, true);
 }
 
 SEC("cgroup/connect6")
 int sg_connect6(struct bpf_sock_addr *ctx)
 {
-	return sg_gate6(ctx, true);
+	return sg_admit6(ctx, true);
 }
 
 SEC("cgroup/sendmsg4")
 int sg_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	return sg_gate4(ctx, false);
+	return sg_admit4(ctx, false);
 }
 
 SEC("cgroup/sendmsg6")
 int sg_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	return sg_gate6(ctx, false);
+	return sg_admit6(ctx, false);
 }
 
 /*

@@ -69,10 +69,10 @@ static __always_inline void sg_hist_add(__u32 id, __u32 metric, __u64 ns)
 
 /* --- the pulse --------------------------------------------------------------- */
 
-#define SG_BEAT_NS 10000000ULL
+#define SG_PULSE_STEP_NS 10000000ULL
 
 /* Something began, or went on, whose end the clock may have to bring: the sweep has work. */
-static __always_inline void sg_pulse_beat(__u64 now)
+static __always_inline void sg_pulse_exchange(__u64 now)
 {
 	struct sg_pulse *p = SG_ONLY(pulse);
 
@@ -95,7 +95,7 @@ static __always_inline void sg_pulse_silent(__u64 now)
 {
 	struct sg_pulse *p = SG_ONLY(pulse);
 
-	if (p && p->silent_ns + SG_BEAT_NS < now)
+	if (p && p->silent_ns + SG_PULSE_STEP_NS < now)
 		p->silent_ns = now;
 }
 

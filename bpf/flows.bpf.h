@@ -159,8 +159,8 @@ static __always_inline bool sg_options_own(struct tcp_sock *tp)
  * the flow, so that the verifier knows nothing of its values, but inside the lock:
  * it is what this caller put.
  */
-static __always_inline __u32 sg_claim(const struct sg_scope *s, struct sg_flow *f,
-				      struct sg_result *r)
+static __always_inline __u32 sg_outcome_take(const struct sg_scope *s, struct sg_flow *f,
+					     struct sg_result *r)
 {
 	__u32 was;
 
@@ -202,7 +202,7 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		r->outcome = SG_LOCAL;
 		r->cause = SG_CAUSE_KILLED;
 	}
-	was = sg_claim(s, f, r);
+	was = sg_outcome_take(s, f, r);
 	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
 		return false;
 	if (was & SG_FLOW_PROBE)
@@ -213,13 +213,13 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 	what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
 	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now, f->cookie);
 	sg_count_outcome(s, sg_what_outcome(what), sg_what_cause(what));
-	settled = sg_settle(sg_who_pack(r->generation, s->id), what, r->now,
-			    sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
+	settled = sg_outcome_apply(sg_who_pack(r->generation, s->id), what, r->now,
+				   sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
 	if (settled == SG_EFFECT_STALE)
 		SG_COUNT(s, stale);
 	if (settled == SG_EFFECT_OVERFLOW)
 		SG_COUNT(s, overflow);
-	return settled & SG_SETTLED_OPENED;
+	return settled & SG_APPLIED_OPENED;
 }
 
 /*

@@ -18,7 +18,7 @@ struct sg_result {
 	__u64 first_ns; /* from the request to the first byte, 0 if none came */
 	__u64 retry_after_ns;
 	__u32 serial;     /* of what ended: by now the flow may be at something else */
-	__u32 generation; /* filled in by sg_claim() */
+	__u32 generation; /* filled in by sg_outcome_take() */
 	__u8 outcome;     /* enum sg_class */
 	__u8 cause;       /* enum sg_cause */
 	__u8 flags;       /* SG_OUT_* */
@@ -123,7 +123,7 @@ static __always_inline __u64 sg_wakeup(__u8 outcome, __u8 flags, __u64 now)
 /* --- the words of a report ------------------------------------------------------ */
 
 /*
- * What sg_settle() takes, which may be no more than numbers, is packed and unpacked
+ * What sg_outcome_apply() takes, which may be no more than numbers, is packed and unpacked
  * here alone:
  *   who    generation << 32 | id of the server
  *   what   Retry-After in seconds << 48 | status << 32 | method << 24 | cause << 16 |
@@ -251,8 +251,8 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
 	return held ? what | SG_OUT_HELD : what;
 }
 
-/* Of a result: what sg_settle() returns. */
-#define SG_SETTLED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
+/* Of a result: what sg_outcome_apply() returns. */
+#define SG_APPLIED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
 
 /*
  * Takes an outcome to the breaker, which trips here, and reports both. A function
@@ -260,7 +260,7 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
  * before 6.2), so that the verifier walks it once and not for every way to an
  * outcome.
  */
-__weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
+__weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
 {
 	__u32 id = sg_who_id(who);
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
@@ -313,7 +313,7 @@ __weak __noinline int sg_settle(__u64 who, __u64 what, __u64 now, __u64 times, _
 	if (effect != SG_EFFECT_MOVED)
 		return effect;
 	sg_event_transition(id, &mv, sg_source_only(&srv->sources), now);
-	return mv.to == SG_OPEN ? effect | SG_SETTLED_OPENED : effect;
+	return mv.to == SG_OPEN ? effect | SG_APPLIED_OPENED : effect;
 }
 
 #endif

@@ -152,7 +152,7 @@ static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct s
 		else
 			f->lease_ns = now + s->server->policy.probe_lease_ns;
 	}
-	sg_pulse_beat(now);
+	sg_pulse_exchange(now);
 }
 
 /* May a new exchange begin on this flow? Takes a probe where the breaker asks for one. */

@@ -26,7 +26,7 @@ static __always_inline bool sg_daemon_alive(const struct sg_cfg *cfg, __u64 now)
 	return cfg->lease_until_ns > now;
 }
 
-/* Quarantine always wins: over an exemption and over an open gate, not over observe. */
+/* Quarantine always wins: over an exemption and over a breaker that admits, not over observe. */
 static __always_inline enum sg_verdict sg_verdict(bool quarantined, bool exempt, bool observe,
 						  enum sg_admit admit)
 {

@@ -68,7 +68,7 @@ struct rig_answer {
 
 /* Who clients are from now on; RIG_NOBODY is no root, and in no group. */
 #define RIG_NOBODY 65534U
-#define RIG_GROUP 4242U /* what settings_settle() made of api_group */
+#define RIG_GROUP 4242U /* what settings_resolve() made of api_group */
 void rig_client(uid_t uid, gid_t gid);
 /* One request, and its answer. */
 unsigned int rig_ask(struct rig *rig, const char *method, const char *path, const char *body,

@@ -207,13 +207,13 @@ static int serve(struct daemon *d, struct config *config)
 }
 
 /* What holds; *ret is the caller's in any case. */
-static int settle(struct settings *settings, struct config **ret)
+static int resolve(struct settings *settings, struct config **ret)
 {
 	int r = settings_config(settings, ret);
 
 	if (!r)
 		r = capabilities_check();
-	return r ? r : settings_settle(settings, *ret);
+	return r ? r : settings_resolve(settings, *ret);
 }
 
 int run_daemon(const struct run *run)
@@ -222,7 +222,7 @@ int run_daemon(const struct run *run)
 	struct daemon d = { .settings = run->settings };
 	struct modules *modules = NULL;
 	size_t started = 0;
-	int r = settle(run->settings, &config);
+	int r = resolve(run->settings, &config);
 
 	if (!r)
 		r = loop_new(&d.loop);
@@ -271,7 +271,7 @@ static int check_kernel(void)
 int run_check(struct settings *settings)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
-	int r = settle(settings, &config);
+	int r = resolve(settings, &config);
 
 	if (r)
 		return r;

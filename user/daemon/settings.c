@@ -243,7 +243,7 @@ bool settings_observe(const struct settings *s, const struct config *config)
 }
 
 /* A copy, since settings outlive the configuration that they came from (reload). */
-static int settle(const char *given, const char *configured, const char *fallback, char **ret)
+static int resolve(const char *given, const char *configured, const char *fallback, char **ret)
 {
 	const char *text = given ? given : configured ? configured : fallback;
 
@@ -251,7 +251,7 @@ static int settle(const char *given, const char *configured, const char *fallbac
 	return text && !*ret ? -ENOMEM : 0;
 }
 
-static int cgroup_settle(char **cgroup)
+static int cgroup_resolve(char **cgroup)
 {
 	if (*cgroup && strcmp(*cgroup, "auto") != 0)
 		return cgroup_check(*cgroup);
@@ -260,7 +260,7 @@ static int cgroup_settle(char **cgroup)
 }
 
 /* Once, since looking a name up may wait. */
-static int group_settle(struct settings *s)
+static int group_resolve(struct settings *s)
 {
 	const struct group *group;
 
@@ -277,18 +277,18 @@ static int group_settle(struct settings *s)
 	return 0;
 }
 
-int settings_settle(struct settings *s, const struct config *config)
+int settings_resolve(struct settings *s, const struct config *config)
 {
 	int r = 0;
 
 #define SETTLE(key, reader, argument, fallback, help) \
 	if (!r)                                       \
-		r = settle(s->given_##key, config->key, fallback, &s->key);
+		r = resolve(s->given_##key, config->key, fallback, &s->key);
 	CONFIG_SETTINGS(SETTLE)
 #undef SETTLE
 	if (!r)
-		r = cgroup_settle(&s->cgroup);
-	return r ? r : group_settle(s);
+		r = cgroup_resolve(&s->cgroup);
+	return r ? r : group_resolve(s);
 }
 
 void settings_warn(const struct config *old, const struct config *now)

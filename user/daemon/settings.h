@@ -20,7 +20,7 @@ struct settings {
 	const char *import; /* a home directory: print a configuration made from its clients */
 	bool check;
 	const char *interfaces[SETTINGS_INTERFACES_MAX + 1]; /* of the command line */
-	/* As given by option or environment, NULL: not; and what holds, see settings_settle(). */
+	/* As given by option or environment, NULL: not; and what holds, see settings_resolve(). */
 #define SETTINGS_MEMBER(key, reader, argument, fallback, help) \
 	const char *given_##key;                               \
 	char *key;
@@ -43,7 +43,7 @@ void settings_done(struct settings *s);
 /* Reads the configuration; logs what is wrong with it. */
 int settings_config(const struct settings *s, struct config **ret) MUST_CHECK;
 /* Decides what holds; finds and checks cgroup and group. -ENOENT, -ENOTDIR, -EINVAL: logged. */
-int settings_settle(struct settings *s, const struct config *config) MUST_CHECK;
+int settings_resolve(struct settings *s, const struct config *config) MUST_CHECK;
 bool settings_observe(const struct settings *s, const struct config *config);
 /* Warns of what changes only at a restart. */
 void settings_warn(const struct config *old, const struct config *now);

@@ -77,7 +77,7 @@ static int begin(struct work *work, uint64_t now)
 }
 
 /* Of the one that runs. The result lives in the child. */
-static void settle(struct work *work)
+static void finish(struct work *work)
 {
 	struct child *child = work->child;
 	enum child_state state = child_run(child);
@@ -124,7 +124,7 @@ static void step(void *data)
 	uint64_t now = clock_boot_ns();
 
 	if (work->child)
-		settle(work);
+		finish(work);
 	expire(work, now);
 	if (!work->child && work->first) {
 		int r = begin(work, now);

@@ -266,7 +266,7 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 
 /* --- without a record ------------------------------------------------------------------------ */
 
-struct strays {
+struct unrecorded {
 	struct dataplane *dp;
 	struct cgroup_ids inside;
 	uint32_t server;
@@ -283,9 +283,9 @@ struct strays {
  * socket that its process has closed, and older kernels make it immortal by SOCK_DESTROY. A
  * target is noted: killing has to wait for the list's end.
  */
-static int stray(void *data, const struct sg_kill_target *socket)
+static int unrecorded_one(void *data, const struct sg_kill_target *socket)
 {
-	struct strays *st = data;
+	struct unrecorded *st = data;
 
 	if (socket->closed || (socket->cgroup && !cgroup_ids_has(&st->inside, socket->cgroup)))
 		return 0;
@@ -303,13 +303,13 @@ static int stray(void *data, const struct sg_kill_target *socket)
 
 static int strays_here(void *data)
 {
-	struct strays *st = data;
+	struct unrecorded *st = data;
 	CLEANUP(closep) int fd = -1;
 	int r = sockdiag_open(&fd);
 
 	st->n = 0;
 	for (size_t p = 0; p < ARRAY_SIZE(protocols) && !r; p++) {
-		r = sockdiag_list(protocols[p], NULL, stray, st);
+		r = sockdiag_list(protocols[p], NULL, unrecorded_one, st);
 		if (r == -ENOENT && protocols[p] != IPPROTO_TCP)
 			r = 0; /* a kernel without that protocol has no such sockets */
 	}
@@ -325,7 +325,7 @@ static int strays_here(void *data)
 }
 
 /* Looks in one namespace; that it is gone is no error. */
-static int strays_in(struct strays *st, struct netns *netns, ino_t inode)
+static int unrecorded_in(struct unrecorded *st, struct netns *netns, ino_t inode)
 {
 	CLEANUP(closep) int fd = -1;
 	int r = netns_open(netns, inode, &fd);
@@ -364,7 +364,7 @@ static bool denied(struct dataplane *dp, uint32_t server)
 }
 
 /* Looks in all of them: who hides a connection may hide its namespace, too. */
-static int strays_everywhere(struct strays *st, struct netns *netns, const char *cgroup)
+static int unrecorded_everywhere(struct unrecorded *st, struct netns *netns, const char *cgroup)
 {
 	int hidden = netns_scan_all(netns, protected, cgroup);
 	size_t n = netns_count(netns);
@@ -376,7 +376,7 @@ static int strays_everywhere(struct strays *st, struct netns *netns, const char 
 	for (size_t i = 0; i < n; i++)
 		inodes[i] = netns_inode(netns, i); /* the list may change while we look */
 	for (size_t i = 0; i < n && !r; i++)
-		r = denied(st->dp, st->server) ? strays_in(st, netns, inodes[i]) : -ECANCELED;
+		r = denied(st->dp, st->server) ? unrecorded_in(st, netns, inodes[i]) : -ECANCELED;
 	if (r || !hidden)
 		return r;
 	return log_failure(hidden, SUB,
@@ -386,13 +386,13 @@ static int strays_everywhere(struct strays *st, struct netns *netns, const char 
 
 static int kill_strays(struct dataplane *dp, uint32_t server, struct kill_result *ret)
 {
-	struct strays st = { .dp = dp, .server = server, .inside.all = !dp->cgroup };
+	struct unrecorded st = { .dp = dp, .server = server, .inside.all = !dp->cgroup };
 	int r = dp->cgroup ? cgroup_ids(dp->cgroup, &st.inside) : 0;
 
 	if (r)
 		return log_failure(r, SUB, "cannot look for what is below the cgroup %s",
 				   dp->cgroup);
-	r = strays_everywhere(&st, dp->netns, dp->cgroup);
+	r = unrecorded_everywhere(&st, dp->netns, dp->cgroup);
 	free(st.v);
 	cgroup_ids_done(&st.inside);
 	if (st.killed)

@@ -17,7 +17,7 @@
 
 #define SUB "bpf"
 #define VICTIMS_MAX 1000000U
-#define BEAT_NS (10 * NS_PER_MS) /* so late may pulse.silent_ns be */
+#define PULSE_STEP_NS (10 * NS_PER_MS) /* so late may pulse.silent_ns be */
 
 typedef int flow_fn(void *data, const struct sg_flow *f);
 
@@ -322,7 +322,7 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 
 	if (turn >= dp->swept_ns)
 		due = earlier(due, dp->swept_ns, soonest(dp));
-	if (silent + BEAT_NS >= dp->swept_ns)
+	if (silent + PULSE_STEP_NS >= dp->swept_ns)
 		due = earlier(due, dp->swept_ns, SG_SILENCE_NS);
 	if (probe >= dp->swept_ns)
 		due = earlier(due, dp->swept_ns, SG_UNUSED_NS);

@@ -51,7 +51,7 @@ void http_deferred_forget(struct http_call *call)
 }
 
 /* The call ends with this answer, which is its now; NULL: its connection is closed. */
-static void settle(struct http_call *call, unsigned int status, struct MHD_Response *response)
+static void answer_kept(struct http_call *call, unsigned int status, struct MHD_Response *response)
 {
 	http_deferred_forget(call);
 	call->response = response;
@@ -66,7 +66,7 @@ void http_reply_deferred(struct http_deferred *deferred, unsigned int status,
 	if (!deferred)
 		return;
 	if (deferred->call)
-		settle(deferred->call, status, http_response(content_type, text, len));
+		answer_kept(deferred->call, status, http_response(content_type, text, len));
 	free(deferred);
 }
 
@@ -77,7 +77,7 @@ static void settle_late(struct http_call *call)
 
 	log_warning(SUB, "no answer to %s within %u s: its client waits no longer",
 		    call->request.path, call->http->timeout_s);
-	settle(call, 504, http_response("application/json", text, sizeof(text) - 1));
+	answer_kept(call, 504, http_response("application/json", text, sizeof(text) - 1));
 }
 
 void http_deferred_check(struct http *http, bool end, uint64_t now)
@@ -89,7 +89,7 @@ void http_deferred_check(struct http *http, bool end, uint64_t now)
 
 		next = LIST_NEXT(d, all);
 		if (end || http_conn_is_gone(call->conn))
-			settle(call, 0, NULL);
+			answer_kept(call, 0, NULL);
 		else if (now - d->since_ns >= http->timeout_s * NS_PER_SEC)
 			settle_late(call);
 	}

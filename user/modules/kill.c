@@ -42,8 +42,8 @@ struct killer_server {
 	struct killer *killer;
 	struct server *server;
 	bool wanted;
-	bool strays;  /* also those without a record */
-	bool counted; /* survivors is a number that somebody counted */
+	bool unrecorded; /* also those without a record */
+	bool counted;    /* survivors is a number that somebody counted */
 	uint32_t survivors;
 	uint64_t again_ns; /* once more then, when connects in flight have landed; 0: not */
 	uint64_t unproved; /* kills whose survivors nobody could count */
@@ -51,7 +51,7 @@ struct killer_server {
 	struct work_job *job; /* the child's part of a kill */
 	uint32_t killed;      /* by what came before it, and is not reported yet */
 	bool more;            /* once more when it has ended, */
-	bool more_strays;     /* for those, too */
+	bool more_unrecorded; /* for those, too */
 	bool retry;           /* once more after a while */
 };
 
@@ -60,7 +60,7 @@ static struct killer_server *of(const void *m, const struct server *s)
 	return module_server(m, s);
 }
 
-/* Must connections to the server end now? Records are asked one by one; strays have none, and
+/* Must connections to the server end now? Records are asked one by one; unrecorded have none, and
  * an order may have been taken back since the pass was wanted. */
 static bool denied_now(const struct killer *m, struct server *s, uint64_t now)
 {
@@ -133,8 +133,8 @@ static void on_killed(void *owner, int r, const void *data)
 	}
 	finish(k, &result, r);
 	k->wanted |= k->more;
-	k->strays |= k->more_strays;
-	k->more = k->more_strays = false;
+	k->unrecorded |= k->more_unrecorded;
+	k->more = k->more_unrecorded = false;
 	bus_pass(k->killer->part.d->bus);
 }
 
@@ -154,7 +154,7 @@ static int kill_rest(struct killer *m, struct killer_server *k, enum kill_scope 
 
 	if (k->job) { /* it may have passed by */
 		k->more = true;
-		k->more_strays |= scope != KILL_RECORDED;
+		k->more_unrecorded |= scope != KILL_RECORDED;
 		return 0;
 	}
 	return work_add(m->kills, &order, &k->job);
@@ -168,12 +168,12 @@ static void kill_now(struct killer *m, struct server *s, uint64_t until)
 	bool left;
 	int r;
 
-	if (k->strays && denied_now(m, s, clock_boot_ns()))
+	if (k->unrecorded && denied_now(m, s, clock_boot_ns()))
 		scope = server_quarantined(s) ? KILL_QUARANTINED : KILL_DENIED;
 	k->killer = m;
 	k->server = s;
 	k->wanted = false;
-	k->strays = false;
+	k->unrecorded = false;
 	r = kill_soon(m->part.d->dp, s->id, scope, until, &result, &left);
 	if (!r && left)
 		r = kill_rest(m, k, scope);
@@ -196,7 +196,7 @@ static void end_denied(struct killer *m)
 		if (!s->id || !(server_quarantined(s) || sg_breaker_denies(&s->breaker, now)))
 			continue;
 		k->wanted = true;
-		k->strays = true;
+		k->unrecorded = true;
 	}
 }
 
@@ -273,7 +273,7 @@ static void killer_signal(void *m, const struct signal *signal)
 		if (signal->kernel.move.to != SG_OPEN && signal->kernel.move.to != SG_FORCED_OPEN)
 			break;
 		k->wanted = true;
-		k->strays = true;
+		k->unrecorded = true;
 		k->again_ns = clock_boot_ns() + AGAIN_NS;
 		break;
 	default:
@@ -312,7 +312,7 @@ static void on_again(void *data)
 		if (!k->again_ns || k->again_ns > now)
 			continue;
 		k->wanted = true;
-		k->strays = true;
+		k->unrecorded = true;
 		k->again_ns = 0;
 	}
 	bus_pass(killer->part.d->bus);
@@ -328,7 +328,7 @@ static void on_retry(void *data)
 		struct killer_server *k = of(killer, s);
 
 		k->wanted |= k->retry;
-		k->strays |= k->retry;
+		k->unrecorded |= k->retry;
 		k->retry = false;
 	}
 	bus_pass(killer->part.d->bus);

@@ -36,7 +36,7 @@ static void place(struct sim *sim, uint32_t i, struct sim_breaker *k)
 }
 
 /* From place i to where it belongs: who has risen has nothing earlier below it. */
-static void settle(struct sim *sim, uint32_t i, struct sim_breaker *k)
+static void sift(struct sim *sim, uint32_t i, struct sim_breaker *k)
 {
 	for (; i && earlier(k, sim->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		place(sim, i, sim->heap[(i - 1) / 2]);
@@ -60,7 +60,7 @@ static void leave(struct sim *sim, struct sim_breaker *k)
 
 	k->heap = 0;
 	if (last != k)
-		settle(sim, i, last);
+		sift(sim, i, last);
 }
 
 void sim_heap_update(struct sim *sim, struct sim_breaker *k)
@@ -76,5 +76,5 @@ void sim_heap_update(struct sim *sim, struct sim_breaker *k)
 	if (due == SG_FOREVER)
 		leave(sim, k);
 	else
-		settle(sim, k->heap ? k->heap - 1 : sim->n_heap++, k);
+		sift(sim, k->heap ? k->heap - 1 : sim->n_heap++, k);
 }

@@ -69,7 +69,7 @@ static void test_again_under_load(void **state)
 	assert_string_equal(kills("a"), "DD");
 }
 
-/* An order may have been taken back before the second pass: strays are not its business. */
+/* An order may have been taken back before the second pass: unrecorded are not its business. */
 static void test_taken_back(void **state)
 {
 	(void)state;
