@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # An ordinary user decides about nobody else: not with the options of his sockets, not by
 # giving up, not by holding probes; and a server's dead address does not decide about it.
+# In a mount namespace of its own: here `localhost` has an address of each family.
+[ -n "${SG_OWN_MOUNTS:-}" ] || SG_OWN_MOUNTS=1 exec unshare --mount -- "$BASH" "$0" "$@"
 . "$(dirname "$0")/lib.sh"
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$TMP/hosts"
+mount --bind "$TMP/hosts" /etc/hosts
 
 BREAKER=${BREAKER/\"open_seconds\":60/\"open_seconds\":1}
 FAR=10.84.0.1:3004 # two hops away
@@ -10,6 +14,10 @@ config "\"far\": { \"url\": \"http://$FAR/mcp\", \"deny_errno\": \"EHOSTUNREACH\
 		\"breaker\": { \"connect_seconds\": 1, \"abandon_seconds\": 0.5 } },
 	\"near\": { \"url\": \"http://127.0.0.1:3001/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5 } },
+	\"lone\": { \"url\": \"http://127.0.0.1:3005/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
+	\"silent\": { \"url\": \"http://127.0.0.1:3006/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
 	\"two\": { \"url\": \"http://localhost:3002/mcp\", \"deny_errno\": \"EHOSTUNREACH\" }"
 join_remote
 join_other
@@ -17,6 +25,8 @@ join_other
 ip -n "$NS" route add 10.84.0.0/24 via $REMOTE4
 PEER_NS=$NS_OTHER peer_start far "[::]:3004"
 peer_start near 127.0.0.1:3001
+peer_start lone 127.0.0.1:3005
+peer_start silent 127.0.0.1:3006
 publish "$TOOLS/agent"
 NOBODY=(--uid 65534)
 
@@ -92,14 +102,48 @@ gives_up() { # ADDR:PORT TIMES
 	steps_stop
 }
 
+t "of a name with a dead address the good one decides"
+peer_start two 127.0.0.1:3002
+expect_soon 10 eval '[ "$(server two endpoints.#)" -eq 2 ]'
+for _ in 1 2 3; do
+	agent --connect "[::1]:3002" --concurrent 8 >/dev/null
+	expect_answer 127.0.0.1:3002 200
+done
+agent --connect "[::1]:3002" --concurrent 8 >/dev/null
+expect_server two state closed
+expect_soon 5 outcomes_are two "*32 caller other_address*"
+peer_ctl two unlisten
+for k in 1 2 3; do
+	expect_server two state closed
+	expect_error 127.0.0.1:3002 ECONNREFUSED
+	[ "$k" -eq 3 ] || expect_server two breaker.consecutive_failures "$k"
+done
+expect_server two state open
+
 t "who gives up opens nothing while others are served"
 expect_answer 127.0.0.1:3001 200
 gives_up 127.0.0.1:3001 5
 expect_server near state closed
 expect_soon 5 outcomes_are near "*5 hard abandoned*"
 expect_server near breaker.consecutive_failures 5
+expect_match "$(sg events --since 60s --server near)" "*one_client*uid 65534*"
 expect_answer 127.0.0.1:3001 200
 expect_server near breaker.consecutive_failures 0
+
+t "opened by his word alone, it is closed again as soon as the server answers the daemon"
+gives_up 127.0.0.1:3005 3
+expect_soon 5 eval "sg events --since 60s --server lone | grep -q 'closed -> open (consecutive'"
+expect_soon 5 eval "sg events --since 60s --server lone | grep -q 'open -> closed (reachable'"
+expect_server lone state closed
+expect_match "$(sg events --since 60s --server lone)" "*alarm*one caller*"
+expect_answer 127.0.0.1:3005 200
+
+t "but not if it answers nobody"
+peer_ctl silent answer hang
+gives_up 127.0.0.1:3006 3
+expect_soon 5 eval "sg events --since 60s --server silent | grep -q 'closed -> open (consecutive'"
+expect_soon 10 eval "[ \"\$(peer_stat silent requests)\" -ge 1 ]"
+expect_eq "$(sg events --since 60s --server silent | grep -c reachable)" 0
 
 t "what all see opens it"
 peer_ctl near answer 503

@@ -26,6 +26,7 @@ static enum colour event_colour(const struct event *e)
 	case EVENT_KILL:
 		return e->survivors ? COLOUR_BAD : COLOUR_NONE;
 	case EVENT_LOSS:
+	case EVENT_ONE_CLIENT:
 		return COLOUR_WARN;
 	case EVENT_SELFTEST:
 		return e->ok ? COLOUR_GOOD : COLOUR_BAD;

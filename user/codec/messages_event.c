@@ -52,14 +52,14 @@ static const struct row rows[] = {
 	ROW(IN(TRANSITION), "open_seconds", KIND_SPAN, open_ns, .zero = ZERO_NULL, .none = STATUS_NEVER),
 	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
 	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
-	ROW(IN(QUARANTINE) | IN(RELEASE), "by", KIND_TEXT, by),
+	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
 	ROW(KILLS, "killed", KIND_UINT32, killed),
 	ROW(KILLS, "survivors", KIND_COUNT, survivors),
 	ROW(KILLS, "busy", KIND_COUNT, busy),
 	ROW(KILLS, "error", KIND_TEXT, error, .zero = ZERO_OMITTED),
 	ROW(IN(LOSS), "count", KIND_UINT64, count),
 	ROW(IN(SELFTEST), "ok", KIND_BOOL, ok),
-	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST), "detail", KIND_TEXT, text),
+	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/callers.h"
 
+#include <stdio.h>
+
+#include "witness.h"
+
 static uint64_t window_of(uint64_t t_ns)
 {
 	return t_ns / CALLERS_WINDOW_NS + 1;
@@ -42,15 +46,39 @@ void callers_add(struct callers *c, uint32_t source, bool bad, uint64_t t_ns)
 	k->bad[0] += bad;
 }
 
-bool callers_served(const struct callers *c, uint64_t t_ns)
+bool callers_served(const struct callers *c, double limit, uint64_t t_ns)
 {
 	for (int i = 0; i < CALLERS_MAX; i++) {
 		struct caller k = as_of(&c->v[i], window_of(t_ns));
-		uint64_t calls = (uint64_t)k.calls[0] + k.calls[1];
-		uint64_t bad = (uint64_t)k.bad[0] + k.bad[1];
+		double calls = (double)k.calls[0] + k.calls[1];
+		double bad = (double)k.bad[0] + k.bad[1];
 
-		if (calls >= CALLERS_ENOUGH && bad * CALLERS_WELL <= calls)
+		if (calls >= CALLERS_ENOUGH && bad * CALLERS_WELL <= calls * limit)
 			return true;
 	}
 	return false;
+}
+
+double callers_share(const struct callers *c, uint32_t source, uint64_t t_ns)
+{
+	for (int i = 0; i < CALLERS_MAX; i++) {
+		struct caller k = as_of(&c->v[i], window_of(t_ns));
+		double calls = (double)k.calls[0] + k.calls[1];
+
+		if (k.source == source && calls > 0)
+			return ((double)k.bad[0] + k.bad[1]) / calls;
+	}
+	return 0;
+}
+
+char *callers_name(uint32_t source, char *out, size_t size)
+{
+	if (source & SG_SOURCE_CGROUP)
+		snprintf(out, size, "cgroup 0x%08x", source & ~SG_SOURCE_CGROUP);
+	else if (source >= SG_SOURCE_USER)
+		snprintf(out, size, "uid %u", source - SG_SOURCE_USER);
+	else
+		snprintf(out, size, "%s",
+			 source == SG_SOURCE_DAEMON ? "switchgeard" : "somebody unknown");
+	return out;
 }

@@ -9,12 +9,13 @@
 #define SWITCHGEAR_CORE_CALLERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CALLERS_MAX 16
 #define CALLERS_WINDOW_NS 10000000000ULL /* calls of the current and the last one count */
 #define CALLERS_ENOUGH 5                 /* calls without which nobody is a witness */
-#define CALLERS_WELL 10                  /* of so many calls one may be bad */
+#define CALLERS_WELL 5 /* who is served well has so much less of what opens a breaker */
 
 struct caller {
 	uint32_t source; /* 0: free */
@@ -31,7 +32,14 @@ struct callers {
  * bad: a failure, or slow. */
 void callers_add(struct callers *c, uint32_t source, bool bad, uint64_t t_ns);
 
-/* Is somebody served well? False (so that a breaker may open) where nobody called enough. */
-bool callers_served(const struct callers *c, uint64_t t_ns);
+/* Is somebody served well, compared with the share of bad calls that opens the breaker (0 to
+ * 1)? False (so that it may open) where nobody called enough. */
+bool callers_served(const struct callers *c, double limit, uint64_t t_ns);
+
+/* The share of bad ones among the calls of a source; 0 of somebody unknown. */
+double callers_share(const struct callers *c, uint32_t source, uint64_t t_ns);
+
+/* Who a source is, for people: "uid 1000", "cgroup 0x1a2b3c4d"; returns out. */
+char *callers_name(uint32_t source, char *out, size_t size);
 
 #endif

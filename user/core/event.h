@@ -21,11 +21,12 @@ enum event_type {
 	EVENT_TRANSITION,
 	EVENT_QUARANTINE,
 	EVENT_RELEASE,
-	EVENT_KILL,     /* connections ended */
-	EVENT_ALARM,    /* text says what the operator should know */
-	EVENT_LOSS,     /* count events were lost */
-	EVENT_RELOAD,   /* the configuration was read anew */
-	EVENT_SELFTEST, /* its result changed */
+	EVENT_KILL,       /* connections ended */
+	EVENT_ALARM,      /* text says what the operator should know */
+	EVENT_LOSS,       /* count events were lost */
+	EVENT_RELOAD,     /* the configuration was read anew */
+	EVENT_SELFTEST,   /* its result changed */
+	EVENT_ONE_CLIENT, /* one caller's failures opened nothing: others are served well */
 	EVENT_TYPE_COUNT
 };
 

@@ -5,10 +5,12 @@
  * Operators' orders to breakers come in here.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "core/baseline.h"
+#include "core/callers.h"
 #include "core/engine.h"
 #include "core/metrics.h"
 #include "core/names.h"
@@ -27,6 +29,8 @@ struct breaker_server {
 	bool ready; /* engine is initialised */
 	struct engine engine;
 	struct baseline baseline;
+	struct callers callers;
+	uint64_t held_told_ns;
 };
 
 static void want_next_open(struct server *s, struct breaker_server *b)
@@ -102,6 +106,25 @@ static void learn_latency(struct server *s, struct breaker_server *b, const stru
 		want_next_open(s, b);
 }
 
+/* A failure that opened nothing, since others are served well: told once a second. */
+static void tell_held(struct breaker *m, struct server *s, struct breaker_server *b,
+		      const struct sg_event *k)
+{
+	struct event e;
+
+	if (k->t_ns < b->held_told_ns + NS_PER_SEC)
+		return;
+	b->held_told_ns = k->t_ns;
+	bus_event(&e, EVENT_ONE_CLIENT, s->config->name);
+	callers_name(k->source, e.by, sizeof(e.by));
+	snprintf(e.text, sizeof(e.text),
+		 "%" PRIu32
+		 " failures in a row, %.0f %% of recent calls failed or were slow; others "
+		 "are served well, so it stays closed",
+		 k->streak, callers_share(&b->callers, k->source, k->t_ns) * 100);
+	bus_report(m->part.d->bus, &e);
+}
+
 static void on_outcome(struct breaker *m, struct server *s, const struct sg_event *k)
 {
 	struct breaker_server *b = module_server(m, s);
@@ -110,10 +133,22 @@ static void on_outcome(struct breaker *m, struct server *s, const struct sg_even
 	enum sg_reason reason;
 
 	learn_latency(s, b, k);
+	if (k->outcome <= SG_SOFT)
+		callers_add(&b->callers, k->source,
+			    k->outcome != SG_SUCCESS || k->flags & SG_OUT_SLOW, k->t_ns);
+	if (k->effect == SG_EFFECT_HELD)
+		tell_held(m, s, b, k);
 	reason = engine_outcome(&b->engine, k->t_ns, k->generation, (enum sg_class)k->outcome,
 				k->flags & SG_OUT_SLOW, &rates);
 	if (reason == SG_REASON_NONE)
 		return;
+	if (callers_served(&b->callers,
+			   reason == SG_REASON_SLOW_RATE ? s->config->policy.slow_rate
+							 : s->config->policy.failure_rate,
+			   k->t_ns)) {
+		tell_held(m, s, b, k);
+		return;
+	}
 	cmd.reason = (__u8)reason;
 	/* its transition comes by the ring */
 	if (!dataplane_command(m->part.d->dp, &cmd) && cmd.effect == SG_EFFECT_OVERFLOW)

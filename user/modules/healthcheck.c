@@ -5,6 +5,9 @@
  * the others, and all of them where there is no own one. A probe that finds no place
  * waits until the kernel stops reserving the token for us (SG_OWN_PROBE_NS).
  *
+ * An opening that rests on one caller's word (headers/witness.h) is checked at once: if the
+ * server answers, it is taken back.
+ *
  * Invariants:
  *  D1  A token that was taken goes back exactly once: with an outcome, or
  *      undecided when the probe is given up.
@@ -34,8 +37,9 @@ struct check {
 	struct loop_source *source; /* of io */
 	enum probe_generation era;  /* as the last one found it */
 	uint64_t wait_until_ns;     /* for a place; 0: does not wait */
-	uint32_t generation;        /* of the token */
+	uint32_t generation;        /* of the token, or of the opening that is checked */
 	bool token;                 /* the verdict is outstanding */
+	bool doubted;               /* it checks an opening, and needs no token */
 	bool leased;                /* its lease is shorter than the patience with answers */
 };
 
@@ -82,6 +86,25 @@ static void report(struct check *p, const struct probe_result *r)
 		  (double)r->latency_ns / 1e6);
 }
 
+/* An answer is one, whatever it says of the request, unless the server calls itself unable. */
+static void judge_opening(struct check *p, const struct probe_result *r)
+{
+	struct server *s = p->server;
+	struct sg_command cmd = { .op = SG_CMD_REACHED,
+				  .server = s->id,
+				  .generation = p->generation };
+	bool reached = r->status && r->class != SG_HARD && r->class != SG_SOFT;
+
+	p->doubted = false;
+	log_debug(SUB, "%s: opened by one caller's word; own probe: %s, HTTP status %u",
+		  s->config->name, cause_name((enum sg_cause)r->cause), r->status);
+	if (reached && !dataplane_command(s->d->dp, &cmd) && cmd.moved)
+		bus_alarm(
+			s->d->bus, s->config->name,
+			"opened by the failures of one caller, while it answers the daemon: closed "
+			"again; \"switchgear events --calls\" tells whose they were");
+}
+
 /* --- one probe --------------------------------------------------------------------------------- */
 
 static void end(struct check *p)
@@ -94,6 +117,7 @@ static void end(struct check *p)
 	loop_del(TAKE_PTR(p->source));
 	probe_free(TAKE_PTR(p->io));
 	p->wait_until_ns = 0;
+	p->doubted = false;
 }
 
 static void run(void *data)
@@ -103,10 +127,12 @@ static void run(void *data)
 
 	probe_run(p->io);
 	result = probe_result(p->io);
-	if (result && p->token) {
+	if (result && (p->token || p->doubted))
 		p->era = probe_generation(p->io);
+	if (result && p->doubted)
+		judge_opening(p, result);
+	else if (result && p->token)
 		report(p, result);
-	}
 	if (probe_over(p->io))
 		end(p);
 	else
@@ -179,7 +205,7 @@ static int begin(struct check *p)
 		return 0;
 	}
 	r = now < p->wait_until_ns ? prepare(p) : -ETIME;
-	if (!r)
+	if (!r && !p->doubted)
 		r = take_token(p);
 	if (r) {
 		end(p);
@@ -209,7 +235,7 @@ static void on_timer(void *data)
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
  * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
-static int start(const void *m, struct server *s)
+static int start(const void *m, struct server *s, bool doubted)
 {
 	struct check *p = of(m, s);
 	int r;
@@ -225,6 +251,8 @@ static int start(const void *m, struct server *s)
 		return r;
 	end(p); /* of the one before only the deletion of its session can be left */
 	p->wait_until_ns = clock_boot_ns() + SG_OWN_PROBE_NS;
+	p->doubted = doubted;
+	p->generation = s->breaker.generation;
 	return begin(p);
 }
 
@@ -235,10 +263,12 @@ static void check_signal(void *m, const struct signal *signal)
 
 	if (signal->type != SIGNAL_TRANSITION)
 		return;
-	if (p->token || p->wait_until_ns)
+	if (p->token || p->wait_until_ns || p->doubted)
 		end(p);
 	if (signal->kernel.move.to == SG_HALF_OPEN)
-		(void)!start(m, signal->server); /* D2 */
+		(void)!start(m, signal->server, false); /* D2 */
+	if (signal->kernel.move.to == SG_OPEN && signal->kernel.source != SG_SOURCE_NONE)
+		(void)!start(m, signal->server, true);
 }
 
 static void want(struct server *s)

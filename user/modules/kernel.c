@@ -15,11 +15,14 @@ struct kernel {
 	uint64_t lost_seen; /* records that found the ring full, as far as was told */
 };
 
-static void transition(struct kernel *m, struct server *s, const struct sg_transition *mv)
+static void transition(struct kernel *m, struct server *s, const struct sg_transition *mv,
+		       __u32 source)
 {
 	struct signal signal = { .type = SIGNAL_TRANSITION, .server = s };
 
-	signal.kernel = (struct sg_event){ .type = SG_EV_TRANSITION, .server = s->id, .move = *mv };
+	signal.kernel = (struct sg_event){
+		.type = SG_EV_TRANSITION, .server = s->id, .source = source, .move = *mv
+	};
 	(void)!server_read(s);
 	bus_emit(m->part.d->bus, &signal);
 }
@@ -34,7 +37,7 @@ static void on_event(void *data, const struct sg_event *k)
 		return;
 	if (k->type == SG_EV_TRANSITION) {
 		if (server_moved(s, k->move.seq, false)) /* else it was made up for before */
-			transition(m, s, &k->move);
+			transition(m, s, &k->move, k->source);
 	} else if (k->type == SG_EV_OUTCOME || k->type == SG_EV_KILL) {
 		signal.type = k->type == SG_EV_KILL ? SIGNAL_KILL : SIGNAL_OUTCOME;
 		bus_emit(m->part.d->bus, &signal);
@@ -54,7 +57,7 @@ static void resync(struct kernel *m)
 		const struct sg_transition *last = &s->breaker.last;
 
 		if (s->id && !server_read(s) && last->moved && server_moved(s, last->seq, true))
-			transition(m, s, last);
+			transition(m, s, last, SG_SOURCE_NONE);
 	}
 }
 
