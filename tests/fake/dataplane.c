@@ -602,6 +602,35 @@ int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr
 	return 0;
 }
 
+/* In the kernel the older ones would stay until dataplane_endpoints_set(). */
+int dataplane_endpoints_add(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+			    const uint16_t *ports, size_t n)
+{
+	(void)dp;
+	(void)id;
+	(void)addrs;
+	(void)ports;
+	(void)n;
+	return 0;
+}
+
+int dataplane_endpoints_get(struct dataplane *dp, uint32_t id, struct addr *ret, size_t max,
+			    size_t *ret_n)
+{
+	struct fake_server *s = &dp->servers[id];
+
+	*ret_n = s->n_addrs < max ? s->n_addrs : max;
+	memcpy(ret, s->addrs, *ret_n * sizeof(*ret));
+	return 0;
+}
+
+bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id)
+{
+	(void)dp;
+	(void)id;
+	return false;
+}
+
 int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,
 			   size_t n)
 {

@@ -24,6 +24,7 @@ struct claim {
 	bool literal; /* from the configuration, not from a name */
 	bool held;    /* it was the owner until now */
 	size_t rank;  /* in the configuration; the same for all claims of one server */
+	size_t item;  /* the caller's: which of its addresses this is */
 
 	size_t owner; /* out: rank of the owner */
 };

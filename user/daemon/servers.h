@@ -32,17 +32,21 @@ struct server {
 	struct server *next; /* in the order of the configuration */
 	size_t index;        /* in that */
 	const struct config_server *config;
-	struct server *covered_by; /* has the same endpoint: its breaker is ours */
-	uint32_t id;               /* SG_CANARY: the kernel does not know this server */
-	struct sg_breaker breaker; /* as last read */
-	struct addr addrs[SERVER_ADDRS_MAX];
+	struct server *covered_by;             /* has the same endpoint: its breaker is ours */
+	uint32_t id;                           /* SG_CANARY: the kernel does not know this server */
+	struct sg_breaker breaker;             /* as last read */
+	struct addr claimed[SERVER_ADDRS_MAX]; /* from the configuration or DNS (core/claims.h) */
+	size_t n_claimed;
+	struct addr addrs[SERVER_ADDRS_MAX]; /* those of them that it owns */
 	size_t n_addrs;
-	bool resolved;          /* addrs are known, from the configuration or DNS */
+	bool unwritten;         /* its endpoints are not as the kernel has them */
+	bool resolved;          /* claimed are known */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */
 	unsigned int n_orders;  /* whose kill goes on: nobody else kills meanwhile. By quarantine */
 	struct server_wanted wanted;
 	struct server_wanted written;
 	bool rewrite;     /* something else of it changed: write it */
+	bool half_begun;  /* nothing of it is in force */
 	bool failed;      /* it did not begin, or change, in whole: a reload begins it anew */
 	uint32_t seq;     /* of the latest transition that was reported */
 	uint32_t made_up; /* of one whose record was lost; 0: none */
@@ -93,10 +97,13 @@ void servers_family(struct servers *all, struct metrics *to, const char *name,
 void servers_write(struct servers *all);
 /* Refreshes s->breaker, and carries out what is due by time. */
 int server_read(struct server *s) MUST_CHECK;
-/* Its addresses from now on (n <= SERVER_ADDRS_MAX); writes its endpoints, emits ADDRS. */
+/* The addresses that it claims from now on (n <= SERVER_ADDRS_MAX); settles whose they are,
+ * writes the endpoints of all whose have changed, emits ADDRS for them. */
 int server_set_addrs(struct server *s, const struct addr *addrs, size_t n) MUST_CHECK;
 /* Writes its endpoints anew: this host's addresses have changed. */
 int server_endpoints(struct server *s) MUST_CHECK;
+/* Who owns an address that s claims, and has not; NULL: it has it. */
+const struct server *server_owner(const struct server *s, const struct addr *a);
 /* Notes a transition by its number; false if it was reported before. `made_up`: from the
  * map, since its record was lost. */
 bool server_moved(struct server *s, uint32_t seq, bool made_up);

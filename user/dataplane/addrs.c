@@ -348,19 +348,16 @@ static int ep_prune(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 	return r;
 }
 
-/* Entered before others are removed: an endpoint that goes from one server to another is
- * somebody's all the time. Only where there is no room it is the other way round. */
-int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+int dataplane_endpoints_add(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n)
 {
 	CLEANUP(freep) uint8_t *slots = calloc(n + 1, sizeof(*slots));
 	uint32_t incarnation = incarnation_of(dp, id);
-	bool left = false;
-	int one;
 	int r;
 
 	if (!slots)
 		return -ENOMEM;
+	dp->left[id] = false;
 	r = slots_set(dp, id, slots_give(dp, id, incarnation, addrs, ports, n, slots));
 	for (size_t i = 0; i < n && !r; i++) {
 		uint32_t at = SG_AT(id, slots[i], 0, incarnation);
@@ -368,12 +365,53 @@ int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr
 		r = ep_enter(dp, at, &addrs[i], ports[i]);
 		if (r == -E2BIG && !ep_prune(dp, id, addrs, ports, n))
 			r = ep_enter(dp, at, &addrs[i], ports[i]);
-		left |= r > 0;
+		dp->left[id] |= r > 0;
 		r = r > 0 ? 0 : r;
 	}
-	dp->left[id] = left;
-	one = ep_prune(dp, id, addrs, ports, n);
+	return r;
+}
+
+int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+			    const uint16_t *ports, size_t n)
+{
+	int r = dataplane_endpoints_add(dp, id, addrs, ports, n);
+	int one = ep_prune(dp, id, addrs, ports, n);
+
 	return r ? r : one;
+}
+
+struct listing {
+	uint32_t id;
+	struct addr *addrs;
+	size_t n;
+	size_t max;
+};
+
+static int list_one(void *data, const void *key, const void *owner)
+{
+	struct listing *list = data;
+	const struct sg_ep *ep = key;
+	uint32_t at = *(const uint32_t *)owner;
+	struct addr a;
+
+	memcpy(a.bytes, ep->addr, sizeof(a.bytes));
+	if (SG_AT_ID(at) != list->id || SG_AT_ALIAS(at) || list->n == list->max)
+		return 0;
+	for (size_t i = 0; i < list->n; i++)
+		if (!memcmp(&list->addrs[i], &a, sizeof(a)))
+			return 0;
+	list->addrs[list->n++] = a;
+	return 0;
+}
+
+int dataplane_endpoints_get(struct dataplane *dp, uint32_t id, struct addr *ret, size_t max,
+			    size_t *ret_n)
+{
+	struct listing list = { .id = id, .addrs = ret, .max = max };
+	int r = ep_walk(dp, list_one, &list);
+
+	*ret_n = r ? 0 : list.n;
+	return r;
 }
 
 int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,

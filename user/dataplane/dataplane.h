@@ -170,6 +170,13 @@ struct dataplane_net {
  */
 int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n) MUST_CHECK;
+/* The first half of it: what the server had before stays, so that endpoints can go from one
+ * to another and are somebody's all the time. */
+int dataplane_endpoints_add(struct dataplane *dp, uint32_t id, const struct addr *addrs,
+			    const uint16_t *ports, size_t n) MUST_CHECK;
+/* Its addresses as the kernel has them, at most max. */
+int dataplane_endpoints_get(struct dataplane *dp, uint32_t id, struct addr *ret, size_t max,
+			    size_t *ret_n) MUST_CHECK;
 int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,
 			   size_t n) MUST_CHECK;
 /* Was something of these another server's, and stayed so? To be tried again when one leaves. */

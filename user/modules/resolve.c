@@ -46,13 +46,13 @@ static struct resolve_server *of(const void *m, const struct server *s)
 
 static bool same_addrs(const struct server *s, const struct addr *addrs, size_t n)
 {
-	if (n != s->n_addrs)
+	if (n != s->n_claimed)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		bool found = false;
 
-		for (size_t k = 0; k < s->n_addrs && !found; k++)
-			found = !memcmp(&addrs[i], &s->addrs[k], sizeof(addrs[i]));
+		for (size_t k = 0; k < s->n_claimed && !found; k++)
+			found = !memcmp(&addrs[i], &s->claimed[k], sizeof(addrs[i]));
 		if (!found)
 			return false;
 	}
