@@ -60,6 +60,8 @@ static const char *show_endpoints(const struct status_server *s, size_t most, st
 		buf_printf(b, "%s%s%s%s", i ? " " : "", v6 ? "[" : "", e->address, v6 ? "]" : "");
 		if (e->port)
 			buf_printf(b, ":%u", e->port);
+		if (*e->owner)
+			buf_printf(b, " (of \"%s\")", e->owner);
 	}
 	if (s->n_endpoints > most)
 		buf_printf(b, " +%zu", s->n_endpoints - most);

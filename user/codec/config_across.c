@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec/config_read.h"
+#include "core/claims.h"
 
 static void check_fallback(struct config_reader *r, const struct config *config,
 			   const struct config_server *s, size_t i, const struct json_path *list)
@@ -36,8 +37,14 @@ static void check_fallback(struct config_reader *r, const struct config *config,
 
 static int endpoint_compare(const struct config_server *a, const struct config_server *b)
 {
-	int c = strcmp(a->host, b->host);
+	struct addr x = claim_addr(&a->addr);
+	struct addr y = claim_addr(&b->addr);
+	int c = (int)a->has_addr - (int)b->has_addr;
 
+	if (!c && a->has_addr) /* 0.0.0.0 and 127.0.0.1 are one */
+		c = memcmp(&x, &y, sizeof(x));
+	else if (!c)
+		c = strcmp(a->host, b->host);
 	return c ? c : (a->port > b->port) - (a->port < b->port);
 }
 

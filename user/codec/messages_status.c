@@ -60,6 +60,7 @@ static const struct field endpoint_fields[] = {
 	FIELD("address", KIND_TEXT, status_endpoint, address),
 	FIELD("port", KIND_UINT16, status_endpoint, port, .zero = ZERO_NULL),
 	FIELD("source", KIND_TEXT, status_endpoint, source),
+	FIELD("owner", KIND_TEXT, status_endpoint, owner, .zero = ZERO_OMITTED),
 	FIELDS_STOP
 };
 

@@ -76,9 +76,10 @@ struct status_slots { /* in the group; members 0: in none */
 };
 
 struct status_endpoint {
-	char address[64]; /* "127.0.0.1", "fd00::1"; a network as "10.0.0.0/8" */
-	uint16_t port;    /* 0: any */
-	char source[16];  /* "config", "dns", "network" */
+	char address[64];        /* "127.0.0.1", "fd00::1"; a network as "10.0.0.0/8" */
+	uint16_t port;           /* 0: any */
+	char source[16];         /* "config", "dns", "network" */
+	char owner[SG_NAME_LEN]; /* whose it is, if not the server's; "" it is */
 };
 
 struct status_latency { /* milliseconds, NAN without samples */

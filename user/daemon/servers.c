@@ -218,10 +218,9 @@ static void owned_set(struct server *s, const bool *mine)
 	for (size_t i = 0; i < s->n_claimed; i++)
 		if (mine[i])
 			s->addrs[s->n_addrs++] = s->claimed[i];
-	if (s->n_addrs == n_before && !memcmp(before, s->addrs, n_before * sizeof(*before)))
-		return;
-	s->unwritten = true;
-	for (size_t i = 0; i < s->n_claimed; i++)
+	s->unwritten |= s->n_addrs != n_before ||
+			memcmp(before, s->addrs, n_before * sizeof(*before)) != 0;
+	for (size_t i = 0; i < s->n_claimed && s->n_lost != s->n_claimed - s->n_addrs; i++)
 		if (!mine[i])
 			log_warning(
 				SUB,
@@ -229,6 +228,7 @@ static void owned_set(struct server *s, const bool *mine)
 				"calls to it are judged there (\"switchgear show\" tells whose)",
 				s->config->name, format_addr(text, sizeof(text), &s->claimed[i]),
 				s->config->port);
+	s->n_lost = s->n_claimed - s->n_addrs;
 }
 
 /* Endpoints are entered for all before any is removed: one that goes from one server to

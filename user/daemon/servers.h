@@ -39,6 +39,7 @@ struct server {
 	size_t n_claimed;
 	struct addr addrs[SERVER_ADDRS_MAX]; /* those of them that it owns */
 	size_t n_addrs;
+	size_t n_lost;          /* of claimed, to others, as was told */
 	bool unwritten;         /* its endpoints are not as the kernel has them */
 	bool resolved;          /* claimed are known */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */

@@ -50,18 +50,22 @@ static void latency_fill(struct dataplane *dp, uint32_t id, struct status_latenc
 
 static int endpoints_fill(const struct server *s, struct status_server *to)
 {
-	size_t n = s->n_addrs + s->config->n_networks;
+	size_t n = s->n_claimed + s->config->n_networks;
+	const struct server *owner;
 
 	to->endpoints = calloc(n + 1, sizeof(*to->endpoints));
 	if (!to->endpoints)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->n_addrs; i++) {
+	for (size_t i = 0; i < s->n_claimed; i++) {
 		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
 
-		format_addr(e->address, sizeof(e->address), &s->addrs[i]);
+		format_addr(e->address, sizeof(e->address), &s->claimed[i]);
 		e->port = s->config->port;
 		snprintf(e->source, sizeof(e->source), "%s",
 			 s->config->has_addr ? "config" : "dns");
+		owner = server_owner(s, &s->claimed[i]);
+		if (owner)
+			snprintf(e->owner, sizeof(e->owner), "%s", owner->config->name);
 	}
 	for (size_t i = 0; i < s->config->n_networks; i++) {
 		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];

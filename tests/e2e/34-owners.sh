@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Each endpoint has one owner: a name that is pointed at another server's address takes
+# nothing from it, no order is lifted by it, and it has the address when the owner leaves.
+# In a mount namespace of its own: /etc/hosts is what names resolve to here.
+[ -n "${SG_OWN_MOUNTS:-}" ] || SG_OWN_MOUNTS=1 exec unshare --mount -- "$BASH" "$0" "$@"
+. "$(dirname "$0")/lib.sh"
+
+: >"$TMP/hosts"
+mount --bind "$TMP/hosts" /etc/hosts
+
+hosts() { # "ADDRESS NAME"...
+	printf '127.0.0.1 localhost\n' >"$TMP/hosts"
+	printf '%s\n' "$@" >>"$TMP/hosts"
+}
+
+server_at() { # NAME PORT
+	echo "\"$1\": { \"url\": \"http://$2/mcp\", \"deny_errno\": \"EHOSTUNREACH\" }"
+}
+
+configure() { # SERVER...
+	local IFS=,
+
+	config "$*" '"resolve_seconds": 1'
+}
+
+reload() {
+	kill -HUP "$DAEMON"
+	RELOADS=$((RELOADS + 1))
+	expect_soon 5 eval '[ "$(sg events --since 100s | grep -c " reload ")" -ge $RELOADS ]'
+}
+RELOADS=0
+
+owner_of() { # SERVER
+	server "$1" endpoints.0.owner 2>/dev/null
+}
+
+peer_start good 127.0.0.1:3001
+peer_start moved 127.0.0.3:3001
+hosts "127.0.0.1 evil.test" "127.0.0.3 other.test"
+configure "$(server_at good 127.0.0.1:3001)" "$(server_at evil evil.test:3001)" \
+	"$(server_at other other.test:3001)"
+start_daemon
+expect_soon 10 eval '[ "$(owner_of evil)" = good ]'
+
+t "a name at another server's address takes nothing from it"
+expect_ok sg quarantine good --reason test
+expect_denied 127.0.0.1:3001
+expect_eq "$(counter evil denied)" 0
+expect_match "$(sg show evil)" '*127.0.0.1:3001 (of "good")*'
+expect_match "$(cat "$LOG")" '*"evil": its address 127.0.0.1, port 3001 is another*'
+
+t "its own orders are not the owner's"
+expect_ok sg release good
+expect_ok sg quarantine evil --reason test
+expect_answer 127.0.0.1:3001 200
+expect_ok sg release evil
+
+t "a name takes nothing from another name, whoever stands first"
+hosts "127.0.0.3 evil.test" "127.0.0.3 other.test"
+expect_soon 10 eval '[ "$(owner_of evil)" = other ]'
+expect_ok sg quarantine other --reason test
+expect_denied 127.0.0.3:3001
+expect_ok sg release other
+
+t "when the owner moves away, the next one has it"
+hosts "127.0.0.3 evil.test" "127.0.0.4 other.test"
+expect_soon 10 eval '[ "$(server evil endpoints.0.address)" = 127.0.0.3 ] && [ -z "$(owner_of evil)" ]'
+expect_ok sg quarantine evil --reason test
+expect_denied 127.0.0.3:3001
+expect_ok sg release evil
+expect_answer 127.0.0.3:3001 200
+
+t "an address in the configuration is before a name that had it"
+configure "$(server_at good 127.0.0.1:3001)" "$(server_at evil evil.test:3001)" \
+	"$(server_at literal 127.0.0.3:3001)"
+reload
+expect_soon 5 eval '[ "$(owner_of evil)" = literal ]'
+expect_ok sg quarantine literal --reason test
+expect_denied 127.0.0.3:3001
+
+t "and it stays so over a takeover, before any name is resolved"
+kill9_daemon
+hosts
+start_daemon
+expect_denied 127.0.0.3:3001
+expect_server literal quarantine.reason test
+hosts "127.0.0.3 evil.test"
+
+t "endpoints that change hands are denied all the time"
+expect_ok sg quarantine good --reason test
+for _ in 1 2 3 4 5; do
+	configure "$(server_at good 127.0.0.3:3001)" "$(server_at literal 127.0.0.1:3001)"
+	kill -HUP "$DAEMON"
+	all_until $(($(now_ms) + 200)) expect_denied 127.0.0.1:3001
+	configure "$(server_at good 127.0.0.1:3001)" "$(server_at literal 127.0.0.3:3001)"
+	kill -HUP "$DAEMON"
+	all_until $(($(now_ms) + 200)) expect_denied 127.0.0.3:3001
+done
+
+finish
