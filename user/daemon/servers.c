@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/claims.h"
 #include "core/policy.h"
 #include "daemon/bus.h"
+#include "daemon/endpoints.h"
 #include "dataplane/kill.h"
 
 #define SUB "servers"
@@ -21,10 +21,7 @@ struct servers {
 	struct server **v;
 	size_t n;
 	struct server *by_id[SG_SERVERS_MAX];
-	bool applying;
-	struct claim *claims; /* for servers_settle(), which allocates nothing */
-	bool *mine;
-	char error[256];
+	struct endpoints endpoints;
 };
 
 /* --- finding --------------------------------------------------------------------------- */
@@ -60,7 +57,7 @@ struct server *servers_by_name(const struct servers *all, const char *name)
 
 const char *servers_error(const struct servers *all)
 {
-	return all->error;
+	return all->endpoints.error;
 }
 
 void servers_family(struct servers *all, struct metrics *to, const char *name,
@@ -128,171 +125,14 @@ void servers_write(struct servers *all)
 	}
 }
 
-static int endpoints_failed(struct server *s, int r)
-{
-	if (r == -E2BIG)
-		snprintf(s->d->servers->error, sizeof(s->d->servers->error),
-			 "the endpoint map is full: server \"%s\" is not (fully) monitored; raise "
-			 "\"limits\".\"endpoints\", then \"switchgear detach\" and start again",
-			 s->config->name);
-	s->unwritten = r != 0;
-	return r;
-}
-
-typedef int endpoints_fn(struct dataplane *dp, uint32_t id, const struct addr *addrs,
-			 const uint16_t *ports, size_t n);
-
-static int endpoints_write(struct server *s, endpoints_fn *fn)
-{
-	uint16_t ports[SERVER_ADDRS_MAX];
-
-	for (size_t i = 0; i < s->n_addrs; i++)
-		ports[i] = s->config->port;
-	return fn(s->d->dp, s->id, s->addrs, ports, s->n_addrs);
-}
-
 int server_endpoints(struct server *s)
 {
-	struct dataplane_net nets[CONFIG_NETWORKS_MAX];
-	int r = endpoints_write(s, dataplane_endpoints_set);
-
-	for (size_t i = 0; i < s->config->n_networks; i++) {
-		nets[i].addr = s->config->networks[i].addr;
-		nets[i].len = s->config->networks[i].prefix;
-	}
-	if (!r)
-		r = dataplane_networks_set(s->d->dp, s->id, nets, s->config->n_networks);
-	return endpoints_failed(s, r);
-}
-
-/* --- whose an address is ------------------------------------------------------------------ */
-
-static bool owns(const struct server *s, const struct addr *a)
-{
-	for (size_t i = 0; i < s->n_addrs; i++)
-		if (!memcmp(&s->addrs[i], a, sizeof(*a)))
-			return true;
-	return false;
+	return endpoints_write(&s->d->servers->endpoints, s);
 }
 
 const struct server *server_owner(const struct server *s, const struct addr *a)
 {
-	struct addr wanted = claim_addr(a);
-
-	for (const struct server *o = servers_first(s->d->servers); o; o = o->next)
-		for (size_t i = 0; i < o->n_addrs && o->config->port == s->config->port; i++) {
-			struct addr has = claim_addr(&o->addrs[i]);
-
-			if (!memcmp(&has, &wanted, sizeof(has)))
-				return o == s ? NULL : o;
-		}
-	return NULL;
-}
-
-static size_t claims_make(const struct servers *all, struct claim *claims)
-{
-	size_t n = 0;
-
-	for (const struct server *s = servers_first(all); s; s = s->next)
-		for (size_t i = 0; s->id && i < s->n_claimed; i++)
-			claims[n++] = (struct claim){ .addr = claim_addr(&s->claimed[i]),
-						      .port = s->config->port,
-						      .literal = s->config->has_addr,
-						      .held = owns(s, &s->claimed[i]),
-						      .rank = s->index,
-						      .item = i };
-	return n;
-}
-
-/* What a server owns from now on, of what it claims; who is told of what it does not. */
-static void owned_set(struct server *s, const bool *mine)
-{
-	struct addr before[SERVER_ADDRS_MAX];
-	size_t n_before = s->n_addrs;
-	char text[64];
-
-	memcpy(before, s->addrs, sizeof(before));
-	s->n_addrs = 0;
-	if (!s->resolved && !s->n_claimed)
-		return; /* until its name is resolved, the kernel keeps what it has */
-	for (size_t i = 0; i < s->n_claimed; i++)
-		if (mine[i])
-			s->addrs[s->n_addrs++] = s->claimed[i];
-	s->unwritten |= s->n_addrs != n_before ||
-			memcmp(before, s->addrs, n_before * sizeof(*before)) != 0;
-	for (size_t i = 0; i < s->n_claimed && s->n_lost != s->n_claimed - s->n_addrs; i++)
-		if (!mine[i])
-			log_warning(
-				SUB,
-				"server \"%s\": its address %s, port %u is another server's; "
-				"calls to it are judged there (\"switchgear show\" tells whose)",
-				s->config->name, format_addr(text, sizeof(text), &s->claimed[i]),
-				s->config->port);
-	s->n_lost = s->n_claimed - s->n_addrs;
-}
-
-/* Endpoints are entered for all before any is removed: one that goes from one server to
- * another is somebody's all the time. */
-static int unwritten_write(struct servers *all)
-{
-	int r = 0;
-	int one;
-
-	for (struct server *s = servers_first(all); s; s = s->next) {
-		one = s->id && s->unwritten && !s->half_begun
-			      ? endpoints_write(s, dataplane_endpoints_add)
-			      : 0;
-		r = r ? r : one;
-	}
-	for (struct server *s = servers_first(all); s; s = s->next) {
-		if (!s->id || !s->unwritten || s->half_begun)
-			continue;
-		one = server_endpoints(s);
-		r = r ? r : one;
-		if (one)
-			log_failure(one, SUB, "server \"%s\" is not (fully) monitored",
-				    s->config->name);
-		s->failed |= one != 0;
-		if (!one && !all->applying) /* APPLIED says as much */
-			bus_emit(all->d->bus,
-				 &(struct signal){ .type = SIGNAL_ADDRS, .server = s });
-	}
-	for (struct server *s = servers_first(all); s; s = s->next) /* who has left? */
-		if (s->id && dataplane_endpoints_left(all->d->dp, s->id) && !s->unwritten)
-			(void)!server_endpoints(s);
-	return r;
-}
-
-static int servers_settle(struct servers *all)
-{
-	size_t n = claims_make(all, all->claims);
-	bool *mine = all->mine;
-
-	claims_settle(all->claims, n);
-	for (size_t i = 0; i < n; i++)
-		mine[all->claims[i].rank * SERVER_ADDRS_MAX + all->claims[i].item] =
-			all->claims[i].owner == all->claims[i].rank;
-	for (struct server *s = servers_first(all); s; s = s->next)
-		if (s->id)
-			owned_set(s, &mine[s->index * SERVER_ADDRS_MAX]);
-	return unwritten_write(all);
-}
-
-/* Room for the claims of n servers. */
-static int claims_room(struct servers *all, size_t n)
-{
-	struct claim *claims =
-		reallocarray(all->claims, (n + 1) * SERVER_ADDRS_MAX, sizeof(*claims));
-	bool *mine;
-
-	if (!claims)
-		return -ENOMEM;
-	all->claims = claims;
-	mine = reallocarray(all->mine, (n + 1) * SERVER_ADDRS_MAX, sizeof(*mine));
-	if (!mine)
-		return -ENOMEM;
-	all->mine = mine;
-	return 0;
+	return endpoints_owner(servers_first(s->d->servers), s, a);
 }
 
 int server_set_addrs(struct server *s, const struct addr *addrs, size_t n)
@@ -301,7 +141,7 @@ int server_set_addrs(struct server *s, const struct addr *addrs, size_t n)
 	s->n_claimed = n;
 	s->resolved = true;
 	s->unwritten = true;
-	return servers_settle(s->d->servers);
+	return endpoints_settle(&s->d->servers->endpoints, servers_first(s->d->servers));
 }
 
 bool server_moved(struct server *s, uint32_t seq, bool made_up)
@@ -578,9 +418,11 @@ static int place_all(struct servers *all, struct server **old, size_t n_old,
 	}
 	for (struct server *s = servers_first(all); s; s = s->next)
 		s->covered_by = covering(all, s->config->same_endpoint);
-	all->applying = true;
-	(void)!servers_settle(all); /* who could not be written is marked, and tried again */
-	all->applying = false;
+	all->endpoints.applying = true;
+	(void)!endpoints_settle(
+		&all->endpoints,
+		servers_first(all)); /* who could not be written is marked, and tried again */
+	all->endpoints.applying = false;
 	return r;
 }
 
@@ -594,14 +436,14 @@ int servers_apply(struct servers *all, struct config *config)
 	struct server **list = calloc(config->n_servers + 1, sizeof(*list));
 	int r;
 
-	if (!list || claims_room(all, config->n_servers + all->n)) {
+	if (!list || endpoints_room(&all->endpoints, config->n_servers + all->n)) {
 		free(list);
 		config_free(config);
 		old_config = NULL; /* it stays */
 		return -ENOMEM;
 	}
 	MODULES_EACH(all->modules, load, &state, &clock);
-	all->error[0] = '\0';
+	all->endpoints.error[0] = '\0';
 	all->config = config;
 	all->v = list;
 	all->n = 0;
@@ -640,8 +482,7 @@ void servers_free(struct servers *all)
 	for (size_t i = 0; i < all->n; i++)
 		server_free(all, all->v[i]);
 	free(all->v);
-	free(all->claims);
-	free(all->mine);
+	endpoints_done(&all->endpoints);
 	config_free(all->config);
 	free(all);
 }
