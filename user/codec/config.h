@@ -21,4 +21,19 @@
 int config_parse(const char *text, size_t len, const char *file, const struct config_env *env,
 		 struct config **ret, struct buf *errors) MUST_CHECK;
 
+#define CONFIG_ORIGIN_MAX (URL_HOST_MAX + 24)
+#define CONFIG_ENTRY_MAX 1024U
+
+/* "http://host:port", by which an endpoint is known whatever its path; "" without a URL.
+ * Returns out, which has CONFIG_ORIGIN_MAX. */
+char *config_origin(const struct config_server *c, char *out, size_t size);
+
+/*
+ * What of an entry must outlive it: origin, networks and errno, as the text of an entry.
+ * -EMSGSIZE: the networks did not fit and are left out. Reading makes a configuration of
+ * that one server, to be freed by config_free(); "" is a server of which nothing is known.
+ */
+int config_entry_write(const struct config_server *c, char *out, size_t size) MUST_CHECK;
+int config_entry_read(const char *name, const char *entry, struct config **ret) MUST_CHECK;
+
 #endif

@@ -107,6 +107,7 @@ static const struct field server_fields[] = {
 		SERVER("limit", KIND_UINT32, places.limit),
 	FIELD_END,
 	SERVER("command", KIND_STRING, command, .zero = ZERO_OMITTED),
+	SERVER("orphan", KIND_BOOL, orphan, .zero = ZERO_OMITTED),
 	FIELDS_STOP
 };
 

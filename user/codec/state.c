@@ -135,7 +135,10 @@ static const struct field server_fields[] = {
 		SERVER("since", KIND_TIME, since_wall_ns),
 		SERVER("reason", KIND_TEXT, reason),
 		SERVER("by", KIND_TEXT, by),
+		SERVER("given_for", KIND_TEXT, given_for, .zero = ZERO_OMITTED),
 	FIELD_END,
+	SERVER("origin", KIND_TEXT, origin, .zero = ZERO_OMITTED),
+	SERVER("entry", KIND_TEXT, entry, .zero = ZERO_OMITTED),
 	FIELDS_STOP
 };
 

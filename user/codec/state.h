@@ -15,6 +15,7 @@
 #include "abi.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "codec/config.h"
 #include "core/status.h"
 
 #define STATE_VERSION 1U
@@ -47,6 +48,9 @@ struct state_server {
 	uint64_t since_wall_ns; /* of the quarantine */
 	char reason[STATUS_REASON_LEN];
 	char by[STATUS_BY_LEN];
+	char given_for[CONFIG_ORIGIN_MAX]; /* what it was quarantined for, wherever it is now */
+	char origin[CONFIG_ORIGIN_MAX];    /* of its URL; "": none */
+	char entry[CONFIG_ENTRY_MAX];      /* config_entry_write() */
 };
 
 struct state {

@@ -95,6 +95,7 @@ struct status_server {
 	char *group;   /* NULL: none */
 	bool panic;    /* held as the last usable server of its group */
 	bool held;     /* would have opened; a limit across servers forbade it */
+	bool orphan;   /* not configured any more: it stays until it is released */
 	struct status_slots places;
 	enum sg_state state;
 	enum status_verdict verdict;

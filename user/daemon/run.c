@@ -100,8 +100,10 @@ static void reload(struct daemon *d)
 		settings_warn(servers_config(d->servers), config);
 		reload_mode(d, config);
 		r = servers_apply(d->servers, config);
-		log_notice(SUB, "the configuration was reloaded: %zu servers", n);
-		snprintf(e.text, sizeof(e.text), "%s", r ? "reloaded with errors" : "reloaded");
+		log_notice(SUB, "the configuration was reloaded: %zu servers: %s", n,
+			   servers_report(d->servers));
+		snprintf(e.text, sizeof(e.text), "%s: %s", r ? "reloaded with errors" : "reloaded",
+			 servers_report(d->servers));
 	}
 	bus_report(d->bus, &e);
 	bus_pass(d->bus);

@@ -21,6 +21,9 @@ struct servers {
 	struct server **v;
 	size_t n;
 	struct server *by_id[SG_SERVERS_MAX];
+	struct state_server *kept; /* not configured, with an order: order_ns is its end, boot time */
+	size_t n_kept;
+	char report[STATUS_REASON_LEN];
 	struct endpoints endpoints;
 };
 
@@ -53,6 +56,22 @@ struct server *servers_by_name(const struct servers *all, const char *name)
 	while (s && strcmp(s->config->name, name) != 0)
 		s = s->next;
 	return s;
+}
+
+struct server *servers_by_origin(const struct servers *all, const char *origin)
+{
+	char has[CONFIG_ORIGIN_MAX];
+
+	for (struct server *s = servers_first(all); s; s = s->next)
+		if (!s->orphan && *origin &&
+		    !strcmp(config_origin(s->config, has, sizeof(has)), origin))
+			return s->covered_by ? s->covered_by : s;
+	return NULL;
+}
+
+const char *servers_report(const struct servers *all)
+{
+	return all->report;
 }
 
 const char *servers_error(const struct servers *all)
@@ -164,6 +183,17 @@ static const struct state_server *state_find(const struct state *state, const ch
 	return NULL;
 }
 
+/* Of one that was called otherwise, at the same origin, and is not configured under that name. */
+static const struct state_server *state_find_origin(const struct servers *all,
+						    const struct state *state, const char *origin)
+{
+	for (size_t i = 0; i < state->n_servers && *origin; i++)
+		if (!strcmp(state->servers[i].origin, origin) &&
+		    !config_find(all->config, state->servers[i].name))
+			return &state->servers[i];
+	return NULL;
+}
+
 /* Writes a breaker from the state on disk into the kernel. */
 static int restore(struct server *s, const struct server_start *start)
 {
@@ -175,10 +205,12 @@ static int restore(struct server *s, const struct server_start *start)
 	return dataplane_command(s->d->dp, &cmd);
 }
 
-static int id_find(struct server *s, bool *ret_pinned)
+static int id_find(struct server *s, const struct state_server *old, bool *ret_pinned)
 {
 	int r = dataplane_server_find(s->d->dp, s->config->name, &s->id);
 
+	if (r == -ENOENT && old) /* it was called so */
+		r = dataplane_server_find(s->d->dp, old->name, &s->id);
 	*ret_pinned = !r;
 	if (r == -ENOENT)
 		r = dataplane_server_find(s->d->dp, "", &s->id);
@@ -219,10 +251,14 @@ static void server_end(struct servers *all, struct server *s)
 
 static int server_begin(struct servers *all, struct server *s, struct server_start *start)
 {
+	char origin[CONFIG_ORIGIN_MAX];
 	int r;
 
+	config_origin(s->config, origin, sizeof(origin));
 	start->old = state_find(start->state, s->config->name);
-	r = id_find(s, &start->pinned);
+	if (!start->old)
+		start->old = state_find_origin(all, start->state, origin);
+	r = id_find(s, start->old, &start->pinned);
 	if (r)
 		return r;
 	MODULES_TRY(r, all->modules, server_added, s, start);
@@ -246,6 +282,8 @@ static int server_begin(struct servers *all, struct server *s, struct server_sta
 		r = server_write(s);
 	s->unwritten = s->resolved || s->config->n_networks || !s->config->has_url ||
 		       !start->pinned;
+	if (s->orphan && !s->config->has_url && !s->config->n_networks)
+		s->unwritten = false; /* nothing is known of it: the kernel keeps what it has */
 	return r;
 }
 
@@ -264,6 +302,7 @@ static void server_free(struct servers *all, struct server *s)
 		free(s->memory[i]);
 	if (all->d->bus)
 		bus_forget(all->d->bus, s);
+	config_free(s->own);
 	free(s);
 }
 
@@ -297,6 +336,8 @@ static int server_change(struct servers *all, struct server *s, const struct con
 	int r = 0;
 
 	s->config = now;
+	config_free(TAKE_PTR(s->own));
+	s->orphan = false;
 	if (diff & CONFIG_DIFF_ENDPOINTS) {
 		s->unwritten |= now->has_addr || !now->has_url || now->n_networks || same_name;
 		if (!same_name) {
@@ -325,21 +366,194 @@ static bool failed_to_begin(const struct servers *all, const char *name)
 	return c && to_be_watched(c) && !(s && s->id);
 }
 
+static bool id_used(const struct servers *all, uint32_t id)
+{
+	for (const struct server *s = servers_first(all); s; s = s->next)
+		if (s->id == id)
+			return true;
+	return false;
+}
+
+static void id_forget(struct servers *all, uint32_t id, const char *name, const char *why)
+{
+	MODULES_EACH(all->modules, id_forgotten, id);
+	kill_forget_server(all->d->dp, id);
+	if (!dataplane_server_forget(all->d->dp, id))
+		log_notice(SUB, "server \"%s\" %s: released", name, why);
+}
+
+/* Did its quarantine go to whom it shares an endpoint with? */
+static bool passed_on(const struct servers *all, const char *name)
+{
+	const struct server *s = servers_by_name(all, name);
+
+	return s && s->covered_by && server_quarantined(s->covered_by);
+}
+
 /* Frees the ids in the maps that no server has any more. One that only could not be taken over
- * keeps its own, and with it what the kernel denies: the next reload tries again. */
+ * keeps its own, and with it what the kernel denies: the next reload tries again. So does
+ * what is in quarantine, whatever else fails. */
 static void forget_others(struct servers *all)
 {
+	uint64_t now = clock_boot_ns();
 	char name[SG_NAME_LEN];
 
 	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++) {
 		if (dataplane_server_name(all->d->dp, id, name) || !name[0] || all->by_id[id] ||
 		    failed_to_begin(all, name))
 			continue;
-		MODULES_EACH(all->modules, id_forgotten, id);
-		kill_forget_server(all->d->dp, id);
-		if (!dataplane_server_forget(all->d->dp, id))
-			log_notice(SUB, "server \"%s\" is no longer configured: released", name);
+		if (dataplane_quarantine_until(all->d->dp, id) > now && !passed_on(all, name))
+			log_error(
+				SUB,
+				"server \"%s\" is in quarantine and not configured any more, and "
+				"could not be kept in the list: it stays cut off; reload to try again",
+				name);
+		else
+			id_forget(all, id, name, "is no longer configured");
 	}
+}
+
+/* --- servers that are not configured any more, and still in quarantine ------------------------------ */
+
+static void append(struct servers *all, struct server *s)
+{
+	if (all->n)
+		all->v[all->n - 1]->next = s;
+	s->next = NULL;
+	s->index = all->n;
+	all->v[all->n++] = s;
+}
+
+static int orphan_make(struct server *s)
+{
+	char entry[CONFIG_ENTRY_MAX];
+	int r = config_entry_write(s->config, entry, sizeof(entry));
+
+	if (r == -EMSGSIZE)
+		log_warning(SUB,
+			    "server \"%s\" is not configured any more, and has too many networks "
+			    "to be kept: only its URL stays cut off",
+			    s->config->name);
+	else if (r)
+		return r;
+	r = config_entry_read(s->config->name, entry, &s->own);
+	if (r)
+		return r;
+	s->config = &s->own->servers[0];
+	s->orphan = true;
+	bus_alarm(
+		s->d->bus, s->config->name,
+		"is not configured any more, and stays in quarantine: \"switchgear release %s\" ends "
+		"that",
+		s->config->name);
+	return 0;
+}
+
+static void orphans_keep(struct servers *all, struct server **old, size_t n_old)
+{
+	for (size_t i = 0; i < n_old; i++) {
+		struct server *s = old[i];
+
+		if (!s || !s->id || !server_quarantined(s) ||
+		    config_find(all->config, s->config->name))
+			continue;
+		if (s->orphan || !orphan_make(s))
+			append(all, TAKE_PTR(old[i]));
+	}
+}
+
+/* One of the state on disk, or "" for `entry`: of which only the kernel knows. */
+static int orphan_begin(struct servers *all, const char *name, const char *entry,
+			struct server_start *start)
+{
+	CLEANUP(config_freep) struct config *own = NULL;
+	struct server *s;
+	int r = config_entry_read(name, entry, &own);
+
+	if (r || !own->n_servers)
+		return r ? r : -EINVAL;
+	s = server_new(all, &own->servers[0]);
+	if (!s)
+		return -ENOMEM;
+	s->own = TAKE_PTR(own);
+	s->orphan = true;
+	r = server_begin(all, s, start);
+	if (r)
+		server_free(all, s);
+	else
+		append(all, s);
+	return r;
+}
+
+static void orphans_restore(struct servers *all, const struct state *state,
+			    const struct state_clock *clock)
+{
+	struct server_start start = { .state = state, .clock = clock };
+	char name[SG_NAME_LEN];
+	int r;
+
+	for (size_t i = 0; i < state->n_servers; i++) {
+		const struct state_server *e = &state->servers[i];
+
+		if (!e->quarantined || servers_by_name(all, e->name) ||
+		    servers_by_origin(all, e->origin) ||
+		    !state_left_ns(&state->saved, clock, e->quarantine_ns, SG_FOREVER))
+			continue;
+		r = orphan_begin(all, e->name, e->entry, &start);
+		if (r)
+			log_failure(r, SUB, "server \"%s\": its quarantine cannot be restored",
+				    e->name);
+	}
+	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++) {
+		if (dataplane_quarantine_until(all->d->dp, id) <= clock->boot_ns ||
+		    dataplane_server_name(all->d->dp, id, name) || !name[0] ||
+		    servers_by_name(all, name) || failed_to_begin(all, name) || id_used(all, id))
+			continue;
+		r = orphan_begin(all, name, "", &start);
+		if (r)
+			log_failure(r, SUB, "server \"%s\": its quarantine cannot be listed", name);
+	}
+}
+
+/* Orders to breakers are kept on disk until they are over, or their server comes again. */
+static void orders_keep(struct servers *all, const struct state *state,
+			const struct state_clock *clock)
+{
+	free(TAKE_PTR(all->kept));
+	all->n_kept = 0;
+	if (!state->n_servers)
+		return;
+	all->kept = calloc(state->n_servers, sizeof(*all->kept));
+	for (size_t i = 0; i < state->n_servers && all->kept; i++) {
+		const struct state_server *e = &state->servers[i];
+		uint64_t left = state_left_ns(&state->saved, clock, e->order_ns, SG_FOREVER);
+
+		if (!left || e->quarantined || servers_by_name(all, e->name) ||
+		    servers_by_origin(all, e->origin))
+			continue;
+		all->kept[all->n_kept] = *e;
+		all->kept[all->n_kept++].order_ns = left == SG_FOREVER ? SG_FOREVER
+								       : clock->boot_ns + left;
+	}
+}
+
+size_t servers_kept(const struct servers *all, struct state_server *ret, uint64_t now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n_kept; i++) {
+		const struct state_server *e = &all->kept[i];
+
+		if (e->order_ns <= now)
+			continue;
+		if (ret) {
+			ret[n] = *e;
+			ret[n].order_ns = e->order_ns == SG_FOREVER ? SG_FOREVER
+								    : e->order_ns - now;
+		}
+		n++;
+	}
+	return n;
 }
 
 /* Takes the server of that name out of a list, or NULL. */
@@ -348,6 +562,29 @@ static struct server *take(struct server **list, size_t n, const char *name)
 	for (size_t i = 0; i < n; i++)
 		if (list[i] && !strcmp(list[i]->config->name, name))
 			return TAKE_PTR(list[i]);
+	return NULL;
+}
+
+/* The one at the same origin, if it is not configured under its name any more: it is called
+ * otherwise now, and its breaker and its orders go on. */
+static struct server *take_renamed(const struct servers *all, struct server **list, size_t n,
+				   const struct config_server *c)
+{
+	char wanted[CONFIG_ORIGIN_MAX];
+	char has[CONFIG_ORIGIN_MAX];
+
+	config_origin(c, wanted, sizeof(wanted));
+	for (size_t i = 0; i < n && *wanted && to_be_watched(c); i++) {
+		struct server *s = list[i];
+
+		if (!s || !s->id || config_find(all->config, s->config->name) ||
+		    strcmp(config_origin(s->config, has, sizeof(has)), wanted) != 0)
+			continue;
+		log_notice(SUB, "server \"%s\" is called \"%s\" now", s->config->name, c->name);
+		s->rewrite = true; /* its name */
+		s->change = SERVER_CHANGED;
+		return TAKE_PTR(list[i]);
+	}
 	return NULL;
 }
 
@@ -362,6 +599,8 @@ static int server_place(struct servers *all, struct server *old, const struct co
 		unsigned int diff = config_server_diff(s->config, c);
 
 		*ret = s;
+		if (diff)
+			s->change = SERVER_CHANGED;
 		if (s->id)
 			return server_change(all, s, c, diff);
 		s->config = c;
@@ -372,6 +611,7 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	*ret = s;
 	if (!s)
 		return -ENOMEM;
+	s->change = old ? SERVER_CHANGED : SERVER_ADDED;
 	if (!to_be_watched(c))
 		return 0;
 	r = server_begin(all, s, start);
@@ -390,15 +630,6 @@ static struct server *covering(const struct servers *all, size_t entry)
 	return NULL;
 }
 
-static void append(struct servers *all, struct server *s)
-{
-	if (all->n)
-		all->v[all->n - 1]->next = s;
-	s->next = NULL;
-	s->index = all->n;
-	all->v[all->n++] = s;
-}
-
 static int place_all(struct servers *all, struct server **old, size_t n_old,
 		     const struct state *state, const struct state_clock *clock)
 {
@@ -408,22 +639,63 @@ static int place_all(struct servers *all, struct server **old, size_t n_old,
 
 	for (size_t i = 0; i < all->config->n_servers; i++) {
 		const struct config_server *c = &all->config->servers[i];
+		struct server *was = take(old, n_old, c->name);
 		struct server *s = NULL;
 
-		one = server_place(all, take(old, n_old, c->name), c, &start, &s);
-
+		if (!was)
+			was = take_renamed(all, old, n_old, c);
+		one = server_place(all, was, c, &start, &s);
 		if (s)
 			append(all, s);
 		r = r ? r : one;
 	}
 	for (struct server *s = servers_first(all); s; s = s->next)
 		s->covered_by = covering(all, s->config->same_endpoint);
+	orphans_keep(all, old, n_old);
+	orphans_restore(all, state, clock);
+	orders_keep(all, state, clock);
 	all->endpoints.applying = true;
 	(void)!endpoints_settle(
 		&all->endpoints,
 		servers_first(all)); /* who could not be written is marked, and tried again */
 	all->endpoints.applying = false;
 	return r;
+}
+
+static void report_names(struct buf *out, const char *what, const struct server *s, bool *first)
+{
+	buf_printf(out, "%s%s%s", *first ? (out->len ? "; " : "") : ", ", *first ? what : "",
+		   s->config->name);
+	*first = false;
+}
+
+static void report(struct servers *all, struct server **old, size_t n_old)
+{
+	static const char *const changes[] = {
+		[SERVER_ADDED] = "added ", [SERVER_CHANGED] = "changed "
+	};
+	CLEANUP(buf_done) struct buf text = BUF(64 * SG_SERVERS_MAX);
+	bool first;
+
+	for (size_t c = SERVER_ADDED; c < ARRAY_SIZE(changes); c++) {
+		first = true;
+		for (const struct server *s = servers_first(all); s; s = s->next)
+			if (s->change == c)
+				report_names(&text, changes[c], s, &first);
+	}
+	first = true;
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i])
+			report_names(&text, "removed ", old[i], &first);
+	first = true;
+	for (struct server *s = servers_first(all); s; s = s->next) {
+		if (s->orphan)
+			report_names(&text, "not configured any more and still in quarantine: ", s,
+				     &first);
+		s->change = SERVER_SAME;
+	}
+	snprintf(all->report, sizeof(all->report), "%s",
+		 buf_error(&text) || text.len ? buf_str(&text) : "nothing changed");
 }
 
 int servers_apply(struct servers *all, struct config *config)
@@ -433,10 +705,11 @@ int servers_apply(struct servers *all, struct config *config)
 	size_t n_old = all->n;
 	struct state_clock clock = { .boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns() };
 	struct state state = { 0 };
-	struct server **list = calloc(config->n_servers + 1, sizeof(*list));
+	size_t most = config->n_servers + all->n + SG_SERVERS_MAX; /* orphans are among them */
+	struct server **list = calloc(most, sizeof(*list));
 	int r;
 
-	if (!list || endpoints_room(&all->endpoints, config->n_servers + all->n)) {
+	if (!list || endpoints_room(&all->endpoints, most)) {
 		free(list);
 		config_free(config);
 		old_config = NULL; /* it stays */
@@ -448,6 +721,7 @@ int servers_apply(struct servers *all, struct config *config)
 	all->v = list;
 	all->n = 0;
 	r = place_all(all, old, n_old, &state, &clock);
+	report(all, old, n_old);
 	for (size_t i = 0; i < n_old; i++)
 		server_free(all, old[i]);
 	free(old);
@@ -461,6 +735,27 @@ int servers_apply(struct servers *all, struct config *config)
 	bus_dirty(all->d->bus);
 	bus_emit(all->d->bus, &(struct signal){ .type = SIGNAL_APPLIED });
 	return r;
+}
+
+void servers_drop(struct servers *all, struct server *s)
+{
+	char name[SG_NAME_LEN];
+	uint32_t id = s->id;
+
+	snprintf(name, sizeof(name), "%s", s->config->name);
+	for (size_t i = s->index + 1; i < all->n; i++) {
+		all->v[i - 1] = all->v[i];
+		all->v[i - 1]->index = i - 1;
+	}
+	if (s->index)
+		all->v[s->index - 1]->next = s->next;
+	all->n--;
+	all->by_id[id] = NULL;
+	server_free(all, s);
+	id_forget(all, id, name, "is not configured, nor in quarantine any more");
+	(void)!endpoints_settle(&all->endpoints,
+				servers_first(all)); /* somebody may have claimed its */
+	bus_dirty(all->d->bus);
 }
 
 int servers_new(struct daemon *d, struct modules *modules, struct servers **ret)
@@ -483,6 +778,7 @@ void servers_free(struct servers *all)
 		server_free(all, all->v[i]);
 	free(all->v);
 	endpoints_done(&all->endpoints);
+	free(all->kept);
 	config_free(all->config);
 	free(all);
 }

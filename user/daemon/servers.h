@@ -27,11 +27,21 @@ struct server_wanted {
 	uint64_t next_open_ns; /* breaker: length of the next opening */
 };
 
+/* What the latest configuration made of a server. */
+enum server_change {
+	SERVER_SAME,
+	SERVER_ADDED,
+	SERVER_CHANGED,
+};
+
 struct server {
 	struct daemon *d;
 	struct server *next; /* in the order of the configuration */
 	size_t index;        /* in that */
 	const struct config_server *config;
+	struct config *own; /* config is of this one: the server is not configured any more */
+	enum server_change change;
+	bool orphan;                           /* and stays until its quarantine is over */
 	struct server *covered_by;             /* has the same endpoint: its breaker is ours */
 	uint32_t id;                           /* SG_CANARY: the kernel does not know this server */
 	struct sg_breaker breaker;             /* as last read */
@@ -91,6 +101,16 @@ typedef bool servers_value_fn(const void *m, struct server *s, uint64_t *ret);
 void servers_family(struct servers *all, struct metrics *to, const char *name,
 		    enum metrics_type type, const char *help, servers_value_fn *value,
 		    const void *m);
+
+/* The server at an origin (config_origin()), or who covers it; NULL: none is configured there. */
+struct server *servers_by_origin(const struct servers *all, const char *origin);
+/* An orphan whose quarantine is over goes. Not while anybody else holds it. */
+void servers_drop(struct servers *all, struct server *s);
+/* Orders to breakers of servers that are not configured, as the state on disk has them; how
+ * many there are. ret has room for all, or is NULL. */
+size_t servers_kept(const struct servers *all, struct state_server *ret, uint64_t now);
+/* What the latest configuration changed, for people. */
+const char *servers_report(const struct servers *all);
 
 /* Writes what is wanted of each that wants something new, and reads it back; bus_pass() does
  * so, others only where the kernel must know before they go on. What fails is logged, and

@@ -69,7 +69,8 @@ static int state_fill(struct persist *p, struct state *state)
 	struct modules *ms = bus_modules(p->part.d->bus);
 	uint64_t now = clock_boot_ns();
 
-	state->servers = calloc(servers_n(all) + 1, sizeof(*state->servers));
+	state->servers =
+		calloc(servers_n(all) + servers_kept(all, NULL, now) + 1, sizeof(*state->servers));
 	if (!state->servers)
 		return -ENOMEM;
 	state->saved.boot_ns = now;
@@ -81,9 +82,12 @@ static int state_fill(struct persist *p, struct state *state)
 		if (!s->id)
 			continue;
 		state_server_take(to, s->config->name, &s->breaker, now);
+		config_origin(s->config, to->origin, sizeof(to->origin));
+		(void)!config_entry_write(s->config, to->entry, sizeof(to->entry));
 		MODULES_EACH(ms, save, s, to, now);
 		state->n_servers++;
 	}
+	state->n_servers += servers_kept(all, &state->servers[state->n_servers], now);
 	return 0;
 }
 

@@ -26,12 +26,25 @@ struct quarantine {
 	struct loop_timer *due;
 	struct work *work;
 	struct order *orders; /* that a child carries on with */
+	struct homeless *homeless;
+	bool over; /* what ends now is no server that was removed */
+};
+
+/* A quarantine whose server is gone; for whoever has its name or its origin next. */
+struct homeless {
+	struct homeless *next;
+	char name[SG_NAME_LEN];
+	uint64_t until_ns;
+	uint64_t since_wall_ns;
+	char reason[STATUS_REASON_LEN];
+	char given_for[CONFIG_ORIGIN_MAX];
 };
 
 struct quarantine_server {
 	uint64_t since_wall_ns;
 	char reason[STATUS_REASON_LEN];
 	char by[STATUS_BY_LEN];
+	char given_for[CONFIG_ORIGIN_MAX]; /* where it was then; "": nowhere that has a URL */
 };
 
 static struct quarantine_server *of(const void *m, const struct server *s)
@@ -48,6 +61,7 @@ static void set(const struct quarantine *m, struct server *s, uint64_t until_ns,
 	q->since_wall_ns = since_wall_ns;
 	snprintf(q->reason, sizeof(q->reason), "%s", reason);
 	snprintf(q->by, sizeof(q->by), "%s", by);
+	config_origin(s->config, q->given_for, sizeof(q->given_for));
 	bus_dirty(m->part.d->bus);
 }
 
@@ -233,6 +247,12 @@ static int release(struct quarantine *m, struct server *s, const char *by, const
 
 /* --- time, and others who write the map --------------------------------------------------------- */
 
+/* Nobody configures it, and it is released: from the loop, where nobody else holds it. */
+static bool to_be_dropped(const struct server *s)
+{
+	return s->orphan && !server_quarantined(s) && !s->n_orders;
+}
+
 static void on_due(void *data)
 {
 	struct quarantine *m = data;
@@ -242,6 +262,11 @@ static void on_due(void *data)
 		if (server_quarantined(s) && s->quarantine_ns <= now)
 			(void)!release(m, s, "switchgear", "its time is over");
 	bus_pass(m->part.d->bus);
+	for (struct server *s = servers_first(m->part.d->servers), *next; s; s = next) {
+		next = s->next;
+		if (to_be_dropped(s))
+			servers_drop(m->part.d->servers, s);
+	}
 }
 
 static void quarantine_turn(void *m, UNUSED uint64_t now)
@@ -250,7 +275,9 @@ static void quarantine_turn(void *m, UNUSED uint64_t now)
 	uint64_t next = SG_FOREVER;
 
 	for (const struct server *s = servers_first(quarantine->part.d->servers); s; s = s->next)
-		if (server_quarantined(s) && s->quarantine_ns < next)
+		if (to_be_dropped(s))
+			next = 1;
+		else if (server_quarantined(s) && s->quarantine_ns < next)
 			next = s->quarantine_ns;
 	loop_timer_set(quarantine->due, next);
 }
@@ -313,6 +340,8 @@ static int quarantine_ready(void *m, struct server *s, const struct server_start
 		return 0;
 	set(m, s, until, old ? old->since_wall_ns : start->clock->wall_ns,
 	    old ? old->reason : "set in the map while no daemon ran", old ? old->by : "unknown");
+	if (old && *old->given_for)
+		memcpy(of(m, s)->given_for, old->given_for, sizeof(old->given_for));
 	return 0;
 }
 
@@ -329,6 +358,7 @@ static void quarantine_save(void *m, struct server *s, struct state_server *to, 
 	to->since_wall_ns = q->since_wall_ns;
 	memcpy(to->reason, q->reason, sizeof(to->reason));
 	memcpy(to->by, q->by, sizeof(to->by));
+	memcpy(to->given_for, q->given_for, sizeof(to->given_for));
 }
 
 static int quarantine_fill(void *m, struct server *s, struct status_server *to)
@@ -384,7 +414,80 @@ static void quarantine_stop(void *m)
 			       "ask again when it runs");
 		free(o);
 	}
+	while (quarantine->homeless) {
+		struct homeless *h = quarantine->homeless;
+
+		quarantine->homeless = h->next;
+		free(h);
+	}
+	quarantine->over = true;
 	work_free(quarantine->work);
+}
+
+static void homeless_keep(struct quarantine *m, struct server *s)
+{
+	const struct quarantine_server *q = of(m, s);
+	struct homeless *h = NULL;
+
+	if (server_quarantined(s) && !m->over)
+		h = calloc(1, sizeof(*h));
+	if (!h)
+		return;
+	h->until_ns = s->quarantine_ns;
+	h->since_wall_ns = q->since_wall_ns;
+	snprintf(h->name, sizeof(h->name), "%s", s->config->name);
+	memcpy(h->reason, q->reason, sizeof(h->reason));
+	memcpy(h->given_for, q->given_for, sizeof(h->given_for));
+	h->next = m->homeless;
+	m->homeless = h;
+}
+
+/* The strictest of the orders that meet at one endpoint holds. */
+static void inherit(struct quarantine *m, struct server *s, const struct homeless *h)
+{
+	char text[STATUS_REASON_LEN];
+	struct order o;
+	struct event e;
+
+	if (!s || !s->id || s->quarantine_ns >= h->until_ns || h->until_ns <= clock_boot_ns() ||
+	    dataplane_quarantine_set(m->part.d->dp, s->id, h->until_ns))
+		return;
+	if (strncmp(h->reason, "as \"", 4) != 0)
+		snprintf(text, sizeof(text), "as \"%s\" was: %.*s", h->name, STATUS_REASON_LEN - 90,
+			 h->reason);
+	else
+		memcpy(text, h->reason, sizeof(text));
+	set(m, s, h->until_ns, h->since_wall_ns, text, "switchgear");
+	o = order_of(m, s);
+	(void)carry_out(&o, &e);
+}
+
+/* An order belongs to what it was given for, by name and by origin. */
+static void quarantine_applied(void *m, UNUSED const struct config *config)
+{
+	struct quarantine *quarantine = m;
+	struct servers *all = quarantine->part.d->servers;
+	struct homeless *h;
+
+	for (struct server *s = servers_first(all); s; s = s->next) {
+		struct homeless moved = { .until_ns = s->quarantine_ns };
+		struct server *there = servers_by_origin(all, of(m, s)->given_for);
+
+		if (!server_quarantined(s) || there == s)
+			continue;
+		snprintf(moved.name, sizeof(moved.name), "%s", s->config->name);
+		moved.since_wall_ns = of(m, s)->since_wall_ns;
+		memcpy(moved.reason, of(m, s)->reason, sizeof(moved.reason));
+		inherit(quarantine, there, &moved);
+	}
+	while ((h = quarantine->homeless)) {
+		struct server *s = servers_by_name(all, h->name);
+
+		quarantine->homeless = h->next;
+		inherit(quarantine, s && s->covered_by ? s->covered_by : s, h);
+		inherit(quarantine, servers_by_origin(all, h->given_for), h);
+		free(h);
+	}
 }
 
 /* Its id may be another server's next. */
@@ -392,6 +495,8 @@ static void quarantine_removed(void *m, struct server *s)
 {
 	struct quarantine *quarantine = m;
 	struct order *next;
+
+	homeless_keep(quarantine, s);
 
 	for (struct order *o = quarantine->orders; o; o = next) {
 		next = o->next;
@@ -483,6 +588,7 @@ const struct module quarantine_module = {
 	.stop = quarantine_stop,
 	.server_ready = quarantine_ready,
 	.server_removed = quarantine_removed,
+	.applied = quarantine_applied,
 	.on_signal = quarantine_signal,
 	.turn = quarantine_turn,
 	.save = quarantine_save,

@@ -89,6 +89,7 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	to->command = copy(s->config->command_shown);
 	to->group = copy(s->config->group);
 	to->visibility = s->config->visibility;
+	to->orphan = s->orphan;
 	if (!from)
 		return 0;
 	r = server_read(from);

@@ -300,12 +300,18 @@ static void test_renamed(void **state)
 	(void)state;
 	apply(SERVERS(A));
 	fake_failures(rig.d.dp, SG_RESERVED, 3);
-	/* whoever comes is there before whoever goes is gone */
-	assert_string_equal(apply(SERVERS("\"z\":{\"url\":\"http://127.0.0.1:1/mcp\"}")),
-			    "added:z ready:z second-removed:a removed:a applied:z forgotten:2 "
+	/* at the same origin it is the same server, whatever its name and path */
+	assert_string_equal(apply(SERVERS("\"z\":{\"url\":\"http://127.0.0.1:1/other\"}")),
+			    "changed:z applied:z applied-signal: ");
+	assert_int_equal(rig_server(&rig, "z")->id, SG_RESERVED);
+	assert_int_equal(kernel("z")->kernel.breaker.streak, 3);
+	assert_string_equal(servers_report(rig.d.servers), "changed z");
+	/* elsewhere it is another one; whoever comes is there before whoever goes is gone */
+	assert_string_equal(apply(SERVERS("\"y\":{\"url\":\"http://127.0.0.1:9/mcp\"}")),
+			    "added:y ready:y second-removed:z removed:z applied:y forgotten:2 "
 			    "applied-signal: ");
-	assert_int_equal(rig_server(&rig, "z")->id, SG_RESERVED + 1);
-	assert_int_equal(kernel("z")->kernel.breaker.streak, 0);
+	assert_int_equal(kernel("y")->kernel.breaker.streak, 0);
+	assert_string_equal(servers_report(rig.d.servers), "added y; removed z");
 }
 
 static void test_watched_from_now_on(void **state)
@@ -507,7 +513,11 @@ static void test_takeover_that_fails(void **state)
 		seen.added_error = 0;
 		apply(SERVERS(B "," A));
 		assert_int_equal(rig_server(&rig, "a")->id, fake_id(rig.d.dp, "a"));
-		apply(SERVERS(B)); /* and whoever is not configured any more is free */
+		apply(SERVERS(B)); /* whoever is not configured any more stays in quarantine */
+		assert_true(rig_server(&rig, "a")->orphan);
+		assert_int_equal(kernel("a")->quarantine_ns, SG_FOREVER);
+		kernel("a")->quarantine_ns = 0;
+		apply(SERVERS(B)); /* and is free without it */
 		assert_int_equal(fake_id(rig.d.dp, "a"), 0);
 	}
 }
