@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/policy.h"
 #include "daemon/bus.h"
 #include "daemon/endpoints.h"
+#include "daemon/server.h"
 #include "dataplane/kill.h"
 
 #define SUB "servers"
@@ -95,37 +95,6 @@ void servers_family(struct servers *all, struct metrics *to, const char *name,
 
 /* --- the kernel --------------------------------------------------------------------------- */
 
-int server_read(struct server *s)
-{
-	struct sg_command cmd = { .op = SG_CMD_READ, .server = s->id };
-	int r = dataplane_command(s->d->dp, &cmd);
-
-	if (!r)
-		s->breaker = cmd.breaker;
-	return r;
-}
-
-static int server_write(struct server *s)
-{
-	struct sg_policy policy;
-	int r;
-
-	policy_to_kernel(&s->config->policy, s->config->deny_errno, &policy);
-	policy.slow_ns = s->wanted.slow_ns;
-	r = dataplane_server_set(s->d->dp, s->id, s->config->name, s->wanted.flags, s->wanted.group,
-				 &policy, s->wanted.next_open_ns, true);
-	if (r)
-		return r;
-	s->written = s->wanted;
-	s->rewrite = false;
-	return 0;
-}
-
-static bool server_differs(const struct server *s)
-{
-	return s->rewrite || memcmp(&s->wanted, &s->written, sizeof(s->wanted)) != 0;
-}
-
 void servers_write(struct servers *all)
 {
 	for (struct server *s = servers_first(all); s; s = s->next) {
@@ -163,198 +132,6 @@ int server_set_addrs(struct server *s, const struct addr *addrs, size_t n)
 	return endpoints_settle(&s->d->servers->endpoints, servers_first(s->d->servers));
 }
 
-bool server_moved(struct server *s, uint32_t seq, bool made_up)
-{
-	if (seq == (made_up ? s->seq : s->made_up))
-		return false;
-	s->seq = seq;
-	if (made_up)
-		s->made_up = seq;
-	return true;
-}
-
-/* --- one server comes ------------------------------------------------------------------------ */
-
-static const struct state_server *state_find(const struct state *state, const char *name)
-{
-	for (size_t i = 0; i < state->n_servers; i++)
-		if (!strcmp(state->servers[i].name, name))
-			return &state->servers[i];
-	return NULL;
-}
-
-/* Of one that was called otherwise, at the same origin, and is not configured under that name. */
-static const struct state_server *state_find_origin(const struct servers *all,
-						    const struct state *state, const char *origin)
-{
-	for (size_t i = 0; i < state->n_servers && *origin; i++)
-		if (!strcmp(state->servers[i].origin, origin) &&
-		    !config_find(all->config, state->servers[i].name))
-			return &state->servers[i];
-	return NULL;
-}
-
-/* Writes a breaker from the state on disk into the kernel. */
-static int restore(struct server *s, const struct server_start *start)
-{
-	struct sg_command cmd = { .op = SG_CMD_RESTORE, .server = s->id };
-
-	state_server_restore(start->old, &start->state->saved, start->clock,
-			     policy_ns(s->config->policy.open_max_seconds),
-			     policy_ns(s->config->policy.ramp_seconds), &cmd.breaker);
-	return dataplane_command(s->d->dp, &cmd);
-}
-
-static int id_find(struct server *s, const struct state_server *old, bool *ret_pinned)
-{
-	int r = dataplane_server_find(s->d->dp, s->config->name, &s->id);
-
-	if (r == -ENOENT && old) /* it was called so */
-		r = dataplane_server_find(s->d->dp, old->name, &s->id);
-	*ret_pinned = !r;
-	if (r == -ENOENT)
-		r = dataplane_server_find(s->d->dp, "", &s->id);
-	if (r == -ENOENT)
-		r = -ENOSPC;
-	if (r)
-		return log_failure(r, SUB, "no place for server \"%s\" in the kernel's maps",
-				   s->config->name);
-	return 0;
-}
-
-static void literal_address(struct server *s)
-{
-	if (!s->config->has_addr)
-		return;
-	s->claimed[0] = s->config->addr;
-	s->n_claimed = 1;
-	s->resolved = true;
-}
-
-/* A name that is not resolved yet: what the kernel has of it, nobody else takes meanwhile. */
-static void pinned_addresses(struct server *s)
-{
-	if (s->resolved ||
-	    dataplane_endpoints_get(s->d->dp, s->id, s->addrs, SERVER_ADDRS_MAX, &s->n_addrs))
-		return;
-	memcpy(s->claimed, s->addrs, sizeof(s->claimed));
-	s->n_claimed = s->n_addrs;
-}
-
-static void server_end(struct servers *all, struct server *s)
-{
-	for (size_t i = all->modules->n; s->id && i-- > 0;)
-		if (all->modules->v[i]->server_removed)
-			all->modules->v[i]->server_removed(all->modules->memory[i], s);
-	s->id = SG_CANARY;
-}
-
-static int server_begin(struct servers *all, struct server *s, struct server_start *start)
-{
-	char origin[CONFIG_ORIGIN_MAX];
-	int r;
-
-	config_origin(s->config, origin, sizeof(origin));
-	start->old = state_find(start->state, s->config->name);
-	if (!start->old)
-		start->old = state_find_origin(all, start->state, origin);
-	r = id_find(s, start->old, &start->pinned);
-	if (r)
-		return r;
-	MODULES_TRY(r, all->modules, server_added, s, start);
-	if (r) {
-		server_end(all, s);
-		return r;
-	}
-	r = server_write(s);
-	if (!r && !start->pinned && start->old)
-		r = restore(s, start);
-	if (!r)
-		r = server_read(s);
-	if (r)
-		return r;
-	s->seq = s->breaker.last.seq;
-	literal_address(s);
-	if (start->pinned)
-		pinned_addresses(s);
-	MODULES_TRY(r, all->modules, server_ready, s, start);
-	if (!r)
-		r = server_write(s);
-	s->unwritten = s->resolved || s->config->n_networks || !s->config->has_url ||
-		       !start->pinned;
-	if (s->orphan && !s->config->has_url && !s->config->n_networks)
-		s->unwritten = false; /* nothing is known of it: the kernel keeps what it has */
-	return r;
-}
-
-/* Does the kernel have anything to do with it? (stdio servers are only listed) */
-static bool to_be_watched(const struct config_server *c)
-{
-	return (c->has_url && c->same_endpoint == CONFIG_UNIQUE) || c->n_networks;
-}
-
-static void server_free(struct servers *all, struct server *s)
-{
-	if (!s)
-		return;
-	server_end(all, s);
-	for (size_t i = 0; i < all->modules->n; i++)
-		free(s->memory[i]);
-	if (all->d->bus)
-		bus_forget(all->d->bus, s);
-	config_free(s->own);
-	free(s);
-}
-
-static struct server *server_new(struct servers *all, const struct config_server *config)
-{
-	struct server *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->d = all->d;
-	s->config = config;
-	for (size_t i = 0; i < all->modules->n; i++) {
-		size_t size = all->modules->v[i]->server_size;
-
-		s->memory[i] = calloc(1, size ? size : 1);
-		if (!s->memory[i]) {
-			server_free(all, s);
-			return NULL;
-		}
-	}
-	return s;
-}
-
-/* --- a server that stays ------------------------------------------------------------------------ */
-
-static int server_change(struct servers *all, struct server *s, const struct config_server *now,
-			 unsigned int diff)
-{
-	bool same_name = now->has_url && s->config->has_url && !now->has_addr &&
-			 !strcmp(now->host, s->config->host);
-	int r = 0;
-
-	s->config = now;
-	config_free(TAKE_PTR(s->own));
-	s->orphan = false;
-	if (diff & CONFIG_DIFF_ENDPOINTS) {
-		s->unwritten |= now->has_addr || !now->has_url || now->n_networks || same_name;
-		if (!same_name) {
-			s->n_claimed = 0;
-			s->resolved = false;
-		}
-		literal_address(s);
-	}
-	MODULES_TRY(r, all->modules, server_changed, s, diff);
-	if (diff & CONFIG_DIFF_POLICY)
-		s->rewrite = true;
-	if (!r && server_differs(s))
-		r = server_write(s);
-	s->failed = r != 0;
-	return r;
-}
-
 /* --- all of them ----------------------------------------------------------------------------------- */
 
 /* Is it to be watched, and has no id here? */
@@ -363,7 +140,7 @@ static bool failed_to_begin(const struct servers *all, const char *name)
 	const struct config_server *c = config_find(all->config, name);
 	const struct server *s = servers_by_name(all, name);
 
-	return c && to_be_watched(c) && !(s && s->id);
+	return c && server_to_be_watched(c) && !(s && s->id);
 }
 
 static bool id_used(const struct servers *all, uint32_t id)
@@ -472,14 +249,14 @@ static int orphan_begin(struct servers *all, const char *name, const char *entry
 
 	if (r || !own->n_servers)
 		return r ? r : -EINVAL;
-	s = server_new(all, &own->servers[0]);
+	s = server_new(all->d, all->modules, &own->servers[0]);
 	if (!s)
 		return -ENOMEM;
 	s->own = TAKE_PTR(own);
 	s->orphan = true;
-	r = server_begin(all, s, start);
+	r = server_begin(all->modules, all->config, s, start);
 	if (r)
-		server_free(all, s);
+		server_free(all->modules, s);
 	else
 		append(all, s);
 	return r;
@@ -574,7 +351,7 @@ static struct server *take_renamed(const struct servers *all, struct server **li
 	char has[CONFIG_ORIGIN_MAX];
 
 	config_origin(c, wanted, sizeof(wanted));
-	for (size_t i = 0; i < n && *wanted && to_be_watched(c); i++) {
+	for (size_t i = 0; i < n && *wanted && server_to_be_watched(c); i++) {
 		struct server *s = list[i];
 
 		if (!s || !s->id || config_find(all->config, s->config->name) ||
@@ -595,26 +372,26 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	struct server *s = old;
 	int r;
 
-	if (s && !s->failed && (s->id != SG_CANARY) == to_be_watched(c)) {
+	if (s && !s->failed && (s->id != SG_CANARY) == server_to_be_watched(c)) {
 		unsigned int diff = config_server_diff(s->config, c);
 
 		*ret = s;
 		if (diff)
 			s->change = SERVER_CHANGED;
 		if (s->id)
-			return server_change(all, s, c, diff);
+			return server_change(all->modules, s, c, diff);
 		s->config = c;
 		return 0;
 	}
-	server_free(all, s);
-	s = server_new(all, c);
+	server_free(all->modules, s);
+	s = server_new(all->d, all->modules, c);
 	*ret = s;
 	if (!s)
 		return -ENOMEM;
 	s->change = old ? SERVER_CHANGED : SERVER_ADDED;
-	if (!to_be_watched(c))
+	if (!server_to_be_watched(c))
 		return 0;
-	r = server_begin(all, s, start);
+	r = server_begin(all->modules, all->config, s, start);
 	s->failed = s->half_begun = r != 0;
 	if (r)
 		log_failure(r, SUB, "server \"%s\" is not (fully) monitored", c->name);
@@ -723,7 +500,7 @@ int servers_apply(struct servers *all, struct config *config)
 	r = place_all(all, old, n_old, &state, &clock);
 	report(all, old, n_old);
 	for (size_t i = 0; i < n_old; i++)
-		server_free(all, old[i]);
+		server_free(all->modules, old[i]);
 	free(old);
 	memset(all->by_id, 0, sizeof(all->by_id));
 	for (size_t i = 0; i < all->n; i++)
@@ -751,7 +528,7 @@ void servers_drop(struct servers *all, struct server *s)
 		all->v[s->index - 1]->next = s->next;
 	all->n--;
 	all->by_id[id] = NULL;
-	server_free(all, s);
+	server_free(all->modules, s);
 	id_forget(all, id, name, "is not configured, nor in quarantine any more");
 	(void)!endpoints_settle(&all->endpoints,
 				servers_first(all)); /* somebody may have claimed its */
@@ -775,7 +552,7 @@ void servers_free(struct servers *all)
 	if (!all)
 		return;
 	for (size_t i = 0; i < all->n; i++)
-		server_free(all, all->v[i]);
+		server_free(all->modules, all->v[i]);
 	free(all->v);
 	endpoints_done(&all->endpoints);
 	free(all->kept);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The life of one server: it begins, changes, and goes. */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/policy.h"
+#include "daemon/bus.h"
+
+#define SUB "servers"
+
+int server_read(struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_READ, .server = s->id };
+	int r = dataplane_command(s->d->dp, &cmd);
+
+	if (!r)
+		s->breaker = cmd.breaker;
+	return r;
+}
+
+int server_write(struct server *s)
+{
+	struct sg_policy policy;
+	int r;
+
+	policy_to_kernel(&s->config->policy, s->config->deny_errno, &policy);
+	policy.slow_ns = s->wanted.slow_ns;
+	r = dataplane_server_set(s->d->dp, s->id, s->config->name, s->wanted.flags, s->wanted.group,
+				 &policy, s->wanted.next_open_ns, true);
+	if (r)
+		return r;
+	s->written = s->wanted;
+	s->rewrite = false;
+	return 0;
+}
+
+bool server_differs(const struct server *s)
+{
+	return s->rewrite || memcmp(&s->wanted, &s->written, sizeof(s->wanted)) != 0;
+}
+
+bool server_moved(struct server *s, uint32_t seq, bool made_up)
+{
+	if (seq == (made_up ? s->seq : s->made_up))
+		return false;
+	s->seq = seq;
+	if (made_up)
+		s->made_up = seq;
+	return true;
+}
+
+/* --- one server comes ------------------------------------------------------------------------ */
+
+static const struct state_server *state_find(const struct state *state, const char *name)
+{
+	for (size_t i = 0; i < state->n_servers; i++)
+		if (!strcmp(state->servers[i].name, name))
+			return &state->servers[i];
+	return NULL;
+}
+
+/* Of one that was called otherwise, at the same origin, and is not configured under that name. */
+static const struct state_server *state_find_origin(const struct config *config,
+						    const struct state *state, const char *origin)
+{
+	for (size_t i = 0; i < state->n_servers && *origin; i++)
+		if (!strcmp(state->servers[i].origin, origin) &&
+		    !config_find(config, state->servers[i].name))
+			return &state->servers[i];
+	return NULL;
+}
+
+/* Writes a breaker from the state on disk into the kernel. */
+static int restore(struct server *s, const struct server_start *start)
+{
+	struct sg_command cmd = { .op = SG_CMD_RESTORE, .server = s->id };
+
+	state_server_restore(start->old, &start->state->saved, start->clock,
+			     policy_ns(s->config->policy.open_max_seconds),
+			     policy_ns(s->config->policy.ramp_seconds), &cmd.breaker);
+	return dataplane_command(s->d->dp, &cmd);
+}
+
+static int id_find(struct server *s, const struct state_server *old, bool *ret_pinned)
+{
+	int r = dataplane_server_find(s->d->dp, s->config->name, &s->id);
+
+	if (r == -ENOENT && old) /* it was called so */
+		r = dataplane_server_find(s->d->dp, old->name, &s->id);
+	*ret_pinned = !r;
+	if (r == -ENOENT)
+		r = dataplane_server_find(s->d->dp, "", &s->id);
+	if (r == -ENOENT)
+		r = -ENOSPC;
+	if (r)
+		return log_failure(r, SUB, "no place for server \"%s\" in the kernel's maps",
+				   s->config->name);
+	return 0;
+}
+
+static void literal_address(struct server *s)
+{
+	if (!s->config->has_addr)
+		return;
+	s->claimed[0] = s->config->addr;
+	s->n_claimed = 1;
+	s->resolved = true;
+}
+
+/* A name that is not resolved yet: what the kernel has of it, nobody else takes meanwhile. */
+static void pinned_addresses(struct server *s)
+{
+	if (s->resolved ||
+	    dataplane_endpoints_get(s->d->dp, s->id, s->addrs, SERVER_ADDRS_MAX, &s->n_addrs))
+		return;
+	memcpy(s->claimed, s->addrs, sizeof(s->claimed));
+	s->n_claimed = s->n_addrs;
+}
+
+static void server_end(struct modules *modules, struct server *s)
+{
+	for (size_t i = modules->n; s->id && i-- > 0;)
+		if (modules->v[i]->server_removed)
+			modules->v[i]->server_removed(modules->memory[i], s);
+	s->id = SG_CANARY;
+}
+
+int server_begin(struct modules *modules, const struct config *config, struct server *s,
+		 struct server_start *start)
+{
+	char origin[CONFIG_ORIGIN_MAX];
+	int r;
+
+	config_origin(s->config, origin, sizeof(origin));
+	start->old = state_find(start->state, s->config->name);
+	if (!start->old)
+		start->old = state_find_origin(config, start->state, origin);
+	r = id_find(s, start->old, &start->pinned);
+	if (r)
+		return r;
+	MODULES_TRY(r, modules, server_added, s, start);
+	if (r) {
+		server_end(modules, s);
+		return r;
+	}
+	r = server_write(s);
+	if (!r && !start->pinned && start->old)
+		r = restore(s, start);
+	if (!r)
+		r = server_read(s);
+	if (r)
+		return r;
+	s->seq = s->breaker.last.seq;
+	literal_address(s);
+	if (start->pinned)
+		pinned_addresses(s);
+	MODULES_TRY(r, modules, server_ready, s, start);
+	if (!r)
+		r = server_write(s);
+	s->unwritten = s->resolved || s->config->n_networks || !s->config->has_url ||
+		       !start->pinned;
+	if (s->orphan && !s->config->has_url && !s->config->n_networks)
+		s->unwritten = false; /* nothing is known of it: the kernel keeps what it has */
+	return r;
+}
+
+bool server_to_be_watched(const struct config_server *c)
+{
+	return (c->has_url && c->same_endpoint == CONFIG_UNIQUE) || c->n_networks;
+}
+
+void server_free(struct modules *modules, struct server *s)
+{
+	if (!s)
+		return;
+	server_end(modules, s);
+	for (size_t i = 0; i < modules->n; i++)
+		free(s->memory[i]);
+	if (s->d->bus)
+		bus_forget(s->d->bus, s);
+	config_free(s->own);
+	free(s);
+}
+
+struct server *server_new(struct daemon *d, struct modules *modules,
+			  const struct config_server *config)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->d = d;
+	s->config = config;
+	for (size_t i = 0; i < modules->n; i++) {
+		size_t size = modules->v[i]->server_size;
+
+		s->memory[i] = calloc(1, size ? size : 1);
+		if (!s->memory[i]) {
+			server_free(modules, s);
+			return NULL;
+		}
+	}
+	return s;
+}
+
+/* --- a server that stays ------------------------------------------------------------------------ */
+
+int server_change(struct modules *modules, struct server *s, const struct config_server *now,
+		  unsigned int diff)
+{
+	bool same_name = now->has_url && s->config->has_url && !now->has_addr &&
+			 !strcmp(now->host, s->config->host);
+	int r = 0;
+
+	s->config = now;
+	config_free(TAKE_PTR(s->own));
+	s->orphan = false;
+	if (diff & CONFIG_DIFF_ENDPOINTS) {
+		s->unwritten |= now->has_addr || !now->has_url || now->n_networks || same_name;
+		if (!same_name) {
+			s->n_claimed = 0;
+			s->resolved = false;
+		}
+		literal_address(s);
+	}
+	MODULES_TRY(r, modules, server_changed, s, diff);
+	if (diff & CONFIG_DIFF_POLICY)
+		s->rewrite = true;
+	if (!r && server_differs(s))
+		r = server_write(s);
+	s->failed = r != 0;
+	return r;
+}
