@@ -137,6 +137,7 @@ static const struct field server_fields[] = {
 		SERVER("by", KIND_TEXT, by),
 		SERVER("given_for", KIND_TEXT, given_for, .zero = ZERO_OMITTED),
 	FIELD_END,
+	SERVER("covered", KIND_BOOL, covered, .zero = ZERO_OMITTED),
 	SERVER("origin", KIND_TEXT, origin, .zero = ZERO_OMITTED),
 	SERVER("entry", KIND_TEXT, entry, .zero = ZERO_OMITTED),
 	FIELDS_STOP

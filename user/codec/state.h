@@ -43,6 +43,7 @@ struct state_server {
 	uint32_t streak;
 	uint32_t trips;   /* n of the backoff */
 	uint64_t good_ns; /* closed or in ramp since the last trip */
+	bool covered; /* by another server at its endpoint, whose breaker and orders these are */
 	bool quarantined;
 	uint64_t quarantine_ns; /* left; SG_FOREVER: until released */
 	uint64_t since_wall_ns; /* of the quarantine */

@@ -41,6 +41,7 @@ struct server_start {
 	const struct state *state;       /* as it was on disk */
 	const struct state_server *old;  /* its entry there; NULL: none */
 	const struct state_clock *clock; /* now */
+	bool first;                      /* of this daemon's configurations */
 	bool pinned;                     /* the kernel knows it from a daemon before this one */
 };
 
@@ -80,6 +81,8 @@ struct module {
 	void (*server_removed)(void *m, struct server *s);
 	/* An id in the kernel's maps has no server any more. */
 	void (*id_forgotten)(void *m, uint32_t id);
+	/* A new configuration is about to be put in force; nothing of it is there yet. */
+	void (*applying)(void *m);
 	/* All servers of a new configuration are there. */
 	void (*applied)(void *m, const struct config *config);
 

@@ -137,7 +137,7 @@ int server_begin(struct modules *modules, const struct config *config, struct se
 
 	config_origin(s->config, origin, sizeof(origin));
 	start->old = state_find(start->state, s->config->name);
-	if (!start->old)
+	if (!start->old && start->first)
 		start->old = state_find_origin(config, start->state, origin);
 	r = id_find(s, start->old, &start->pinned);
 	if (r)

@@ -262,6 +262,24 @@ static int orphan_begin(struct servers *all, const char *name, const char *entry
 	return r;
 }
 
+/* Is it that of a server which is called otherwise now? (server_begin()) */
+static bool adopted(const struct servers *all, const struct state *state,
+		    const struct state_server *e)
+{
+	char origin[CONFIG_ORIGIN_MAX];
+
+	for (const struct server *s = servers_first(all); s && *e->origin; s = s->next) {
+		bool known = false;
+
+		for (size_t i = 0; i < state->n_servers; i++)
+			known |= !strcmp(state->servers[i].name, s->config->name);
+		if (s->id && !known &&
+		    !strcmp(config_origin(s->config, origin, sizeof(origin)), e->origin))
+			return true;
+	}
+	return false;
+}
+
 static void orphans_restore(struct servers *all, const struct state *state,
 			    const struct state_clock *clock)
 {
@@ -272,8 +290,8 @@ static void orphans_restore(struct servers *all, const struct state *state,
 	for (size_t i = 0; i < state->n_servers; i++) {
 		const struct state_server *e = &state->servers[i];
 
-		if (!e->quarantined || servers_by_name(all, e->name) ||
-		    servers_by_origin(all, e->origin) ||
+		if (!e->quarantined || e->covered || servers_by_name(all, e->name) ||
+		    adopted(all, state, e) ||
 		    !state_left_ns(&state->saved, clock, e->quarantine_ns, SG_FOREVER))
 			continue;
 		r = orphan_begin(all, e->name, e->entry, &start);
@@ -306,7 +324,7 @@ static void orders_keep(struct servers *all, const struct state *state,
 		uint64_t left = state_left_ns(&state->saved, clock, e->order_ns, SG_FOREVER);
 
 		if (!left || e->quarantined || servers_by_name(all, e->name) ||
-		    servers_by_origin(all, e->origin))
+		    adopted(all, state, e))
 			continue;
 		all->kept[all->n_kept] = *e;
 		all->kept[all->n_kept++].order_ns = left == SG_FOREVER ? SG_FOREVER
@@ -410,7 +428,7 @@ static struct server *covering(const struct servers *all, size_t entry)
 static int place_all(struct servers *all, struct server **old, size_t n_old,
 		     const struct state *state, const struct state_clock *clock)
 {
-	struct server_start start = { .state = state, .clock = clock };
+	struct server_start start = { .state = state, .clock = clock, .first = !n_old };
 	int r = 0;
 	int one;
 
@@ -419,8 +437,13 @@ static int place_all(struct servers *all, struct server **old, size_t n_old,
 		struct server *was = take(old, n_old, c->name);
 		struct server *s = NULL;
 
-		if (!was)
-			was = take_renamed(all, old, n_old, c);
+		if (!was || !was->id) { /* it had no breaker of its own */
+			struct server *renamed = take_renamed(all, old, n_old, c);
+
+			if (renamed)
+				server_free(all->modules, was);
+			was = renamed ? renamed : was;
+		}
 		one = server_place(all, was, c, &start, &s);
 		if (s)
 			append(all, s);
@@ -492,6 +515,9 @@ int servers_apply(struct servers *all, struct config *config)
 		old_config = NULL; /* it stays */
 		return -ENOMEM;
 	}
+	for (size_t i = 0; i < all->modules->n; i++)
+		if (all->modules->v[i]->applying)
+			all->modules->v[i]->applying(all->modules->memory[i]);
 	MODULES_EACH(all->modules, load, &state, &clock);
 	all->endpoints.error[0] = '\0';
 	all->config = config;

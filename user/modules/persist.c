@@ -78,13 +78,16 @@ static int state_fill(struct persist *p, struct state *state)
 	memcpy(state->saved.boot_id, p->boot_id, sizeof(state->saved.boot_id));
 	for (struct server *s = servers_first(all); s; s = s->next) {
 		struct state_server *to = &state->servers[state->n_servers];
+		struct server *from;
 
-		if (!s->id)
+		from = s->covered_by ? s->covered_by : s;
+		if (!from->id || (s->covered_by && !server_quarantined(from)))
 			continue;
-		state_server_take(to, s->config->name, &s->breaker, now);
+		state_server_take(to, s->config->name, &from->breaker, now);
+		to->covered = s->covered_by;
 		config_origin(s->config, to->origin, sizeof(to->origin));
 		(void)!config_entry_write(s->config, to->entry, sizeof(to->entry));
-		MODULES_EACH(ms, save, s, to, now);
+		MODULES_EACH(ms, save, from, to, now);
 		state->n_servers++;
 	}
 	state->n_servers += servers_kept(all, &state->servers[state->n_servers], now);

@@ -319,6 +319,60 @@ static void quarantine_signal(void *m, const struct signal *signal)
 
 /* --- life of a server ------------------------------------------------------------------------------ */
 
+static void homeless_add(struct quarantine *m, const struct homeless *from)
+{
+	struct homeless *h = from->until_ns && !m->over ? malloc(sizeof(*h)) : NULL;
+
+	if (!h)
+		return;
+	*h = *from;
+	h->next = m->homeless;
+	m->homeless = h;
+}
+
+/* That of a server, for whoever has this name next. */
+static void homeless_keep(struct quarantine *m, const struct server *s, const char *name)
+{
+	const struct quarantine_server *q = of(m, s);
+	struct homeless h = { .until_ns = s->quarantine_ns, .since_wall_ns = q->since_wall_ns };
+
+	snprintf(h.name, sizeof(h.name), "%s", name);
+	memcpy(h.reason, q->reason, sizeof(h.reason));
+	memcpy(h.given_for, q->given_for, sizeof(h.given_for));
+	homeless_add(m, &h);
+}
+
+static uint64_t until_of(const struct server_start *start, const struct state_server *e)
+{
+	uint64_t left =
+		state_left_ns(&start->state->saved, start->clock, e->quarantine_ns, SG_FOREVER);
+
+	return left == SG_FOREVER ? SG_FOREVER : left ? start->clock->boot_ns + left : 0;
+}
+
+/* Those of names that share its endpoint now, and had one of their own when it was saved. */
+static void homeless_read(struct quarantine *m, const struct server *s,
+			  const struct server_start *start)
+{
+	const struct config *config = servers_config(m->part.d->servers);
+
+	for (size_t i = 0; i < start->state->n_servers; i++) {
+		const struct state_server *e = &start->state->servers[i];
+		const struct config_server *c = e->quarantined ? config_find(config, e->name)
+							       : NULL;
+		struct homeless h = { .since_wall_ns = e->since_wall_ns };
+
+		if (!c || c->same_endpoint == CONFIG_UNIQUE ||
+		    &config->servers[c->same_endpoint] != s->config)
+			continue;
+		h.until_ns = until_of(start, e);
+		memcpy(h.name, e->name, sizeof(h.name));
+		memcpy(h.reason, e->reason, sizeof(h.reason));
+		memcpy(h.given_for, e->given_for, sizeof(h.given_for));
+		homeless_add(m, &h);
+	}
+}
+
 static int quarantine_ready(void *m, struct server *s, const struct server_start *start)
 {
 	struct quarantine *quarantine = m;
@@ -328,11 +382,9 @@ static int quarantine_ready(void *m, struct server *s, const struct server_start
 
 	if (start->pinned)
 		until = dataplane_quarantine_until(quarantine->part.d->dp, s->id);
+	homeless_read(quarantine, s, start);
 	if (!start->pinned && old) {
-		uint64_t left = state_left_ns(&start->state->saved, start->clock,
-					      old->quarantine_ns, SG_FOREVER);
-
-		until = left == SG_FOREVER ? SG_FOREVER : now + left;
+		until = until_of(start, old);
 		if (dataplane_quarantine_set(quarantine->part.d->dp, s->id, until))
 			return 0;
 	}
@@ -424,22 +476,14 @@ static void quarantine_stop(void *m)
 	work_free(quarantine->work);
 }
 
-static void homeless_keep(struct quarantine *m, struct server *s)
+/* Who shares a server's quarantine takes it along to wherever it stands next. */
+static void quarantine_applying(void *m)
 {
-	const struct quarantine_server *q = of(m, s);
-	struct homeless *h = NULL;
+	struct quarantine *quarantine = m;
 
-	if (server_quarantined(s) && !m->over)
-		h = calloc(1, sizeof(*h));
-	if (!h)
-		return;
-	h->until_ns = s->quarantine_ns;
-	h->since_wall_ns = q->since_wall_ns;
-	snprintf(h->name, sizeof(h->name), "%s", s->config->name);
-	memcpy(h->reason, q->reason, sizeof(h->reason));
-	memcpy(h->given_for, q->given_for, sizeof(h->given_for));
-	h->next = m->homeless;
-	m->homeless = h;
+	for (struct server *s = servers_first(quarantine->part.d->servers); s; s = s->next)
+		if (s->covered_by)
+			homeless_keep(quarantine, s->covered_by, s->config->name);
 }
 
 /* The strictest of the orders that meet at one endpoint holds. */
@@ -496,7 +540,7 @@ static void quarantine_removed(void *m, struct server *s)
 	struct quarantine *quarantine = m;
 	struct order *next;
 
-	homeless_keep(quarantine, s);
+	homeless_keep(quarantine, s, s->config->name);
 
 	for (struct order *o = quarantine->orders; o; o = next) {
 		next = o->next;
@@ -588,6 +632,7 @@ const struct module quarantine_module = {
 	.stop = quarantine_stop,
 	.server_ready = quarantine_ready,
 	.server_removed = quarantine_removed,
+	.applying = quarantine_applying,
 	.applied = quarantine_applied,
 	.on_signal = quarantine_signal,
 	.turn = quarantine_turn,
