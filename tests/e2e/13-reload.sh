@@ -65,11 +65,14 @@ expect_soon 5 eval '[ "$(agent --connect 127.0.0.1:3001 | cut -d " " -f 3)" = $(
 expect_ok sg reset a
 expect_eq "$(agent_counts 127.0.0.1:3001 --count 6)" "5 ok - 503"$'\n'"1 error $(refusal EACCES) -"
 
-t "a server that is removed is untouched from then on"
+t "a server that is removed is untouched from then on, but for its quarantine"
 expect_ok sg quarantine b --reason test
 expect_denied 127.0.0.1:3002
 config "$A"
 reload
+expect_soon 5 eval '[ "$(server b orphan)" = true ]'
+expect_denied 127.0.0.1:3002
+expect_ok sg release b
 expect_soon 5 eval '[ "$(status servers.#)" = 1 ]'
 expect_answer 127.0.0.1:3002 200
 

@@ -38,7 +38,9 @@ void rig_make(struct rig *rig, const struct rig_parts *parts)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->parts = *parts;
-	snprintf(rig->dir, sizeof(rig->dir), "/tmp/sg-test-rig-XXXXXX");
+	/* in memory if that can be: the state is made durable at each pass */
+	snprintf(rig->dir, sizeof(rig->dir), "%s/sg-test-rig-XXXXXX",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	assert_non_null(mkdtemp(rig->dir));
 	snprintf(rig->state_dir, sizeof(rig->state_dir), "%s/state", rig->dir);
 	snprintf(rig->socket, sizeof(rig->socket), "%s/run/api", rig->dir);
