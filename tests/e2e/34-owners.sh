@@ -98,4 +98,41 @@ for _ in 1 2 3 4 5; do
 	all_until $(($(now_ms) + 200)) expect_denied 127.0.0.3:3001
 done
 
+t "a container that calls it by an address of the host is under its verdicts"
+expect_ok sg release good
+join_remote
+join_other
+"$TOOLS/nsrun" --net "$NS_REMOTE" -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+ip -n "$NS" route add 10.84.0.0/24 via $REMOTE4
+hosts
+configure "$(server_at good 127.0.0.1:3002)" "$(server_at silent 127.0.0.1:3003)"
+kill -HUP "$DAEMON"
+peer_start wide 0.0.0.0:3002
+expect_soon 5 eval '[ "$(status servers.#)" -ge 2 ]'
+from_container() { # ADDR:PORT
+	AGENT_NS=$NS_OTHER
+	call "$@"
+	AGENT_NS=
+}
+from_container $LOCAL4:3002
+expect_eq "$RESULT $STATUS" "ok 200"
+expect_soon 5 eval '[ "$(counter good responses.2xx)" -ge 1 ]'
+expect_ok sg quarantine good --reason test
+from_container $LOCAL4:3002
+expect_eq "$RESULT $ERR" "error EHOSTUNREACH"
+expect_denied $LOCAL4:3002
+expect_ok sg release good
+
+t "and what fails there proves nothing"
+for _ in 1 2 3 4 5; do
+	from_container $LOCAL4:3003
+	expect_eq "$RESULT $ERR" "error ECONNREFUSED"
+done
+expect_soon 5 eval '[ "$(counter silent connects)" -ge 5 ]'
+expect_server silent state closed
+for _ in 1 2 3; do
+	expect_error 127.0.0.1:3003 ECONNREFUSED
+done
+expect_server silent state open
+
 finish

@@ -555,9 +555,11 @@ peer_stat() { # NAME COUNTER
 # --- agents ------------------------------------------------------------------------------
 
 agent() {
-	"$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${AGENT_AS[@]}" -- "$(agent_path)" "$@"
+	"$TOOLS/nsrun" --cgroup "$CG" --net "${AGENT_NS:-$NS}" "${AGENT_AS[@]}" -- "$(agent_path)" \
+		"$@"
 }
 AGENT_AS=()
+AGENT_NS=
 
 agent_path() {
 	[ ${#AGENT_AS[@]} -eq 0 ] && echo "$TOOLS/agent" || echo "$PUBLIC/agent"
