@@ -31,7 +31,8 @@ char *config_origin(const struct config_server *c, char *out, size_t size);
 /*
  * What of an entry must outlive it: origin, networks and errno, as the text of an entry.
  * -EMSGSIZE: the networks did not fit and are left out. Reading makes a configuration of
- * that one server, to be freed by config_free(); "" is a server of which nothing is known.
+ * that one server, to be freed by config_free(); one without a URL or networks is a server of which
+ * nothing is known but its name.
  */
 int config_entry_write(const struct config_server *c, char *out, size_t size) MUST_CHECK;
 int config_entry_read(const char *name, const char *entry, struct config **ret) MUST_CHECK;

@@ -27,6 +27,8 @@ static int entry_text(const struct config_server *c, size_t n_networks, char *ou
 	jsonw_object(&w, NULL);
 	if (*config_origin(c, origin, sizeof(origin)))
 		jsonw_text(&w, "url", origin);
+	else if (!n_networks)
+		jsonw_text(&w, "command", "unknown");
 	jsonw_uint(&w, "deny_errno", c->deny_errno);
 	if (n_networks)
 		jsonw_list(&w, "networks");
@@ -59,7 +61,7 @@ int config_entry_read(const char *name, const char *entry, struct config **ret)
 	buf_puts(&text, "{\"mcpServers\":{");
 	jsonw_init(&w, &text);
 	jsonw_text(&w, NULL, name);
-	buf_printf(&text, ":%s}}", *entry ? entry : "{\"command\":\"unknown\"}");
+	buf_printf(&text, ":%s}}", entry);
 	if (buf_error(&text))
 		return buf_error(&text);
 	return config_parse(buf_str(&text), text.len, name, NULL, ret, &errors);

@@ -239,7 +239,17 @@ static void orphans_keep(struct servers *all, struct server **old, size_t n_old)
 	}
 }
 
-/* One of the state on disk, or "" for `entry`: of which only the kernel knows. */
+/* Of one that only the kernel knows. */
+static const char *kernel_entry(const struct servers *all, uint32_t id, char *out, size_t size)
+{
+	struct sg_command cmd = { .op = SG_CMD_READ, .server = id };
+	bool known = !dataplane_command(all->d->dp, &cmd) && cmd.policy.deny_errno;
+
+	snprintf(out, size, "{\"command\":\"unknown\",\"deny_errno\":%u}",
+		 known ? cmd.policy.deny_errno : ECONNREFUSED);
+	return out;
+}
+
 static int orphan_begin(struct servers *all, const char *name, const char *entry,
 			struct server_start *start)
 {
@@ -285,6 +295,7 @@ static void orphans_restore(struct servers *all, const struct state *state,
 {
 	struct server_start start = { .state = state, .clock = clock };
 	char name[SG_NAME_LEN];
+	char entry[128];
 	int r;
 
 	for (size_t i = 0; i < state->n_servers; i++) {
@@ -304,7 +315,7 @@ static void orphans_restore(struct servers *all, const struct state *state,
 		    dataplane_server_name(all->d->dp, id, name) || !name[0] ||
 		    servers_by_name(all, name) || failed_to_begin(all, name) || id_used(all, id))
 			continue;
-		r = orphan_begin(all, name, "", &start);
+		r = orphan_begin(all, name, kernel_entry(all, id, entry, sizeof(entry)), &start);
 		if (r)
 			log_failure(r, SUB, "server \"%s\": its quarantine cannot be listed", name);
 	}
