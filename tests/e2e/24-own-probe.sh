@@ -42,6 +42,28 @@ expect_server two state half_open
 expect_answer 127.0.0.1:3002 200
 expect_server_soon two state closed
 
+t "who asks it for credentials is alive"
+peer_ctl a answer 503
+agent --connect $AT --count 3 >/dev/null
+expect_server a state open
+peer_ctl a answer 401
+expect_server_soon a state closed 10
+expect_match "$(sg events --since 60s --server a | tail -n 1)" "*half_open -> closed (probes_passed*"
+
+t "who says that it asks too often has told nothing"
+peer_ctl a answer 503
+agent --connect $AT --count 3 >/dev/null
+expect_server a state open
+peer_ctl a answer 429
+generation=$(server a breaker.generation)
+requests=$(peer_stat a requests)
+expect_soon 5 eval '[ "$(peer_stat a requests)" -gt "$requests" ]'
+expect_server_soon a state half_open
+peer_ctl a answer ok
+expect_soon 5 eval "agent --connect $AT | grep -q ' ok - 200 '"
+expect_server_soon a state closed
+expect_eq "$(server a breaker.generation)" $((generation + 2))
+
 t "a daemon that hangs: after its lease the first call is the probe"
 peer_ctl a answer 503
 agent --connect $AT --count 3 >/dev/null

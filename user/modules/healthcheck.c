@@ -28,6 +28,9 @@
 #define SUB "probe"
 #define AT_ONCE_MAX 32
 #define AGAIN_NS (50 * NS_PER_MS)
+#define HTTP_UNAUTHORIZED 401
+#define HTTP_FORBIDDEN 403
+#define HTTP_TOO_MANY 429
 
 struct check {
 	const struct part *m;
@@ -78,6 +81,10 @@ static void report(struct check *p, const struct probe_result *r)
 
 	if (r->cause == SG_CAUSE_NO_ANSWER && p->leased)
 		ended.cause = SG_CAUSE_LEASE;
+	if (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)
+		ended.outcome = SG_SUCCESS; /* it has no credentials; who says so is alive */
+	if (r->status == HTTP_TOO_MANY) /* it asks too often: that tells nothing */
+		ended.outcome = SG_CLASS_COUNT;
 	if (server_quarantined(p->server))
 		ended.outcome = SG_CLASS_COUNT; /* our own denial */
 	give_back(p, &ended);
@@ -93,7 +100,7 @@ static void judge_opening(struct check *p, const struct probe_result *r)
 	struct sg_command cmd = { .op = SG_CMD_REACHED,
 				  .server = s->id,
 				  .generation = p->generation };
-	bool reached = r->status && r->class != SG_HARD && r->class != SG_SOFT;
+	bool reached = r->status && r->class != SG_HARD;
 
 	p->doubted = false;
 	log_debug(SUB, "%s: opened by one caller's word; own probe: %s, HTTP status %u",
