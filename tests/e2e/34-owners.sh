@@ -119,7 +119,7 @@ expect_eq "$RESULT $STATUS" "ok 200"
 expect_soon 5 eval '[ "$(counter good responses.2xx)" -ge 1 ]'
 expect_ok sg quarantine good --reason test
 from_container $LOCAL4:3002
-expect_eq "$RESULT $ERR" "error EHOSTUNREACH"
+expect_eq "$RESULT $ERR" "error $(refusal EHOSTUNREACH tcp)"
 expect_denied $LOCAL4:3002
 expect_ok sg release good
 

@@ -32,9 +32,9 @@ start_daemon
 expect_ok sg quarantine held0 --reason test
 peer_ctl held zero
 
-"${IN_CG[@]}" "$TOOLS/agent" --connect 127.0.0.1:3001 --count 10000000 --interval 2 >"$TMP/good" 2>&1 &
+"${IN_CG[@]}" "$TOOLS/agent" --connect 127.0.0.1:3001 --count 10000000 --interval $((2 * MS_SLOW)) >"$TMP/good" 2>&1 &
 GOOD=$!
-"${IN_CG[@]}" "$TOOLS/agent" --connect 127.0.0.1:3002 --count 10000000 --interval 2 >"$TMP/held" 2>&1 &
+"${IN_CG[@]}" "$TOOLS/agent" --connect 127.0.0.1:3002 --count 10000000 --interval $((2 * MS_SLOW)) >"$TMP/held" 2>&1 &
 HELD=$!
 PIDS+=("$GOOD" "$HELD")
 

@@ -129,6 +129,18 @@ static void server_end(struct modules *modules, struct server *s)
 	s->id = SG_CANARY;
 }
 
+/* Who was called otherwise: at the start, or if nobody has its id now. */
+static const struct state_server *renamed(const struct config *config, const struct server *s,
+					  const struct server_start *start, const char *origin)
+{
+	const struct state_server *old = state_find_origin(config, start->state, origin);
+	uint32_t id;
+
+	if (old && !start->first && dataplane_server_find(s->d->dp, old->name, &id) != -ENOENT)
+		return NULL;
+	return old;
+}
+
 int server_begin(struct modules *modules, const struct config *config, struct server *s,
 		 struct server_start *start)
 {
@@ -137,8 +149,8 @@ int server_begin(struct modules *modules, const struct config *config, struct se
 
 	config_origin(s->config, origin, sizeof(origin));
 	start->old = state_find(start->state, s->config->name);
-	if (!start->old && start->first)
-		start->old = state_find_origin(config, start->state, origin);
+	if (!start->old)
+		start->old = renamed(config, s, start, origin);
 	r = id_find(s, start->old, &start->pinned);
 	if (r)
 		return r;
