@@ -7,6 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 printf '127.0.0.1 localhost\n::1 localhost\n' >"$TMP/hosts"
 mount --bind "$TMP/hosts" /etc/hosts
+echo "nobody:100000:65536" >"$TMP/subuid"
+[ ! -e /etc/subuid ] || mount --bind "$TMP/subuid" /etc/subuid
 
 BREAKER=${BREAKER/\"open_seconds\":60/\"open_seconds\":1}
 FAR=10.84.0.1:3004 # two hops away
@@ -15,6 +17,8 @@ config "\"far\": { \"url\": \"http://$FAR/mcp\", \"deny_errno\": \"EHOSTUNREACH\
 	\"near\": { \"url\": \"http://127.0.0.1:3001/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5 } },
 	\"lone\": { \"url\": \"http://127.0.0.1:3005/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
+	\"handed\": { \"url\": \"http://127.0.0.1:3007/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
 	\"silent\": { \"url\": \"http://127.0.0.1:3006/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
@@ -27,6 +31,7 @@ PEER_NS=$NS_OTHER peer_start far "[::]:3004"
 peer_start near 127.0.0.1:3001
 peer_start lone 127.0.0.1:3005
 peer_start silent 127.0.0.1:3006
+peer_start handed 127.0.0.1:3007
 publish "$TOOLS/agent"
 NOBODY=(--uid 65534)
 
@@ -85,10 +90,10 @@ ip -n "$NS_OTHER" route add 10.83.0.0/24 via 10.84.0.2
 expect_soon 10 eval "agent --connect $FAR | grep -q ' ok - 200 '"
 
 # Requests of his that never get whole; he gives up when the server should have answered.
-gives_up() { # ADDR:PORT TIMES
+gives_up() { # ADDR:PORT TIMES [UID]
 	local k
 
-	AGENT_AS=("${NOBODY[@]}")
+	AGENT_AS=(--uid "${3:-65534}")
 	steps_start "$1"
 	AGENT_AS=()
 	for ((k = 1; k <= $2; k++)); do
@@ -129,6 +134,24 @@ expect_server near breaker.consecutive_failures 5
 expect_match "$(sg events --since 60s --server near)" "*one_client*uid 65534*"
 expect_answer 127.0.0.1:3001 200
 expect_server near breaker.consecutive_failures 0
+
+t "whether he has 3 user ids, or 16"
+for uid in 3 16; do
+	for ((k = 1; k <= uid; k++)); do
+		[ $((k % 4)) -ne 1 ] || expect_answer 127.0.0.1:3001 200
+		gives_up 127.0.0.1:3001 2 $((70000 + uid * 100 + k))
+	done
+	expect_server near state closed
+done
+expect_answer 127.0.0.1:3001 200
+
+t "and those that were handed to him are his: it is his word alone"
+expect_ok test -e /etc/subuid # of the package passwd
+for k in 1 2 3; do
+	gives_up 127.0.0.1:3007 1 $((100000 + k))
+done
+expect_soon 5 eval "sg events --since 60s --server handed | grep -q 'closed -> open (consecutive'"
+expect_soon 5 eval "sg events --since 60s --server handed | grep -q 'open -> closed (reachable'"
 
 t "opened by his word alone, it is closed again as soon as the server answers the daemon"
 gives_up 127.0.0.1:3005 3
