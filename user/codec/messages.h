@@ -45,10 +45,10 @@ int event_decode(const char *text, size_t len, struct event *ret) MUST_CHECK;
 
 enum request_verb {
 	REQUEST_QUARANTINE, /* reason (required), for */
-	REQUEST_RELEASE,    /* nothing */
-	REQUEST_TRIP,       /* for */
-	REQUEST_RESET,      /* nothing */
-	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; for */
+	REQUEST_RELEASE,    /* reason */
+	REQUEST_TRIP,       /* reason, for */
+	REQUEST_RESET,      /* reason */
+	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; reason, for */
 	REQUEST_COUNT
 };
 
@@ -64,7 +64,7 @@ struct request {
 	enum request_verb verb;
 	enum sg_state to;               /* FORCE: what sg_breaker_order() takes */
 	uint64_t for_ns;                /* SG_FOREVER: no end */
-	char reason[STATUS_REASON_LEN]; /* QUARANTINE */
+	char reason[STATUS_REASON_LEN]; /* "": none was given */
 };
 
 const char *request_verb_name(enum request_verb verb); /* "quarantine", ... */
@@ -114,10 +114,11 @@ struct reply_selftest {
 int reply_selftest_encode(const struct reply_selftest *t, struct buf *out) MUST_CHECK;
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret) MUST_CHECK;
 
-/* Reply to every other order: {"server","state"}. */
+/* Reply to every other order. */
 struct reply_state {
 	char server[SG_NAME_LEN];
 	enum sg_state state;
+	bool unchanged; /* there was nothing to release, or to reset */
 };
 
 int reply_state_encode(const struct reply_state *s, struct buf *out) MUST_CHECK;

@@ -94,7 +94,7 @@ static const struct {
 	unsigned int allowed; /* bits of verbs */
 	unsigned int required;
 } members[] = {
-	{ "reason", read_reason, 1U << REQUEST_QUARANTINE, 1U << REQUEST_QUARANTINE },
+	{ "reason", read_reason, (1U << REQUEST_COUNT) - 1, 1U << REQUEST_QUARANTINE },
 	{ "for", read_for, 1U << REQUEST_QUARANTINE | 1U << REQUEST_TRIP | 1U << REQUEST_FORCE, 0 },
 	{ "to", read_to, 1U << REQUEST_FORCE, 1U << REQUEST_FORCE },
 };
@@ -164,7 +164,7 @@ int request_encode(const struct request *q, struct buf *out)
 
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
-	if (q->verb == REQUEST_QUARANTINE)
+	if (q->verb == REQUEST_QUARANTINE || *q->reason)
 		jsonw_text(&w, "reason", q->reason);
 	for (size_t i = 0; q->verb == REQUEST_FORCE && i < REQUEST_FORCES; i++)
 		if (request_forces[i].state == q->to)
@@ -207,6 +207,7 @@ static const struct field selftest_fields[] = {
 static const struct field state_fields[] = {
 	FIELD("server", KIND_TEXT, reply_state, server),
 	FIELD("state", KIND_WORD, reply_state, state, FIELD_WORDS(state, SG_STATE_COUNT)),
+	FIELD("unchanged", KIND_BOOL, reply_state, unchanged, .zero = ZERO_OMITTED),
 	FIELDS_STOP
 };
 

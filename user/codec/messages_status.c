@@ -106,6 +106,13 @@ static const struct field server_fields[] = {
 		SERVER("limit", KIND_UINT32, places.limit),
 	FIELD_END,
 	SERVER("command", KIND_STRING, command, .zero = ZERO_OMITTED),
+	SERVER("order", KIND_OBJECT, ordered, .zero = ZERO_NULL),
+		SERVER("state", KIND_WORD, order_state, FIELD_WORDS(state, SG_CLOSED)),
+		SERVER("reason", KIND_TEXT, order.reason),
+		SERVER("since", KIND_TIME, order.since_wall_ns),
+		SERVER("until", KIND_TIME, order.until_wall_ns, .none = STATUS_NEVER),
+		SERVER("by", KIND_TEXT, order.by),
+	FIELD_END,
 	FIELDS_STOP
 };
 

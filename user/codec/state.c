@@ -136,6 +136,11 @@ static const struct field server_fields[] = {
 		SERVER("reason", KIND_TEXT, reason),
 		SERVER("by", KIND_TEXT, by),
 	FIELD_END,
+	SERVER("order", KIND_OBJECT, ordered, .zero = ZERO_NULL),
+		SERVER("since", KIND_TIME, order_since_wall_ns),
+		SERVER("reason", KIND_TEXT, order_reason),
+		SERVER("by", KIND_TEXT, order_by),
+	FIELD_END,
 	FIELDS_STOP
 };
 

@@ -47,6 +47,10 @@ struct state_server {
 	uint64_t since_wall_ns; /* of the quarantine */
 	char reason[STATUS_REASON_LEN];
 	char by[STATUS_BY_LEN];
+	bool ordered; /* it is known who gave the order of order_ns */
+	uint64_t order_since_wall_ns;
+	char order_reason[STATUS_REASON_LEN];
+	char order_by[STATUS_BY_LEN];
 };
 
 struct state {

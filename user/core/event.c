@@ -15,6 +15,7 @@ static const char *const event_types[] = {
 	[EVENT_LOSS] = "loss",
 	[EVENT_RELOAD] = "reload",
 	[EVENT_SELFTEST] = "selftest",
+	[EVENT_RESET] = "reset",
 };
 NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 

@@ -100,8 +100,9 @@ static void log_transition(const struct event *e)
 				 ? "good"
 				 : format_duration(text, sizeof(text), e->open_ns));
 	}
-	log_notice("breaker", "%s: %s -> %s (%s)%s", e->server, state_name(e->from),
-		   state_name(e->to), reason_name(e->reason), length);
+	log_notice("breaker", "%s: %s -> %s (%s)%s%s%s%s%s", e->server, state_name(e->from),
+		   state_name(e->to), reason_name(e->reason), length, e->by[0] ? ", by " : "",
+		   e->by, e->text[0] ? ": " : "", e->text);
 }
 
 /* Survivors are somebody's business now, and so are those that nobody could count. */
@@ -139,6 +140,10 @@ static void log_event(const struct event *e)
 		break;
 	case EVENT_RELEASE:
 		log_notice("quarantine", "%s: released by %s%s%s", e->server, e->by,
+			   e->text[0] ? ": " : "", e->text);
+		break;
+	case EVENT_RESET:
+		log_notice("breaker", "%s: history forgotten, by %s%s%s", e->server, e->by,
 			   e->text[0] ? ": " : "", e->text);
 		break;
 	case EVENT_KILL:

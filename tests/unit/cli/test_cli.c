@@ -383,6 +383,21 @@ static void orders_say_what_they_did(void **state)
 			     "--json"),
 			 EXIT_DONE);
 	HAS(f->out, "{\"server\":\"a\",\"state\":\"closed\"}\n");
+	assert_int_equal(ASK(f,
+			     HEAD_OK "{\"server\":\"a\",\"state\":\"closed\",\"unchanged\":true}",
+			     "release", "a", "--reason", "why"),
+			 EXIT_DONE);
+	HAS(f->request, "{\"reason\":\"why\"}");
+	HAS(f->out, "a: is not in quarantine\n");
+	assert_int_equal(ASK(f,
+			     HEAD_OK "{\"server\":\"a\",\"state\":\"closed\",\"unchanged\":true}",
+			     "reset", "a"),
+			 EXIT_DONE);
+	HAS(f->out, "a: has nothing to reset\n");
+	assert_int_equal(ASK(f, HEAD_OK "{\"server\":\"a\",\"state\":\"forced_open\"}", "trip", "a",
+			     "--reason", "why", "--for", "5"),
+			 EXIT_DONE);
+	HAS(f->request, "{\"reason\":\"why\",\"for\":5.0}");
 }
 
 static void events_are_lines(void **state)

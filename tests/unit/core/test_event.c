@@ -9,8 +9,9 @@
 
 static void test_names(void **state)
 {
-	static const char *const names[] = { "call",  "transition", "quarantine", "release", "kill",
-					     "alarm", "loss",       "reload",     "selftest" };
+	static const char *const names[] = { "call",     "transition", "quarantine", "release",
+					     "kill",     "alarm",      "loss",       "reload",
+					     "selftest", "reset" };
 
 	(void)state;
 	for (unsigned int i = 0; i < EVENT_TYPE_COUNT; i++) {
