@@ -82,12 +82,12 @@ static struct table table_of(enum event_type type)
 	return t;
 }
 
-int event_encode(const struct event *e, struct buf *out)
+int event_encode(const struct event *e, enum url_view view, struct buf *out)
 {
 	struct table t = table_of(e->type);
 	struct document d = { .fields = t.fields };
 
-	return document_encode(&d, e, out);
+	return document_encode(&d, e, view, out);
 }
 
 /* --- reading ------------------------------------------------------------------- */

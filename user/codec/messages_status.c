@@ -148,14 +148,14 @@ static const struct document status_document = {
 	status_fields, REPLY_SIZE_MAX, REPLY_DEPTH_MAX, { { "servers", json_type_array } }
 };
 
-int status_server_encode(const struct status_server *s, struct buf *out)
+int status_server_encode(const struct status_server *s, enum url_view view, struct buf *out)
 {
-	return document_encode(&server_document, s, out);
+	return document_encode(&server_document, s, view, out);
 }
 
-int status_encode(const struct status *s, struct buf *out)
+int status_encode(const struct status *s, enum url_view view, struct buf *out)
 {
-	return document_encode(&status_document, s, out);
+	return document_encode(&status_document, s, view, out);
 }
 
 int status_server_decode(const char *text, size_t len, struct status_server *ret)

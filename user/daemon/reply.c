@@ -17,6 +17,11 @@ bool reply_may(const struct daemon *d, const struct http_request *q, enum api_ri
 	       (!q->peer.uid || (d->settings->has_gid && http_peer_in_group(q, d->settings->gid)));
 }
 
+enum url_view reply_view(const struct daemon *d, const struct http_request *q)
+{
+	return reply_may(d, q, API_CHANGE) ? URL_MASKED : URL_ORIGIN;
+}
+
 /* NULL: without a name, or none of this host's own. */
 static char *user_name(uid_t uid)
 {

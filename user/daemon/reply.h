@@ -15,6 +15,8 @@
 /* Reading is for every local user unless the configuration says otherwise, changing for
  * root and the configured group; over TCP nobody may change. */
 bool reply_may(const struct daemon *d, const struct http_request *q, enum api_right right);
+/* How URLs are shown to this client: as they are kept only if it may also change something. */
+enum url_view reply_view(const struct daemon *d, const struct http_request *q);
 /* Who asked, for the record: "root (uid 0), pid 4711 (switchgear)". The name is that of
  * /etc/passwd, since others may take time; of the process that connected nothing else. */
 void reply_who(const struct http_request *q, char *to, size_t size);

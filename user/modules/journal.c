@@ -28,6 +28,7 @@ struct follower {
 	struct http_stream *stream; /* NULL: free */
 	char server[SG_NAME_LEN];
 	bool calls;
+	enum url_view view;
 };
 
 struct journal {
@@ -177,7 +178,7 @@ static void on_loss(UNUSED void *data, uint64_t lost, struct buf *line)
 
 	bus_event(&e, EVENT_LOSS, "");
 	e.count = lost;
-	if (!event_encode(&e, line))
+	if (!event_encode(&e, URL_MASKED, line))
 		buf_putc(line, '\n');
 }
 
@@ -194,7 +195,7 @@ static void push(struct follower *f, const struct event *e)
 {
 	struct buf line = BUF(8192);
 
-	if (!event_encode(e, &line)) {
+	if (!event_encode(e, f->view, &line)) {
 		buf_putc(&line, '\n');
 		http_stream_push(f->stream, line.data, line.len);
 	}
@@ -236,7 +237,7 @@ static void replay(const struct journal *j, struct buf *out, const struct follow
 		at[first ? 0 : 1]++;
 		if (e->t_ns < from_ns || !follows(f, e))
 			continue;
-		if (event_encode(e, out))
+		if (event_encode(e, f->view, out))
 			return;
 		buf_putc(out, '\n');
 	}
@@ -294,7 +295,7 @@ static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct journal *j = m;
 	const char *server = http_query(q, "server");
-	struct follower want = { .calls = flag(q, "calls") };
+	struct follower want = { .calls = flag(q, "calls"), .view = reply_view(j->part.d, q) };
 	bool follow = flag(q, "follow");
 	uint64_t from;
 	struct buf out = BUF(REPLY_MAX);

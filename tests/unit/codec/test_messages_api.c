@@ -64,6 +64,24 @@ static void test_good(void **state)
 	}
 }
 
+/* An operator's word is shown to everybody: what its URLs hide is not kept. */
+static void test_reason_with_url(void **state)
+{
+	char text[400] = "{\"reason\":\"leaked: https://u:p@h/a?k=v, see http://w/mcp\"}";
+	struct request q;
+	char why[200];
+
+	(void)state;
+	assert_int_equal(decode(REQUEST_TRIP, text, &q, why, sizeof(why)), 0);
+	assert_string_equal(q.reason, "leaked: https://***@h/a?*** see http://w/mcp");
+	snprintf(text, sizeof(text), "{\"reason\":\"http://h/%0240d?\"}", 7);
+	assert_int_equal(decode(REQUEST_TRIP, text, &q, why, sizeof(why)), 0);
+	snprintf(text, sizeof(text), "{\"reason\":\"http://h/%0*d/x?\"}", 242, 7);
+	memset(strchr(text, '0'), 'o', 242);
+	assert_int_equal(decode(REQUEST_TRIP, text, &q, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "longer than 255 bytes once"));
+}
+
 static void test_bad(void **state)
 {
 	static const struct {
@@ -247,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_reason_with_url),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_verbs),
 		cmocka_unit_test(test_replies),

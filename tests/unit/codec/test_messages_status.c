@@ -122,14 +122,14 @@ static void test_encode(void **state)
 	fill(&s);
 	expected(&want);
 	out = BUF(1 << 16);
-	assert_int_equal(status_encode(&s, &out), 0);
+	assert_int_equal(status_encode(&s, URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), buf_str(&want));
 	buf_clear(&out);
-	assert_int_equal(status_server_encode(&s.servers[0], &out), 0);
+	assert_int_equal(status_server_encode(&s.servers[0], URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), busy_server);
 	buf_done(&out);
 	out = BUF(100);
-	assert_int_equal(status_encode(&s, &out), -EMSGSIZE);
+	assert_int_equal(status_encode(&s, URL_MASKED, &out), -EMSGSIZE);
 	buf_done(&out);
 	buf_done(&want);
 	status_done(&s);
@@ -145,7 +145,7 @@ static void test_decode(void **state)
 	expected(&want);
 	out = BUF(1 << 16);
 	assert_int_equal(status_decode(buf_str(&want), want.len, &s), 0);
-	assert_int_equal(status_encode(&s, &out), 0);
+	assert_int_equal(status_encode(&s, URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), buf_str(&want));
 	status_done(&s);
 	buf_done(&want);
@@ -178,7 +178,7 @@ static void test_forever(void **state)
 	s.breaker.open_remaining_ns = STATUS_NEVER;
 	s.quarantined = true;
 	out = BUF(4096);
-	assert_int_equal(status_server_encode(&s, &out), 0);
+	assert_int_equal(status_server_encode(&s, URL_MASKED, &out), 0);
 	assert_non_null(strstr(buf_str(&out), "\"open_remaining_s\":null"));
 	assert_non_null(strstr(buf_str(&out), "\"until\":null"));
 	assert_int_equal(status_server_decode(buf_str(&out), out.len, &back), 0);
