@@ -92,7 +92,7 @@ for path in daemon.version daemon.pid daemon.mode daemon.uptime_s health.selftes
 	health.degraded health.lost_events; do
 	expect_ok "$TOOLS/jget" "$TMP/out" $path
 done
-for path in name url group panic state verdict quarantine trust breaker.failure_rate \
+for path in name url group panic state verdict quarantine order trust breaker.failure_rate \
 	breaker.slow_rate breaker.consecutive_failures breaker.open_remaining_s \
 	breaker.generation endpoints endpoints.0.address endpoints.0.port endpoints.0.source \
 	visibility counters.connects counters.connect_failures.refused \
