@@ -41,8 +41,8 @@ _switchgear() {
 		_switchgear_servers "$word"
 	elif [[ $word == -* ]]; then
 		case $command in
-		quarantine) global+=' --reason --for' ;;
-		trip | force) global+=' --for' ;;
+		quarantine | trip | force) global+=' --reason --for' ;;
+		release | reset) global+=' --reason' ;;
 		events) global+=' --follow --since --server --calls' ;;
 		simulate) global+=' --policy --seed --summary --blast' ;;
 		esac

@@ -92,7 +92,7 @@ for path in daemon.version daemon.pid daemon.mode daemon.uptime_s health.selftes
 	health.degraded health.lost_events; do
 	expect_ok "$TOOLS/jget" "$TMP/out" $path
 done
-for path in name url group panic state verdict quarantine trust breaker.failure_rate \
+for path in name url group panic state verdict quarantine order trust breaker.failure_rate \
 	breaker.slow_rate breaker.consecutive_failures breaker.open_remaining_s \
 	breaker.generation endpoints endpoints.0.address endpoints.0.port endpoints.0.source \
 	visibility counters.connects counters.connect_failures.refused \
@@ -118,6 +118,57 @@ for args in "status --json" "show search" "status" "events --json" "metrics"; do
 	expect_eq "$(grep -c geheim <<<"$OUT")" 0 "$args: secrets"
 done
 expect_eq "$(grep -c geheim "$LOG")" 0 "the log"
+
+t "nor are keys in paths and in command lines, whoever asks and wherever they stand"
+stop_daemon
+KEYED='"keyed": { "url": "http://u:geheim1@127.0.0.1:3003/v1/a8f3k2m9x1c4v7b0/mcp?k=geheim2" },
+	"run": { "command": "npx", "args": ["--token", "geheim3", "-e", "API_KEY=geheim4",
+		"sh -c \"PASSWORD=geheim5 x\"", "550e8400-e29b-41d4-a716-446655440000"] }'
+config '"search": { "url": "http://127.0.0.1:3001/mcp?token=geheim" }, '"$KEYED"
+start_daemon
+hidden() { # TEXT WHAT
+	expect_eq "$(grep -cE 'geheim|a8f3k2m9|550e8400' <<<"$1")" 0 "secrets in $2"
+}
+expect_ok sg trip keyed --reason "see http://u:geheim6@h/a8f3k2m9x1c4v7b0?geheim7 for it"
+for args in "status --json" "show keyed" "show run" "status" "events" "events --json" "metrics"; do
+	expect_ok sg $args
+	hidden "$OUT" "$args"
+	expect_ok as_nobody $args
+	hidden "$OUT" "$args of an ordinary user"
+done
+hidden "$(cat "$LOG")" "the log"
+hidden "$(cat "$STATE"/*)" "the state"
+expect_server keyed url 'http://***@127.0.0.1:3003/v1/***/mcp?***'
+expect_server keyed order.reason 'see http://***@h/***?*** for it'
+expect_server run command 'npx --token *** -e API_KEY=*** sh -c "PASSWORD=*** ***'
+
+t "an ordinary user is shown the origins of URLs alone, root and the group their paths"
+expect_ok as_nobody status --json
+printf '%s' "$OUT" >"$TMP/out"
+expect_eq "$("$TOOLS/jget" "$TMP/out" 'servers[name=keyed].url')" http://127.0.0.1:3003
+expect_eq "$("$TOOLS/jget" "$TMP/out" 'servers[name=search].url')" http://127.0.0.1:3001
+expect_ok as_nobody events --json
+expect_match "$OUT" '*"text":"see http://h for it"*'
+expect_ok as_nobody show search
+expect_match "$OUT" "*http://127.0.0.1:3001*"
+expect_eq "$(grep -c /mcp <<<"$OUT")" 0 "paths"
+expect_server search url 'http://127.0.0.1:3001/mcp?***'
+
+t "nor in what a configuration is refused for, or in what is found in those of clients"
+config '"search": { "url": "http://127.0.0.1:3001/", "networks": ["http://u:geheim1@h/?geheim2"] },
+	"x": { "url": "http://${HOST/?k=geheim3" }'
+expect_status 1 try_daemon --check
+expect_match "$OUT" '*"http://\*\*\*@h/?\*\*\*"*'
+hidden "$OUT" "the complaints"
+mkdir -p "$TMP/home/.cursor"
+echo "{ \"mcpServers\": { $KEYED } }" >"$TMP/home/.cursor/mcp.json"
+expect_ok "$BUILD/switchgeard" --import "$TMP/home"
+expect_match "$OUT" '*"http://127.0.0.1:3003/v1/\*\*\*/mcp"*'
+hidden "$OUT" "the import"
+stop_daemon
+config '"search": { "url": "http://127.0.0.1:3001/mcp?token=geheim" },
+	"search-backup": { "url": "http://127.0.0.1:3002/mcp", "group": "g" }'
+start_daemon
 
 t "latencies appear with calls"
 peer_ctl search answer ok+delay=20

@@ -8,15 +8,17 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "codec/messages.h"
 
 /* --- who asks: what the kernel says of a client is what the test says ----------------------- */
 
-static struct ucred client = { .pid = 1 };
+static struct ucred client;
 
 void rig_client(uid_t uid, gid_t gid)
 {
+	client.pid = getpid();
 	client.uid = uid;
 	client.gid = gid;
 }

@@ -17,15 +17,16 @@ const struct command cli_commands[] = {
 	  .help = "Reports how many connections were killed and how many are left. Fails (1) when\n"
 		  "any is left, or when nobody could count them. Without --for it holds until\n"
 		  "`switchgear release NAME`, with or without the daemon.\n" },
-	{ "release", "NAME", 1, 1, run_order, "end a quarantine", .help = NULL },
+	{ "release", "NAME", 1, 1, run_order, "end a quarantine", .options = BIT(OPTION_REASON) },
 	{ "trip", "NAME", 1, 1, run_order, "open a server's breaker by hand",
-	  .options = BIT(OPTION_FOR),
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
 	  .help = "When --for ends the server is probed like after any opening. Without --for it\n"
 		  "stays open until `switchgear reset NAME`.\n" },
 	{ "reset", "NAME", 1, 1, run_order,
-	  "close a server's breaker and forget its history; ends trip and force", .help = NULL },
+	  "close a server's breaker and forget its history; ends trip and force",
+	  .options = BIT(OPTION_REASON) },
 	{ "force", "NAME closed|shadow|disabled", 2, 2, run_order, "overrule a server's breaker",
-	  .options = BIT(OPTION_FOR),
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
 	  .help = "closed    let everything through, count on\n"
 		  "shadow    decide and report as usual, refuse nothing\n"
 		  "disabled  let everything through, count nothing\n"

@@ -64,6 +64,8 @@ static void describe_transition(const struct event *e, struct buf *out)
 		buf_puts(out, ", until undone");
 	else if (e->open_ns)
 		buf_printf(out, ", for %s", format_duration(text, sizeof(text), e->open_ns));
+	if (*e->text)
+		buf_printf(out, ": %s", e->text);
 }
 
 static void describe_quarantine(const struct event *e, struct buf *out)
@@ -101,6 +103,9 @@ static void describe(const struct event *e, struct buf *out)
 		break;
 	case EVENT_KILL:
 		describe_kill(e, out);
+		break;
+	case EVENT_RESET:
+		buf_printf(out, "history forgotten%s%s", *e->text ? ": " : "", e->text);
 		break;
 	case EVENT_LOSS:
 		buf_printf(out, "%" PRIu64 " events are missing here", e->count);

@@ -9,12 +9,18 @@
 #include "codec/messages.h"
 #include "core/names.h"
 
-static int send_order(const struct context *context, const struct request *request,
+static int send_order(const struct context *context, struct request *request,
 		      command_report_fn *report)
 {
 	CLEANUP(buf_done) struct buf target = { 0 };
 	CLEANUP(buf_done) struct buf body = BUF(REQUEST_SIZE_MAX);
+	const char *reason = context->args.reason ? context->args.reason : "";
 
+	if (strlen(reason) >= sizeof(request->reason))
+		return command_fail(context, EXIT_USAGE, "usage", "",
+				    "--reason is longer than %zu bytes",
+				    sizeof(request->reason) - 1);
+	memcpy(request->reason, reason, strlen(reason) + 1);
 	command_server_target(context, "/", &target);
 	buf_puts(&target, request_verb_name(request->verb));
 	if (buf_error(&target) || request_encode(request, &body))
@@ -69,13 +75,7 @@ static int report_kill(const struct context *context, const struct buf *answer)
 int run_quarantine(struct context *context)
 {
 	struct request request = { .verb = REQUEST_QUARANTINE, .for_ns = context->args.for_ns };
-	const char *reason = context->args.reason;
 
-	if (strlen(reason) >= sizeof(request.reason))
-		return command_fail(context, EXIT_USAGE, "usage", "",
-				    "--reason is longer than %zu bytes",
-				    sizeof(request.reason) - 1);
-	memcpy(request.reason, reason, strlen(reason) + 1);
 	return send_order(context, &request, report_kill);
 }
 
@@ -111,6 +111,7 @@ static int report_state(const struct context *context, const struct buf *answer)
 	};
 	_Static_assert(ARRAY_SIZE(done) == REQUEST_COUNT, "a verb has no word");
 	const struct args *args = &context->args;
+	int verb = request_verb_from_name(args->command->name);
 	bool ends = args->for_ns != SG_FOREVER;
 	struct reply_state state;
 	char duration[64];
@@ -119,10 +120,14 @@ static int report_state(const struct context *context, const struct buf *answer)
 		return command_print_json(answer);
 	if (reply_state_decode(buf_str(answer), answer->len, &state))
 		return command_misread(context);
-	text_line(stdout, COLOUR_NONE, false, "%s: %s, now %s%s%s", args->operand[0],
-		  done[request_verb_from_name(args->command->name)], state_name(state.state),
-		  ends ? " for " : "",
-		  ends ? format_duration(duration, sizeof(duration), args->for_ns) : "");
+	if (state.unchanged)
+		text_line(stdout, COLOUR_NONE, false, "%s: %s", args->operand[0],
+			  verb == REQUEST_RELEASE ? "is not in quarantine"
+						  : "has nothing to reset");
+	else
+		text_line(stdout, COLOUR_NONE, false, "%s: %s, now %s%s%s", args->operand[0],
+			  done[verb], state_name(state.state), ends ? " for " : "",
+			  ends ? format_duration(duration, sizeof(duration), args->for_ns) : "");
 	return EXIT_DONE;
 }
 

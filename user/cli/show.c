@@ -48,6 +48,24 @@ static const char *show_quarantine(const struct status_server *s, struct buf *b)
 	return buf_str(b);
 }
 
+/* "forced_open by root since TIME until undone: why" */
+static const char *show_order(const struct status_server *s, struct buf *b)
+{
+	const struct status_quarantine *o = &s->order;
+	char text[32];
+
+	buf_clear(b);
+	buf_printf(b, "%s by %s since %s", state_name(s->order_state), *o->by ? o->by : "?",
+		   clock_format(text, sizeof(text), o->since_wall_ns));
+	if (o->until_wall_ns == STATUS_NEVER)
+		buf_puts(b, " until undone");
+	else
+		buf_printf(b, " until %s", clock_format(text, sizeof(text), o->until_wall_ns));
+	if (*o->reason)
+		buf_printf(b, ": %s", o->reason);
+	return buf_str(b);
+}
+
 static const char *show_endpoints(const struct status_server *s, size_t most, struct buf *b)
 {
 	if (!s->n_endpoints)
@@ -118,6 +136,8 @@ static void add_breaker(struct table *t, const struct status_server *s, struct b
 		ROW(t, "held", COLOUR_BAD, "panic: failing, but the last usable of its group");
 	else if (s->held)
 		ROW(t, "held", COLOUR_BAD, "failing, but a limit across servers forbids to open");
+	if (s->ordered)
+		ROW(t, "order", COLOUR_WARN, "%s", show_order(s, b));
 	add_rate(t, "failure rate", s->breaker.failure_rate);
 	add_rate(t, "slow rate", s->breaker.slow_rate);
 	ROW(t, "failures in a row", COLOUR_NONE, "%" PRIu32, s->breaker.consecutive_failures);
@@ -210,6 +230,10 @@ static void status_print(const struct status *s, bool coloured, FILE *out)
 		text_line(out, COLOUR_BAD, coloured, "DEGRADED: %s", s->degraded[i]);
 	if (s->lost_events)
 		text_line(out, COLOUR_WARN, coloured, "lost events: %" PRIu64, s->lost_events);
+	for (size_t i = 0; i < s->n_servers; i++)
+		if (s->servers[i].ordered)
+			text_line(out, COLOUR_WARN, coloured, "order: %s: %s", s->servers[i].name,
+				  show_order(&s->servers[i], &head));
 }
 
 static void add_server(struct table *t, const struct status_server *s, struct buf *b)

@@ -149,10 +149,8 @@ static int args_read(const struct json_object *list, size_t first, struct config
 	return r;
 }
 
-static int args_redact(struct config_list *args)
+static int args_redact(struct config_list *args, bool secret)
 {
-	bool secret = false;
-
 	for (size_t i = 0; i < args->n; i++) {
 		CLEANUP(buf_done) struct buf shown = BUF(CLIENT_ARG_MAX);
 		char *text;
@@ -170,7 +168,9 @@ static int args_redact(struct config_list *args)
 static int use_command(const struct reading *rd, const char *command,
 		       const struct json_object *list, size_t first, struct client_server *s)
 {
+	CLEANUP(buf_done) struct buf shown = BUF(3 * CLIENT_ARG_MAX);
 	const char *remote;
+	bool secret;
 	int r = args_read(list, first, &s->args);
 
 	if (r)
@@ -186,8 +186,9 @@ static int use_command(const struct reading *rd, const char *command,
 		s->skipped = "its command is empty, too long or has control characters";
 		return 0;
 	}
-	s->command = strdup(command);
-	return s->command ? args_redact(&s->args) : -ENOMEM;
+	secret = command_print_arg(command, false, &shown);
+	s->command = buf_steal(&shown);
+	return s->command ? args_redact(&s->args, secret) : -ENOMEM;
 }
 
 static const char *find_url(const struct json_object *obj)

@@ -2,8 +2,8 @@
 /*
  * Servers in the configuration files of MCP clients: where the files are, what is
  * in them, and a configuration of Switchgear made of that. Values of headers and
- * env are never read, user information and queries of URLs never kept, secrets in
- * arguments redacted. Files are read by the caller.
+ * env are never read, user information and queries of URLs never kept, keys in paths,
+ * commands and arguments redacted. Files are read by the caller.
  */
 #ifndef SWITCHGEAR_CODEC_CLIENTS_H
 #define SWITCHGEAR_CODEC_CLIENTS_H
@@ -43,8 +43,8 @@ struct client_server {
 	const char *client; /* of the place */
 	char *name;
 	char *scope;             /* what '*' matched: a project's path; NULL without */
-	char *url;               /* without user information and query; NULL: stdio */
-	char *command;           /* NULL with url */
+	char *url;               /* without user information and query, redacted; NULL: stdio */
+	char *command;           /* redacted; NULL with url */
 	struct config_list args; /* redacted */
 	const char *skipped;     /* why it cannot be used, static; NULL: usable */
 };

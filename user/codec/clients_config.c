@@ -6,7 +6,8 @@
 #include "codec/clients.h"
 #include "codec/jsonw.h"
 
-#define NAME_ROOM 8U /* for "-1023" */
+#define NAME_ROOM 8U           /* for "-1023" */
+#define CLIENTS_NAME_MAX 4096U /* of a longer one nothing is left */
 #define SMALL_SUFFIXES 10U
 
 static bool same_server(const struct client_server *a, const struct client_server *b)
@@ -16,9 +17,14 @@ static bool same_server(const struct client_server *a, const struct client_serve
 }
 
 /* Names are plain ASCII here: whatever else a client allows becomes '_'. */
-static void name_clean(const char *name, char *out)
+static void name_clean(const char *wanted, char *out)
 {
+	CLEANUP(buf_done) struct buf shown = BUF(CLIENTS_NAME_MAX);
+	const char *name;
 	size_t n = 0;
+
+	url_redact(wanted, URL_MASKED, &shown);
+	name = buf_str(&shown);
 
 	while (*name == ' ')
 		name++;

@@ -7,81 +7,112 @@
 
 #include "codec/url.h"
 
-/* The text up to `end` (or NUL) names something that must not be shown. */
-static bool names_secret(const char *s, size_t n)
+#define SPACES " \t\n\r"
+#define QUOTES SPACES "\"'`<>"
+#define DELIMITERS QUOTES ",;{}[]()|&"
+
+/* From the first '=' or ':' that is not of a URL; n: there is none. */
+static size_t name_length(const char *s, size_t n)
 {
-	static const char *const words[] = { "key",    "token", "secret", "passw",  "auth",
-					     "header", "cred",  "bearer", "cookie", "sess" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		size_t len = strlen(words[i]);
-
-		for (size_t at = 0; at + len <= n; at++) {
-			if (!strncasecmp(s + at, words[i], len))
-				return true;
-		}
-	}
-	return false;
+	for (size_t i = 0; i < n; i++)
+		if (s[i] == '=' || (s[i] == ':' && strncmp(s + i, "://", 3) != 0))
+			return i;
+	return n;
 }
 
-static bool is_token(const char *arg)
+/* The length of the token at s: a URL ends at a quote only. */
+static size_t token_length(const char *s)
 {
-	static const char *const starts[] = { "sk-",    "sk_",         "ghp_", "gho_",
-					      "ghs_",   "github_pat_", "xox",  "AKIA",
-					      "glpat-", "hf_",         "pat_", "Bearer ",
-					      "npm_",   "eyJ",         "AIza", "lin_api_" };
+	size_t n = strcspn(s, DELIMITERS);
 
-	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
-		if (!strncmp(arg, starts[i], strlen(starts[i])))
-			return true;
-	}
-	return false;
+	return memmem(s, n, "://", 3) ? strcspn(s, QUOTES) : n;
 }
 
-static void print_url(const char *text, struct buf *out)
+static bool is_auth_scheme(const char *s, size_t n)
 {
-	const char *why;
-	struct url u;
+	return (n == 6 && !strncasecmp(s, "bearer", n)) || (n == 5 && !strncasecmp(s, "basic", n));
+}
 
-	if (url_parse(text, &u, &why) < 0) {
+/* One that holds a URL; of schemes that are not ours nothing is shown. */
+static void print_url(const char *s, size_t n, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf text = BUF(n);
+	const char *scheme = (const char *)memmem(s, n, "://", 3);
+
+	while (scheme > s && isalnum((unsigned char)scheme[-1]))
+		scheme--;
+	buf_append(out, s, (size_t)(scheme - s));
+	buf_append(&text, scheme, n - (size_t)(scheme - s));
+	if (!text.error &&
+	    (!strncasecmp(scheme, "http://", 7) || !strncasecmp(scheme, "https://", 8)))
+		url_redact(buf_str(&text), URL_MASKED, out);
+	else
 		buf_puts(out, "***");
-		return;
+}
+
+enum token {
+	TOKEN_SHOWN,
+	TOKEN_ANNOUNCES, /* what comes next is a secret */
+	TOKEN_HIDDEN,    /* it held one, and what is behind it may belong to that */
+};
+
+/* *named: the token before this one names a secret, as in "apiKey": "...". */
+static enum token print_token(const char *s, size_t n, bool *named, struct buf *out)
+{
+	const char *url = memmem(s, n, "://", 3);
+	size_t end = url ? (size_t)(url - s) : n;
+	size_t name = name_length(s, end);
+	size_t shown = name < end ? name + 1 : 0;
+	bool secret = name ? secret_is_named(s, name) : *named;
+
+	*named = secret;
+	if (name < end && secret) {
+		buf_append(out, s, shown);
+		buf_puts(out, "***");
+		return TOKEN_HIDDEN;
 	}
-	buf_puts(out, u.shown);
-	url_done(&u);
+	if (url) {
+		print_url(s, n, out);
+		return TOKEN_SHOWN;
+	}
+	buf_append(out, s, shown);
+	secret_print_path(s + shown, n - shown, out);
+	return is_auth_scheme(s + shown, n - shown) || (*s == '-' && secret) ? TOKEN_ANNOUNCES
+									     : TOKEN_SHOWN;
 }
 
 bool command_print_arg(const char *arg, bool secret, struct buf *out)
 {
-	size_t name = strcspn(arg, "=:");
-	const char *url = strstr(arg, "://");
+	bool named = false;
 
-	if (secret || is_token(arg)) {
+	if (secret) {
 		buf_puts(out, "***");
 		return false;
 	}
-	if (arg[name] && strncmp(arg + name, "://", 3) && names_secret(arg, name)) {
-		buf_append(out, arg, name + 1);
-		buf_puts(out, "***");
-		return false;
+	while (*arg) {
+		size_t n = token_length(arg);
+		enum token what = n ? print_token(arg, n, &named, out) : TOKEN_SHOWN;
+
+		arg += n;
+		if (what == TOKEN_HIDDEN)
+			return false;
+		if (what == TOKEN_ANNOUNCES && !*arg)
+			return true;
+		if (what == TOKEN_ANNOUNCES) {
+			buf_printf(out, "%c***", *arg);
+			return false;
+		}
+		if (*arg)
+			buf_putc(out, *arg++);
 	}
-	if (url && url > arg) {
-		while (url > arg && isalnum((unsigned char)url[-1]))
-			url--;
-		buf_append(out, arg, (size_t)(url - arg));
-		print_url(url, out);
-		return false;
-	}
-	buf_puts(out, arg);
-	return *arg == '-' && !arg[name] && names_secret(arg, name);
+	return false;
 }
 
 void command_print(const char *command, const char *const *args, size_t n_args, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf line = BUF(COMMAND_SHOWN_MAX);
-	bool secret = false;
+	bool secret = command_print_arg(command, false, &line);
 
-	buf_puts(&line, command);
 	for (size_t i = 0; i < n_args && !line.error; i++) {
 		size_t before = line.len;
 
@@ -123,6 +154,16 @@ const char *command_remote_url(const char *command, const char *const *args, siz
 			return args[i];
 	}
 	return NULL;
+}
+
+/* What could be the name of a variable; what follows may be anything. */
+static size_t name_span(const char *s)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)s[n]) || s[n] == '_')
+		n++;
+	return n;
 }
 
 static bool is_name(const char *s, size_t n)
@@ -171,7 +212,7 @@ int expand_variables(const char *text, const char *(*lookup)(void *arg, const ch
 		buf_append(out, text, (size_t)(open - text));
 		close = strchr(open, '}');
 		if (!close) {
-			snprintf(ret_name, size, "%s", open);
+			snprintf(ret_name, size, "%.*s", (int)(2 + name_span(open + 2)), open);
 			return -EINVAL;
 		}
 		r = expand_one(open + 2, (size_t)(close - open - 2), lookup, arg, out, ret_name,

@@ -11,6 +11,9 @@
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "codec/jsonget.h"
+#include "codec/url.h"
+
+#define CONFIG_MESSAGE_MAX (2 * CONFIG_SIZE_MAX) /* whatever of the file it quotes */
 
 int config_read_tree(struct config_reader *r, const char *noun, struct json_object **ret)
 {
@@ -33,15 +36,17 @@ int config_read_tree(struct config_reader *r, const char *noun, struct json_obje
 static void PRINTF_LIKE(5, 0) print(struct config_reader *r, const struct json_path *path,
 				    bool value, const char *kind, const char *fmt, va_list ap)
 {
+	CLEANUP(buf_done) struct buf text = BUF(CONFIG_MESSAGE_MAX);
 	struct jsonpos pos = jsonpos_find(r->text, r->len, path, value);
 
 	buf_puts(r->errors, r->file);
 	if (pos.line)
 		buf_printf(r->errors, ":%u:%u", pos.line, pos.column);
 	buf_printf(r->errors, ": %s", kind);
-	json_path_print(path, r->errors);
-	buf_puts(r->errors, path ? ": " : "");
-	buf_vprintf(r->errors, fmt, ap);
+	json_path_print(path, &text);
+	buf_puts(&text, path ? ": " : "");
+	buf_vprintf(&text, fmt, ap);
+	url_redact(buf_str(&text), URL_MASKED, r->errors);
 	buf_putc(r->errors, '\n');
 }
 

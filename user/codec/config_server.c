@@ -193,6 +193,31 @@ static const char *const client_keys[] = {
 
 /* --- putting it together ---------------------------------------------------- */
 
+static const char *lookup_shown(void *arg, const char *name)
+{
+	const struct config_env *env = arg;
+
+	return secret_is_named(name, strlen(name)) ? "***" : env->lookup(env->arg, name);
+}
+
+/* How it is shown: "***" for variables that are named as secrets, whatever they hold. */
+static char *url_shown(const struct config_reader *r, const char *text, struct url *url)
+{
+	CLEANUP(buf_done) struct buf expanded = BUF(URL_TEXT_MAX);
+	CLEANUP(url_done) struct url shown = {};
+	struct config_env env;
+	const char *why;
+	char name[64];
+
+	if (!r->env || !strstr(text, "${"))
+		return TAKE_PTR(url->shown);
+	env = *r->env;
+	if (expand_variables(text, lookup_shown, &env, &expanded, name, sizeof(name)) ||
+	    url_parse(buf_str(&expanded), &shown, &why)) /* one is the host or the port */
+		return TAKE_PTR(url->shown);
+	return TAKE_PTR(shown.shown);
+}
+
 static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 		    const struct json_path *path)
 {
@@ -229,7 +254,7 @@ static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 	s->port = url.port;
 	s->addr = url.addr;
 	memcpy(s->host, url.host, sizeof(s->host));
-	s->url_shown = TAKE_PTR(url.shown);
+	s->url_shown = url_shown(r, text, &url);
 	s->visibility = s->scheme == URL_HTTP ? VISIBILITY_PLAINTEXT : VISIBILITY_METADATA;
 	return true;
 }
@@ -289,6 +314,18 @@ static bool use_on_open(struct config_reader *r, struct draft *d)
 	return true;
 }
 
+static void warn_of_name(struct config_reader *r, const struct config_value *v, const char *name)
+{
+	CLEANUP(buf_done) struct buf shown = BUF(3 * SG_NAME_LEN);
+
+	url_redact(name, URL_MASKED, &shown);
+	if (strcmp(buf_str(&shown), name))
+		config_warn(
+			r, &v->path,
+			"this name holds what looks like a secret; names are shown to everybody, "
+			"choose another");
+}
+
 bool config_read_server(struct config_reader *r, const struct config_value *v,
 			const struct config *config, struct config_server *server)
 {
@@ -303,6 +340,7 @@ bool config_read_server(struct config_reader *r, const struct config_value *v,
 	d.server.deny_errno = ECONNREFUSED;
 	d.server.same_endpoint = CONFIG_UNIQUE;
 	d.server.on_open = ON_OPEN_COUNT; /* not given */
+	warn_of_name(r, v, server->name);
 	d.server.line = jsonpos_find(r->text, r->len, &v->path, false).line;
 	good = config_read_object(r, v, &keys, &d);
 	if (good || d.url || d.command)

@@ -192,11 +192,12 @@ int fields_read(const struct json_object *obj, const struct field *f, void *to)
 
 /* --- documents ------------------------------------------------------------------- */
 
-int document_encode(const struct document *d, const void *from, struct buf *out)
+int document_encode(const struct document *d, const void *from, enum url_view view, struct buf *out)
 {
 	struct jsonw w;
 
 	jsonw_init(&w, out);
+	w.view = view;
 	jsonw_object(&w, NULL);
 	fields_write(&w, d->fields, from);
 	jsonw_object_end(&w);

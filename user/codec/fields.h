@@ -104,7 +104,8 @@ struct document {
 };
 
 /* Appends it without line break; buf_error(). */
-int document_encode(const struct document *d, const void *from, struct buf *out) MUST_CHECK;
+int document_encode(const struct document *d, const void *from, enum url_view view,
+		    struct buf *out) MUST_CHECK;
 /* -EBADMSG for what is no such document; -ENOMEM as fields_read(). *to is all 0 before. */
 int document_decode(const struct document *d, const char *text, size_t len, void *to) MUST_CHECK;
 

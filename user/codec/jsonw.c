@@ -151,6 +151,13 @@ void jsonw_text(struct jsonw *w, const char *key, const char *value)
 		return;
 	}
 	start(w, key);
+	if (w->view == URL_ORIGIN && strstr(value, "://")) {
+		CLEANUP(buf_done) struct buf shown = BUF(strlen(value));
+
+		url_redact(value, URL_ORIGIN, &shown);
+		put_text(w->out, buf_str(&shown), shown.len, false);
+		return;
+	}
 	put_text(w->out, value, strlen(value), false);
 }
 

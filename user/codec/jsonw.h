@@ -12,11 +12,13 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "codec/url.h"
 
 #define JSONW_DEPTH_MAX 16U
 
 struct jsonw {
 	struct buf *out;
+	enum url_view view; /* of URLs in what jsonw_text() writes; as they are: URL_MASKED */
 	unsigned int depth;
 	bool more[JSONW_DEPTH_MAX]; /* the open container has an element already */
 };

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "codec/url.h"
 #include "core/event.h"
 #include "core/status.h"
 
@@ -26,8 +27,9 @@
 
 /* --- status -------------------------------------------------------------------- */
 
-int status_encode(const struct status *s, struct buf *out) MUST_CHECK;
-int status_server_encode(const struct status_server *s, struct buf *out) MUST_CHECK; /* show */
+int status_encode(const struct status *s, enum url_view view, struct buf *out) MUST_CHECK;
+int status_server_encode(const struct status_server *s, enum url_view view,
+			 struct buf *out) MUST_CHECK; /* show */
 
 /* Missing members read as null, 0 or empty; unknown states as closed, unknown
  * verdicts as allow. status_done() / status_server_done() what was returned. */
@@ -37,7 +39,7 @@ int status_server_decode(const char *text, size_t len, struct status_server *ret
 /* --- events -------------------------------------------------------------------- */
 
 /* One line of `events --json`, without its line break. */
-int event_encode(const struct event *e, struct buf *out) MUST_CHECK;
+int event_encode(const struct event *e, enum url_view view, struct buf *out) MUST_CHECK;
 /* -EBADMSG for what is no event, -ENOTSUP for an event of a type unknown here. */
 int event_decode(const char *text, size_t len, struct event *ret) MUST_CHECK;
 
@@ -45,10 +47,10 @@ int event_decode(const char *text, size_t len, struct event *ret) MUST_CHECK;
 
 enum request_verb {
 	REQUEST_QUARANTINE, /* reason (required), for */
-	REQUEST_RELEASE,    /* nothing */
-	REQUEST_TRIP,       /* for */
-	REQUEST_RESET,      /* nothing */
-	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; for */
+	REQUEST_RELEASE,    /* reason */
+	REQUEST_TRIP,       /* reason, for */
+	REQUEST_RESET,      /* reason */
+	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; reason, for */
 	REQUEST_COUNT
 };
 
@@ -64,7 +66,7 @@ struct request {
 	enum request_verb verb;
 	enum sg_state to;               /* FORCE: what sg_breaker_order() takes */
 	uint64_t for_ns;                /* SG_FOREVER: no end */
-	char reason[STATUS_REASON_LEN]; /* QUARANTINE */
+	char reason[STATUS_REASON_LEN]; /* URLs in it redacted; "": none was given */
 };
 
 const char *request_verb_name(enum request_verb verb); /* "quarantine", ... */
@@ -114,10 +116,11 @@ struct reply_selftest {
 int reply_selftest_encode(const struct reply_selftest *t, struct buf *out) MUST_CHECK;
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret) MUST_CHECK;
 
-/* Reply to every other order: {"server","state"}. */
+/* Reply to every other order. */
 struct reply_state {
 	char server[SG_NAME_LEN];
 	enum sg_state state;
+	bool unchanged; /* there was nothing to release, or to reset */
 };
 
 int reply_state_encode(const struct reply_state *s, struct buf *out) MUST_CHECK;

@@ -37,6 +37,7 @@ struct complaint {
 
 static int read_reason(struct json_object *v, struct request *q, const struct complaint *c)
 {
+	CLEANUP(buf_done) struct buf shown = BUF(sizeof(q->reason) - 1);
 	const char *text;
 	size_t n;
 
@@ -48,7 +49,12 @@ static int read_reason(struct json_object *v, struct request *q, const struct co
 		return refuse(c, "reason must have 1 to %zu bytes", sizeof(q->reason) - 1);
 	if (utf8_has_control(text, n))
 		return refuse(c, "reason must not contain control characters");
-	memcpy(q->reason, text, n + 1);
+	url_redact(text, URL_MASKED, &shown);
+	if (buf_error(&shown))
+		return refuse(c,
+			      "reason is longer than %zu bytes once keys in its URLs are \"***\"",
+			      sizeof(q->reason) - 1);
+	memcpy(q->reason, buf_str(&shown), shown.len + 1);
 	return 0;
 }
 
@@ -94,7 +100,7 @@ static const struct {
 	unsigned int allowed; /* bits of verbs */
 	unsigned int required;
 } members[] = {
-	{ "reason", read_reason, 1U << REQUEST_QUARANTINE, 1U << REQUEST_QUARANTINE },
+	{ "reason", read_reason, (1U << REQUEST_COUNT) - 1, 1U << REQUEST_QUARANTINE },
 	{ "for", read_for, 1U << REQUEST_QUARANTINE | 1U << REQUEST_TRIP | 1U << REQUEST_FORCE, 0 },
 	{ "to", read_to, 1U << REQUEST_FORCE, 1U << REQUEST_FORCE },
 };
@@ -164,7 +170,7 @@ int request_encode(const struct request *q, struct buf *out)
 
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
-	if (q->verb == REQUEST_QUARANTINE)
+	if (q->verb == REQUEST_QUARANTINE || *q->reason)
 		jsonw_text(&w, "reason", q->reason);
 	for (size_t i = 0; q->verb == REQUEST_FORCE && i < REQUEST_FORCES; i++)
 		if (request_forces[i].state == q->to)
@@ -207,6 +213,7 @@ static const struct field selftest_fields[] = {
 static const struct field state_fields[] = {
 	FIELD("server", KIND_TEXT, reply_state, server),
 	FIELD("state", KIND_WORD, reply_state, state, FIELD_WORDS(state, SG_STATE_COUNT)),
+	FIELD("unchanged", KIND_BOOL, reply_state, unchanged, .zero = ZERO_OMITTED),
 	FIELDS_STOP
 };
 
@@ -242,7 +249,7 @@ int reply_error_decode(const char *text, size_t len, struct reply_error *ret)
 
 int reply_kill_encode(const struct reply_kill *k, struct buf *out)
 {
-	return document_encode(&kill_reply, k, out);
+	return document_encode(&kill_reply, k, URL_MASKED, out);
 }
 
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
@@ -252,7 +259,7 @@ int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 
 int reply_selftest_encode(const struct reply_selftest *t, struct buf *out)
 {
-	return document_encode(&selftest_reply, t, out);
+	return document_encode(&selftest_reply, t, URL_MASKED, out);
 }
 
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret)
@@ -262,7 +269,7 @@ int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *r
 
 int reply_state_encode(const struct reply_state *s, struct buf *out)
 {
-	return document_encode(&state_reply, s, out);
+	return document_encode(&state_reply, s, URL_MASKED, out);
 }
 
 int reply_state_decode(const char *text, size_t len, struct reply_state *ret)

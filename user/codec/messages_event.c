@@ -52,7 +52,9 @@ static const struct row rows[] = {
 	ROW(IN(TRANSITION), "open_seconds", KIND_SPAN, open_ns, .zero = ZERO_NULL, .none = STATUS_NEVER),
 	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
 	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
-	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
+	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(RESET) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
+	ROW(IN(TRANSITION), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
+	ROW(IN(TRANSITION) | IN(RELEASE) | IN(RESET), "text", KIND_TEXT, text, .zero = ZERO_OMITTED),
 	ROW(KILLS, "killed", KIND_UINT32, killed),
 	ROW(KILLS, "survivors", KIND_COUNT, survivors),
 	ROW(KILLS, "busy", KIND_COUNT, busy),
@@ -80,12 +82,12 @@ static struct table table_of(enum event_type type)
 	return t;
 }
 
-int event_encode(const struct event *e, struct buf *out)
+int event_encode(const struct event *e, enum url_view view, struct buf *out)
 {
 	struct table t = table_of(e->type);
 	struct document d = { .fields = t.fields };
 
-	return document_encode(&d, e, out);
+	return document_encode(&d, e, view, out);
 }
 
 /* --- reading ------------------------------------------------------------------- */

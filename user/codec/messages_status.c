@@ -108,6 +108,13 @@ static const struct field server_fields[] = {
 	FIELD_END,
 	SERVER("command", KIND_STRING, command, .zero = ZERO_OMITTED),
 	SERVER("orphan", KIND_BOOL, orphan, .zero = ZERO_OMITTED),
+	SERVER("order", KIND_OBJECT, ordered, .zero = ZERO_NULL),
+		SERVER("state", KIND_WORD, order_state, FIELD_WORDS(state, SG_CLOSED)),
+		SERVER("reason", KIND_TEXT, order.reason),
+		SERVER("since", KIND_TIME, order.since_wall_ns),
+		SERVER("until", KIND_TIME, order.until_wall_ns, .none = STATUS_NEVER),
+		SERVER("by", KIND_TEXT, order.by),
+	FIELD_END,
 	FIELDS_STOP
 };
 
@@ -143,14 +150,14 @@ static const struct document status_document = {
 	status_fields, REPLY_SIZE_MAX, REPLY_DEPTH_MAX, { { "servers", json_type_array } }
 };
 
-int status_server_encode(const struct status_server *s, struct buf *out)
+int status_server_encode(const struct status_server *s, enum url_view view, struct buf *out)
 {
-	return document_encode(&server_document, s, out);
+	return document_encode(&server_document, s, view, out);
 }
 
-int status_encode(const struct status *s, struct buf *out)
+int status_encode(const struct status *s, enum url_view view, struct buf *out)
 {
-	return document_encode(&status_document, s, out);
+	return document_encode(&status_document, s, view, out);
 }
 
 int status_server_decode(const char *text, size_t len, struct status_server *ret)

@@ -140,6 +140,11 @@ static const struct field server_fields[] = {
 	SERVER("covered", KIND_BOOL, covered, .zero = ZERO_OMITTED),
 	SERVER("origin", KIND_TEXT, origin, .zero = ZERO_OMITTED),
 	SERVER("entry", KIND_TEXT, entry, .zero = ZERO_OMITTED),
+	SERVER("order", KIND_OBJECT, ordered, .zero = ZERO_NULL),
+		SERVER("since", KIND_TIME, order_since_wall_ns),
+		SERVER("reason", KIND_TEXT, order_reason),
+		SERVER("by", KIND_TEXT, order_by),
+	FIELD_END,
 	FIELDS_STOP
 };
 

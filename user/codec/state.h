@@ -52,6 +52,10 @@ struct state_server {
 	char given_for[CONFIG_ORIGIN_MAX]; /* what it was quarantined for, wherever it is now */
 	char origin[CONFIG_ORIGIN_MAX];    /* of its URL; "": none */
 	char entry[CONFIG_ENTRY_MAX];      /* config_entry_write() */
+	bool ordered;                      /* it is known who gave the order of order_ns */
+	uint64_t order_since_wall_ns;
+	char order_reason[STATUS_REASON_LEN];
+	char order_by[STATUS_BY_LEN];
 };
 
 struct state {

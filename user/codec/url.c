@@ -9,6 +9,8 @@
 
 #include "base/utf8.h"
 
+#define TEXTS_MAX (3 * URL_TEXT_MAX) /* "***" in place of single characters */
+
 static const char *const scheme_names[] = { "http", "https" };
 _Static_assert(ARRAY_SIZE(scheme_names) == URL_SCHEME_COUNT, "a scheme has no name");
 
@@ -166,41 +168,12 @@ static int port_parse(const struct parts *p, struct url *u, const char **ret_why
 	return 0;
 }
 
-/* Long segments with letters and digits are keys or ids, not names. */
-static bool segment_is_secret(const char *s, size_t n)
-{
-	bool digit = false;
-	bool letter = false;
-
-	for (size_t i = 0; i < n; i++) {
-		digit |= isdigit((unsigned char)s[i]) != 0;
-		letter |= isalpha((unsigned char)s[i]) != 0;
-	}
-	return n >= 20 && digit && letter;
-}
-
-static void print_path(const struct parts *p, struct buf *out)
-{
-	const char *s = p->path;
-	const char *end = p->path + p->path_len;
-
-	while (s < end) {
-		size_t n = strcspn(s + 1, "/?#") + 1;
-
-		if (segment_is_secret(s + 1, n - 1))
-			buf_puts(out, "/***");
-		else
-			buf_append(out, s, n);
-		s += n;
-	}
-}
-
 static int texts_make(const struct parts *p, struct url *u)
 {
 	static const uint16_t usual[] = { 80, 443 };
 	const char *scheme = scheme_names[u->scheme];
-	CLEANUP(buf_done) struct buf shown = BUF(URL_TEXT_MAX + 16);
-	CLEANUP(buf_done) struct buf bare = BUF(URL_TEXT_MAX + 16);
+	CLEANUP(buf_done) struct buf shown = BUF(TEXTS_MAX);
+	CLEANUP(buf_done) struct buf bare = BUF(TEXTS_MAX);
 	bool v6 = u->has_addr && strchr(u->host, ':');
 	char origin[URL_HOST_MAX + 16];
 	char port[8] = "";
@@ -209,9 +182,9 @@ static int texts_make(const struct parts *p, struct url *u)
 		snprintf(port, sizeof(port), ":%u", u->port);
 	snprintf(origin, sizeof(origin), v6 ? "[%s]%s" : "%s%s", u->host, port);
 	buf_printf(&bare, "%s://%s", scheme, origin);
-	buf_append(&bare, p->path, p->path_len);
+	secret_print_path(p->path, p->path_len, &bare);
 	buf_printf(&shown, "%s://%s%s", scheme, p->user_len ? "***@" : "", origin);
-	print_path(p, &shown);
+	secret_print_path(p->path, p->path_len, &shown);
 	if (p->query)
 		buf_puts(&shown, "?***");
 	u->bare = buf_steal(&bare);

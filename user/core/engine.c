@@ -156,6 +156,12 @@ uint32_t engine_trips(const struct engine *e, uint64_t now_ns)
 	return forgiven < e->trips ? e->trips - (uint32_t)forgiven : 0;
 }
 
+bool engine_remembers(struct engine *e, uint64_t now_ns)
+{
+	return engine_trips(e, now_ns) || count_window_counts(&e->count, now_ns).calls ||
+	       time_window_counts(&e->time, now_ns).calls;
+}
+
 /* Does this opening lengthen the series? A half-open that nobody failed does not. */
 static bool move_is_trip(const struct sg_transition *mv)
 {

@@ -87,6 +87,9 @@ void engine_transition(struct engine *e, const struct sg_transition *mv);
  */
 void engine_reset(struct engine *e, uint64_t now_ns, uint32_t generation);
 
+/* Is there anything that a reset would make it forget? */
+bool engine_remembers(struct engine *e, uint64_t now_ns);
+
 /* n at `now`, decay since the last trip included. */
 uint32_t engine_trips(const struct engine *e, uint64_t now_ns);
 

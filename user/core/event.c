@@ -16,6 +16,7 @@ static const char *const event_types[] = {
 	[EVENT_RELOAD] = "reload",
 	[EVENT_SELFTEST] = "selftest",
 	[EVENT_ONE_CLIENT] = "one_client",
+	[EVENT_RESET] = "reset",
 };
 NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 

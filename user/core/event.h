@@ -27,6 +27,7 @@ enum event_type {
 	EVENT_RELOAD,     /* the configuration was read anew */
 	EVENT_SELFTEST,   /* its result changed */
 	EVENT_ONE_CLIENT, /* one caller's failures opened nothing: others are served well */
+	EVENT_RESET,      /* an order to a closed breaker: no transition, its history is gone */
 	EVENT_TYPE_COUNT
 };
 
@@ -56,8 +57,8 @@ struct event {
 	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
 	uint64_t count;
 	bool ok;
-	char by[STATUS_BY_LEN];       /* who */
-	char text[STATUS_REASON_LEN]; /* QUARANTINE: why; the others: what */
+	char by[STATUS_BY_LEN];       /* who ordered it; "": nobody */
+	char text[STATUS_REASON_LEN]; /* of what was ordered: why; the others: what */
 };
 
 /* Empty: no rates, no times, 0 of everything else. */

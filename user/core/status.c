@@ -49,6 +49,7 @@ void status_server_init(struct status_server *s)
 	s->breaker.slow_rate = NAN;
 	s->latency = (struct status_latency){ NAN, NAN, NAN };
 	s->quarantine.until_wall_ns = STATUS_NEVER;
+	s->order.until_wall_ns = STATUS_NEVER;
 }
 
 void status_server_done(struct status_server *s)

@@ -23,7 +23,7 @@
 #define STATUS_NEVER UINT64_MAX
 #define STATUS_UNKNOWN UINT32_MAX
 #define STATUS_REASON_LEN 256
-#define STATUS_BY_LEN 64
+#define STATUS_BY_LEN 128
 #define STATUS_TOOL_LEN 64
 #define STATUS_ERROR_LEN 96
 
@@ -45,6 +45,7 @@ enum status_verdict {
 	VERDICT_COUNT
 };
 
+/* Of a quarantine, and of an order to a breaker. */
 struct status_quarantine {
 	char reason[STATUS_REASON_LEN];
 	char by[STATUS_BY_LEN];
@@ -101,6 +102,9 @@ struct status_server {
 	enum status_verdict verdict;
 	bool quarantined; /* quarantine is valid */
 	struct status_quarantine quarantine;
+	bool ordered; /* order is valid */
+	enum sg_state order_state;
+	struct status_quarantine order;
 	bool has_trust; /* trust is valid */
 	struct status_trust trust;
 	struct status_breaker breaker;

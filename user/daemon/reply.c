@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "daemon/reply.h"
 
+#include <pwd.h>
 #include <string.h>
 
 #include "daemon/settings.h"
+#include "io/store.h"
+
+#define COMM_MAX 64 /* the kernel's are shorter */
 
 bool reply_may(const struct daemon *d, const struct http_request *q, enum api_right right)
 {
@@ -13,12 +17,52 @@ bool reply_may(const struct daemon *d, const struct http_request *q, enum api_ri
 	       (!q->peer.uid || (d->settings->has_gid && http_peer_in_group(q, d->settings->gid)));
 }
 
+enum url_view reply_view(const struct daemon *d, const struct http_request *q)
+{
+	return reply_may(d, q, API_CHANGE) ? URL_MASKED : URL_ORIGIN;
+}
+
+/* NULL: without a name, or none of this host's own. */
+static char *user_name(uid_t uid)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *user = NULL;
+	char *name;
+
+	if (!file)
+		return NULL;
+	do {
+		user = fgetpwent(file);
+	} while (user && user->pw_uid != uid);
+	name = user ? strdup(user->pw_name) : NULL;
+	fclose(file);
+	return name;
+}
+
 void reply_who(const struct http_request *q, char *to, size_t size)
 {
-	if (!q->peer.uid)
-		snprintf(to, size, "root");
+	CLEANUP(freep) char *name = user_name(q->peer.uid);
+	CLEANUP(freep) char *comm = NULL;
+	char path[32];
+	size_t len;
+
+	if (name)
+		snprintf(to, size, "%.32s (uid %u)", name, (unsigned int)q->peer.uid);
 	else
 		snprintf(to, size, "uid %u", (unsigned int)q->peer.uid);
+	if (q->peer.pid <= 0) /* of a namespace that is not seen from here */
+		return;
+	len = strlen(to);
+	snprintf(to + len, size - len, ", pid %d", q->peer.pid);
+	snprintf(path, sizeof(path), "/proc/%d/comm", q->peer.pid);
+	if (file_read(path, COMM_MAX, &comm, &len))
+		return; /* it is gone */
+	comm[strcspn(comm, "\n")] = '\0';
+	len = strlen(to);
+	snprintf(to + len, size - len, " (%s)", comm);
+	for (char *p = to; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
 }
 
 void reply_error(struct http_request *q, unsigned int status, const char *code, const char *message,
@@ -74,9 +118,9 @@ bool reply_decode(struct http_request *q, enum request_verb verb, struct request
 	return false;
 }
 
-void reply_state(struct http_request *q, struct server *s)
+void reply_state(struct http_request *q, struct server *s, bool unchanged)
 {
-	struct reply_state state = { .state = SG_CLOSED };
+	struct reply_state state = { .unchanged = unchanged };
 	struct buf out = BUF(1024);
 	int r = server_read(s);
 

@@ -15,7 +15,10 @@
 /* Reading is for every local user unless the configuration says otherwise, changing for
  * root and the configured group; over TCP nobody may change. */
 bool reply_may(const struct daemon *d, const struct http_request *q, enum api_right right);
-/* Who asked, for the record: "root", or "uid 1000"; a number, since a name may take time. */
+/* How URLs are shown to this client: as they are kept only if it may also change something. */
+enum url_view reply_view(const struct daemon *d, const struct http_request *q);
+/* Who asked, for the record: "root (uid 0), pid 4711 (switchgear)". The name is that of
+ * /etc/passwd, since others may take time; of the process that connected nothing else. */
 void reply_who(const struct http_request *q, char *to, size_t size);
 
 void reply_error(struct http_request *q, unsigned int status, const char *code, const char *message,
@@ -30,7 +33,7 @@ void reply_deferred(struct http_deferred *asker, unsigned int status, const stru
 void reply_stopping(struct http_deferred *asker, const char *message, const char *hint);
 /* The request's body as an order; answers and returns false if it is none. */
 bool reply_decode(struct http_request *q, enum request_verb verb, struct request *ret);
-/* The state of a server, read anew. */
-void reply_state(struct http_request *q, struct server *s);
+/* The state of a server, read anew; `unchanged`: there was nothing to do. */
+void reply_state(struct http_request *q, struct server *s, bool unchanged);
 
 #endif

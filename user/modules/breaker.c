@@ -31,6 +31,9 @@ struct breaker_server {
 	struct baseline baseline;
 	struct callers callers;
 	uint64_t held_told_ns;
+	/* who gave the latest order, and why; it is in force while s->breaker.order_until_ns */
+	struct status_quarantine order;
+	uint32_t order_seq; /* of the transition that it brought; 0: of another daemon's time */
 };
 
 static void want_next_open(struct server *s, struct breaker_server *b)
@@ -54,6 +57,28 @@ static int breaker_added(void *m, struct server *s, const struct server_start *s
 	return 0;
 }
 
+/* Is it the order that was saved? In the shadow of one everything else moves on. */
+static bool same_order(const struct sg_breaker *b, const struct state_server *old)
+{
+	if (!old || !old->ordered || old->shadow != (bool)b->shadow)
+		return false;
+	return old->shadow || (old->state == b->state && old->generation == b->generation);
+}
+
+static void order_restore(const struct server *s, struct breaker_server *b,
+			  const struct state_server *old)
+{
+	struct status_quarantine *o = &b->order;
+
+	*o = (struct status_quarantine){ .by = "unknown" };
+	o->since_wall_ns = clock_boot_to_wall_ns(s->breaker.since_ns);
+	if (!same_order(&s->breaker, old))
+		return;
+	o->since_wall_ns = old->order_since_wall_ns;
+	memcpy(o->reason, old->order_reason, sizeof(o->reason));
+	memcpy(o->by, old->order_by, sizeof(o->by));
+}
+
 static int breaker_ready(void *m, struct server *s, const struct server_start *start)
 {
 	struct breaker_server *b = module_server(m, s);
@@ -62,6 +87,7 @@ static int breaker_ready(void *m, struct server *s, const struct server_start *s
 	engine_restore(&b->engine, &s->breaker, old ? old->trips : 0, old ? old->good_ns : 0,
 		       old ? start->clock->boot_ns : 0);
 	want_next_open(s, b);
+	order_restore(s, b, old);
 	return 0;
 }
 
@@ -156,6 +182,11 @@ static void on_outcome(struct breaker *m, struct server *s, const struct sg_even
 			 &(struct signal){ .type = SIGNAL_SUPPRESSED, .server = s });
 }
 
+static bool is_order(const struct sg_transition *mv)
+{
+	return mv->reason == SG_REASON_MANUAL || mv->reason == SG_REASON_RESET;
+}
+
 static void report_transition(struct bus *bus, const struct server *s, struct breaker_server *b,
 			      const struct sg_transition *mv)
 {
@@ -181,6 +212,10 @@ static void report_transition(struct bus *bus, const struct server *s, struct br
 		e.open_ns = STATUS_NEVER;
 	else if (mv->deadline_ns > mv->t_ns && mv->to != SG_RAMP)
 		e.open_ns = mv->deadline_ns - mv->t_ns;
+	if (is_order(mv)) {
+		memcpy(e.by, b->order.by, sizeof(e.by));
+		memcpy(e.text, b->order.reason, sizeof(e.text));
+	}
 	bus_report(bus, &e);
 }
 
@@ -188,6 +223,9 @@ static void on_transition(struct breaker *m, struct server *s, const struct sg_t
 {
 	struct breaker_server *b = module_server(m, s);
 
+	if (is_order(mv) && mv->seq != b->order_seq)
+		b->order = (struct status_quarantine){ .by = "another program",
+						       .since_wall_ns = clock_wall_ns() };
 	report_transition(m->part.d->bus, s, b, mv);
 	if (mv->reason == SG_REASON_RESET)
 		engine_reset(&b->engine, mv->t_ns, mv->generation);
@@ -268,6 +306,12 @@ static void breaker_save(void *m, struct server *s, struct state_server *to, uin
 		return;
 	to->trips = b->engine.trips;
 	to->good_ns = engine_good_ns(&b->engine, now);
+	to->ordered = s->breaker.order_until_ns != 0;
+	if (!to->ordered)
+		return;
+	to->order_since_wall_ns = b->order.since_wall_ns;
+	memcpy(to->order_reason, b->order.reason, sizeof(to->order_reason));
+	memcpy(to->order_by, b->order.by, sizeof(to->order_by));
 }
 
 static int breaker_fill(void *m, struct server *s, struct status_server *to)
@@ -290,6 +334,14 @@ static int breaker_fill(void *m, struct server *s, struct status_server *to)
 		to->breaker.open_remaining_ns = STATUS_NEVER;
 	else
 		to->breaker.open_remaining_ns = due > now ? due - now : 0;
+	to->ordered = s->breaker.order_until_ns != 0;
+	if (!to->ordered)
+		return 0;
+	to->order = b->order;
+	to->order_state = sg_breaker_shown(&s->breaker);
+	to->order.until_wall_ns = s->breaker.order_until_ns == SG_FOREVER
+					  ? STATUS_NEVER
+					  : clock_boot_to_wall_ns(s->breaker.order_until_ns);
 	return 0;
 }
 
@@ -327,15 +379,57 @@ static void breaker_metrics(void *m, struct metrics *to)
 
 /* --- operators' orders -------------------------------------------------------------------------------- */
 
+/* Whose word the command was, once it is carried out. */
+static void note_order(struct breaker_server *b, struct http_request *q,
+		       const struct request *request, const struct sg_command *cmd)
+{
+	reply_who(q, b->order.by, sizeof(b->order.by));
+	memcpy(b->order.reason, request->reason, sizeof(b->order.reason));
+	b->order.since_wall_ns = clock_wall_ns();
+	b->order_seq = cmd->breaker.last.seq;
+}
+
+/* Closed before and after: no transition tells the engine, or anybody else. */
+static void forget_history(struct breaker *m, struct server *s, const struct sg_command *cmd)
+{
+	struct breaker_server *b = module_server(m, s);
+	struct bus *bus = m->part.d->bus;
+	struct event e;
+
+	engine_reset(&b->engine, clock_boot_ns(), cmd->breaker.generation);
+	want_next_open(s, b);
+	bus_dirty(bus);
+	bus_event(&e, EVENT_RESET, s->config->name);
+	memcpy(e.by, b->order.by, sizeof(e.by));
+	memcpy(e.text, b->order.reason, sizeof(e.text));
+	bus_report(bus, &e);
+	bus_emit(bus, &(struct signal){ .type = SIGNAL_RESET, .server = s });
+}
+
+/* Closed by itself, and nothing is remembered that could open it or lengthen an opening. */
+static bool nothing_to_reset(struct breaker *m, struct server *s)
+{
+	struct breaker_server *b = module_server(m, s);
+
+	if (server_read(s))
+		return false;
+	bus_pass(m->part.d->bus); /* what the kernel has reported so far is in the windows */
+	return s->breaker.state == SG_CLOSED && !s->breaker.order_until_ns && !s->breaker.streak &&
+	       !s->breaker.this_open_ns && !engine_remembers(&b->engine, clock_boot_ns());
+}
+
 static void order(struct breaker *m, struct http_request *q, struct server *s,
 		  enum request_verb verb, struct sg_command *cmd)
 {
-	struct breaker_server *b = module_server(m, s);
 	struct request request;
 	int r;
 
 	if (!reply_decode(q, verb, &request))
 		return;
+	if (verb == REQUEST_RESET && nothing_to_reset(m, s)) {
+		reply_state(q, s, true);
+		return;
+	}
 	cmd->server = s->id;
 	if (verb == REQUEST_FORCE)
 		cmd->state = (__u8)request.to;
@@ -343,18 +437,15 @@ static void order(struct breaker *m, struct http_request *q, struct server *s,
 		cmd->until_ns = request.for_ns == SG_FOREVER ? SG_FOREVER
 							     : clock_boot_ns() + request.for_ns;
 	r = dataplane_command(m->part.d->dp, cmd);
-	if (!r && cmd->op == SG_CMD_RESET && !cmd->moved) {
-		/* closed before and after: no transition tells the engine */
-		engine_reset(&b->engine, clock_boot_ns(), cmd->breaker.generation);
-		want_next_open(s, b);
-		bus_dirty(m->part.d->bus);
-		bus_emit(m->part.d->bus, &(struct signal){ .type = SIGNAL_RESET, .server = s });
-	}
+	if (!r)
+		note_order(module_server(m, s), q, &request, cmd);
+	if (!r && cmd->op == SG_CMD_RESET && !cmd->moved)
+		forget_history(m, s, cmd);
 	bus_pass(m->part.d->bus); /* the order's own transition, before the answer */
 	if (r)
 		reply_failure(q, r, "");
 	else
-		reply_state(q, s);
+		reply_state(q, s, false);
 }
 
 static void on_reset(void *m, struct http_request *q, struct server *s)

@@ -83,7 +83,7 @@ static void report(struct check *p, const struct probe_result *r)
 		ended.cause = SG_CAUSE_LEASE;
 	if (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)
 		ended.outcome = SG_SUCCESS; /* it has no credentials; who says so is alive */
-	if (r->status == HTTP_TOO_MANY) /* it asks too often: that tells nothing */
+	if (r->status == HTTP_TOO_MANY)     /* it asks too often: that tells nothing */
 		ended.outcome = SG_CLASS_COUNT;
 	if (server_quarantined(p->server))
 		ended.outcome = SG_CLASS_COUNT; /* our own denial */

@@ -28,6 +28,7 @@ struct follower {
 	struct http_stream *stream; /* NULL: free */
 	char server[SG_NAME_LEN];
 	bool calls;
+	enum url_view view;
 };
 
 struct journal {
@@ -100,8 +101,9 @@ static void log_transition(const struct event *e)
 				 ? "good"
 				 : format_duration(text, sizeof(text), e->open_ns));
 	}
-	log_notice("breaker", "%s: %s -> %s (%s)%s", e->server, state_name(e->from),
-		   state_name(e->to), reason_name(e->reason), length);
+	log_notice("breaker", "%s: %s -> %s (%s)%s%s%s%s%s", e->server, state_name(e->from),
+		   state_name(e->to), reason_name(e->reason), length, e->by[0] ? ", by " : "",
+		   e->by, e->text[0] ? ": " : "", e->text);
 }
 
 /* Survivors are somebody's business now, and so are those that nobody could count. */
@@ -141,6 +143,10 @@ static void log_event(const struct event *e)
 		log_notice("quarantine", "%s: released by %s%s%s", e->server, e->by,
 			   e->text[0] ? ": " : "", e->text);
 		break;
+	case EVENT_RESET:
+		log_notice("breaker", "%s: history forgotten, by %s%s%s", e->server, e->by,
+			   e->text[0] ? ": " : "", e->text);
+		break;
 	case EVENT_KILL:
 		log_kill(e);
 		break;
@@ -172,7 +178,7 @@ static void on_loss(UNUSED void *data, uint64_t lost, struct buf *line)
 
 	bus_event(&e, EVENT_LOSS, "");
 	e.count = lost;
-	if (!event_encode(&e, line))
+	if (!event_encode(&e, URL_MASKED, line))
 		buf_putc(line, '\n');
 }
 
@@ -189,7 +195,7 @@ static void push(struct follower *f, const struct event *e)
 {
 	struct buf line = BUF(8192);
 
-	if (!event_encode(e, &line)) {
+	if (!event_encode(e, f->view, &line)) {
 		buf_putc(&line, '\n');
 		http_stream_push(f->stream, line.data, line.len);
 	}
@@ -231,7 +237,7 @@ static void replay(const struct journal *j, struct buf *out, const struct follow
 		at[first ? 0 : 1]++;
 		if (e->t_ns < from_ns || !follows(f, e))
 			continue;
-		if (event_encode(e, out))
+		if (event_encode(e, f->view, out))
 			return;
 		buf_putc(out, '\n');
 	}
@@ -289,7 +295,7 @@ static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	struct journal *j = m;
 	const char *server = http_query(q, "server");
-	struct follower want = { .calls = flag(q, "calls") };
+	struct follower want = { .calls = flag(q, "calls"), .view = reply_view(j->part.d, q) };
 	bool follow = flag(q, "follow");
 	uint64_t from;
 	struct buf out = BUF(REPLY_MAX);

@@ -604,18 +604,20 @@ static void on_release(void *m, struct http_request *q, struct server *s)
 {
 	struct quarantine *quarantine = m;
 	struct request request;
+	bool unchanged = !server_quarantined(s) &&
+			 !dataplane_quarantine_until(quarantine->part.d->dp, s->id);
 	char by[STATUS_BY_LEN];
 	int r;
 
 	if (!reply_decode(q, REQUEST_RELEASE, &request))
 		return;
 	reply_who(q, by, sizeof(by));
-	r = release(quarantine, s, by, "");
+	r = release(quarantine, s, by, request.reason);
 	bus_pass(quarantine->part.d->bus);
 	if (r)
 		reply_failure(q, r, "");
 	else
-		reply_state(q, s);
+		reply_state(q, s, unchanged);
 }
 
 static const struct api_route routes[] = {

@@ -150,24 +150,26 @@ static int status_fill(struct shown *m, struct status *to)
 
 static void on_status(void *m, struct http_request *q, UNUSED struct server *s)
 {
+	const struct shown *shown = m;
 	struct status status;
 	struct buf out = BUF(REPLY_MAX);
 	int r = status_fill(m, &status);
 
 	if (!r)
-		r = status_encode(&status, &out);
+		r = status_encode(&status, reply_view(shown->part.d, q), &out);
 	status_done(&status);
 	reply_document(q, REPLY_JSON, &out, r);
 }
 
 static void on_show(void *m, struct http_request *q, struct server *s)
 {
+	const struct shown *shown = m;
 	struct status_server status;
 	struct buf out = BUF(REPLY_MAX);
 	int r = server_fill(m, s, &status);
 
 	if (!r)
-		r = status_server_encode(&status, &out);
+		r = status_server_encode(&status, reply_view(shown->part.d, q), &out);
 	status_server_done(&status);
 	reply_document(q, REPLY_JSON, &out, r);
 }

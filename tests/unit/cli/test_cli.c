@@ -220,7 +220,7 @@ static void make_status(struct buf *answer)
 	servers[1].quarantine.until_wall_ns = STATUS_NEVER;
 	*answer = BUF(65536);
 	buf_puts(answer, HEAD_OK);
-	assert_int_equal(status_encode(&s, answer), 0);
+	assert_int_equal(status_encode(&s, URL_MASKED, answer), 0);
 }
 
 static void status_is_a_table(void **state)
@@ -274,7 +274,7 @@ static void show_has_all_counters(void **state)
 	s.breaker.failure_rate = 0.25;
 	answer = BUF(65536);
 	buf_puts(&answer, HEAD_OK);
-	assert_int_equal(status_server_encode(&s, &answer), 0);
+	assert_int_equal(status_server_encode(&s, URL_MASKED, &answer), 0);
 	assert_int_equal(ASK(f, buf_str(&answer), "show", "a/b c"), EXIT_DONE);
 	HAS(f->request, "GET /v1/servers/a%2Fb%20c HTTP/1.1\r\n");
 	HAS(f->out, "4711\n");
@@ -383,6 +383,21 @@ static void orders_say_what_they_did(void **state)
 			     "--json"),
 			 EXIT_DONE);
 	HAS(f->out, "{\"server\":\"a\",\"state\":\"closed\"}\n");
+	assert_int_equal(ASK(f,
+			     HEAD_OK "{\"server\":\"a\",\"state\":\"closed\",\"unchanged\":true}",
+			     "release", "a", "--reason", "why"),
+			 EXIT_DONE);
+	HAS(f->request, "{\"reason\":\"why\"}");
+	HAS(f->out, "a: is not in quarantine\n");
+	assert_int_equal(ASK(f,
+			     HEAD_OK "{\"server\":\"a\",\"state\":\"closed\",\"unchanged\":true}",
+			     "reset", "a"),
+			 EXIT_DONE);
+	HAS(f->out, "a: has nothing to reset\n");
+	assert_int_equal(ASK(f, HEAD_OK "{\"server\":\"a\",\"state\":\"forced_open\"}", "trip", "a",
+			     "--reason", "why", "--for", "5"),
+			 EXIT_DONE);
+	HAS(f->request, "{\"reason\":\"why\",\"for\":5.0}");
 }
 
 static void events_are_lines(void **state)

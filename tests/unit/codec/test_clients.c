@@ -80,6 +80,11 @@ static void test_entries(void **state)
 		{ ".cursor/mcp.json",
 		  "{\"mcpServers\":{\"a\":{\"url\":\"https://${env:HOST}/x\"}}}", NULL,
 		  "https://example.com/", NULL, NULL },
+		{ ".cursor/mcp.json",
+		  "{\"mcpServers\":{\"a\":{\"url\":\"https://h/s/550e8400-e29b-41d4-a716-446655440000/x\"}}}",
+		  NULL, "https://h/s/***/x", NULL, NULL },
+		{ ".cursor/mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"API_KEY=hush npx\"}}}",
+		  NULL, NULL, "API_KEY=***", NULL },
 		{ ".cursor/mcp.json", "{\"mcpServers\":{\"a\":{\"url\":\"https://h/${TOKEN}/x\"}}}",
 		  NULL, "https://h/", NULL, NULL },
 		{ ".cursor/mcp.json", "{\"mcpServers\":{\"a\":{\"url\":\"https://${NONE}/x\"}}}",
@@ -170,7 +175,8 @@ static void test_files(void **state)
 
 static void test_to_config(void **state)
 {
-	static const char *const names[] = { "gh", "gh-2", "gh-3", "we_ird", "server", "fs" };
+	static const char *const names[] = { "gh",     "http://h/?***", "gh-2", "gh-3",
+					     "we_ird", "server",        "fs" };
 	struct client_list list = {};
 	struct config *config = NULL;
 	struct buf out, errors;
@@ -178,12 +184,12 @@ static void test_to_config(void **state)
 	(void)state;
 	parse(".cursor/mcp.json",
 	      "{\"mcpServers\":{\"gh\":{\"url\":\"https://h/a?token=hush\",\"headers\":{\"A\":\"hush\"}},"
-	      "\"skipped\":{}}}",
+	      "\"skipped\":{},\"http://h/?hush\":{\"url\":\"http://url\"}}}",
 	      &list);
 	parse(".claude.json",
 	      "{\"mcpServers\":{\"gh\":{\"url\":\"https://i/b\"},\"same\":{\"url\":\"https://h/a\"}},"
 	      "\"projects\":{\"/p\\n\\\"}\":{\"mcpServers\":{\"gh\":{\"url\":\"https://j/\"},"
-	      "\"we\\nird\":{\"url\":\"https://k/\"},\"  \":{\"url\":\"https://l/\"},"
+	      "\"we\\nird\":{\"url\":\"https://k/0123456789abcdef/\"},\"  \":{\"url\":\"https://l/\"},"
 	      "\"fs\":{\"command\":\"npx\",\"args\":[\"a\\nb\",\"--key\",\"hush\"]}}}}}",
 	      &list);
 	out = BUF(1 << 16);
@@ -197,7 +203,8 @@ static void test_to_config(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		assert_string_equal(config->servers[i].name, names[i]);
 	assert_string_equal(config->servers[0].url_shown, "https://h/a");
-	assert_string_equal(config->servers[5].command_shown, "npx a b --key ***");
+	assert_string_equal(config->servers[4].url_shown, "https://k/***/");
+	assert_string_equal(config->servers[6].command_shown, "npx a b --key ***");
 	config_free(config);
 	client_list_done(&list);
 	buf_clear(&out);

@@ -33,6 +33,29 @@ static void test_print(void **state)
 		{ { "--db=postgres://u:p@h/d" }, "npx --db=***" },
 		{ { "--url=https://h/a?k=v" }, "npx --url=https://h/a?***" },
 		{ { "sk-live-123", "ghp_abc" }, "npx *** ***" },
+		{ { "--key", "x", "--password", "y", "--secret", "z" },
+		  "npx --key *** --password *** --secret ***" },
+		{ { "--token", "x", "DB_PASS=y", "MYSQL_PWD=z" },
+		  "npx --token *** DB_PASS=*** MYSQL_PWD=***" },
+		{ { "FOO=ghp_abc", "--id=0123456789abcdef" }, "npx FOO=*** --id=***" },
+		{ { "--env=API_KEY=abc", "-e=MODE=ro" }, "npx --env=*** -e=MODE=ro" },
+		{ { "550e8400-e29b-41d4-a716-446655440000" }, "npx ***" },
+		{ { "/srv/a8f3k2m9x1c4v7b0/x", "/etc/token/abc" },
+		  "npx /srv/***/x /etc/token/***" },
+		{ { "@modelcontextprotocol/server-filesystem@2025.1.14", "token-counter-mcp" },
+		  "npx @modelcontextprotocol/server-filesystem@2025.1.14 token-counter-mcp" },
+		{ { "https://auth.example.com:8443/token/x", "y" },
+		  "npx https://auth.example.com:8443/token/*** y" },
+		{ { "--url=https://h/0123456789abcdef/mcp?a=b&c=d;e,f" },
+		  "npx --url=https://h/***/mcp?***" },
+		/* several words in one argument */
+		{ { "-c", "MODE=ro TOKEN=abc exec server" }, "npx -c MODE=ro TOKEN=***" },
+		{ { "exec server --token abc -v", "-v" }, "npx exec server --token *** -v" },
+		{ { "run Bearer abc", "x" }, "npx run Bearer *** x" },
+		{ { "Bearer", "abc" }, "npx Bearer ***" },
+		{ { "{\"mode\":\"ro\",\"apiKey\":\"abc\"}" },
+		  "npx {\"mode\":\"ro\",\"apiKey\":***" },
+		{ { "curl 'https://h/a?b=c' | sh" }, "npx curl 'https://h/a?***' | sh" },
 		{ { "a\nb" }, "npx a b" },
 		{ { "--token" }, "npx --token" },
 	};
@@ -48,6 +71,30 @@ static void test_print(void **state)
 	}
 }
 
+/* The command may be all of it. */
+static void test_print_command(void **state)
+{
+	static const struct {
+		const char *command, *shown;
+	} rows[] = {
+		{ "server --token abc", "server --token *** x" },
+		{ "API_KEY=abc server", "API_KEY=*** x" },
+		{ "/opt/0123456789abcdef/server", "/opt/***/server x" },
+		{ "server --token", "server --token ***" },
+	};
+	const char *args[] = { "x" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct buf out;
+
+		out = BUF(4096);
+		command_print(rows[i].command, args, 1, &out);
+		assert_string_equal(buf_str(&out), rows[i].shown);
+		buf_done(&out);
+	}
+}
+
 static void test_print_long(void **state)
 {
 	static char long_arg[2 * COMMAND_SHOWN_MAX];
@@ -55,7 +102,7 @@ static void test_print_long(void **state)
 	struct buf out;
 
 	(void)state;
-	memset(long_arg, 'a', sizeof(long_arg) - 1);
+	memset(long_arg, 'o', sizeof(long_arg) - 1);
 	out = BUF(4096);
 	command_print("npx", args, 2, &out);
 	assert_string_equal(buf_str(&out), "npx short ...");
@@ -117,6 +164,7 @@ static void test_expand(void **state)
 		{ "${NONE}", -ENOENT, "NONE" },
 		{ "${env:NONE}", -ENOENT, "NONE" },
 		{ "${HOST", -EINVAL, "${HOST" },
+		{ "http://${HOST/x?key=abc", -EINVAL, "${HOST" },
 		{ "${}", -EINVAL, "" },
 		{ "${:-x}", -EINVAL, "" },
 		{ "${1A}", -EINVAL, "1A" },
@@ -161,9 +209,9 @@ static void test_expand_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print),         cmocka_unit_test(test_print_long),
-		cmocka_unit_test(test_remote),        cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_expand_limits),
+		cmocka_unit_test(test_print),      cmocka_unit_test(test_print_command),
+		cmocka_unit_test(test_print_long), cmocka_unit_test(test_remote),
+		cmocka_unit_test(test_expand),     cmocka_unit_test(test_expand_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

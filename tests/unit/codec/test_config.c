@@ -11,6 +11,8 @@
 static const char *lookup(void *arg, const char *name)
 {
 	(void)arg;
+	if (!strcmp(name, "API_KEY"))
+		return "hush";
 	return strcmp(name, "PORT") ? NULL : "3003";
 }
 
@@ -487,6 +489,47 @@ static void test_secrets_are_not_stored(void **state)
 	assert_string_equal(c->servers[0].url_shown, "http://***@h/?***");
 	assert_string_equal(c->servers[1].command_shown, "npx --token ***");
 	config_free(c);
+	c = good("{\"mcpServers\":{\"a\":{\"url\":\"http://h:${PORT}/${API_KEY}/x\"},"
+		 "\"b\":{\"url\":\"http://${API_KEY}:${PORT}/x\"},"
+		 "\"c\":{\"url\":\"http://i/0123456789abcdef/${PORT}\"},"
+		 "\"d\":{\"command\":\"API_KEY=hush npx\",\"args\":[\"0123456789abcdef\"]}}}");
+	assert_string_equal(c->servers[0].url_shown, "http://h:3003/***/x");
+	assert_string_equal(c->servers[1].url_shown, "http://hush:3003/x"); /* it is the host */
+	assert_string_equal(c->servers[2].url_shown, "http://i/***/3003");
+	assert_string_equal(c->servers[3].command_shown, "API_KEY=*** ***");
+	config_free(c);
+}
+
+/* Whatever a message quotes. */
+static void test_secrets_are_not_complained_of(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ "{\"mcpServers\":{\"a\":{\"networks\":[\"http://u:hush@h/0123456789abcdef/x?hush\"]}}}",
+		  "\"http://***@h/***/x?***\" is not a network" },
+		{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"http://h/?hush\"]}}}",
+		  "no enabled server is called \"http://h/?***\"" },
+		{ "{\"mcpServers\":{\"http://h/?k=hush\":{\"x\":1}}}", "http://h/?***" },
+		{ "{\"mcpServers\":{\"a\":{\"url\":\"http://${HOST/?k=hush\"}}}",
+		  "\"${HOST\" is not a variable" },
+		{ "{\"mode\":\"https://h/token/hush\"}", "\"https://h/token/***\" is none of" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config *config = NULL;
+		struct buf errors;
+
+		assert_int_equal(parse(rows[i].text, &config, &errors), -EINVAL);
+		if (!strstr(buf_str(&errors), rows[i].message))
+			assert_string_equal(buf_str(&errors), rows[i].message);
+		assert_null(strstr(buf_str(&errors), "hush"));
+		buf_done(&errors);
+	}
+	config_free(good_but("{\"mcpServers\":{\"http://h/token/x\":{\"url\":\"http://h/\"}}}",
+			     (const char *const[]){ "this name holds what looks like a secret",
+						    NULL }));
 }
 
 int main(void)
@@ -502,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_diff_of_networks),
 		cmocka_unit_test(test_secrets_are_not_stored),
+		cmocka_unit_test(test_secrets_are_not_complained_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

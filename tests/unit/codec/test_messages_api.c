@@ -27,6 +27,14 @@ static void test_good(void **state)
 		{ REQUEST_QUARANTINE, "{\"for\":null,\"reason\":\"r\"}", SG_FOREVER, SG_CLOSED,
 		  "{\"reason\":\"r\"}" },
 		{ REQUEST_RELEASE, "", SG_FOREVER, SG_CLOSED, "{}" },
+		{ REQUEST_RELEASE, "{\"reason\":\"r\"}", SG_FOREVER, SG_CLOSED,
+		  "{\"reason\":\"r\"}" },
+		{ REQUEST_RESET, "{\"reason\":\"r\"}", SG_FOREVER, SG_CLOSED,
+		  "{\"reason\":\"r\"}" },
+		{ REQUEST_TRIP, "{\"reason\":\"r\",\"for\":5}", SECONDS(5), SG_CLOSED,
+		  "{\"reason\":\"r\",\"for\":5.0}" },
+		{ REQUEST_FORCE, "{\"reason\":\"r\",\"to\":\"closed\"}", SG_FOREVER,
+		  SG_FORCED_CLOSED, "{\"reason\":\"r\",\"to\":\"closed\"}" },
 		{ REQUEST_RESET, "{}", SG_FOREVER, SG_CLOSED, "{}" },
 		{ REQUEST_TRIP, "", SG_FOREVER, SG_CLOSED, "{}" },
 		{ REQUEST_TRIP, "{\"for\":1.5}", SECONDS(1.5), SG_CLOSED, "{\"for\":1.5}" },
@@ -48,12 +56,30 @@ static void test_good(void **state)
 		assert_int_equal(q.verb, rows[i].verb);
 		assert_true(q.for_ns == rows[i].for_ns);
 		assert_int_equal(q.to, rows[i].to);
-		assert_string_equal(q.reason, rows[i].verb == REQUEST_QUARANTINE ? "r" : "");
+		assert_string_equal(q.reason, strstr(rows[i].text, "reason") ? "r" : "");
 		out = BUF(1000);
 		assert_int_equal(request_encode(&q, &out), 0);
 		assert_string_equal(buf_str(&out), rows[i].again);
 		buf_done(&out);
 	}
+}
+
+/* An operator's word is shown to everybody: what its URLs hide is not kept. */
+static void test_reason_with_url(void **state)
+{
+	char text[400] = "{\"reason\":\"leaked: https://u:p@h/a?k=v, see http://w/mcp\"}";
+	struct request q;
+	char why[200];
+
+	(void)state;
+	assert_int_equal(decode(REQUEST_TRIP, text, &q, why, sizeof(why)), 0);
+	assert_string_equal(q.reason, "leaked: https://***@h/a?*** see http://w/mcp");
+	snprintf(text, sizeof(text), "{\"reason\":\"http://h/%0240d?\"}", 7);
+	assert_int_equal(decode(REQUEST_TRIP, text, &q, why, sizeof(why)), 0);
+	snprintf(text, sizeof(text), "{\"reason\":\"http://h/%0*d/x?\"}", 242, 7);
+	memset(strchr(text, '0'), 'o', 242);
+	assert_int_equal(decode(REQUEST_TRIP, text, &q, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "longer than 255 bytes once"));
 }
 
 static void test_bad(void **state)
@@ -72,6 +98,8 @@ static void test_bad(void **state)
 		{ REQUEST_QUARANTINE, "{\"reason\":\"r\",\"to\":\"x\"}",
 		  "does not know the key \"to\"" },
 		{ REQUEST_RELEASE, "{\"for\":1}", "release does not know the key \"for\"" },
+		{ REQUEST_TRIP, "{\"reason\":\"\"}", "1 to 255 bytes" },
+		{ REQUEST_RESET, "{\"reason\":1}", "reason must be text" },
 		{ REQUEST_TRIP, "{\"for\":\"soon\"}", "must be a duration" },
 		{ REQUEST_TRIP, "{\"for\":[]}", "must be a duration" },
 		{ REQUEST_TRIP, "{\"for\":0}", "more than 0" },
@@ -119,7 +147,8 @@ static void test_replies(void **state)
 		.server = "a", .killed = 3, .busy = 1, .elapsed_ns = 1234567
 	};
 	const struct reply_selftest test = { true, "fine", 2000000 };
-	const struct reply_state force = { "a", SG_SHADOW };
+	const struct reply_state force = { "a", SG_SHADOW, false };
+	const struct reply_state release = { "a", SG_CLOSED, true };
 	struct reply_error error;
 	struct reply_kill kill_back;
 	struct reply_selftest test_back;
@@ -159,6 +188,13 @@ static void test_replies(void **state)
 	assert_string_equal(buf_str(&out), "{\"server\":\"a\",\"state\":\"shadow\"}");
 	assert_int_equal(reply_state_decode(buf_str(&out), out.len, &force_back), 0);
 	assert_int_equal(force_back.state, SG_SHADOW);
+	assert_false(force_back.unchanged);
+	buf_clear(&out);
+	assert_int_equal(reply_state_encode(&release, &out), 0);
+	assert_string_equal(buf_str(&out),
+			    "{\"server\":\"a\",\"state\":\"closed\",\"unchanged\":true}");
+	assert_int_equal(reply_state_decode(buf_str(&out), out.len, &force_back), 0);
+	assert_true(force_back.unchanged);
 	buf_done(&out);
 }
 
@@ -229,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_reason_with_url),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_verbs),
 		cmocka_unit_test(test_replies),

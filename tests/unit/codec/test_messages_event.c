@@ -28,11 +28,11 @@ static void check(const struct event *e, const char *text)
 	struct buf out;
 
 	out = BUF(8192);
-	assert_int_equal(event_encode(e, &out), 0);
+	assert_int_equal(event_encode(e, URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), text);
 	assert_int_equal(event_decode(buf_str(&out), out.len, &back), 0);
 	buf_clear(&out);
-	assert_int_equal(event_encode(&back, &out), 0);
+	assert_int_equal(event_encode(&back, URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), text);
 	assert_int_equal(jsonpos_parse(buf_str(&out), out.len, 8, NULL, &fault), 0);
 	buf_done(&out);
@@ -81,6 +81,11 @@ static void test_transition(void **state)
 	check(&e, HEAD "\"event\":\"transition\",\"from\":\"closed\",\"to\":\"forced_open\","
 		       "\"reason\":\"manual\",\"failure_rate\":null,\"slow_rate\":null,\"calls\":0,"
 		       "\"open_seconds\":null}");
+	snprintf(e.by, sizeof(e.by), "%s", "uid 0");
+	snprintf(e.text, sizeof(e.text), "%s", "why \"so\"");
+	check(&e, HEAD "\"event\":\"transition\",\"from\":\"closed\",\"to\":\"forced_open\","
+		       "\"reason\":\"manual\",\"failure_rate\":null,\"slow_rate\":null,\"calls\":0,"
+		       "\"open_seconds\":null,\"by\":\"uid 0\",\"text\":\"why \\\"so\\\"\"}");
 }
 
 static void test_others(void **state)
@@ -104,6 +109,11 @@ static void test_others(void **state)
 	e = event_of(EVENT_RELEASE);
 	snprintf(e.by, sizeof(e.by), "%s", "uid 0");
 	check(&e, HEAD "\"event\":\"release\",\"by\":\"uid 0\"}");
+	snprintf(e.text, sizeof(e.text), "%s", "fixed");
+	check(&e, HEAD "\"event\":\"release\",\"by\":\"uid 0\",\"text\":\"fixed\"}");
+	e = event_of(EVENT_RESET);
+	snprintf(e.by, sizeof(e.by), "%s", "uid 0");
+	check(&e, HEAD "\"event\":\"reset\",\"by\":\"uid 0\"}");
 	e = event_of(EVENT_KILL);
 	e.killed = 9;
 	check(&e, HEAD "\"event\":\"kill\",\"killed\":9,\"survivors\":0,\"busy\":0}");

@@ -21,7 +21,7 @@ static const char idle_server[] =
 	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
 	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
-	"\"held\":false,\"places\":null,\"command\":\"npx x\"}";
+	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -38,7 +38,9 @@ static const char busy_server[] =
 	"\"bad_responses\":11,\"rpc_errors\":12,\"timeouts\":13,\"denied\":14,\"would_deny\":15,"
 	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
 	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
-	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2}}";
+	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
+	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
+	"\"until\":null,\"by\":\"me\"}}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -56,6 +58,9 @@ static void fill_busy(struct status_server *s)
 	s->quarantined = true;
 	s->quarantine =
 		(struct status_quarantine){ "bad \"tool\"", "uid 0", WALL, WALL + SECONDS(1.5) };
+	s->ordered = true;
+	s->order_state = SG_SHADOW;
+	s->order = (struct status_quarantine){ "", "me", WALL, STATUS_NEVER };
 	s->has_trust = true;
 	s->trust = (struct status_trust){ 78.7, "trusted", 0.91, 1, 0.5, 2 };
 	s->breaker = (struct status_breaker){ 0.6, 0, 5, SECONDS(12.25), 4 };
@@ -117,14 +122,14 @@ static void test_encode(void **state)
 	fill(&s);
 	expected(&want);
 	out = BUF(1 << 16);
-	assert_int_equal(status_encode(&s, &out), 0);
+	assert_int_equal(status_encode(&s, URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), buf_str(&want));
 	buf_clear(&out);
-	assert_int_equal(status_server_encode(&s.servers[0], &out), 0);
+	assert_int_equal(status_server_encode(&s.servers[0], URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), busy_server);
 	buf_done(&out);
 	out = BUF(100);
-	assert_int_equal(status_encode(&s, &out), -EMSGSIZE);
+	assert_int_equal(status_encode(&s, URL_MASKED, &out), -EMSGSIZE);
 	buf_done(&out);
 	buf_done(&want);
 	status_done(&s);
@@ -140,7 +145,7 @@ static void test_decode(void **state)
 	expected(&want);
 	out = BUF(1 << 16);
 	assert_int_equal(status_decode(buf_str(&want), want.len, &s), 0);
-	assert_int_equal(status_encode(&s, &out), 0);
+	assert_int_equal(status_encode(&s, URL_MASKED, &out), 0);
 	assert_string_equal(buf_str(&out), buf_str(&want));
 	status_done(&s);
 	buf_done(&want);
@@ -173,7 +178,7 @@ static void test_forever(void **state)
 	s.breaker.open_remaining_ns = STATUS_NEVER;
 	s.quarantined = true;
 	out = BUF(4096);
-	assert_int_equal(status_server_encode(&s, &out), 0);
+	assert_int_equal(status_server_encode(&s, URL_MASKED, &out), 0);
 	assert_non_null(strstr(buf_str(&out), "\"open_remaining_s\":null"));
 	assert_non_null(strstr(buf_str(&out), "\"until\":null"));
 	assert_int_equal(status_server_decode(buf_str(&out), out.len, &back), 0);

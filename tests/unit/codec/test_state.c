@@ -190,10 +190,11 @@ static const char document[] =
 	"\"a b\":{\"state\":\"open\",\"shadow\":true,\"age_s\":1.5,\"remaining_s\":12.0,"
 	"\"order_s\":null,\"next_open_s\":60.0,\"this_open_s\":30.0,\"generation\":4,\"streak\":2,"
 	"\"trips\":3,\"good_s\":7.25,\"quarantine\":{\"remaining_s\":null,"
-	"\"since\":\"2023-11-14T22:13:20.000Z\",\"reason\":\"r\\\"\",\"by\":\"uid 0\"}},"
+	"\"since\":\"2023-11-14T22:13:20.000Z\",\"reason\":\"r\\\"\",\"by\":\"uid 0\"},"
+	"\"order\":{\"since\":\"2023-11-14T22:13:20.000Z\",\"reason\":\"o\",\"by\":\"uid 1\"}},"
 	"\"b\":{\"state\":\"closed\",\"shadow\":false,\"age_s\":0.0,\"remaining_s\":0.0,"
 	"\"order_s\":0.0,\"next_open_s\":0.0,\"this_open_s\":0.0,\"generation\":0,\"streak\":0,"
-	"\"trips\":0,\"good_s\":0.0,\"quarantine\":null}}}\n";
+	"\"trips\":0,\"good_s\":0.0,\"quarantine\":null,\"order\":null}}}\n";
 
 static void test_codec(void **state)
 {
@@ -214,7 +215,11 @@ static void test_codec(void **state)
 		  .quarantine_ns = SG_FOREVER,
 		  .since_wall_ns = WALL,
 		  .reason = "r\"",
-		  .by = "uid 0" },
+		  .by = "uid 0",
+		  .ordered = true,
+		  .order_since_wall_ns = WALL,
+		  .order_reason = "o",
+		  .order_by = "uid 1" },
 		{ .name = "b" },
 	};
 	struct state s = { saved, servers, 2 };

@@ -2,7 +2,9 @@
 /* Outcomes, transitions, time and orders, up to what an operator is shown of them. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/names.h"
 #include "unit/modules/modules_rig.h"
 
 /* Every second call fails: no streak, but a rate. */
@@ -150,12 +152,148 @@ static void test_reset_of_a_closed_one(void **state)
 	rig_start(&rig, SERVERS(B));
 	alternate("b", 4);
 	before = rig_events(&rig, "transition", NULL);
-	assert_int_equal(rig_order(&rig, "b", "reset", NULL), 200);
+	assert_int_equal(rig_order(&rig, "b", "reset", "{\"reason\":\"new release\"}"), 200);
 	assert_int_equal(rig_events(&rig, "transition", NULL), before);
+	assert_int_equal(rig_events(&rig, "\"event\":\"reset\",\"by\":\"root (uid 0), pid ",
+				    "\"text\":\"new release\"}"),
+			 1);
+	assert_int_equal(fake_log_said("b: history forgotten, by root (uid 0), pid"), 1);
 	alternate("b", 4);
 	assert_int_equal(kernel("b")->kernel.breaker.state, SG_CLOSED);
 	alternate("b", 1);
 	assert_int_equal(kernel("b")->kernel.breaker.state, SG_OPEN);
+}
+
+static bool has_nothing_to_reset(const char *name)
+{
+	uint32_t generation = kernel(name)->kernel.breaker.generation;
+	char path[64];
+	struct rig_answer a;
+	bool said;
+
+	snprintf(path, sizeof(path), "/v1/servers/%s/reset", name);
+	assert_int_equal(rig_ask(&rig, "POST", path, NULL, &a), 200);
+	said = strstr(a.body, "\"unchanged\":true") != NULL;
+	/* then nothing has changed in the kernel, nor is anything told */
+	assert_int_equal(said, kernel(name)->kernel.breaker.generation == generation);
+	rig_answer_done(&a);
+	return said;
+}
+
+static void test_nothing_to_reset(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_true(has_nothing_to_reset("b"));
+	assert_int_equal(rig_events(&rig, "reset", NULL), 0);
+	fake_failures(rig.d.dp, id_of("b"), 1);
+	rig_restart(&rig, SERVERS(A "," B));
+	assert_false(has_nothing_to_reset("b")); /* a streak, that the kernel alone remembers */
+	assert_true(has_nothing_to_reset("b"));
+	fake_successes(rig.d.dp, id_of("b"), 1);
+	assert_false(has_nothing_to_reset("b")); /* a window, reported in this moment */
+	assert_true(has_nothing_to_reset("b"));
+	open_up("b");
+	assert_false(has_nothing_to_reset("b"));
+	assert_true(has_nothing_to_reset("b"));
+	assert_int_equal(rig_order(&rig, "b", "force", "{\"to\":\"shadow\"}"), 200);
+	assert_false(has_nothing_to_reset("b"));
+	assert_true(has_nothing_to_reset("b"));
+	assert_int_equal(rig_order(&rig, "b", "trip", "{\"for\":1}"), 200);
+	rig_advance(&rig, SECONDS(1)); /* half-open */
+	assert_false(has_nothing_to_reset("b"));
+	assert_int_equal(rig_order(&rig, "b", "reset", "{\"for\":1}"), 400);
+}
+
+/* The order in force on b: "STATE REASON BY", by cut off behind the user; "": none. */
+static const char *order_of_b(void)
+{
+	static char text[512];
+	struct status s;
+	const struct status_server *b;
+
+	rig_status(&rig, &s);
+	b = &s.servers[1];
+	text[0] = '\0';
+	if (b->ordered)
+		snprintf(text, sizeof(text), "%s \"%s\" %.*s", state_name(b->order_state),
+			 b->order.reason, (int)strcspn(b->order.by, ","), b->order.by);
+	status_done(&s);
+	return text;
+}
+
+static void test_authors(void **state)
+{
+	char by[160];
+	struct status s;
+
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "");
+	assert_int_equal(rig_order(&rig, "b", "trip", "{\"for\":\"1m\",\"reason\":\"deploy\"}"),
+			 200);
+	assert_string_equal(order_of_b(), "forced_open \"deploy\" root (uid 0)");
+	rig_status(&rig, &s);
+	snprintf(by, sizeof(by), "root (uid 0), pid %d (test_breaker)", (int)getpid());
+	assert_string_equal(s.servers[1].order.by, by);
+	assert_int_equal(s.servers[1].order.since_wall_ns, clock_wall_ns());
+	assert_int_equal(s.servers[1].order.until_wall_ns, clock_wall_ns() + SECONDS(60));
+	assert_false(s.servers[0].ordered);
+	status_done(&s);
+	snprintf(by, sizeof(by),
+		 "\"by\":\"root (uid 0), pid %d (test_breaker)\",\"text\":\"deploy\"",
+		 (int)getpid());
+	assert_int_equal(rig_events(&rig, "\"to\":\"forced_open\"", by), 1);
+	assert_int_equal(fake_log_said("forced_open (manual), for 1m, by root (uid 0), pid"), 1);
+	rig_advance(&rig, SECONDS(60)); /* it ends, and nobody ordered that */
+	assert_string_equal(order_of_b(), "");
+	assert_int_equal(rig_events(&rig, "\"reason\":\"force_expired\"", "\"by\""), 0);
+	assert_int_equal(rig_events(&rig, "\"reason\":\"force_expired\"", NULL), 1);
+	assert_int_equal(rig_order(&rig, "b", "reset", "{\"reason\":\"well\"}"), 200);
+	assert_int_equal(rig_events(&rig, "\"reason\":\"reset\"", "\"text\":\"well\""), 1);
+	assert_int_equal(rig_order(&rig, "b", "force", "{\"to\":\"closed\"}"), 200);
+	assert_string_equal(order_of_b(), "forced_closed \"\" root (uid 0)");
+	fake_order(rig.d.dp, id_of("b"), SG_DISABLED, SG_FOREVER);
+	rig_pass(&rig);
+	assert_string_equal(order_of_b(), "disabled \"\" another program");
+	open_up("a"); /* nobody's order */
+	assert_int_equal(rig_events(&rig, "\"server\":\"a\"", "\"by\""), 0);
+}
+
+static void test_authors_over_restart_and_reboot(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_int_equal(rig_order(&rig, "b", "force", "{\"to\":\"shadow\",\"reason\":\"trial\"}"),
+			 200);
+	open_up("b"); /* in the shadow */
+	rig_restart(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "shadow \"trial\" root (uid 0)");
+	rig_reboot(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "shadow \"trial\" root (uid 0)");
+	assert_int_equal(rig_order(&rig, "b", "trip", "{\"reason\":\"worse\",\"for\":60}"), 200);
+	rig_restart(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "forced_open \"worse\" root (uid 0)");
+	rig_reboot(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "forced_open \"worse\" root (uid 0)");
+	rig_advance(&rig, SECONDS(60));
+	assert_string_equal(order_of_b(), "");
+	rig_restart(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "");
+	/* another one, while no daemon ran */
+	assert_int_equal(rig_order(&rig, "b", "trip", "{\"reason\":\"first\"}"), 200);
+	rig_end(&rig);
+	fake_order(rig.d.dp, fake_id(rig.d.dp, "b"), SG_FORCED_OPEN, SG_FOREVER);
+	rig_start(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "forced_open \"\" another program");
+	/* and nobody hears of that */
+	assert_int_equal(rig_order(&rig, "b", "trip", "{\"reason\":\"second\"}"), 200);
+	rig_end(&rig);
+	rig.d.dp->ring_full = true;
+	fake_order(rig.d.dp, fake_id(rig.d.dp, "b"), SG_FORCED_OPEN, SG_FOREVER);
+	rig.d.dp->ring_full = false;
+	rig_start(&rig, SERVERS(A "," B));
+	assert_string_equal(order_of_b(), "forced_open \"\" unknown");
 }
 
 /* The transition was lost with the ring: told once, and not again when it comes. */
@@ -218,6 +356,9 @@ int main(void)
 		TEST(test_usual_latency),
 		TEST(test_orders),
 		TEST(test_reset_of_a_closed_one),
+		TEST(test_nothing_to_reset),
+		TEST(test_authors),
+		TEST(test_authors_over_restart_and_reboot),
 		TEST(test_lost_transition),
 		TEST(test_shown),
 	};

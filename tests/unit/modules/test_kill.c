@@ -206,7 +206,7 @@ static void test_order(void **state)
 	}
 	assert_int_equal(rig_events(&rig, "\"event\":\"quarantine\"", "\"reason\":\"odd answers\""),
 			 1);
-	assert_int_equal(rig_events(&rig, "\"until\":null", "\"by\":\"root\""), 1);
+	assert_int_equal(rig_events(&rig, "\"until\":null", "\"by\":\"root (uid 0), pid "), 1);
 	assert_true(rig_metric(&rig, "switchgear_quarantined{server=\"b\"} 1"));
 	assert_true(rig_metric(&rig, "switchgear_quarantined{server=\"a\"} 0"));
 	assert_true(rig_metric(&rig, GAUGE "\"b\"} 0"));
@@ -240,11 +240,14 @@ static void test_order_that_fails(void **state)
 
 static void test_release(void **state)
 {
+	struct rig_answer a;
 	struct status s;
 
 	(void)state;
 	rig_start(&rig, SERVERS(B));
-	assert_int_equal(rig_order(&rig, "b", "release", NULL), 200); /* nothing to release */
+	assert_int_equal(rig_ask(&rig, "POST", "/v1/servers/b/release", NULL, &a), 200);
+	assert_string_equal(a.body, "{\"server\":\"b\",\"state\":\"closed\",\"unchanged\":true}");
+	rig_answer_done(&a);
 	assert_int_equal(rig_events(&rig, "release", NULL), 0);
 	assert_int_equal(rig_order(&rig, "b", "quarantine", "{\"reason\":\"x\",\"for\":\"1h\"}"),
 			 200);
@@ -257,10 +260,16 @@ static void test_release(void **state)
 	rig.settings.has_gid = true;
 	rig.settings.gid = RIG_GROUP;
 	rig_client(1000, RIG_GROUP);
-	assert_int_equal(rig_order(&rig, "b", "release", NULL), 200);
+	assert_int_equal(rig_ask(&rig, "POST", "/v1/servers/b/release",
+				 "{\"reason\":\"it was the proxy\"}", &a),
+			 200);
+	assert_string_equal(a.body, "{\"server\":\"b\",\"state\":\"closed\"}");
+	rig_answer_done(&a);
+	assert_int_equal(rig_events(&rig, "\"event\":\"release\"", "\"text\":\"it was the proxy\""),
+			 1);
 	assert_int_equal(kernel("b")->quarantine_ns, 0);
 	assert_false(quarantined("b"));
-	assert_int_equal(rig_events(&rig, "\"event\":\"release\"", "\"by\":\"uid 1000\""), 1);
+	assert_int_equal(rig_events(&rig, "\"event\":\"release\"", "uid 1000"), 1);
 	rig_status(&rig, &s);
 	assert_false(s.servers[0].quarantined);
 	status_done(&s);
@@ -324,7 +333,7 @@ static void test_over_restart_and_reboot(void **state)
 	assert_int_equal(kernel("b")->quarantine_ns, clock_boot_ns() + SECONDS(40));
 	rig_status(&rig, &s);
 	assert_string_equal(s.servers[0].quarantine.reason, "for good");
-	assert_string_equal(s.servers[0].quarantine.by, "root");
+	assert_non_null(strstr(s.servers[0].quarantine.by, "root (uid 0), pid "));
 	status_done(&s);
 	rig_advance(&rig, SECONDS(40));
 	assert_false(quarantined("b"));

@@ -92,6 +92,62 @@ static void test_rights(void **state)
 	assert_true(asks("GET", "/metrics", 403, NULL));
 }
 
+#define SECRET "https://u:hush@127.0.0.1:9/0123456789abcdef/mcp?k=hush"
+
+/* Whether a path is answered with the secret's path, its origin alone, or neither. */
+static const char *shows(const char *path)
+{
+	struct rig_answer a;
+	const char *what;
+
+	assert_int_equal(rig_ask(&rig, "GET", path, NULL, &a), 200);
+	what = strstr(a.body, "hush") || strstr(a.body, "abcdef")      ? "the secret"
+	       : strstr(a.body, "https://***@127.0.0.1:9/***/mcp?***") ? "the path"
+	       : strstr(a.body, "https://127.0.0.1:9")                 ? "the origin"
+								       : "nothing";
+	if (strstr(a.body, "/mcp") && !strcmp(what, "the origin"))
+		what = "another path";
+	rig_answer_done(&a);
+	return what;
+}
+
+/* Of URLs only root and the group see more than the origin, wherever they stand. */
+static void test_urls(void **state)
+{
+	struct rig_answer a = { 0 };
+	int follower;
+
+	(void)state;
+	rig_start(&rig, SERVERS("\"s\":{\"url\":\"" SECRET "\"},"
+				"\"c\":{\"command\":\"npx\",\"args\":[\"x\",\"" SECRET "\"]}"));
+	assert_int_equal(rig_order(&rig, "s", "trip", "{\"reason\":\"see " SECRET " now\"}"), 200);
+	rig.d.dp->degraded[0] = "what " SECRET " lacks";
+	assert_string_equal(shows("/v1/servers/s"), "the path");
+	assert_string_equal(shows("/v1/servers/c"), "the path");
+	assert_string_equal(shows("/v1/events"), "the path");
+	rig.settings.has_gid = true;
+	rig.settings.gid = RIG_GROUP;
+	rig_client(1000, RIG_GROUP);
+	assert_string_equal(shows("/v1/servers/s"), "the path");
+	rig_client(RIG_NOBODY, RIG_NOBODY);
+	assert_string_equal(shows("/v1/status"), "the origin");
+	assert_string_equal(shows("/v1/servers/s"), "the origin");
+	assert_string_equal(shows("/v1/servers/c"), "the origin");
+	assert_string_equal(shows("/v1/events"), "the origin");
+	assert_string_equal(shows("/metrics"), "nothing");
+	follower = rig_send(&rig, "GET", "/v1/events?follow=1", NULL);
+	rig_turn(&rig);
+	rig_client(0, 0);
+	assert_int_equal(rig_order(&rig, "s", "reset", "{\"reason\":\"no " SECRET "\"}"), 200);
+	rig_turn(&rig);
+	(void)rig_look(&rig, follower, &a);
+	assert_non_null(strstr(a.text, "\"text\":\"no https://127.0.0.1:9\""));
+	rig_answer_done(&a);
+	close(follower);
+	assert_int_equal(fake_log_said("hush"), 0);
+	assert_int_equal(fake_log_said("0123456789abcdef"), 0);
+}
+
 static void test_detach(void **state)
 {
 	struct rig_answer a = { 0 };
@@ -515,11 +571,14 @@ static void test_tick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_routes),        TEST(test_unknown_server),  TEST(test_rights),
-		TEST(test_detach),        TEST(test_status),          TEST(test_networks),
-		TEST(test_metrics),       TEST(test_metrics_address), TEST(test_history),
-		TEST(test_followers),     TEST(test_garbage),         TEST(test_save_that_fails),
-		TEST(test_selftest),      TEST(test_askers),          TEST(test_tick),
+		TEST(test_routes),          TEST(test_unknown_server),
+		TEST(test_rights),          TEST(test_urls),
+		TEST(test_detach),          TEST(test_status),
+		TEST(test_networks),        TEST(test_metrics),
+		TEST(test_metrics_address), TEST(test_history),
+		TEST(test_followers),       TEST(test_garbage),
+		TEST(test_save_that_fails), TEST(test_selftest),
+		TEST(test_askers),          TEST(test_tick),
 		TEST(test_saved_at_once),
 	};
 
