@@ -57,7 +57,10 @@ expect_server a state open
 peer_ctl a answer 429
 generation=$(server a breaker.generation)
 requests=$(peer_stat a requests)
-expect_soon 5 eval '[ "$(peer_stat a requests)" -gt "$requests" ]'
+more_requests() {
+	[ "$(peer_stat a requests)" -gt "$requests" ]
+}
+expect_soon 5 more_requests
 expect_server_soon a state half_open
 peer_ctl a answer ok
 expect_soon 5 eval "agent --connect $AT | grep -q ' ok - 200 '"

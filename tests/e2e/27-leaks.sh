@@ -164,7 +164,7 @@ expect_soon 5 entries_are 50
 config '"a": { "url": "http://127.0.0.1:3001/mcp" },
 	"device": { "url": "http://127.0.0.2:3001/mcp" }'
 kill -HUP "$DAEMON"
-expect_soon 5 eval '[ "$(status servers.#)" -eq 2 ]'
+expect_soon 5 eval '[ "$(status servers.#)" -eq 3 ]' # and the one in quarantine
 kill "$POOL"
 expect_soon 5 entries_are 40
 

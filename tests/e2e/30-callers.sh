@@ -51,6 +51,7 @@ outcomes() { # NAME
 }
 
 outcomes_are() { # NAME PATTERN; events come with the daemon's tick
+	# shellcheck disable=SC2053
 	[[ $(outcomes "$1") == $2 ]]
 }
 

@@ -602,6 +602,17 @@ int dataplane_endpoints_set(struct dataplane *dp, uint32_t id, const struct addr
 	return 0;
 }
 
+uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint16_t port, bool home)
+{
+	(void)home;
+	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++)
+		for (size_t i = 0; i < dp->servers[id].n_addrs; i++)
+			if (!memcmp(dp->servers[id].addrs[i].bytes, addr, 16) &&
+			    dp->servers[id].ports[i] == port)
+				return id;
+	return SG_SERVERS_MAX;
+}
+
 /* In the kernel the older ones would stay until dataplane_endpoints_set(). */
 int dataplane_endpoints_add(struct dataplane *dp, uint32_t id, const struct addr *addrs,
 			    const uint16_t *ports, size_t n)

@@ -85,12 +85,34 @@ static int restore(struct server *s, const struct server_start *start)
 	return dataplane_command(s->d->dp, &cmd);
 }
 
-static int id_find(struct server *s, const struct state_server *old, bool *ret_pinned)
+/* Who has its endpoint in the kernel, under a name that is not configured: a daemon that was
+ * killed before the state on disk knew of that name. */
+static int id_at(const struct server *s, const struct config *config, const struct state *state,
+		 uint32_t *ret)
+{
+	const struct config_server *c = s->config;
+	char name[SG_NAME_LEN];
+	uint32_t id;
+
+	if (!c->has_addr)
+		return -ENOENT;
+	id = dataplane_server_at(s->d->dp, c->addr.bytes, c->port, true);
+	if (id < SG_RESERVED || id >= SG_SERVERS_MAX || dataplane_server_name(s->d->dp, id, name) ||
+	    !name[0] || config_find(config, name) || state_find(state, name))
+		return -ENOENT;
+	*ret = id;
+	return 0;
+}
+
+static int id_find(struct server *s, const struct config *config, const struct server_start *start,
+		   bool *ret_pinned)
 {
 	int r = dataplane_server_find(s->d->dp, s->config->name, &s->id);
 
-	if (r == -ENOENT && old) /* it was called so */
-		r = dataplane_server_find(s->d->dp, old->name, &s->id);
+	if (r == -ENOENT && start->old) /* it was called so */
+		r = dataplane_server_find(s->d->dp, start->old->name, &s->id);
+	if (r == -ENOENT && start->first)
+		r = id_at(s, config, start->state, &s->id);
 	*ret_pinned = !r;
 	if (r == -ENOENT)
 		r = dataplane_server_find(s->d->dp, "", &s->id);
@@ -151,7 +173,7 @@ int server_begin(struct modules *modules, const struct config *config, struct se
 	start->old = state_find(start->state, s->config->name);
 	if (!start->old)
 		start->old = renamed(config, s, start, origin);
-	r = id_find(s, start->old, &start->pinned);
+	r = id_find(s, config, start, &start->pinned);
 	if (r)
 		return r;
 	MODULES_TRY(r, modules, server_added, s, start);
