@@ -102,6 +102,11 @@ const char *dataplane_degraded(const struct dataplane *dp, size_t i)
 	return i < DATAPLANE_DEGRADED_MAX ? dp->degraded[i] : NULL;
 }
 
+void dataplane_xdp_retry(struct dataplane *dp)
+{
+	dp->xdp_retries++;
+}
+
 const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i)
 {
 	static const struct dataplane_xdp one = { "lo", "generic" };

@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 
 #include "base/log.h"
+#include "daemon/outside.h"
 #include "daemon/servers.h"
 #include "dataplane/check.h"
 #include "io/notify.h"
@@ -272,10 +273,21 @@ int run_check(struct settings *settings)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
 	int r = resolve(settings, &config);
+	bool runs;
+	int kernel;
 
 	if (r)
 		return r;
+	runs = dataplane_runs(settings->pin_dir);
 	printf("configuration: %zu servers, no errors\ncgroup: %s\n", config->n_servers,
 	       settings->cgroup);
-	return check_kernel();
+	r = outside_check(settings, config, runs);
+	if (runs) {
+		printf("A daemon runs with the pins in %s: what this kernel lacks is in its "
+		       "status.\n",
+		       settings->pin_dir);
+		return r;
+	}
+	kernel = check_kernel();
+	return r ? r : kernel;
 }

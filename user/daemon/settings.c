@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,21 +258,18 @@ static int cgroup_resolve(char **cgroup)
 	return cgroup_find(cgroup);
 }
 
-/* Once, since looking a name up may wait. */
-static int group_resolve(struct settings *s)
+static int metrics_resolve(struct settings *s)
 {
-	const struct group *group;
+	int r;
 
-	if (!s->api_group)
+	s->metrics_off = !strcmp(s->metrics, "off");
+	if (s->metrics_off)
 		return 0;
-	group = getgrnam(s->api_group);
-	if (!group)
-		return log_failure(-ENOENT, SUB,
-				   "there is no group \"%s\" (\"api_group\"); create it, or only "
-				   "root may give orders",
-				   s->api_group);
-	s->gid = group->gr_gid;
-	s->has_gid = true;
+	r = parse_addr_port(s->metrics, &s->metrics_addr, &s->metrics_port);
+	if (r)
+		return log_failure(
+			r, SUB, "\"%s\" is not an address for the metrics; write ADDR:PORT or off",
+			s->metrics);
 	return 0;
 }
 
@@ -288,7 +284,7 @@ int settings_resolve(struct settings *s, const struct config *config)
 #undef SETTLE
 	if (!r)
 		r = cgroup_resolve(&s->cgroup);
-	return r ? r : group_resolve(s);
+	return r ? r : metrics_resolve(s);
 }
 
 void settings_warn(const struct config *old, const struct config *now)

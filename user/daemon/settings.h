@@ -26,7 +26,10 @@ struct settings {
 	char *key;
 	CONFIG_SETTINGS(SETTINGS_MEMBER)
 #undef SETTINGS_MEMBER
-	gid_t gid; /* of api_group; valid with has_gid */
+	bool metrics_off;
+	struct addr metrics_addr;
+	uint16_t metrics_port;
+	gid_t gid; /* of api_group; valid with has_gid, which comes when the name is known */
 	bool has_gid;
 };
 
@@ -42,7 +45,7 @@ void settings_done(struct settings *s);
 
 /* Reads the configuration; logs what is wrong with it. */
 int settings_config(const struct settings *s, struct config **ret) MUST_CHECK;
-/* Decides what holds; finds and checks cgroup and group. -ENOENT, -ENOTDIR, -EINVAL: logged. */
+/* Decides what holds; finds and checks the cgroup. -ENOENT, -ENOTDIR, -EINVAL: logged. */
 int settings_resolve(struct settings *s, const struct config *config) MUST_CHECK;
 bool settings_observe(const struct settings *s, const struct config *config);
 /* Warns of what changes only at a restart. */

@@ -52,6 +52,9 @@ static inline void dataplane_closep(struct dataplane **dp)
 	dataplane_close(*dp);
 }
 
+/* Does a daemon hold the pins in this directory? */
+bool dataplane_runs(const char *pin_dir);
+
 struct dataplane_feature {
 	const char *name;
 	const char *since; /* kernel */
@@ -79,7 +82,11 @@ struct dataplane_xdp {
 	char interface[16];
 	const char *mode; /* "native", "generic" */
 };
-const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i); /* NULL: end */
+/* Of those that are attached; NULL at the end. */
+const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i);
+/* Attaches what could not be, or is no longer, since the interface was missing or taken. What
+ * changes is logged, and in dataplane_degraded(). */
+void dataplane_xdp_retry(struct dataplane *dp);
 
 #define DATAPLANE_FDS_MAX 128
 

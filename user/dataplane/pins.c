@@ -90,6 +90,16 @@ static void lock_holder(int fd, char *out, size_t size)
 	}
 }
 
+bool dataplane_runs(const char *pin_dir)
+{
+	CLEANUP(closep) int fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char holder[32] = "";
+
+	if (fd >= 0)
+		lock_holder(fd, holder, sizeof(holder));
+	return holder[0];
+}
+
 static int pin_dir_lock(struct dataplane *dp)
 {
 	char holder[32];

@@ -46,8 +46,9 @@ struct dataplane {
 	size_t n_links;
 	struct bpf_link *iter_adopt_tcp;
 	struct bpf_link *iter_adopt_udp;
-	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX];
+	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX]; /* that are asked for */
 	size_t n_xdp;
+	char xdp_error[DATAPLANE_XDP_MAX][256]; /* why it is not attached; "": it is */
 	char degraded[DATAPLANE_DEGRADED_MAX][256];
 	size_t n_degraded;
 	unsigned int cpus;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is told outside: the API, its documents, the history, metrics, and the disk. */
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -231,12 +232,64 @@ static void test_metrics(void **state)
 static void test_metrics_address(void **state)
 {
 	(void)state;
-	rig.settings.metrics = (char *)"nowhere";
-	assert_int_not_equal(rig_begin(&rig), 0);
-	assert_int_equal(fake_log_said("\"nowhere\" is not an address for the metrics"), 1);
-	rig_end(&rig);
-	rig.settings.metrics = (char *)"127.0.0.1:0";
+	rig.settings.metrics_off = false;
+	assert_int_equal(parse_addr_port("127.0.0.1:0", &rig.settings.metrics_addr,
+					 &rig.settings.metrics_port),
+			 0);
 	rig_start(&rig, SERVERS(A));
+	assert_false(rig_degraded(&rig, "metrics cannot be reached"));
+}
+
+/* Enforcement does not wait for who is told, nor for who may give orders. */
+static void test_not_yet(void **state)
+{
+	const struct sockaddr_in sin = { .sin_family = AF_INET,
+					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in bound = { 0 };
+	socklen_t len = sizeof(bound);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char way[96];
+
+	(void)state;
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&bound, &len), 0);
+	rig.settings.metrics_off = false;
+	assert_int_equal(parse_addr_port("127.0.0.1:0", &rig.settings.metrics_addr,
+					 &rig.settings.metrics_port),
+			 0);
+	rig.settings.metrics_port = ntohs(bound.sin_port);
+	rig.settings.api_group = (char *)"operators";
+	fake_group = (struct resolver_group){ .error = "there is none" };
+	rig_start(&rig, SERVERS(A));
+	assert_true(rig_degraded(&rig, "metrics cannot be reached: cannot listen on 127.0.0.1:"));
+	assert_true(rig_degraded(&rig, "the group \"operators\" (\"api_group\") is not known"));
+	assert_true(rig_metric(&rig, "switchgear_degraded 2"));
+	rig_advance(&rig, SECONDS(10));
+	assert_int_equal(fake_log_said("metrics cannot be reached"), 1); /* once a reason */
+	assert_int_equal(fake_log_said("the group \"operators\""), 1);
+	rig_client(RIG_NOBODY, RIG_GROUP);
+	assert_true(asks("POST", "/v1/servers/a/trip", 403, NULL));
+	close(fd);
+	fake_group = (struct resolver_group){ .found = true, .gid = RIG_GROUP };
+	rig_advance(&rig, SECONDS(5));
+	assert_true(rig_metric(&rig, "switchgear_degraded 0"));
+	assert_int_equal(fake_log_said("metrics can be reached from now on"), 1);
+	assert_int_equal(fake_log_said("the group \"operators\" may give orders from now on"), 1);
+	assert_true(asks("POST", "/v1/servers/a/trip", 200, NULL));
+	assert_true(rig.d.dp->xdp_retries >= 2);
+
+	/* the API itself: a file is where its directory is to be */
+	rig_end(&rig);
+	snprintf(way, sizeof(way), "%s/run", rig.dir);
+	assert_int_equal(rmdir(way), 0);
+	close(open(way, O_CREAT | O_WRONLY, 0600));
+	rig_start(&rig, SERVERS(A));
+	assert_int_equal(fake_log_said("the API cannot be reached: cannot make the directory"), 1);
+	assert_int_equal(unlink(way), 0);
+	rig_advance(&rig, SECONDS(5));
+	assert_true(asks("GET", "/v1/status", 200, NULL));
+	assert_int_equal(fake_log_said("the API can be reached from now on"), 1);
 }
 
 /* --- history ------------------------------------------------------------------------------------ */
@@ -515,11 +568,14 @@ static void test_tick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_routes),        TEST(test_unknown_server),  TEST(test_rights),
-		TEST(test_detach),        TEST(test_status),          TEST(test_networks),
-		TEST(test_metrics),       TEST(test_metrics_address), TEST(test_history),
-		TEST(test_followers),     TEST(test_garbage),         TEST(test_save_that_fails),
-		TEST(test_selftest),      TEST(test_askers),          TEST(test_tick),
+		TEST(test_routes),          TEST(test_unknown_server),
+		TEST(test_rights),          TEST(test_detach),
+		TEST(test_status),          TEST(test_networks),
+		TEST(test_metrics),         TEST(test_metrics_address),
+		TEST(test_not_yet),         TEST(test_history),
+		TEST(test_followers),       TEST(test_garbage),
+		TEST(test_save_that_fails), TEST(test_selftest),
+		TEST(test_askers),          TEST(test_tick),
 		TEST(test_saved_at_once),
 	};
 

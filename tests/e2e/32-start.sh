@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The daemon starts and stays up whenever it can enforce: what it does not need for that is
+# degraded, tried again, and visible. --check fails on it beforehand.
+. "$(dirname "$0")/lib.sh"
+
+SERVER='"a": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH" }'
+config "$SERVER"
+peer_start a 127.0.0.1:3001
+
+check() { # [OPTION...]
+	"${IN_CG[@]}" "$BUILD/switchgeard" "${DAEMON_ARGS[@]}" --metrics "$METRICS" --check "$@"
+}
+
+degraded_has() { # GLOB
+	# shellcheck disable=SC2053
+	[[ $(status health.degraded) == $1 ]]
+}
+
+expect_enforced() {
+	expect_ok sg quarantine a --reason test
+	expect_denied 127.0.0.1:3001
+	expect_ok sg release a
+	expect_answer 127.0.0.1:3001 200
+}
+
+t "all of it is missing: --check names each thing and its remedy, and fails"
+METRICS=127.0.0.1:9464
+peer_start taken $METRICS
+config "$SERVER, \"lost\": { \"url\": \"http://no-such-host.invalid:3001/mcp\" }" \
+	'"api_group": "no-such-group-here", "interfaces": ["nosuchif0"]'
+expect_status 1 check
+expect_match "$OUT" "*metrics could not be reached: cannot listen on $METRICS: choose another place with --metrics*"
+expect_match "$OUT" "*the group \"no-such-group-here\"*create it*"
+expect_match "$OUT" "*no interface \"nosuchif0\"*create it or change \"interfaces\"*"
+expect_match "$OUT" "*\"no-such-host.invalid\" cannot be resolved*correct its URL*"
+expect_eq "$(test -e "$PINS"; echo $?)" 1 "pins after --check"
+
+t "and the daemon starts, enforces, and says the same as degraded"
+start_daemon
+expect_enforced
+expect_match "$(status health.degraded)" "*metrics cannot be reached: cannot listen on $METRICS*--metrics*"
+expect_match "$(status health.degraded)" "*the group *no-such-group-here*only root may give orders; create it*"
+expect_match "$(status health.degraded)" "*no interface *nosuchif0*create it*"
+expect_soon 20 degraded_has "*no-such-host.invalid* cannot be resolved*it is not watched*"
+expect_within "$(sg metrics | sed -n 's/^switchgear_degraded //p')" 4 9 "switchgear_degraded"
+
+t "nothing is logged again and again"
+pass_time 7 "two more tries of each"
+expect_eq "$(log_lines 'metrics cannot be reached')" 1
+expect_eq "$(log_lines 'no interface "nosuchif0"')" 1
+expect_eq "$(log_lines 'the group "no-such-group-here"')" 1
+
+t "--check fails on what the configuration names, with a daemon that runs, too"
+expect_status 1 check
+expect_match "$OUT" "*no interface \"nosuchif0\"*"
+expect_match "$OUT" "*A daemon runs with the pins in $PINS*"
+expect_eq "$(grep -c "could not be reached" <<<"$OUT")" 0 "addresses that the daemon has"
+
+t "an interface that comes is attached, and the sentence goes"
+ip -n "$NS" link add nosuchif0 type veth peer name nosuchif1
+expect_soon 10 eval '! degraded_has "*nosuchif0*"'
+expect_eq "$(status health.xdp.0.interface)" nosuchif0
+expect_match "$(cat "$LOG")" "*XDP is attached to nosuchif0 from now on*"
+expect_eq "$(test -e "$PINS/xdp_nosuchif0"; echo $?)" 0 "its pin"
+
+t "one that goes is missed, and attached again when it is back"
+ip -n "$NS" link del nosuchif0
+expect_soon 10 degraded_has '*no interface*nosuchif0*'
+expect_eq "$(status health.xdp.#)" 0
+ip -n "$NS" link add nosuchif0 type veth peer name nosuchif1
+expect_soon 10 eval '! degraded_has "*nosuchif0*"'
+expect_ok sg selftest
+
+t "an address that becomes free is listened on"
+peer_ctl taken quit 2>/dev/null
+kill "${PIDS[1]}" 2>/dev/null
+expect_soon 10 eval '! degraded_has "*metrics cannot*"'
+expect_match "$(cat "$LOG")" "*metrics can be reached from now on*"
+expect_answer $METRICS 404
+stop_daemon
+
+t "an address that this host does not have yet"
+config "$SERVER"
+METRICS=10.99.0.1:9464
+expect_status 1 check
+expect_match "$OUT" "*cannot listen on 10.99.0.1:9464*"
+start_daemon
+expect_match "$(status health.degraded)" "*cannot listen on 10.99.0.1:9464*"
+expect_enforced
+ip -n "$NS" addr add 10.99.0.1/32 dev lo
+expect_soon 10 eval '! degraded_has "*metrics cannot*"'
+expect_ok check
+stop_daemon
+METRICS=off
+
+t "the API's directory cannot be made: it enforces without, and answers once it can"
+mkdir "$TMP/api"
+: >"$TMP/api/way"
+SOCKET=$TMP/api/way/switchgear.sock
+DAEMON_ARGS=(--config "$CONFIG" --cgroup "$CG" --pin-dir "$PINS" --socket "$SOCKET"
+	--state-dir "$STATE")
+expect_status 1 check
+expect_match "$OUT" "*the API could not be reached*$SOCKET*"
+"${IN_CG[@]}" "$BUILD/switchgeard" "${DAEMON_ARGS[@]}" --metrics off >>"$LOG" 2>&1 &
+DAEMON=$!
+PIDS+=("$DAEMON")
+expect_soon 15 eval '[ "$(log_lines "the API cannot be reached")" = 1 ]'
+expect_soon 15 test -e "$PINS/sg_connect4"
+expect_match "$(cat "$LOG")" "*cannot make the directory $TMP/api/way*--socket*"
+rm "$TMP/api/way"
+expect_soon 10 daemon_answers
+expect_eq "$(status daemon.pid)" "$DAEMON"
+expect_match "$(cat "$LOG")" "*the API can be reached from now on*"
+expect_enforced
+expect_degraded
+stop_daemon
+
+finish
