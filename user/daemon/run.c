@@ -101,7 +101,11 @@ static void reload(struct daemon *d)
 		settings_warn(servers_config(d->servers), config);
 		reload_mode(d, config);
 		r = servers_apply(d->servers, config);
-		log_notice(SUB, "the configuration was reloaded: %zu servers", n);
+		if (r)
+			snprintf(d->settings->error, sizeof(d->settings->error),
+				 "not all of it is in force (%s); see the log", strerror(-r));
+		log_notice(SUB, "the configuration was reloaded%s: %zu servers",
+			   r ? " with errors" : "", n);
 		snprintf(e.text, sizeof(e.text), "%s", r ? "reloaded with errors" : "reloaded");
 	}
 	bus_report(d->bus, &e);

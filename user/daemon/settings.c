@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/cgroup.h"
 #include "io/store.h"
@@ -210,7 +211,23 @@ static void log_lines(enum log_level level, const char *text)
 	}
 }
 
-int settings_config(const struct settings *s, struct config **ret)
+static int unreadable(struct settings *s, int r, const char *path)
+{
+	if (r == -ENOENT)
+		snprintf(s->error, sizeof(s->error),
+			 "no configuration at %.200s; write one (an example is in "
+			 "switchgear.json(5)) or name it with --config",
+			 path);
+	else
+		snprintf(s->error, sizeof(s->error),
+			 "cannot read the configuration %.200s; check the path and its "
+			 "permissions: %s",
+			 path, strerror(-r));
+	log_error(SUB, "%s", s->error);
+	return r;
+}
+
+int settings_config(struct settings *s, struct config **ret)
 {
 	const char *path = s->config ? s->config : CONFIG_PATH;
 	CLEANUP(freep) char *text = NULL;
@@ -219,18 +236,16 @@ int settings_config(const struct settings *s, struct config **ret)
 	int r;
 
 	r = file_read(path, CONFIG_SIZE_MAX, &text, &len);
-	if (r == -ENOENT)
-		return log_failure(r, SUB,
-				   "no configuration at %s; write one (an example is in "
-				   "switchgear.json(5)) or name it with --config",
-				   path);
 	if (r)
-		return log_failure(r, SUB,
-				   "cannot read the configuration %s; check the path and its "
-				   "permissions",
-				   path);
+		return unreadable(s, r, path);
 	r = config_parse(text, len, path, &settings_env, ret, &messages);
 	log_lines(r ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, buf_str(&messages));
+	s->error[0] = '\0';
+	if (r) /* all of it is in the log */
+		snprintf(s->error, sizeof(s->error), "%.*s", (int)strcspn(buf_str(&messages), "\n"),
+			 messages.len ? buf_str(&messages) : strerror(-r));
+	else
+		s->loaded_ns = clock_wall_ns();
 	return r;
 }
 

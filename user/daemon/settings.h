@@ -29,6 +29,8 @@ struct settings {
 	bool metrics_off;
 	struct addr metrics_addr;
 	uint16_t metrics_port;
+	char error[512];    /* why the latest reading of the configuration failed; "": it did not */
+	uint64_t loaded_ns; /* wall time of the latest one that did not */
 	gid_t gid; /* of api_group; valid with has_gid, which comes when the name is known */
 	bool has_gid;
 };
@@ -43,8 +45,8 @@ enum settings_result {
 enum settings_result settings_parse(int argc, char **argv, struct settings *ret);
 void settings_done(struct settings *s);
 
-/* Reads the configuration; logs what is wrong with it. */
-int settings_config(const struct settings *s, struct config **ret) MUST_CHECK;
+/* Reads the configuration; logs what is wrong with it, and keeps the first of it in s->error. */
+int settings_config(struct settings *s, struct config **ret) MUST_CHECK;
 /* Decides what holds; finds and checks the cgroup. -ENOENT, -ENOTDIR, -EINVAL: logged. */
 int settings_resolve(struct settings *s, const struct config *config) MUST_CHECK;
 bool settings_observe(const struct settings *s, const struct config *config);
