@@ -84,11 +84,11 @@ void dataplane_close(struct dataplane *dp)
 	free(dp);
 }
 
-int dataplane_detach(struct dataplane *dp)
+int dataplane_detach(struct dataplane *dp, struct detach_result *ret)
 {
 	int r = called(dp, FAKE_DETACH, 0, 0);
 
-	dp->detached = !r;
+	dp->detached = ret->detached = !r;
 	return r;
 }
 

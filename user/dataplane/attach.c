@@ -302,7 +302,7 @@ static void xdp_try(struct dataplane *dp, size_t i)
 	char pin[32];
 	int r = 0;
 
-	snprintf(pin, sizeof(pin), "xdp_%s", x->interface);
+	snprintf(pin, sizeof(pin), PINS_XDP "%s", x->interface);
 	l = link_find(dp, pin);
 	if (l && !link_target(l->link, &target) && target && target == ifindex)
 		return;
@@ -359,7 +359,8 @@ static void xdp_prune(struct dataplane *dp)
 	if (!dir)
 		return;
 	while ((d = readdir(dir))) {
-		if (strncmp(d->d_name, "xdp_", 4))
+		if (strncmp(d->d_name, PINS_XDP, strlen(PINS_XDP)) ||
+		    !dataplane_pin_ours(dp, d->d_name))
 			continue;
 		wanted = false;
 		for (size_t i = 0; i < dp->n_xdp; i++)
@@ -415,26 +416,45 @@ size_t dataplane_check(struct dataplane *dp)
 	return gone;
 }
 
-int dataplane_detach(struct dataplane *dp)
+/* Of those that are ours, all but `cfg`, or that one, by which the others are known to be. */
+static int unpin(struct dataplane *dp, bool cfg, struct detach_result *ret)
 {
 	CLEANUP(closedirp) DIR *dir = opendir(dp->pin_dir);
-	struct dirent *d;
+	const struct dirent *d;
 	int r = 0;
 
 	if (!dir)
 		return log_failure(-errno, SUB, "cannot open the pin directory %s", dp->pin_dir);
 	while ((d = readdir(dir))) {
-		if (d->d_name[0] == '.')
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
+		    cfg != !strcmp(d->d_name, PINS_CFG))
 			continue;
-		if (unlinkat(dirfd(dir), d->d_name, 0) && !r)
+		if (!dataplane_pin_ours(dp, d->d_name)) {
+			if (detach_result_keep(ret, d->d_name) && !r)
+				r = -ENOMEM;
+			log_notice(SUB, "%s/%s is not ours: ignoring", dp->pin_dir, d->d_name);
+		} else if (!unlinkat(dirfd(dir), d->d_name, 0)) {
+			ret->removed++;
+		} else if (!r) {
 			r = log_failure(-errno, SUB, "cannot unpin %s/%s", dp->pin_dir, d->d_name);
+		}
 	}
+	return r;
+}
+
+int dataplane_detach(struct dataplane *dp, struct detach_result *ret)
+{
+	int r = unpin(dp, false, ret);
+
+	if (!r)
+		r = unpin(dp, true, ret);
 	for (size_t i = 0; i < dp->n_links; i++)
 		link_end(dp->links[i].link);
 	dp->n_links = 0;
-	dp->detached = !r;
-	if (!r && rmdir(dp->pin_dir))
-		r = log_failure(-errno, SUB, "cannot remove the pin directory %s", dp->pin_dir);
+	dp->detached = ret->detached = !r;
+	ret->gone = !r && !rmdir(dp->pin_dir);
+	if (!r && !ret->gone)
+		log_notice(SUB, "the pin directory %s stays: %s", dp->pin_dir, strerror(errno));
 	return r;
 }
 

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "core/kill_target.h"
+#include "core/pins.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -43,8 +44,10 @@ struct dataplane_options {
  * What this kernel cannot do is in dataplane_degraded().
  */
 int dataplane_open(const struct dataplane_options *o, struct dataplane **ret) MUST_CHECK;
-void dataplane_close(struct dataplane *dp);            /* NULL-safe; enforcement stays */
-int dataplane_detach(struct dataplane *dp) MUST_CHECK; /* removes every pin */
+void dataplane_close(struct dataplane *dp); /* NULL-safe; enforcement stays */
+/* Removes every pin of ours, and the directory if nothing is left in it; *ret, which has been zero,
+ * says what there was. */
+int dataplane_detach(struct dataplane *dp, struct detach_result *ret) MUST_CHECK;
 bool dataplane_detached(const struct dataplane *dp);
 
 static inline void dataplane_closep(struct dataplane **dp)

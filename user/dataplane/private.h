@@ -84,6 +84,8 @@ int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
 int dataplane_pinned_cfg(const struct dataplane *dp, struct sg_cfg *ret) MUST_CHECK;
 /* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
+/* Is this pin ours, by name, kind, and its name in the kernel? */
+bool dataplane_pin_ours(const struct dataplane *dp, const char *name);
 /* Pins those that are not pinned yet. */
 int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
 

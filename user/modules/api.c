@@ -238,17 +238,20 @@ static int api_degraded(void *m, struct status *to)
 
 static void on_detach(void *m, struct http_request *q, UNUSED struct server *s)
 {
-	static const char done[] = "{\"detached\":true}";
+	struct detach_result result = { .daemon = true };
 	struct api *api = m;
-	int r = dataplane_detach(api->part.d->dp);
+	struct buf out = BUF(REPLY_MAX);
+	int r = dataplane_detach(api->part.d->dp, &result);
 
 	if (r) {
 		reply_failure(q, r, "not every pin could be removed");
-		return;
+	} else {
+		log_notice(SUB, "detached: nothing is enforced any more; exiting");
+		r = reply_detach_encode(&result, &out);
+		reply_document(q, REPLY_JSON, &out, r);
+		loop_stop(api->part.d->loop, 0);
 	}
-	log_notice(SUB, "detached: nothing is enforced any more; exiting");
-	http_reply(q, 200, REPLY_JSON, done, sizeof(done) - 1);
-	loop_stop(api->part.d->loop, 0);
+	detach_result_done(&result);
 }
 
 static const struct api_route routes[] = {

@@ -106,7 +106,8 @@ static void test_detach(void **state)
 	assert_int_equal(loop_run(rig.d.loop), 0); /* until it is told to stop */
 	assert_true(rig.d.dp->detached);
 	assert_true(rig_look(&rig, fd, &a));
-	assert_string_equal(a.body, "{\"detached\":true}");
+	assert_string_equal(a.body, "{\"detached\":true,\"daemon\":true,\"removed\":0,"
+				    "\"kept\":[],\"directory_removed\":false}");
 	rig_answer_done(&a);
 	close(fd);
 }
