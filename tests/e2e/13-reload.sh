@@ -67,6 +67,7 @@ reload_badly "$CONFIG"
 
 # What systemd does for `systemctl reload`: one command after the other, until one fails.
 unit_reload() {
+	# shellcheck disable=SC2034 # the lines have them
 	local SWITCHGEARD_OPTIONS="${DAEMON_ARGS[*]} --metrics off" MAINPID=$DAEMON line
 
 	while read -r line; do
@@ -87,7 +88,7 @@ t "and with a right one it reloads, while the daemon has its addresses"
 reloaded=$(log_lines "the configuration was reloaded")
 config "$A, $B"
 expect_ok unit_reload
-expect_soon 5 eval '[ "$(log_lines "the configuration was reloaded")" -gt "$reloaded" ]'
+expect_soon 5 eval "[ \$(log_lines 'the configuration was reloaded') -gt $reloaded ]"
 rm "$CONFIG"
 reload_badly "$CONFIG"
 

@@ -61,7 +61,7 @@ else
 fi
 
 t "a new start begins with what was ordered, and with empty counters"
-start_daemon
+start_daemon --attach
 expect_eq "$(counter a denied)" 0
 expect_ok sg release a
 expect_answer 127.0.0.1:3001 200
@@ -98,14 +98,17 @@ PINS=$TMP/bpf
 DAEMON_ARGS=(--config "$CONFIG" --cgroup "$CG" --pin-dir "$PINS" --socket "$SOCKET"
 	--state-dir "$STATE")
 
+of_link() { # PIN MEMBER
+	bpftool -j link show pinned "$PINS/$1" | "$TOOLS/jget" - "$2"
+}
+
 foreign() {
 	mkdir "$PINS/theirs" &&
 		bpftool map create "$PINS/theirs/cfg" type array key 4 value 48 entries 1 name cfg &&
 		bpftool map create "$PINS/swept" type hash key 4 value 4 entries 1 name theirs &&
 		bpftool map create "$PINS/others" type hash key 4 value 4 entries 1 name others &&
-		bpftool prog pin name sg_connect4 "$PINS/prog" &&
-		bpftool link pin id "$(bpftool -j link show pinned "$PINS/sg_connect6" |
-			"$TOOLS/jget" - id)" "$PINS/xdp_theirs"
+		bpftool prog pin id "$(of_link sg_connect4 prog_id)" "$PINS/prog" &&
+		bpftool link pin id "$(of_link sg_connect6 id)" "$PINS/xdp_theirs"
 }
 
 # Without what the kernel puts into each of these file systems.
@@ -129,7 +132,7 @@ expect_foreign() { # DETACHED-OUTPUT
 }
 
 t "in the root of a BPF file system, the daemon removes its own pins only"
-start_daemon
+start_daemon --attach
 expect_ok foreign
 expect_ok sg detach
 expect_foreign "$OUT"
@@ -137,7 +140,7 @@ wait "$DAEMON"
 clear
 
 t "and so does the client alone"
-start_daemon
+start_daemon --attach
 expect_ok foreign
 kill9_daemon
 expect_ok sg detach --pin-dir "$PINS"
@@ -153,7 +156,7 @@ expect_eq "$(left)" 6 "what is left in $PINS"
 
 t "a start does not take foreign links of that name off"
 rm -r "$PINS/swept" "$PINS/prog"
-start_daemon
+start_daemon --attach
 expect_eq "$(test -e "$PINS/xdp_theirs"; echo $?)" 0 "xdp_theirs"
 kill9_daemon
 expect_ok sg detach --pin-dir "$PINS" --json
@@ -165,7 +168,7 @@ clear
 mkdir "$PINS/v1"
 expect_ok sg detach --pin-dir "$PINS/v1"
 expect_eq "$(test -e "$PINS/v1"; echo $?)" 1 "the directory"
-start_daemon
+start_daemon --attach
 kill9_daemon
 expect_ok sg detach --pin-dir "$PINS"
 expect_match "$OUT" "*the directory $PINS stays*"

@@ -116,4 +116,109 @@ expect_enforced
 expect_degraded
 stop_daemon
 
+DAEMON_ARGS=(--config "$CONFIG" --cgroup "$CG" --pin-dir "$PINS" --socket "$TMP/switchgear.sock"
+	--state-dir "$STATE")
+SOCKET=$TMP/switchgear.sock
+
+# A start ends at once, and says who detached, when, and how to go on.
+expect_detached() { # WHO
+	expect_status 78 try_daemon
+	expect_match "$OUT" "*detached $1 ($STATE/detached.json)*"
+	expect_match "$OUT" "*\"switchgear attach\" and start switchgeard, or start it once with --attach*"
+	expect_eq "$(test -e "$PINS"; echo $?)" 1 "pins"
+	expect_answer 127.0.0.1:3001 200
+}
+WHO="by root at 20[0-9][0-9]-[0-9]*Z"
+
+t "detach stays detached: the daemon ends with 78, and so does each start"
+start_daemon
+expect_ok sg quarantine a --reason test
+expect_ok sg detach
+expect_match "$OUT" "*it stays so, after a reboot, too, until \"switchgear attach\"*"
+reap_daemon
+expect_eq "$DAEMON_STATUS" 78 "exit status"
+expect_detached "$WHO"
+expect_detached "$WHO"
+expect_status 1 check
+expect_match "$OUT" "*detached $WHO*"
+expect_ok check --attach
+expect_eq "$(test -e "$STATE/detached.json"; echo $?)" 0 "the mark after --check --attach"
+
+t "attach ends that, without a daemon, and what was ordered before is in force again"
+expect_ok sg attach
+expect_match "$OUT" "*the detach $WHO is over: start switchgeard*"
+start_daemon
+expect_denied 127.0.0.1:3001
+expect_ok sg attach --json
+expect_eq "$("$TOOLS/jget" - was_detached <<<"$OUT")" false
+expect_eq "$(status daemon.pid)" "$DAEMON"
+
+t "detach without a daemon stays, too, and so it does where nothing was attached"
+kill9_daemon
+expect_ok sg detach --json
+expect_eq "$("$TOOLS/jget" - daemon <<<"$OUT")" false
+expect_detached "$WHO"
+expect_ok sg attach
+expect_ok sg detach
+expect_match "$OUT" "nothing was attached*it stays so*"
+expect_detached "$WHO"
+
+t "one start with --attach ends it"
+start_daemon --attach
+expect_match "$(cat "$LOG")" "*attaching again; it was detached $WHO*"
+expect_eq "$(test -e "$STATE/detached.json"; echo $?)" 1 "the mark"
+kill9_daemon
+start_daemon
+expect_denied 127.0.0.1:3001
+expect_ok sg release a
+expect_ok sg detach
+reap_daemon
+
+t "a damaged mark counts as one"
+for damage in "" "{" '{"by": 7}' "$(head -c 5000 /dev/zero | tr '\0' x)"; do
+	printf '%s' "$damage" >"$STATE/detached.json"
+	expect_detached "by nobody knows whom and when, since its mark is damaged"
+done
+rm "$STATE/detached.json"
+ln -s nowhere "$STATE/detached.json"
+expect_detached "by nobody knows*"
+rm "$STATE/detached.json"
+mkdir "$STATE/detached.json"
+expect_detached "by nobody knows*"
+expect_ok sg attach
+expect_eq "$(test -e "$STATE/detached.json"; echo $?)" 1 "the mark"
+
+t "a mark that cannot be written is said, by the client alone and by the daemon"
+start_daemon
+: >"$TMP/file"
+kill9_daemon
+expect_status 1 sg detach --state-dir "$TMP/file/state"
+expect_match "$OUT" "*cannot be written to $TMP/file/state*the next start attaches again*"
+expect_match "$OUT" "*detached: removed * pins*"
+expect_answer 127.0.0.1:3001 200
+start_daemon
+mkdir "$STATE/.detached.json.new"
+expect_status 1 sg detach
+expect_match "$OUT" "*cannot be written to $STATE*the next start attaches again*"
+rmdir "$STATE/.detached.json.new"
+reap_daemon
+expect_eq "$DAEMON_STATUS" 78 "exit status"
+
+t "a detach that is refused marks nothing"
+start_daemon
+expect_status 1 sg --socket "$TMP/none.sock" detach
+expect_match "$OUT" "*a daemon holds the pins in $PINS*"
+expect_eq "$(test -e "$STATE/detached.json"; echo $?)" 1 "the mark"
+expect_enforced
+
+t "who may not change the state cannot end a detach"
+expect_ok sg detach
+reap_daemon
+publish "$BUILD/switchgear"
+expect_status 4 "$TOOLS/nsrun" --uid 65534 -- "$PUBLIC/switchgear" --state-dir "$STATE" attach
+expect_eq "$(test -e "$STATE/detached.json"; echo $?)" 0 "the mark"
+
+t "the unit is not started again then"
+expect_eq "$(sed -n 's/^RestartPreventExitStatus=//p' "$E2E_DIR/../../dist/switchgeard.service")" 78
+
 finish

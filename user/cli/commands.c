@@ -49,7 +49,10 @@ const struct command cli_commands[] = {
 	{ "detach", "", 0, 0, run_detach, "remove everything from the kernel and end the daemon",
 	  .help = "Nothing is enforced afterwards, quarantines included. Without a daemon the\n"
 		  "pins are removed by this command itself. What is not Switchgear's is left alone\n"
-		  "and named.\n" },
+		  "and named. A start respects it, after a reboot, too, until `switchgear attach`.\n" },
+	{ "attach", "", 0, 0, run_attach,
+	  "end a detach: the next start of the daemon attaches again",
+	  .help = "Asks no daemon, and starts none.\n" },
 	{ "help", "[COMMAND]", 0, 1, run_help, "this list, or all about one command",
 	  .help = NULL },
 	{ "complete", "", 0, 0, run_complete, "server names, for the shell's completion",

@@ -24,6 +24,7 @@ enum kind {
 	KIND_TEXT,
 	KIND_INTERFACE,
 	KIND_CHECK,
+	KIND_ATTACH,
 	KIND_HELP,
 	KIND_VERSION,
 };
@@ -55,6 +56,8 @@ static const struct row rows[] = {
 	  offsetof(struct settings, import), KIND_TEXT, false },
 	{ "check", NULL, NULL, "check configuration and host, change nothing, and exit", 0,
 	  KIND_CHECK, false },
+	{ "attach", NULL, NULL, "start also after `switchgear detach`, which then is over", 0,
+	  KIND_ATTACH, false },
 	{ "help", NULL, NULL, "this text", 0, KIND_HELP, false },
 	{ "version", NULL, NULL, "the version", 0, KIND_VERSION, false },
 };
@@ -130,6 +133,9 @@ static enum settings_result take(struct settings *s, const struct row *row, cons
 		return interface_add(s, value);
 	case KIND_CHECK:
 		s->check = true;
+		return SETTINGS_RUN;
+	case KIND_ATTACH:
+		s->attach = true;
 		return SETTINGS_RUN;
 	default:
 		*member(s, row) = value;

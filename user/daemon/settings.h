@@ -19,6 +19,7 @@ struct settings {
 	const char *mode;   /* "enforce" or "observe"; NULL: as the configuration says */
 	const char *import; /* a home directory: print a configuration made from its clients */
 	bool check;
+	bool attach; /* also after a detach that is marked */
 	const char *interfaces[SETTINGS_INTERFACES_MAX + 1]; /* of the command line */
 	/* As given by option or environment, NULL: not; and what holds, see settings_resolve(). */
 #define SETTINGS_MEMBER(key, reader, argument, fallback, help) \
@@ -29,6 +30,7 @@ struct settings {
 	bool metrics_off;
 	struct addr metrics_addr;
 	uint16_t metrics_port;
+	char unmarked[256]; /* why the mark of a detach could not be removed; "" */
 	char error[512];    /* why the latest reading of the configuration failed; "": it did not */
 	uint64_t loaded_ns; /* wall time of the latest one that did not */
 	gid_t gid; /* of api_group; valid with has_gid, which comes when the name is known */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/bus.h"
 #include "daemon/listener.h"
+#include "daemon/mark.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
 #include "daemon/work.h"
@@ -241,15 +242,28 @@ static void on_detach(void *m, struct http_request *q, UNUSED struct server *s)
 	struct detach_result result = { .daemon = true };
 	struct api *api = m;
 	struct buf out = BUF(REPLY_MAX);
-	int r = dataplane_detach(api->part.d->dp, &result);
+	const char *state_dir = api->part.d->settings->state_dir;
+	char who[64];
+	int marked;
+	int r;
 
+	reply_who(q, who, sizeof(who));
+	marked = mark_put(state_dir, who); /* first: a start must not come between */
+	if (marked)
+		snprintf(result.error, sizeof(result.error),
+			 "that it is to stay so cannot be written to %.300s (%s): the next start "
+			 "attaches again",
+			 state_dir, strerror(-marked));
+	r = dataplane_detach(api->part.d->dp, &result);
 	if (r) {
+		if (!marked)
+			(void)!mark_remove(state_dir);
 		reply_failure(q, r, "not every pin could be removed");
 	} else {
 		log_notice(SUB, "detached: nothing is enforced any more; exiting");
 		r = reply_detach_encode(&result, &out);
 		reply_document(q, REPLY_JSON, &out, r);
-		loop_stop(api->part.d->loop, 0);
+		loop_stop(api->part.d->loop, MARK_EXIT);
 	}
 	detach_result_done(&result);
 }

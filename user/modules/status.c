@@ -176,9 +176,12 @@ static int shown_degraded(void *m, struct status *to)
 	const struct shown *shown = m;
 	const char *error = shown->part.d->settings->error;
 	char text[700];
+	int r = 0;
 
-	if (!error[0])
-		return 0;
+	if (shown->part.d->settings->unmarked[0])
+		r = status_degrade(to, shown->part.d->settings->unmarked);
+	if (r || !error[0])
+		return r;
 	snprintf(text, sizeof(text),
 		 "the latest reload of the configuration failed, what was in force stays: %s; "
 		 "correct it and reload (switchgeard --check tells the rest)",

@@ -31,6 +31,7 @@ struct fixture {
 	char dir[64];
 	char socket[100];
 	char pins[128];
+	char state[128];
 	int listener;
 	pid_t daemon;
 	char request[4096]; /* what it got */
@@ -54,6 +55,8 @@ static int setup(void **state)
 	assert_int_equal(listen(f->listener, 8), 0);
 	setenv("SWITCHGEAR_SOCKET", f->socket, 1);
 	setenv("SWITCHGEAR_PIN_DIR", f->pins, 1);
+	snprintf(f->state, sizeof(f->state), "%s/state", f->dir);
+	setenv("SWITCHGEAR_STATE_DIR", f->state, 1);
 	*state = f;
 	return 0;
 }

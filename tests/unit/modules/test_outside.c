@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "daemon/mark.h"
 #include "unit/modules/modules_rig.h"
 
 #define GROUP_ONLY(...) "{\"api_read\":\"group\",\"mcpServers\":{" __VA_ARGS__ "}}"
@@ -96,16 +97,20 @@ static void test_rights(void **state)
 static void test_detach(void **state)
 {
 	struct rig_answer a = { 0 };
+	char who[MARK_TEXT_MAX];
 	int fd;
 
 	(void)state;
 	rig_start(&rig, SERVERS(A));
 	fake_fail(rig.d.dp, FAKE_DETACH, 1, 1, EBUSY);
 	assert_true(asks("POST", "/v1/detach", 500, "not every pin could be removed"));
+	assert_false(mark_find(rig.state_dir, who)); /* it is attached */
 	fd = rig_send(&rig, "POST", "/v1/detach", NULL);
-	assert_int_equal(loop_run(rig.d.loop), 0); /* until it is told to stop */
+	assert_int_equal(loop_run(rig.d.loop), MARK_EXIT); /* until it is told to stop */
 	assert_true(rig.d.dp->detached);
 	assert_true(rig_look(&rig, fd, &a));
+	assert_true(mark_find(rig.state_dir, who));
+	assert_int_equal(strncmp(who, "by root at ", 11), 0);
 	assert_string_equal(a.body, "{\"detached\":true,\"daemon\":true,\"removed\":0,"
 				    "\"kept\":[],\"directory_removed\":false}");
 	rig_answer_done(&a);
