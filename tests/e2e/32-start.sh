@@ -68,9 +68,20 @@ t "one that goes is missed, and attached again when it is back"
 ip -n "$NS" link del nosuchif0
 expect_soon 10 degraded_has '*no interface*nosuchif0*'
 expect_eq "$(status health.xdp.#)" 0
+expect_ok sg selftest # it was no link that somebody detached
 ip -n "$NS" link add nosuchif0 type veth peer name nosuchif1
 expect_soon 10 eval '! degraded_has "*nosuchif0*"'
+ip -n "$NS" link del nosuchif0
 expect_ok sg selftest
+ip -n "$NS" link add nosuchif0 type veth peer name nosuchif1
+expect_soon 10 eval '! degraded_has "*nosuchif0*"'
+
+if command -v bpftool >/dev/null; then
+	t "one that somebody detaches is attached again, and that is logged"
+	expect_ok bpftool link detach pinned "$PINS/xdp_nosuchif0"
+	expect_soon 10 eval '[ "$(log_lines "XDP is no longer attached to nosuchif0")" = 1 ]'
+	expect_eq "$(ip -n "$NS" -d link show dev nosuchif0 | grep -c prog/xdp)" 1 "XDP"
+fi
 
 t "an address that becomes free is listened on"
 peer_ctl taken quit 2>/dev/null
@@ -78,6 +89,13 @@ kill "${PIDS[1]}" 2>/dev/null
 expect_soon 10 eval '! degraded_has "*metrics cannot*"'
 expect_match "$(cat "$LOG")" "*metrics can be reached from now on*"
 expect_answer $METRICS 404
+stop_daemon
+
+t "a name that is too long for an interface attaches to none, one named twice once"
+expect_status 124 try_daemon --interface nosuchif0-and-more-than-fits
+expect_match "$OUT" "*no interface can be called \"nosuchif0-and-more-than-fits\", which is too long*"
+start_daemon --interface nosuchif0 --interface nosuchif0
+expect_eq "$(status health.xdp.#)" 1
 stop_daemon
 
 t "an address that this host does not have yet"

@@ -306,6 +306,8 @@ static void xdp_try(struct dataplane *dp, size_t i)
 	l = link_find(dp, pin);
 	if (l && !link_target(l->link, &target) && target && target == ifindex)
 		return;
+	if (l && ifindex)
+		log_warning(SUB, "XDP is no longer attached to %s; attaching again", x->interface);
 	xdp_drop(dp, pin);
 	if (!ifindex) {
 		snprintf(error, sizeof(error),
@@ -339,6 +341,17 @@ static void attach_xdp(struct dataplane *dp, const char *interface)
 {
 	if (!dataplane_loaded(dp->skel->progs.sg_xdp))
 		return;
+	for (size_t i = 0; i < dp->n_xdp; i++)
+		if (!strcmp(dp->xdp[i].interface, interface))
+			return; /* named twice */
+	if (strlen(interface) >= sizeof(dp->xdp->interface)) {
+		dataplane_degrade(
+			dp,
+			"no interface can be called \"%.64s\", which is too long: XDP drops "
+			"nothing there; correct \"interfaces\"",
+			interface);
+		return;
+	}
 	if (dp->n_xdp == DATAPLANE_XDP_MAX) {
 		dataplane_degrade(dp, "more than %d interfaces for XDP: \"%s\" is skipped",
 				  DATAPLANE_XDP_MAX, interface);
@@ -399,6 +412,7 @@ size_t dataplane_check(struct dataplane *dp)
 	size_t gone = 0;
 	char path[640];
 
+	dataplane_xdp_retry(dp); /* interfaces come and go: that is no fault of a link */
 	for (size_t i = 0; i < dp->n_links; i++) {
 		const struct dataplane_link *l = &dp->links[i];
 		uint64_t target;
