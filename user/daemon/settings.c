@@ -247,9 +247,11 @@ int settings_config(struct settings *s, struct config **ret)
 	r = config_parse(text, len, path, &settings_env, ret, &messages);
 	log_lines(r ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, buf_str(&messages));
 	s->error[0] = '\0';
-	if (r) /* all of it is in the log */
+	if (r && messages.len) /* all of it is in the log */
 		snprintf(s->error, sizeof(s->error), "%.*s", (int)strcspn(buf_str(&messages), "\n"),
-			 messages.len ? buf_str(&messages) : strerror(-r));
+			 buf_str(&messages));
+	else if (r)
+		snprintf(s->error, sizeof(s->error), "%.200s: %s", path, strerror(-r));
 	else
 		s->loaded_ns = clock_wall_ns();
 	return r;
