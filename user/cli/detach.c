@@ -85,7 +85,7 @@ static int detach_alone(const struct context *context)
 
 static int report_detached(const struct context *context, const struct buf *answer)
 {
-	struct detach_result result;
+	struct detach_result result = { 0 };
 	int status;
 
 	if (reply_detach_decode(buf_str(answer), answer->len, &result)) {

@@ -116,7 +116,7 @@ int reply_selftest_encode(const struct reply_selftest *t, struct buf *out) MUST_
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret) MUST_CHECK;
 
 int reply_detach_encode(const struct detach_result *d, struct buf *out) MUST_CHECK;
-/* detach_result_done() in any case. */
+/* *ret is all 0 before; detach_result_done() in any case. */
 int reply_detach_decode(const char *text, size_t len, struct detach_result *ret) MUST_CHECK;
 
 /* Reply to every other order: {"server","state"}. */
