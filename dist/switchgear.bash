@@ -5,12 +5,12 @@
 
 _switchgear() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local global='--socket --pin-dir --json --help --version'
+	local global='--socket --pin-dir --state-dir --json --help --version'
 	local command='' operands=0 i
 	COMPREPLY=()
 
 	case $previous in
-	--socket | --pin-dir | --policy)
+	--socket | --pin-dir | --state-dir | --policy)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -25,7 +25,7 @@ _switchgear() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --pin-dir | --for | --since | --reason | --server | --policy | --seed) ((i++)) ;;
+		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -49,7 +49,7 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show quarantine release trip reset force
-			events simulate selftest metrics detach help' -- "$word")
+			events simulate selftest metrics detach attach help' -- "$word")
 	elif [[ $operands == 0 && ' show quarantine release trip reset force ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ $command == simulate && $operands == 0 ]]; then

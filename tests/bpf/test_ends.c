@@ -42,7 +42,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	talk_done(&talk);
-	assert_int_equal(dataplane_detach(dp), 0);
+	assert_int_equal(dataplane_detach(dp, &(struct detach_result){ 0 }), 0);
 	dataplane_close(dp);
 	return 0;
 }

@@ -574,7 +574,7 @@ static int setup_attached(void **state)
 static int teardown_attached(void **state)
 {
 	(void)state;
-	assert_int_equal(dataplane_detach(dp), 0);
+	assert_int_equal(dataplane_detach(dp, &(struct detach_result){ 0 }), 0);
 	dataplane_close(dp);
 	return 0;
 }

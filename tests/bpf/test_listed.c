@@ -340,7 +340,7 @@ static void test_size(void **state)
 	assert_int_equal(dataplane_open(&o, &other), 0);
 	assert_int_equal(bpf_map__max_entries(other->skel->maps.ep2srv), 32);
 	assert_int_equal(bpf_map__max_entries(other->skel->maps.listed), 32);
-	assert_int_equal(dataplane_detach(other), 0);
+	assert_int_equal(dataplane_detach(other, &(struct detach_result){ 0 }), 0);
 	dataplane_close(other);
 }
 

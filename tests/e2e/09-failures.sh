@@ -113,19 +113,21 @@ publish "$BUILD/switchgeard"
 BUILD=$PUBLIC start_fails CAP_BPF
 TRY_NSRUN=()
 
-t "an interface that does not exist: named, in the message or as degraded"
-status=0
-OUT=$(try_daemon --interface nosuchif0 2>&1) || status=$?
-expect_match "$OUT" "*nosuchif0*"
+t "an interface that does not exist: named, and the daemon starts without"
+expect_status 124 try_daemon --interface nosuchif0
+expect_match "$OUT" "*degraded: no interface \"nosuchif0\"*"
 rm -rf "$PINS"
 
-t "a metrics address that is taken: named, with the option"
+t "a metrics address that is taken: named, with the option, and the daemon starts without"
 peer_start taken 127.0.0.1:9464
-METRICS_TRY=(--metrics 127.0.0.1:9464)
-status=0
-OUT=$(try_daemon "${METRICS_TRY[@]}" 2>&1) || status=$?
-expect_match "$OUT" "*127.0.0.1:9464*"
+expect_status 124 try_daemon --metrics 127.0.0.1:9464
+expect_match "$OUT" "*cannot listen on 127.0.0.1:9464*--metrics*"
 rm -rf "$PINS"
+
+t "a metrics address that is none: refused, and by --check"
+expect_status 1 try_daemon --metrics nowhere
+expect_match "$OUT" "*\"nowhere\" is not an address for the metrics*"
+expect_status 1 "${IN_CG[@]}" "$BUILD/switchgeard" --config "$CONFIG" --metrics nowhere --check
 
 t "a second daemon on the same pins is refused, the first goes on"
 peer_start a 127.0.0.1:3001

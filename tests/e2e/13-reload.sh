@@ -15,16 +15,24 @@ reload() {
 	kill -HUP "$DAEMON"
 }
 
-# A reload that must change nothing; it is over when the daemon has answered it.
-reload_badly() { # WORD that the log must say
-	local lines
+metric() { # NAME
+	sg metrics | sed -n "s/^$1 //p"
+}
 
+# A reload that must change nothing; it is over when the daemon has answered it.
+reload_badly() { # PATTERN that the log must say [GLOB of what is degraded]
+	local lines loaded
+
+	loaded=$(metric switchgear_config_last_reload_success_timestamp_seconds)
 	sg status --json >"$TMP/before"
 	lines=$(log_lines "$1")
 	reload
 	expect_soon 5 eval "[ \$(log_lines '$1') -gt $lines ]"
 	expect_eq "$(status servers.#)" "$("$TOOLS/jget" "$TMP/before" servers.#)" "servers"
 	expect_eq "$(status daemon.pid)" "$DAEMON" "pid"
+	expect_match "$(status health.degraded)" "*latest reload*failed*stays: *${2:-$1}*correct it*"
+	expect_eq "$(metric switchgear_config_last_reload_successful)" 0
+	expect_eq "$(metric switchgear_config_last_reload_success_timestamp_seconds)" "$loaded"
 	expect_denied 127.0.0.1:3001
 	expect_answer 127.0.0.1:3002 200
 }
@@ -47,7 +55,7 @@ expect_ok sg release b
 
 t "broken JSON changes nothing and is reported with its line"
 printf '{\n  "mcpServers": {\n' >"$CONFIG"
-reload_badly "$CONFIG:[0-9]"
+reload_badly "$CONFIG:[0-9]" "$CONFIG:[0-9]*"
 
 t "an unknown key changes nothing"
 config "${A/deny_errno/deny_error}, $B"
@@ -56,6 +64,42 @@ reload_badly deny_error
 t "a missing file changes nothing"
 rm "$CONFIG"
 reload_badly "$CONFIG"
+
+# What systemd does for `systemctl reload`: one command after the other, until one fails.
+unit_reload() {
+	# shellcheck disable=SC2034 # the lines have them
+	local SWITCHGEARD_OPTIONS="${DAEMON_ARGS[*]} --metrics off" MAINPID=$DAEMON line
+
+	while read -r line; do
+		line=${line//@PREFIX@\/sbin/$BUILD}
+		# shellcheck disable=SC2086 # words, as in a unit
+		eval "in_cg $line" || return
+	done < <(sed -n 's/^ExecReload=//p' "$E2E_DIR/../../dist/switchgeard.service")
+}
+
+t "the unit's reload fails with a broken file, says why, and signals nobody"
+printf '{\n  "mcpServers": {\n' >"$CONFIG"
+lines=$(log_lines .)
+expect_status 1 unit_reload
+expect_match "$OUT" "*$CONFIG:[0-9]*"
+expect_eq "$(log_lines .)" "$lines" "lines of the log"
+
+t "and with a right one it reloads, while the daemon has its addresses"
+reloaded=$(log_lines "the configuration was reloaded")
+config "$A, $B"
+expect_ok unit_reload
+expect_soon 5 eval "[ \$(log_lines 'the configuration was reloaded') -gt $reloaded ]"
+rm "$CONFIG"
+reload_badly "$CONFIG"
+
+t "a good one ends that, and is counted with its time"
+loaded=$(metric switchgear_config_last_reload_success_timestamp_seconds)
+expect_within "$loaded" $(($(now_ms) / 1000 - 300)) $(($(now_ms) / 1000 + 1)) "its time"
+config "$A, $B"
+reload
+expect_soon 5 eval '[ "$(metric switchgear_config_last_reload_successful)" = 1 ]'
+expect_ne "$(metric switchgear_config_last_reload_success_timestamp_seconds)" "$loaded" "its time"
+expect_degraded
 
 t "changed numbers hold from then on"
 config "\"a\": { \"url\": \"http://127.0.0.1:3001/mcp\", \"deny_errno\": \"EACCES\",

@@ -61,7 +61,7 @@ else
 fi
 
 t "a new start begins with what was ordered, and with empty counters"
-start_daemon
+start_daemon --attach
 expect_eq "$(counter a denied)" 0
 expect_ok sg release a
 expect_answer 127.0.0.1:3001 200
@@ -79,6 +79,98 @@ expect_ok sg detach --pin-dir "$PINS"
 expect_match "$OUT" "*nothing was attached*$PINS*"
 mkdir -p "$TMP/mine/kept"
 expect_refused sg detach --pin-dir "$TMP/mine"
+expect_match "$OUT" "*$TMP/mine is not on a BPF file system*"
 expect_eq "$(test -d "$TMP/mine/kept"; echo $?)" 0 "a directory that is not ours"
+
+if ! command -v bpftool >/dev/null; then
+	t_skip "foreign pins" "bpftool is not installed"
+	finish
+fi
+
+# A BPF file system of this test's own, which is the pin directory as a whole.
+scrub_bpf() {
+	umount "$TMP/bpf" 2>/dev/null
+}
+trap 'scrub_bpf; at_exit' EXIT
+mkdir -p "$TMP/bpf"
+mount -t bpf bpf "$TMP/bpf"
+PINS=$TMP/bpf
+DAEMON_ARGS=(--config "$CONFIG" --cgroup "$CG" --pin-dir "$PINS" --socket "$SOCKET"
+	--state-dir "$STATE")
+
+of_link() { # PIN MEMBER
+	bpftool -j link show pinned "$PINS/$1" | "$TOOLS/jget" - "$2"
+}
+
+foreign() {
+	mkdir "$PINS/theirs" &&
+		bpftool map create "$PINS/theirs/cfg" type array key 4 value 48 entries 1 name cfg &&
+		bpftool map create "$PINS/swept" type hash key 4 value 4 entries 1 name theirs &&
+		bpftool map create "$PINS/others" type hash key 4 value 4 entries 1 name others &&
+		bpftool prog pin id "$(of_link sg_connect4 prog_id)" "$PINS/prog" &&
+		bpftool link pin id "$(of_link sg_connect6 id)" "$PINS/xdp_theirs"
+}
+
+# Without what the kernel puts into each of these file systems.
+left() {
+	find "$PINS" -mindepth 1 ! -name '*.debug' | wc -l
+}
+
+clear() {
+	find "$PINS" -mindepth 1 -depth ! -name '*.debug' -delete
+}
+
+expect_foreign() { # DETACHED-OUTPUT
+	local pin
+
+	for pin in theirs swept others prog xdp_theirs; do
+		expect_match "$1" "*left alone, not Switchgear's: $pin*"
+		expect_eq "$(test -e "$PINS/$pin"; echo $?)" 0 "$pin"
+	done
+	expect_eq "$(left)" 6 "what is left in $PINS" # with theirs/cfg
+	expect_match "$1" "*the directory * stays*"
+}
+
+t "in the root of a BPF file system, the daemon removes its own pins only"
+start_daemon --attach
+expect_ok foreign
+expect_ok sg detach
+expect_foreign "$OUT"
+wait "$DAEMON"
+clear
+
+t "and so does the client alone"
+start_daemon --attach
+expect_ok foreign
+kill9_daemon
+expect_ok sg detach --pin-dir "$PINS"
+expect_foreign "$OUT"
+expect_eq "$(bpftool cgroup show "$CG" | grep -c ' sg_')" 0 "programs in the cgroup"
+
+t "without a map cfg of ours nothing is removed"
+expect_status 1 sg detach --pin-dir "$PINS"
+expect_match "$OUT" "*$PINS has no map \"cfg\" of Switchgear*nothing was removed*"
+expect_status 1 sg detach --pin-dir "$PINS/theirs" # a map of that name that says nothing
+expect_match "$OUT" "*of layout 0*nothing was removed*"
+expect_eq "$(left)" 6 "what is left in $PINS"
+
+t "a start does not take foreign links of that name off"
+rm -r "$PINS/swept" "$PINS/prog"
+start_daemon --attach
+expect_eq "$(test -e "$PINS/xdp_theirs"; echo $?)" 0 "xdp_theirs"
+kill9_daemon
+expect_ok sg detach --pin-dir "$PINS" --json
+expect_eq "$("$TOOLS/jget" - kept.# <<<"$OUT")" "$(find "$PINS" -mindepth 1 -maxdepth 1 | wc -l)" "kept"
+expect_eq "$("$TOOLS/jget" - directory_removed <<<"$OUT")" false
+
+t "an empty directory is removed, one that stays is said"
+clear
+mkdir "$PINS/v1"
+expect_ok sg detach --pin-dir "$PINS/v1"
+expect_eq "$(test -e "$PINS/v1"; echo $?)" 1 "the directory"
+start_daemon --attach
+kill9_daemon
+expect_ok sg detach --pin-dir "$PINS"
+expect_match "$OUT" "*the directory $PINS stays*"
 
 finish

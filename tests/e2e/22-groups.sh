@@ -121,7 +121,7 @@ expect_ok sg detach
 
 t "ten servers with a remote cause within a moment: two trips, eight held, one alarm"
 config "$(pair)$many"
-start_daemon
+start_daemon --attach
 for i in 0 1 2 3 4 5 6 7 8 9; do # traffic, and the first failure of each
 	expect_error $REMOTE4:400$i ECONNREFUSED
 done

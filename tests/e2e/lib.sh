@@ -264,7 +264,7 @@ CG=$CG_ROOT/sg-e2e-$HASH
 CG_FAR=$CG-far # of processes that play another host: nothing is attached there
 BPFFS=$(mount_of bpf) || BPFFS=$TMP/bpf
 PINS=$BPFFS/sg-e2e-$HASH
-export SWITCHGEAR_PIN_DIR=$PINS # no command here touches the host's own
+export SWITCHGEAR_PIN_DIR=$PINS SWITCHGEAR_STATE_DIR=$STATE # no command here touches the host's own
 
 # Runs a command in the test's namespace and cgroup, as its own process.
 IN_CG=("$TOOLS/nsrun" --cgroup "$CG" --net "$NS" --)

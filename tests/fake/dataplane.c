@@ -84,11 +84,11 @@ void dataplane_close(struct dataplane *dp)
 	free(dp);
 }
 
-int dataplane_detach(struct dataplane *dp)
+int dataplane_detach(struct dataplane *dp, struct detach_result *ret)
 {
 	int r = called(dp, FAKE_DETACH, 0, 0);
 
-	dp->detached = !r;
+	dp->detached = ret->detached = !r;
 	return r;
 }
 
@@ -100,6 +100,11 @@ bool dataplane_detached(const struct dataplane *dp)
 const char *dataplane_degraded(const struct dataplane *dp, size_t i)
 {
 	return i < DATAPLANE_DEGRADED_MAX ? dp->degraded[i] : NULL;
+}
+
+void dataplane_xdp_retry(struct dataplane *dp)
+{
+	dp->xdp_retries++;
 }
 
 const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i)

@@ -74,6 +74,7 @@ struct dataplane {
 	bool detached;
 	uint64_t lease_ns;
 	size_t sweeps;
+	size_t xdp_retries;
 	const char *degraded[DATAPLANE_DEGRADED_MAX];
 	size_t adopted; /* so many are there at each kill_adopt() */
 	size_t own;     /* sockets */

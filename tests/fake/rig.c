@@ -50,6 +50,7 @@ void rig_make(struct rig *rig, const struct rig_parts *parts)
 	rig->settings.socket = rig->socket;
 	rig->settings.cgroup = rig->dir;
 	rig->settings.metrics = (char *)"off";
+	rig->settings.metrics_off = true;
 	rig->d.settings = &rig->settings;
 	rig->d.dp = fake_dataplane_new();
 	fake_canary = (struct fake_canary){ .ok = true };

@@ -32,6 +32,8 @@ enum option_kind {
 	  "the daemon's socket (environment: SWITCHGEAR_SOCKET)") \
 	X(PIN_DIR, const char *, pin_dir, TEXT, true, "pin-dir", "DIR", \
 	  "its pins, for detach without a daemon (SWITCHGEAR_PIN_DIR)") \
+	X(STATE_DIR, const char *, state_dir, TEXT, true, "state-dir", "DIR", \
+	  "its state, for attach, and detach without a daemon (SWITCHGEAR_STATE_DIR)") \
 	X(JSON, bool, json, FLAG, true, "json", NULL, "print JSON for programs") \
 	X(HELP, bool, help, FLAG, true, "help", NULL, "explain the command, do nothing") \
 	X(VERSION, bool, version, FLAG, true, "version", NULL, "print the version") \

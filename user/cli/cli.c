@@ -7,6 +7,7 @@
 
 #define SOCKET_DEFAULT "/run/switchgear/switchgear.sock"
 #define PIN_DIR_DEFAULT "/sys/fs/bpf/switchgear/v1"
+#define STATE_DIR_DEFAULT "/var/lib/switchgear"
 
 static bool wants_colour(void)
 {
@@ -51,6 +52,8 @@ int cli_run(char *const *argv)
 		return command_fail(&context, EXIT_USAGE, "usage", "", "%s", buf_str(&why));
 	context.socket = choose(context.args.socket, "SWITCHGEAR_SOCKET", SOCKET_DEFAULT);
 	context.pin_dir = choose(context.args.pin_dir, "SWITCHGEAR_PIN_DIR", PIN_DIR_DEFAULT);
+	context.state_dir =
+		choose(context.args.state_dir, "SWITCHGEAR_STATE_DIR", STATE_DIR_DEFAULT);
 	status = dispatch(&context);
 	/* A full disk or a closed pipe must not look like success. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {

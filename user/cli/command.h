@@ -19,6 +19,7 @@ struct context {
 	struct args args;
 	const char *socket;
 	const char *pin_dir;
+	const char *state_dir;
 	bool coloured; /* standard output is a terminal that wants it */
 };
 
@@ -65,6 +66,7 @@ int run_simulate(struct context *context);
 int run_selftest(struct context *context);
 int run_metrics(struct context *context);
 int run_detach(struct context *context);
+int run_attach(struct context *context);
 int run_complete(struct context *context);
 int run_help(struct context *context);
 

@@ -48,8 +48,12 @@ const struct command cli_commands[] = {
 	  "prove with a canary that enforcement works; fails (1) if it does not", .help = NULL },
 	{ "metrics", "", 0, 0, run_metrics, "the metrics, as Prometheus gets them", .help = NULL },
 	{ "detach", "", 0, 0, run_detach, "remove everything from the kernel and end the daemon",
-	  .help = "Nothing is enforced afterwards, quarantines included. Without a daemon the pin\n"
-		  "directory is removed by this command itself.\n" },
+	  .help = "Nothing is enforced afterwards, quarantines included. Without a daemon the\n"
+		  "pins are removed by this command itself. What is not Switchgear's is left alone\n"
+		  "and named. A start respects it, after a reboot, too, until `switchgear attach`.\n" },
+	{ "attach", "", 0, 0, run_attach,
+	  "end a detach: the next start of the daemon attaches again",
+	  .help = "Asks no daemon, and starts none.\n" },
 	{ "help", "[COMMAND]", 0, 1, run_help, "this list, or all about one command",
 	  .help = NULL },
 	{ "complete", "", 0, 0, run_complete, "server names, for the shell's completion",

@@ -1,145 +1,101 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* `detach`: by the daemon, or, where there is none, of the pin directory by this command itself. */
+/* `detach`: by the daemon, or, where there is none, of the pin directory by this command itself;
+ * and `attach`, which ends it. */
 #include <errno.h>
-#include <fcntl.h>
-#include <fts.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-
-#include <linux/bpf.h>
-#include <linux/magic.h>
 
 #include "cli/command.h"
+#include "cli/mark.h"
+#include "cli/pins.h"
+#include "cli/text.h"
+#include "codec/jsonw.h"
+#include "codec/messages.h"
 
-#define DEPTH_MAX 4
-
-/* --- pins -------------------------------------------------------------------- */
-
-static void fts_closep(FTS **tree)
-{
-	if (*tree)
-		fts_close(*tree);
-}
-
-/*
- * A link lets go of what it is attached to when its last reference is gone, which the
- * kernel puts off for a while after the pin is. So it is told to let go at once. What is no
- * link, or of a kind that cannot be told (tracing), is left to that.
- */
-static void let_go(const char *path)
-{
-	union bpf_attr attr = { 0 };
-	int fd;
-
-	attr.pathname = (uintptr_t)path;
-	fd = (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
-	if (fd < 0)
-		return;
-	memset(&attr, 0, sizeof(attr));
-	attr.link_detach.link_fd = (__u32)fd;
-	(void)syscall(SYS_bpf, BPF_LINK_DETACH, &attr, sizeof(attr));
-	close(fd);
-}
-
-static int take_away(const FTSENT *e, size_t *removed)
-{
-	switch (e->fts_info) {
-	case FTS_D: /* before what is in it */
-		return e->fts_level > DEPTH_MAX ? -EISDIR : 0;
-	case FTS_DP: /* after it */
-		return rmdir(e->fts_path) < 0 ? -errno : 0;
-	case FTS_DNR:
-	case FTS_ERR:
-	case FTS_NS:
-		return -e->fts_errno;
-	default:
-		let_go(e->fts_path);
-		if (unlink(e->fts_path) < 0)
-			return -errno;
-		++*removed;
-		return 0;
-	}
-}
-
-/*
- * Removes every pin below dir, and dir. Only on a BPF file system (-EMEDIUMTYPE
- * elsewhere: nothing of anybody's is deleted by a mistyped option). -ENOENT:
- * there is none; -EBUSY: a daemon holds a lock on it. On another failure some pins may
- * be gone already. *ret_removed counts them.
- */
-static int pins_remove(const char *dir, size_t *ret_removed)
-{
-	CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	char *const paths[] = { (char *)(uintptr_t)dir, NULL };
-	CLEANUP(fts_closep) FTS *tree = NULL;
-	const FTSENT *entry;
-	struct statfs fs;
-	int r = 0;
-
-	*ret_removed = 0;
-	if (fd < 0)
-		return -errno;
-	if (fstatfs(fd, &fs) < 0)
-		return -errno;
-	if ((unsigned int)fs.f_type != BPF_FS_MAGIC)
-		return -EMEDIUMTYPE;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return -EBUSY;
-	tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-	if (!tree)
-		return -errno;
-	/* A directory is read as a whole before the first of its entries is here. */
-	while (!r && (entry = fts_read(tree)))
-		r = take_away(entry, ret_removed);
-	return r ? r : -errno; /* 0 after the last one */
-}
-
-/* --- the command ------------------------------------------------------------- */
-
-static int detach_failed(const struct context *context, int r)
+static int detach_failed(const struct context *context, int r, const char *why)
 {
 	bool permitted = r != -EACCES && r != -EPERM;
-	const char *hint = "look at what is left there";
 
-	if (!permitted)
-		hint = "run as root";
-	else if (r == -EMEDIUMTYPE)
-		hint = "it is not on a BPF file system: name the pin directory with --pin-dir";
-	else if (r == -EBUSY)
-		hint = "a daemon holds it: name its socket with --socket";
-	return command_fail(context, permitted ? EXIT_FAILED : EXIT_NOT_PERMITTED, "detach", hint,
-			    "cannot remove the pins in %.300s (%s)", context->pin_dir,
-			    r == -EMEDIUMTYPE ? "not pins" : strerror(-r));
+	return command_fail(context, permitted ? EXIT_FAILED : EXIT_NOT_PERMITTED, "detach",
+			    permitted ? "" : "run as root", "%s", why);
 }
 
-/* Nobody answers: what is pinned is all that enforces. */
+static void print_kept(const char *dir, const struct detach_result *result)
+{
+	for (size_t i = 0; i < result->n_kept; i++)
+		text_line(stdout, COLOUR_NONE, false, "left alone, not Switchgear's: %s",
+			  result->kept[i]);
+	if (!result->gone)
+		text_line(stdout, COLOUR_NONE, false, "the directory %s stays%s", dir,
+			  result->n_kept ? "" : ": it is a mount point, or in use");
+}
+
+static int print_result(const struct context *context, const struct detach_result *result)
+{
+	CLEANUP(buf_done) struct buf json = BUF(REPLY_SIZE_MAX);
+	int r = 0;
+
+	if (context->args.json) {
+		r = reply_detach_encode(result, &json);
+		printf("%s\n", r ? "{}" : buf_str(&json));
+	} else if (result->daemon) {
+		printf("detached: nothing is enforced any more, and the daemon ends\n");
+		print_kept("of its pins", result);
+	} else if (!result->removed) {
+		printf("nothing was attached: no daemon answers on %s and there are no pins in %s\n",
+		       context->socket, context->pin_dir);
+	} else {
+		printf("detached: removed %u pins in %s (no daemon was running)\n", result->removed,
+		       context->pin_dir);
+		print_kept(context->pin_dir, result);
+	}
+	if (result->error[0])
+		command_complain(result->error, "");
+	else if (!context->args.json)
+		printf("it stays so, after a reboot, too, until \"switchgear attach\"\n");
+	return r || result->error[0] ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Nobody answers: what is pinned is all that enforces. The mark comes first, since a start may
+ * come at any time. */
 static int detach_alone(const struct context *context)
 {
-	size_t removed = 0;
-	int r = pins_remove(context->pin_dir, &removed);
+	struct detach_result result = { .detached = true };
+	char who[MARK_TEXT_MAX];
+	char why[PINS_WHY_MAX] = "";
+	bool before = false;
+	int status;
+	int marked = mark_find(context->state_dir, &before, who);
+	int r;
 
-	if (r && r != -ENOENT)
-		return detach_failed(context, r);
-	if (context->args.json)
-		printf("{\"detached\":true,\"daemon\":false,\"removed\":%zu}\n", removed);
-	else if (r == -ENOENT)
-		printf("nothing was attached: no daemon answers on %s and %s does not exist\n",
-		       context->socket, context->pin_dir);
-	else
-		printf("detached: removed %zu pins in %s (no daemon was running)\n", removed,
-		       context->pin_dir);
-	return EXIT_DONE;
+	if (!marked && !before)
+		marked = mark_put(context->state_dir);
+	if (marked)
+		snprintf(result.error, sizeof(result.error),
+			 "that it is to stay so cannot be written to %.300s (%s): the next start "
+			 "attaches again; name the state directory with --state-dir",
+			 context->state_dir, strerror(-marked));
+	r = pins_remove(context->pin_dir, &result, why);
+	if (r && r != -ENOENT && !marked && !before)
+		(void)!mark_remove(context->state_dir);
+	status = r && r != -ENOENT ? detach_failed(context, r, why)
+				   : print_result(context, &result);
+	detach_result_done(&result);
+	return status;
 }
 
 static int report_detached(const struct context *context, const struct buf *answer)
 {
-	if (context->args.json)
-		return command_print_json(answer);
-	printf("detached: nothing is enforced any more, and the daemon ends\n");
-	return EXIT_DONE;
+	struct detach_result result = { 0 };
+	int status;
+
+	if (reply_detach_decode(buf_str(answer), answer->len, &result)) {
+		status = command_misread(context);
+	} else {
+		result.daemon = true;
+		status = print_result(context, &result);
+	}
+	detach_result_done(&result);
+	return status;
 }
 
 int run_detach(struct context *context)
@@ -149,4 +105,47 @@ int run_detach(struct context *context)
 						.target = "/v1/detach" };
 
 	return command_call(context, &request, report_detached, detach_alone);
+}
+
+/* --- attach -------------------------------------------------------------------- */
+
+static int print_attached(const struct context *context, const char *who)
+{
+	CLEANUP(buf_done) struct buf json = BUF(REPLY_SIZE_MAX);
+	struct jsonw w;
+
+	if (!context->args.json && who)
+		printf("the detach %s is over: start switchgeard (systemctl start switchgeard)\n",
+		       who);
+	else if (!context->args.json)
+		printf("no detach is marked in %s: a start attaches\n", context->state_dir);
+	if (!context->args.json)
+		return EXIT_DONE;
+	jsonw_init(&w, &json);
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, "was_detached", who);
+	jsonw_text(&w, "detached", who);
+	jsonw_object_end(&w);
+	printf("%s\n", buf_str(&json));
+	return buf_error(&json) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Asks no daemon: one that runs is attached. */
+int run_attach(struct context *context)
+{
+	char who[MARK_TEXT_MAX];
+	bool marked = false;
+	int r = mark_find(context->state_dir, &marked, who);
+
+	if (!r && marked)
+		r = mark_remove(context->state_dir);
+	if (!r)
+		return print_attached(context, marked ? who : NULL);
+	return command_fail(context, r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED,
+			    "attach",
+			    r == -EACCES || r == -EPERM
+				    ? "run as root"
+				    : "remove it, or name the state directory with --state-dir",
+			    "the mark of a detach, %.300s/" MARK_FILE ", cannot be removed (%s)",
+			    context->state_dir, strerror(-r));
 }

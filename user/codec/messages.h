@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "codec/url.h"
 #include "core/event.h"
+#include "core/pins.h"
 #include "core/status.h"
 
 #define REQUEST_SIZE_MAX 4096U     /* bytes of a request body */
@@ -115,6 +116,10 @@ struct reply_selftest {
 
 int reply_selftest_encode(const struct reply_selftest *t, struct buf *out) MUST_CHECK;
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret) MUST_CHECK;
+
+int reply_detach_encode(const struct detach_result *d, struct buf *out) MUST_CHECK;
+/* *ret is all 0 before; detach_result_done() in any case. */
+int reply_detach_decode(const char *text, size_t len, struct detach_result *ret) MUST_CHECK;
 
 /* Reply to every other order. */
 struct reply_state {

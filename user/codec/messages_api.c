@@ -217,12 +217,23 @@ static const struct field state_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field detach_fields[] = {
+	FIELD("detached", KIND_BOOL, detach_result, detached),
+	FIELD("daemon", KIND_BOOL, detach_result, daemon),
+	FIELD("removed", KIND_UINT32, detach_result, removed),
+	FIELD_LIST(detach_result, kept, NULL),
+	FIELD("directory_removed", KIND_BOOL, detach_result, gone),
+	FIELD("error", KIND_TEXT, detach_result, error, .zero = ZERO_OMITTED),
+	FIELDS_STOP
+};
+
 #define REPLY(noun, ...) \
 	static const struct document noun##_reply = { \
 		noun##_fields, REPLY_SMALL_MAX, REQUEST_DEPTH_MAX, { __VA_ARGS__ } \
 	}
 REPLY(error, { "error", json_type_object });
 REPLY(kill, { "server", json_type_string }, { "killed", json_type_int });
+REPLY(detach, { "detached", json_type_boolean });
 REPLY(selftest, { "ok", json_type_boolean });
 REPLY(state, { "server", json_type_string }, { "state", json_type_string });
 /* clang-format on */
@@ -255,6 +266,16 @@ int reply_kill_encode(const struct reply_kill *k, struct buf *out)
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 {
 	return document_decode(&kill_reply, text, len, ret);
+}
+
+int reply_detach_encode(const struct detach_result *d, struct buf *out)
+{
+	return document_encode(&detach_reply, d, URL_MASKED, out);
+}
+
+int reply_detach_decode(const char *text, size_t len, struct detach_result *ret)
+{
+	return document_decode(&detach_reply, text, len, ret);
 }
 
 int reply_selftest_encode(const struct reply_selftest *t, struct buf *out)

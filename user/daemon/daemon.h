@@ -24,7 +24,7 @@ struct daemon {
 	struct dataplane *dp;
 	struct bus *bus;
 	struct servers *servers;
-	const struct settings *settings;
+	struct settings *settings;
 };
 
 #endif

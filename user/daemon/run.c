@@ -11,6 +11,8 @@
 #include <linux/capability.h>
 
 #include "base/log.h"
+#include "daemon/mark.h"
+#include "daemon/outside.h"
 #include "daemon/servers.h"
 #include "dataplane/check.h"
 #include "io/notify.h"
@@ -100,8 +102,11 @@ static void reload(struct daemon *d)
 		settings_warn(servers_config(d->servers), config);
 		reload_mode(d, config);
 		r = servers_apply(d->servers, config);
-		log_notice(SUB, "the configuration was reloaded: %zu servers: %s", n,
-			   servers_report(d->servers));
+		if (r)
+			snprintf(d->settings->error, sizeof(d->settings->error),
+				 "not all of it is in force (%s); see the log", strerror(-r));
+		log_notice(SUB, "the configuration was reloaded%s: %zu servers: %s",
+			   r ? " with errors" : "", n, servers_report(d->servers));
 		snprintf(e.text, sizeof(e.text), "%s: %s", r ? "reloaded with errors" : "reloaded",
 			 servers_report(d->servers));
 	}
@@ -218,6 +223,32 @@ static int resolve(struct settings *settings, struct config **ret)
 	return r ? r : settings_resolve(settings, *ret);
 }
 
+/* Who detached wants it to stay so, whoever starts a daemon: systemd, or the next boot. */
+static int respect_detach(struct settings *s)
+{
+	char who[MARK_TEXT_MAX];
+
+	if (!mark_find(s->state_dir, who))
+		return 0;
+	if (!s->attach) {
+		log_error(
+			SUB,
+			"detached %s (%s/" MARK_FILE "): nothing is enforced; to go on, run "
+			"\"switchgear attach\" and start switchgeard, or start it once with --attach",
+			who, s->state_dir);
+		return MARK_EXIT;
+	}
+	if (s->check)
+		return 0;
+	log_notice(SUB, "attaching again; it was detached %s", who);
+	if (mark_remove(s->state_dir))
+		snprintf(s->unmarked, sizeof(s->unmarked),
+			 "the mark %.150s/" MARK_FILE " of a detach cannot be removed, so the next "
+			 "start is refused: remove it",
+			 s->state_dir);
+	return 0;
+}
+
 int run_daemon(const struct run *run)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
@@ -226,6 +257,8 @@ int run_daemon(const struct run *run)
 	size_t started = 0;
 	int r = resolve(run->settings, &config);
 
+	if (!r)
+		r = respect_detach(run->settings);
 	if (!r)
 		r = loop_new(&d.loop);
 	if (!r)
@@ -274,10 +307,25 @@ int run_check(struct settings *settings)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
 	int r = resolve(settings, &config);
+	int detached;
+	bool runs;
+	int kernel;
 
 	if (r)
 		return r;
+	runs = dataplane_runs(settings->pin_dir);
 	printf("configuration: %zu servers, no errors\ncgroup: %s\n", config->n_servers,
 	       settings->cgroup);
-	return check_kernel();
+	detached = respect_detach(settings);
+	r = outside_check(settings, config, runs);
+	if (!r && detached)
+		r = -ECANCELED; /* a start would end at once */
+	if (runs) {
+		printf("A daemon runs with the pins in %s: what this kernel lacks is in its "
+		       "status.\n",
+		       settings->pin_dir);
+		return r;
+	}
+	kernel = check_kernel();
+	return r ? r : kernel;
 }

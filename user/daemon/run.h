@@ -16,7 +16,7 @@ struct run {
 };
 
 /* Runs until it is told to end; 0, or -errno, logged, when it could not start or go on. What
- * the kernel enforces stays. */
+ * the kernel enforces stays. MARK_EXIT: it was detached, before the start or meanwhile. */
 int run_daemon(const struct run *run) MUST_CHECK;
 /* Configuration and host, without changing anything; 0 if it would start and enforce all. */
 int run_check(struct settings *settings) MUST_CHECK;

@@ -4,12 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/cgroup.h"
 #include "io/store.h"
@@ -24,6 +24,7 @@ enum kind {
 	KIND_TEXT,
 	KIND_INTERFACE,
 	KIND_CHECK,
+	KIND_ATTACH,
 	KIND_HELP,
 	KIND_VERSION,
 };
@@ -55,6 +56,8 @@ static const struct row rows[] = {
 	  offsetof(struct settings, import), KIND_TEXT, false },
 	{ "check", NULL, NULL, "check configuration and host, change nothing, and exit", 0,
 	  KIND_CHECK, false },
+	{ "attach", NULL, NULL, "start also after `switchgear detach`, which then is over", 0,
+	  KIND_ATTACH, false },
 	{ "help", NULL, NULL, "this text", 0, KIND_HELP, false },
 	{ "version", NULL, NULL, "the version", 0, KIND_VERSION, false },
 };
@@ -130,6 +133,9 @@ static enum settings_result take(struct settings *s, const struct row *row, cons
 		return interface_add(s, value);
 	case KIND_CHECK:
 		s->check = true;
+		return SETTINGS_RUN;
+	case KIND_ATTACH:
+		s->attach = true;
 		return SETTINGS_RUN;
 	default:
 		*member(s, row) = value;
@@ -211,7 +217,23 @@ static void log_lines(enum log_level level, const char *text)
 	}
 }
 
-int settings_config(const struct settings *s, struct config **ret)
+static int unreadable(struct settings *s, int r, const char *path)
+{
+	if (r == -ENOENT)
+		snprintf(s->error, sizeof(s->error),
+			 "no configuration at %.200s; write one (an example is in "
+			 "switchgear.json(5)) or name it with --config",
+			 path);
+	else
+		snprintf(s->error, sizeof(s->error),
+			 "cannot read the configuration %.200s; check the path and its "
+			 "permissions: %s",
+			 path, strerror(-r));
+	log_error(SUB, "%s", s->error);
+	return r;
+}
+
+int settings_config(struct settings *s, struct config **ret)
 {
 	const char *path = s->config ? s->config : CONFIG_PATH;
 	CLEANUP(freep) char *text = NULL;
@@ -220,18 +242,18 @@ int settings_config(const struct settings *s, struct config **ret)
 	int r;
 
 	r = file_read(path, CONFIG_SIZE_MAX, &text, &len);
-	if (r == -ENOENT)
-		return log_failure(r, SUB,
-				   "no configuration at %s; write one (an example is in "
-				   "switchgear.json(5)) or name it with --config",
-				   path);
 	if (r)
-		return log_failure(r, SUB,
-				   "cannot read the configuration %s; check the path and its "
-				   "permissions",
-				   path);
+		return unreadable(s, r, path);
 	r = config_parse(text, len, path, &settings_env, ret, &messages);
 	log_lines(r ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, buf_str(&messages));
+	s->error[0] = '\0';
+	if (r && messages.len) /* all of it is in the log */
+		snprintf(s->error, sizeof(s->error), "%.*s", (int)strcspn(buf_str(&messages), "\n"),
+			 buf_str(&messages));
+	else if (r)
+		snprintf(s->error, sizeof(s->error), "%.200s: %s", path, strerror(-r));
+	else
+		s->loaded_ns = clock_wall_ns();
 	return r;
 }
 
@@ -259,21 +281,18 @@ static int cgroup_resolve(char **cgroup)
 	return cgroup_find(cgroup);
 }
 
-/* Once, since looking a name up may wait. */
-static int group_resolve(struct settings *s)
+static int metrics_resolve(struct settings *s)
 {
-	const struct group *group;
+	int r;
 
-	if (!s->api_group)
+	s->metrics_off = !strcmp(s->metrics, "off");
+	if (s->metrics_off)
 		return 0;
-	group = getgrnam(s->api_group);
-	if (!group)
-		return log_failure(-ENOENT, SUB,
-				   "there is no group \"%s\" (\"api_group\"); create it, or only "
-				   "root may give orders",
-				   s->api_group);
-	s->gid = group->gr_gid;
-	s->has_gid = true;
+	r = parse_addr_port(s->metrics, &s->metrics_addr, &s->metrics_port);
+	if (r)
+		return log_failure(
+			r, SUB, "\"%s\" is not an address for the metrics; write ADDR:PORT or off",
+			s->metrics);
 	return 0;
 }
 
@@ -288,7 +307,7 @@ int settings_resolve(struct settings *s, const struct config *config)
 #undef SETTLE
 	if (!r)
 		r = cgroup_resolve(&s->cgroup);
-	return r ? r : group_resolve(s);
+	return r ? r : metrics_resolve(s);
 }
 
 void settings_warn(const struct config *old, const struct config *now)

@@ -19,6 +19,7 @@ struct settings {
 	const char *mode;   /* "enforce" or "observe"; NULL: as the configuration says */
 	const char *import; /* a home directory: print a configuration made from its clients */
 	bool check;
+	bool attach; /* also after a detach that is marked */
 	const char *interfaces[SETTINGS_INTERFACES_MAX + 1]; /* of the command line */
 	/* As given by option or environment, NULL: not; and what holds, see settings_resolve(). */
 #define SETTINGS_MEMBER(key, reader, argument, fallback, help) \
@@ -26,7 +27,13 @@ struct settings {
 	char *key;
 	CONFIG_SETTINGS(SETTINGS_MEMBER)
 #undef SETTINGS_MEMBER
-	gid_t gid; /* of api_group; valid with has_gid */
+	bool metrics_off;
+	struct addr metrics_addr;
+	uint16_t metrics_port;
+	char unmarked[256]; /* why the mark of a detach could not be removed; "" */
+	char error[512];    /* why the latest reading of the configuration failed; "": it did not */
+	uint64_t loaded_ns; /* wall time of the latest one that did not */
+	gid_t gid; /* of api_group; valid with has_gid, which comes when the name is known */
 	bool has_gid;
 };
 
@@ -40,9 +47,9 @@ enum settings_result {
 enum settings_result settings_parse(int argc, char **argv, struct settings *ret);
 void settings_done(struct settings *s);
 
-/* Reads the configuration; logs what is wrong with it. */
-int settings_config(const struct settings *s, struct config **ret) MUST_CHECK;
-/* Decides what holds; finds and checks cgroup and group. -ENOENT, -ENOTDIR, -EINVAL: logged. */
+/* Reads the configuration; logs what is wrong with it, and keeps the first of it in s->error. */
+int settings_config(struct settings *s, struct config **ret) MUST_CHECK;
+/* Decides what holds; finds and checks the cgroup. -ENOENT, -ENOTDIR, -EINVAL: logged. */
 int settings_resolve(struct settings *s, const struct config *config) MUST_CHECK;
 bool settings_observe(const struct settings *s, const struct config *config);
 /* Warns of what changes only at a restart. */

@@ -236,46 +236,6 @@ static int xdp_attach(struct dataplane *dp, const struct bpf_program *prog, unsi
 	return link ? link_keep(dp, pin, link) : -errno;
 }
 
-static int attach_xdp(struct dataplane *dp, const char *interface)
-{
-	struct bpf_program *prog = dp->skel->progs.sg_xdp;
-	unsigned int ifindex = if_nametoindex(interface);
-	struct dataplane_xdp *x = &dp->xdp[dp->n_xdp];
-	char pin[32];
-	int r;
-
-	if (!dataplane_loaded(prog))
-		return 0;
-	if (!ifindex) {
-		dataplane_degrade(
-			dp,
-			"no interface \"%s\" for XDP: packets there are not dropped; create "
-			"it or change \"interfaces\"",
-			interface);
-		return 0;
-	}
-	if (dp->n_xdp == DATAPLANE_XDP_MAX) {
-		dataplane_degrade(dp, "more than %d interfaces for XDP: \"%s\" is skipped",
-				  DATAPLANE_XDP_MAX, interface);
-		return 0;
-	}
-	snprintf(pin, sizeof(pin), "xdp_%s", interface);
-	r = link_update(dp, pin, prog, ifindex);
-	if (r == -ENOENT)
-		r = xdp_attach(dp, prog, ifindex, pin);
-	if (r) {
-		dataplane_degrade(dp,
-				  "XDP cannot be attached to \"%s\" (%s): packets there are not "
-				  "dropped; is another XDP program on it? (bpftool net)",
-				  interface, strerror(-r));
-		return 0;
-	}
-	snprintf(x->interface, sizeof(x->interface), "%s", interface);
-	x->mode = xdp_mode(ifindex);
-	dp->n_xdp++;
-	return 0;
-}
-
 /*
  * A link lets go of what it is attached to when its last reference is gone, which the
  * kernel puts off for a while after its pin and descriptor are. So it is told to let go
@@ -295,6 +255,112 @@ static void link_end_at(const char *path)
 		link_end(link);
 }
 
+static struct dataplane_link *link_find(struct dataplane *dp, const char *pin)
+{
+	for (size_t i = 0; i < dp->n_links; i++)
+		if (!strcmp(dp->links[i].pin, pin))
+			return &dp->links[i];
+	return NULL;
+}
+
+/* Of an interface that is gone, or has another index by now. */
+static void xdp_drop(struct dataplane *dp, const char *pin)
+{
+	struct dataplane_link *l = link_find(dp, pin);
+	char path[640];
+
+	if (!l)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, pin);
+	unlink(path);
+	link_end(l->link);
+	*l = dp->links[--dp->n_links];
+}
+
+/* The reason, which is logged once, or "" for an interface that it is attached to. */
+static void xdp_set(struct dataplane *dp, size_t i, const char *error)
+{
+	char *now = dp->xdp_error[i];
+
+	if (!strcmp(now, error))
+		return;
+	if (error[0])
+		log_warning(SUB, "degraded: %s", error);
+	else
+		log_notice(SUB, "XDP is attached to %s from now on", dp->xdp[i].interface);
+	snprintf(now, sizeof(dp->xdp_error[i]), "%s", error);
+}
+
+static void xdp_try(struct dataplane *dp, size_t i)
+{
+	struct bpf_program *prog = dp->skel->progs.sg_xdp;
+	struct dataplane_xdp *x = &dp->xdp[i];
+	unsigned int ifindex = if_nametoindex(x->interface);
+	const struct dataplane_link *l;
+	uint64_t target = 0;
+	char error[256];
+	char pin[32];
+	int r = 0;
+
+	snprintf(pin, sizeof(pin), PINS_XDP "%s", x->interface);
+	l = link_find(dp, pin);
+	if (l && !link_target(l->link, &target) && target && target == ifindex)
+		return;
+	if (l && ifindex)
+		log_warning(SUB, "XDP is no longer attached to %s; attaching again", x->interface);
+	xdp_drop(dp, pin);
+	if (!ifindex) {
+		snprintf(error, sizeof(error),
+			 "no interface \"%s\" for XDP: packets there are not dropped; create it or "
+			 "change \"interfaces\"",
+			 x->interface);
+		xdp_set(dp, i, error);
+		return;
+	}
+	r = link_update(dp, pin, prog, ifindex);
+	if (r == -ENOENT)
+		r = xdp_attach(dp, prog, ifindex, pin);
+	error[0] = '\0';
+	if (r)
+		snprintf(error, sizeof(error),
+			 "XDP cannot be attached to \"%s\" (%s): packets there are not dropped; is "
+			 "another XDP program on it? (bpftool net)",
+			 x->interface, strerror(-r));
+	else
+		x->mode = xdp_mode(ifindex);
+	xdp_set(dp, i, error);
+}
+
+void dataplane_xdp_retry(struct dataplane *dp)
+{
+	for (size_t i = 0; i < dp->n_xdp && !dp->detached; i++)
+		xdp_try(dp, i);
+}
+
+static void attach_xdp(struct dataplane *dp, const char *interface)
+{
+	if (!dataplane_loaded(dp->skel->progs.sg_xdp))
+		return;
+	for (size_t i = 0; i < dp->n_xdp; i++)
+		if (!strcmp(dp->xdp[i].interface, interface))
+			return; /* named twice */
+	if (strlen(interface) >= sizeof(dp->xdp->interface)) {
+		dataplane_degrade(
+			dp,
+			"no interface can be called \"%.64s\", which is too long: XDP drops "
+			"nothing there; correct \"interfaces\"",
+			interface);
+		return;
+	}
+	if (dp->n_xdp == DATAPLANE_XDP_MAX) {
+		dataplane_degrade(dp, "more than %d interfaces for XDP: \"%s\" is skipped",
+				  DATAPLANE_XDP_MAX, interface);
+		return;
+	}
+	snprintf(dp->xdp[dp->n_xdp].interface, sizeof(dp->xdp->interface), "%s", interface);
+	xdp_try(dp, dp->n_xdp++);
+}
+
 /* Unpins the XDP links of interfaces that are no longer named. */
 static void xdp_prune(struct dataplane *dp)
 {
@@ -306,16 +372,17 @@ static void xdp_prune(struct dataplane *dp)
 	if (!dir)
 		return;
 	while ((d = readdir(dir))) {
-		if (strncmp(d->d_name, "xdp_", 4))
+		if (strncmp(d->d_name, PINS_XDP, strlen(PINS_XDP)) ||
+		    !dataplane_pin_ours(dp, d->d_name))
 			continue;
 		wanted = false;
-		for (size_t i = 0; i < dp->n_links; i++)
-			wanted |= !strcmp(dp->links[i].pin, d->d_name);
-		if (wanted)
+		for (size_t i = 0; i < dp->n_xdp; i++)
+			wanted |= !strcmp(dp->xdp[i].interface, d->d_name + 4);
+		if (link_find(dp, d->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, d->d_name);
 		link_end_at(path);
-		if (!unlinkat(dirfd(dir), d->d_name, 0))
+		if (!unlinkat(dirfd(dir), d->d_name, 0) && !wanted)
 			log_notice(SUB, "detached XDP from %s, which is no longer configured",
 				   d->d_name + 4);
 	}
@@ -334,11 +401,8 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 	dp->iter_adopt_tcp = attach(dp, dp->skel->progs.sg_adopt_tcp);
 	dp->iter_adopt_udp = attach(dp, dp->skel->progs.sg_adopt_udp);
 	watch_start(dp);
-	for (const char *const *i = o->interfaces; i && *i; i++) {
-		r = attach_xdp(dp, *i);
-		if (r)
-			return r;
-	}
+	for (const char *const *i = o->interfaces; i && *i; i++)
+		attach_xdp(dp, *i);
 	xdp_prune(dp);
 	return 0;
 }
@@ -348,6 +412,7 @@ size_t dataplane_check(struct dataplane *dp)
 	size_t gone = 0;
 	char path[640];
 
+	dataplane_xdp_retry(dp); /* interfaces come and go: that is no fault of a link */
 	for (size_t i = 0; i < dp->n_links; i++) {
 		const struct dataplane_link *l = &dp->links[i];
 		uint64_t target;
@@ -365,26 +430,45 @@ size_t dataplane_check(struct dataplane *dp)
 	return gone;
 }
 
-int dataplane_detach(struct dataplane *dp)
+/* Of those that are ours, all but `cfg`, or that one, by which the others are known to be. */
+static int unpin(struct dataplane *dp, bool cfg, struct detach_result *ret)
 {
 	CLEANUP(closedirp) DIR *dir = opendir(dp->pin_dir);
-	struct dirent *d;
+	const struct dirent *d;
 	int r = 0;
 
 	if (!dir)
 		return log_failure(-errno, SUB, "cannot open the pin directory %s", dp->pin_dir);
 	while ((d = readdir(dir))) {
-		if (d->d_name[0] == '.')
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
+		    cfg != !strcmp(d->d_name, PINS_CFG))
 			continue;
-		if (unlinkat(dirfd(dir), d->d_name, 0) && !r)
+		if (!dataplane_pin_ours(dp, d->d_name)) {
+			if (detach_result_keep(ret, d->d_name) && !r)
+				r = -ENOMEM;
+			log_notice(SUB, "%s/%s is not ours: ignoring", dp->pin_dir, d->d_name);
+		} else if (!unlinkat(dirfd(dir), d->d_name, 0)) {
+			ret->removed++;
+		} else if (!r) {
 			r = log_failure(-errno, SUB, "cannot unpin %s/%s", dp->pin_dir, d->d_name);
+		}
 	}
+	return r;
+}
+
+int dataplane_detach(struct dataplane *dp, struct detach_result *ret)
+{
+	int r = unpin(dp, false, ret);
+
+	if (!r)
+		r = unpin(dp, true, ret);
 	for (size_t i = 0; i < dp->n_links; i++)
 		link_end(dp->links[i].link);
 	dp->n_links = 0;
-	dp->detached = !r;
-	if (!r && rmdir(dp->pin_dir))
-		r = log_failure(-errno, SUB, "cannot remove the pin directory %s", dp->pin_dir);
+	dp->detached = ret->detached = !r;
+	ret->gone = !r && !rmdir(dp->pin_dir);
+	if (!r && !ret->gone)
+		log_notice(SUB, "the pin directory %s stays: %s", dp->pin_dir, strerror(errno));
 	return r;
 }
 

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "core/kill_target.h"
+#include "core/pins.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -43,14 +44,19 @@ struct dataplane_options {
  * What this kernel cannot do is in dataplane_degraded().
  */
 int dataplane_open(const struct dataplane_options *o, struct dataplane **ret) MUST_CHECK;
-void dataplane_close(struct dataplane *dp);            /* NULL-safe; enforcement stays */
-int dataplane_detach(struct dataplane *dp) MUST_CHECK; /* removes every pin */
+void dataplane_close(struct dataplane *dp); /* NULL-safe; enforcement stays */
+/* Removes every pin of ours, and the directory if nothing is left in it; *ret, which has been zero,
+ * says what there was. */
+int dataplane_detach(struct dataplane *dp, struct detach_result *ret) MUST_CHECK;
 bool dataplane_detached(const struct dataplane *dp);
 
 static inline void dataplane_closep(struct dataplane **dp)
 {
 	dataplane_close(*dp);
 }
+
+/* Does a daemon hold the pins in this directory? */
+bool dataplane_runs(const char *pin_dir);
 
 struct dataplane_feature {
 	const char *name;
@@ -79,7 +85,11 @@ struct dataplane_xdp {
 	char interface[16];
 	const char *mode; /* "native", "generic" */
 };
-const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i); /* NULL: end */
+/* Of those that are attached; NULL at the end. */
+const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i);
+/* Attaches what could not be, or is no longer, since the interface was missing or taken. What
+ * changes is logged, and in dataplane_degraded(). */
+void dataplane_xdp_retry(struct dataplane *dp);
 
 #define DATAPLANE_FDS_MAX 128
 

@@ -15,12 +15,21 @@ bool dataplane_taken_over(const struct dataplane *dp)
 
 const char *dataplane_degraded(const struct dataplane *dp, size_t i)
 {
-	return i < dp->n_degraded ? dp->degraded[i] : NULL;
+	if (i < dp->n_degraded)
+		return dp->degraded[i];
+	i -= dp->n_degraded;
+	for (size_t k = 0; k < dp->n_xdp; k++)
+		if (dp->xdp_error[k][0] && i-- == 0)
+			return dp->xdp_error[k];
+	return NULL;
 }
 
 const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i)
 {
-	return i < dp->n_xdp ? &dp->xdp[i] : NULL;
+	for (size_t k = 0; k < dp->n_xdp; k++)
+		if (!dp->xdp_error[k][0] && i-- == 0)
+			return &dp->xdp[k];
+	return NULL;
 }
 
 size_t dataplane_programs(struct dataplane *dp, struct dataplane_program *ret, size_t max)

@@ -90,6 +90,16 @@ static void lock_holder(int fd, char *out, size_t size)
 	}
 }
 
+bool dataplane_runs(const char *pin_dir)
+{
+	CLEANUP(closep) int fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char holder[32] = "";
+
+	if (fd >= 0)
+		lock_holder(fd, holder, sizeof(holder));
+	return holder[0];
+}
+
 static int pin_dir_lock(struct dataplane *dp)
 {
 	char holder[32];
@@ -115,7 +125,8 @@ static int stale(const struct dataplane *dp, const char *what)
 {
 	log_error(SUB,
 		  "the pins in %s are of another layout of Switchgear (%s); remove them with "
-		  "\"switchgear --pin-dir %s detach\" (this ends enforcement until the next start)",
+		  "\"switchgear --pin-dir %s detach\", of the version that made them if this one "
+		  "refuses (this ends enforcement until the next start)",
 		  dp->pin_dir, what, dp->pin_dir);
 	return -ESTALE;
 }
@@ -209,24 +220,69 @@ int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max)
 	return 0;
 }
 
+static int map_pin(struct dataplane *dp, const struct bpf_map *map)
+{
+	char path[640];
+
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, bpf_map__name(map));
+	if (!access(path, F_OK) || !bpf_obj_pin(bpf_map__fd(map), path))
+		return 0;
+	return log_failure(-errno, SUB, "cannot pin the map %s", path);
+}
+
+/* The one that tells the layout comes first: without it nobody knows whose the others are. */
 int dataplane_maps_pin(struct dataplane *dp)
 {
 	struct bpf_map *map;
-	char path[640];
-	int r;
+	int r = map_pin(dp, dp->skel->maps.cfg);
 
 	bpf_object__for_each_map(map, dp->skel->obj)
 	{
-		if (map_is_private(bpf_map__name(map)))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, bpf_map__name(map));
-		if (!access(path, F_OK))
-			continue;
-		r = bpf_obj_pin(bpf_map__fd(map), path);
-		if (r)
-			return log_failure(-errno, SUB, "cannot pin the map %s", path);
+		if (!r && !map_is_private(bpf_map__name(map)))
+			r = map_pin(dp, map);
 	}
-	return 0;
+	return r;
+}
+
+/* --- whose they are -------------------------------------------------------------------- */
+
+static bool map_ours(const char *path, const char *name)
+{
+	CLEANUP(closep) int fd = bpf_obj_get(path);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	/* of what is no map the kernel tells something else, but no such name at that place */
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(info.name, name);
+}
+
+static bool xdp_ours(const char *path)
+{
+	CLEANUP(closep) int fd = bpf_obj_get(path);
+	CLEANUP(closep) int prog = -1;
+	struct bpf_link_info link = { 0 };
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(link);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &link, &len) || link.type != BPF_LINK_TYPE_XDP)
+		return false;
+	prog = bpf_prog_get_fd_by_id(link.prog_id);
+	len = sizeof(info);
+	return prog >= 0 && !bpf_obj_get_info_by_fd(prog, &info, &len) &&
+	       !strcmp(info.name, PINS_XDP_PROGRAM);
+}
+
+bool dataplane_pin_ours(const struct dataplane *dp, const char *name)
+{
+	char path[640];
+
+	for (size_t i = 0; i < dp->n_links; i++)
+		if (!strcmp(dp->links[i].pin, name))
+			return true;
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, name);
+	if (pins_map(name))
+		return map_ours(path, name);
+	return !strncmp(name, PINS_XDP, strlen(PINS_XDP)) ? xdp_ours(path) : pins_link(name);
 }
 
 int dataplane_pins_open(struct dataplane *dp)

@@ -46,8 +46,9 @@ struct dataplane {
 	size_t n_links;
 	struct bpf_link *iter_adopt_tcp;
 	struct bpf_link *iter_adopt_udp;
-	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX];
+	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX]; /* that are asked for */
 	size_t n_xdp;
+	char xdp_error[DATAPLANE_XDP_MAX][256]; /* why it is not attached; "": it is */
 	char degraded[DATAPLANE_DEGRADED_MAX][256];
 	size_t n_degraded;
 	unsigned int cpus;
@@ -83,6 +84,8 @@ int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
 int dataplane_pinned_cfg(const struct dataplane *dp, struct sg_cfg *ret) MUST_CHECK;
 /* Takes over pinned maps before a load; -ESTALE if they are of another layout. */
 int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CHECK;
+/* Is this pin ours, by name, kind, and its name in the kernel? */
+bool dataplane_pin_ours(const struct dataplane *dp, const char *name);
 /* Pins those that are not pinned yet. */
 int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
 

@@ -116,17 +116,43 @@ static int start(struct http *http, int fd)
 	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
 				     0, NULL, NULL, http_call_data, http, MHD_OPTION_ARRAY, options,
 				     MHD_OPTION_END);
-	return http->mhd ? 0 : log_failure(-EIO, SUB, "cannot start the HTTP server");
+	return http->mhd ? 0 : -EIO;
 }
 
-int http_new(const struct http_options *options, struct http **ret)
+/* The error's own text, after what was said of it. */
+static int complete(char *why, int r)
+{
+	size_t len = strlen(why);
+
+	if (!len)
+		snprintf(why, HTTP_WHY_MAX, "cannot start the HTTP server: %s", strerror(-r));
+	else
+		snprintf(why + len, HTTP_WHY_MAX - len, " (%s)", strerror(-r));
+	return r;
+}
+
+int http_check(const struct http_options *options, char *why)
+{
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	why[0] = '\0';
+	if (options->path)
+		r = http_check_unix(options->path, why);
+	else
+		r = http_listen_tcp(options->address, options->port, &fd, why);
+	return r ? complete(why, r) : 0;
+}
+
+int http_new(const struct http_options *options, struct http **ret, char *why)
 {
 	CLEANUP(http_freep) struct http *http = calloc(1, sizeof(*http));
 	CLEANUP(closep) int fd = -1;
 	int r;
 
+	why[0] = '\0';
 	if (!http)
-		return -ENOMEM;
+		return complete(why, -ENOMEM);
 	http->handler = options->handler;
 	http->data = options->data;
 	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
@@ -135,16 +161,15 @@ int http_new(const struct http_options *options, struct http **ret)
 	if (options->path) {
 		http->path = strdup(options->path);
 		if (!http->path)
-			return -ENOMEM;
-		r = http_listen_unix(options->path, &http->socket, &fd);
+			return complete(why, -ENOMEM);
+		r = http_listen_unix(options->path, &http->socket, &fd, why);
 	} else {
-		r = http_listen_tcp(options->address, options->port, &fd);
+		r = http_listen_tcp(options->address, options->port, &fd, why);
 	}
+	if (!r)
+		r = start(http, fd);
 	if (r)
-		return r;
-	r = start(http, fd);
-	if (r)
-		return r;
+		return complete(why, r);
 	fd = -1; /* libmicrohttpd's now */
 	*ret = TAKE_PTR(http);
 	return 0;

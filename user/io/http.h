@@ -34,6 +34,7 @@
 #define HTTP_BACKLOG_MAX 262144U
 #define HTTP_SEGMENTS_MAX 8
 #define HTTP_QUERIES_MAX 16
+#define HTTP_WHY_MAX 512
 #define HTTP_CHECK_MS 2000 /* how often those who wait in silence are looked at */
 
 struct http;
@@ -74,10 +75,12 @@ struct http_options {
  * Listens. A Unix socket gets mode 0666 (who may do what is decided per
  * request) in a directory that is made with 0755 if missing; what a dead daemon
  * left there is replaced; one that a live daemon answers on is refused with
- * -EADDRINUSE, anything that is not a socket with -EEXIST. Logs what went
- * wrong and what to do about it.
+ * -EADDRINUSE, anything that is not a socket with -EEXIST. why, of HTTP_WHY_MAX bytes, says
+ * what went wrong and what to do about it.
  */
-int http_new(const struct http_options *options, struct http **ret) MUST_CHECK;
+int http_new(const struct http_options *options, struct http **ret, char *why) MUST_CHECK;
+/* Could it listen? Changes nothing. */
+int http_check(const struct http_options *options, char *why) MUST_CHECK;
 /* Ends all connections (streams hear `gone`, deferred requests have nobody left to answer) and
  * removes the socket; NULL-safe. */
 void http_free(struct http *http);

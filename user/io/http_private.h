@@ -59,9 +59,12 @@ struct http_call {
 	unsigned int status;            /* of response */
 };
 
-/* http_listen.c: *ret_fd listens, does not block, and belongs to the caller. */
-int http_listen_unix(const char *path, struct stat *ret_st, int *ret_fd) MUST_CHECK;
-int http_listen_tcp(const struct addr *address, uint16_t port, int *ret_fd) MUST_CHECK;
+/* http_listen.c: *ret_fd listens, does not block, and belongs to the caller. why has
+ * HTTP_WHY_MAX bytes. */
+int http_listen_unix(const char *path, struct stat *ret_st, int *ret_fd, char *why) MUST_CHECK;
+int http_listen_tcp(const struct addr *address, uint16_t port, int *ret_fd, char *why) MUST_CHECK;
+/* Could it? Makes and removes nothing. */
+int http_check_unix(const char *path, char *why) MUST_CHECK;
 
 /* http_request.c: the callbacks of libmicrohttpd for one request. */
 void *http_call_begin(void *data, const char *target, struct MHD_Connection *connection);

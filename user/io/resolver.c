@@ -71,3 +71,22 @@ int resolver_look_up(void *host, void *answer, size_t size)
 		snprintf(ret->error, sizeof(ret->error), "the name has no IPv4 or IPv6 address");
 	return 0;
 }
+
+int resolver_group(void *name, void *answer, size_t size)
+{
+	struct resolver_group *ret = answer;
+	const struct group *group;
+
+	if (size != sizeof(*ret))
+		return -EINVAL;
+	drop_rights();
+	errno = 0;
+	group = getgrnam(name);
+	ret->found = group;
+	if (group)
+		ret->gid = group->gr_gid;
+	else
+		snprintf(ret->error, sizeof(ret->error), "%s",
+			 errno && errno != ENOENT ? strerror(errno) : "there is none");
+	return 0;
+}

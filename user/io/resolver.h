@@ -7,8 +7,10 @@
 #ifndef SWITCHGEAR_IO_RESOLVER_H
 #define SWITCHGEAR_IO_RESOLVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "base/parse.h"
@@ -25,5 +27,13 @@ struct resolver_answer {
 /* A child_fn (io/child.h). host: text; answer: struct resolver_answer, all zero. The process
  * is nobody afterwards, without a way back, and dies with its parent still. 0, or -EINVAL. */
 int resolver_look_up(void *host, void *answer, size_t size) MUST_CHECK;
+
+/* The same for the name of a group: that, too, may ask a server. */
+struct resolver_group {
+	bool found;
+	gid_t gid;
+	char error[160]; /* why not, for people */
+};
+int resolver_group(void *name, void *answer, size_t size) MUST_CHECK;
 
 #endif

@@ -174,6 +174,18 @@ int store_write(struct store *store, const char *name, const void *data, size_t 
 	return 0;
 }
 
+int store_remove(struct store *store, const char *name)
+{
+	int r = check_name(name);
+
+	if (r)
+		return r;
+	if (unlinkat(store->dir, name, 0) && errno != ENOENT &&
+	    (errno != EISDIR || unlinkat(store->dir, name, AT_REMOVEDIR)))
+		return fail(store, -errno, "remove", name);
+	return fsync(store->dir) ? fail(store, -errno, "make durable", name) : 0;
+}
+
 /* --- reading ---------------------------------------------------------------------------- */
 
 static int read_all(int fd, size_t max, char **ret, size_t *ret_len)

@@ -26,6 +26,9 @@ int store_write(struct store *store, const char *name, const void *data, size_t 
 int store_read(struct store *store, const char *name, size_t max, char **ret,
 	       size_t *ret_len) MUST_CHECK;
 
+/* Durably; 0 also if there is no such file. */
+int store_remove(struct store *store, const char *name) MUST_CHECK;
+
 /* The same for what is not in a store; logs nothing. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len) MUST_CHECK;
 

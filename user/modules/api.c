@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The HTTP API on the Unix socket: finds the module that answers a path (struct
- * api_route), once it is sure that the client may ask.
+ * api_route), once it is sure that the client may ask; and the group that may give orders.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/bus.h"
 #include "daemon/listener.h"
+#include "daemon/mark.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
+#include "daemon/work.h"
+#include "io/resolver.h"
 #include "modules/modules.h"
 
 #define SUB "api"
+#define GROUP_RETRY_NS (5 * NS_PER_SEC)
+#define GROUP_PATIENCE_NS (10 * NS_PER_SEC)
+#define GROUP_WAIT_NS (2 * NS_PER_SEC) /* at the start, so that it is known when all is ready */
 
 struct api {
 	struct part part;
 	struct listener *listener;
+	struct work *work;
+	struct work_job *job;     /* the group is being looked up; NULL: it is not */
+	struct loop_timer *again; /* looks it up once more */
+	char error[256];          /* why the group is not known; "": it is, or none is asked for */
 };
 
 /* --- one server --------------------------------------------------------------------------- */
@@ -123,6 +134,56 @@ static void on_request(void *data, struct http_request *q)
 		route(api, q);
 }
 
+/* --- the group ---------------------------------------------------------------------------------- */
+
+static void on_group(void *owner, int r, const void *result)
+{
+	struct api *api = owner;
+	struct settings *s = api->part.d->settings;
+	const struct resolver_group *answer = result;
+	char error[sizeof(api->error)];
+
+	api->job = NULL;
+	if (!r && answer->found) {
+		s->gid = answer->gid;
+		s->has_gid = true;
+		if (api->error[0])
+			log_notice(SUB, "the group \"%s\" may give orders from now on",
+				   s->api_group);
+		api->error[0] = '\0';
+		return;
+	}
+	snprintf(error, sizeof(error),
+		 "the group \"%.64s\" (\"api_group\") is not known (%.100s): only root may give "
+		 "orders; create it",
+		 s->api_group, r ? strerror(-r) : answer->error);
+	if (strcmp(error, api->error) != 0)
+		log_error(SUB, "%s; trying again", error);
+	snprintf(api->error, sizeof(api->error), "%s", error);
+	loop_timer_set(api->again, clock_boot_ns() + GROUP_RETRY_NS);
+}
+
+/* In a child: the name may be asked for over the network. */
+static void group_ask(void *data)
+{
+	struct api *api = data;
+	const char *name = api->part.d->settings->api_group;
+	const struct work_order order = { .name = "sg-group",
+					  .fn = resolver_group,
+					  .data = name,
+					  .data_len = strlen(name) + 1,
+					  .size = sizeof(struct resolver_group),
+					  .run_ns = GROUP_PATIENCE_NS,
+					  .by_ns = SG_FOREVER,
+					  .stranger = true,
+					  .done = on_group,
+					  .owner = api };
+	int r = work_add(api->work, &order, &api->job);
+
+	if (r)
+		on_group(api, r, NULL);
+}
+
 /* --- the server --------------------------------------------------------------------------------- */
 
 /* Somebody may have been answered who waited. */
@@ -147,8 +208,17 @@ static int api_start(void *m)
 	const struct http_options o = { .path = api->part.d->settings->socket,
 					.handler = on_request,
 					.data = api };
+	int r = listener_new(api->part.d->loop, &o, "the API", &api->listener);
 
-	return listener_new(api->part.d->loop, &o, &api->listener);
+	if (!r)
+		r = work_new(api->part.d, &api->work);
+	if (!r)
+		r = loop_timer_new(api->part.d->loop, group_ask, api, &api->again);
+	if (!r && api->part.d->settings->api_group) {
+		group_ask(api);
+		work_wait(api->work, clock_boot_ns() + GROUP_WAIT_NS);
+	}
+	return r;
 }
 
 static void api_stop(void *m)
@@ -156,21 +226,46 @@ static void api_stop(void *m)
 	struct api *api = m;
 
 	listener_free(api->listener, 200);
+	work_free(api->work);
+}
+
+static int api_degraded(void *m, struct status *to)
+{
+	const struct api *api = m;
+	int r = listener_degraded(api->listener, to);
+
+	return !r && api->error[0] ? status_degrade(to, api->error) : r;
 }
 
 static void on_detach(void *m, struct http_request *q, UNUSED struct server *s)
 {
-	static const char done[] = "{\"detached\":true}";
+	struct detach_result result = { .daemon = true };
 	struct api *api = m;
-	int r = dataplane_detach(api->part.d->dp);
+	struct buf out = BUF(REPLY_MAX);
+	const char *state_dir = api->part.d->settings->state_dir;
+	char who[STATUS_BY_LEN];
+	int marked;
+	int r;
 
+	reply_who(q, who, sizeof(who));
+	marked = mark_put(state_dir, who); /* first: a start must not come between */
+	if (marked)
+		snprintf(result.error, sizeof(result.error),
+			 "that it is to stay so cannot be written to %.300s (%s): the next start "
+			 "attaches again",
+			 state_dir, strerror(-marked));
+	r = dataplane_detach(api->part.d->dp, &result);
 	if (r) {
+		if (!marked)
+			(void)!mark_remove(state_dir);
 		reply_failure(q, r, "not every pin could be removed");
-		return;
+	} else {
+		log_notice(SUB, "detached: nothing is enforced any more; exiting");
+		r = reply_detach_encode(&result, &out);
+		reply_document(q, REPLY_JSON, &out, r);
+		loop_stop(api->part.d->loop, MARK_EXIT);
 	}
-	log_notice(SUB, "detached: nothing is enforced any more; exiting");
-	http_reply(q, 200, REPLY_JSON, done, sizeof(done) - 1);
-	loop_stop(api->part.d->loop, 0);
+	detach_result_done(&result);
 }
 
 static const struct api_route routes[] = {
@@ -185,5 +280,6 @@ const struct module api_module = {
 	.stop = api_stop,
 	.turn = api_turn,
 	.publish = api_publish,
+	.degraded = api_degraded,
 	.routes = routes,
 };

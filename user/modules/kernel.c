@@ -3,16 +3,19 @@
  * Between the bus and the kernel: what the ring reports becomes signals, and what is
  * wanted of servers is written, once a pass.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/bus.h"
 #include "daemon/servers.h"
 #include "modules/modules.h"
 
 #define SUB "kernel"
+#define XDP_NS (3 * NS_PER_SEC) /* between looks at the interfaces */
 
 struct kernel {
 	struct part part;
 	uint64_t lost_seen; /* records that found the ring full, as far as was told */
+	struct loop_timer *interfaces;
 };
 
 static void transition(struct kernel *m, struct server *s, const struct sg_transition *mv,
@@ -94,11 +97,24 @@ static void on_ring(void *data)
 	bus_pass(kernel->part.d->bus);
 }
 
+/* Some are made later, or are gone for a while. */
+static void on_interfaces(void *data)
+{
+	struct kernel *kernel = data;
+
+	dataplane_xdp_retry(kernel->part.d->dp);
+	loop_timer_set(kernel->interfaces, clock_boot_ns() + XDP_NS);
+}
+
 static int kernel_start(void *m)
 {
 	struct kernel *kernel = m;
 	struct daemon *d = kernel->part.d;
+	int r = loop_timer_new(d->loop, on_interfaces, kernel, &kernel->interfaces);
 
+	if (r)
+		return r;
+	loop_timer_set(kernel->interfaces, clock_boot_ns() + XDP_NS);
 	return loop_add_fd(d->loop, dataplane_ring_fd(d->dp), on_ring, kernel, NULL);
 }
 

@@ -44,5 +44,5 @@ int main(int argc, char **argv)
 	else
 		r = run_daemon(&run);
 	settings_done(&settings);
-	return r ? 1 : 0;
+	return r < 0 ? 1 : r; /* of a daemon: MARK_EXIT */
 }

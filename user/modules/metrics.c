@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "core/counters.h"
 #include "daemon/bus.h"
 #include "daemon/listener.h"
@@ -213,20 +212,13 @@ static void on_scrape(void *data, struct http_request *q)
 static int exporter_start(void *m)
 {
 	struct exporter *e = m;
-	const char *at = e->part.d->settings->metrics;
-	struct http_options o = { .handler = on_scrape, .data = e };
-	struct addr address;
-	int r;
+	const struct settings *s = e->part.d->settings;
+	const struct http_options o = { .address = &s->metrics_addr,
+					.port = s->metrics_port,
+					.handler = on_scrape,
+					.data = e };
 
-	if (!strcmp(at, "off"))
-		return 0;
-	r = parse_addr_port(at, &address, &o.port);
-	if (r)
-		return log_failure(
-			r, SUB, "\"%s\" is not an address for the metrics; write ADDR:PORT or off",
-			at);
-	o.address = &address;
-	return listener_new(e->part.d->loop, &o, &e->listener);
+	return s->metrics_off ? 0 : listener_new(e->part.d->loop, &o, "metrics", &e->listener);
 }
 
 static void exporter_stop(void *m)
@@ -234,6 +226,13 @@ static void exporter_stop(void *m)
 	struct exporter *e = m;
 
 	listener_free(e->listener, 0);
+}
+
+static int exporter_degraded(void *m, struct status *to)
+{
+	const struct exporter *e = m;
+
+	return listener_degraded(e->listener, to);
 }
 
 static const struct api_route routes[] = {
@@ -246,5 +245,6 @@ const struct module exporter_module = {
 	.size = sizeof(struct exporter),
 	.start = exporter_start,
 	.stop = exporter_stop,
+	.degraded = exporter_degraded,
 	.routes = routes,
 };

@@ -76,6 +76,9 @@ static void found(struct resolve *m, struct server *s, const struct resolver_ans
 {
 	struct resolve_server *r = of(m, s);
 
+	if (r->error[0])
+		log_notice(SUB, "server \"%s\": \"%s\" resolves again", s->config->name,
+			   s->config->host);
 	r->error[0] = '\0';
 	r->next_ns = clock_boot_ns() + servers_config(m->part.d->servers)->resolve_ns;
 	if (s->resolved && !r->unwritten && same_addrs(s, answer->addrs, answer->n))
@@ -218,13 +221,15 @@ static int resolve_degraded(void *m, struct status *to)
 {
 	const struct resolve *resolve = m;
 	struct servers *all = resolve->part.d->servers;
-	char text[512];
+	char text[640];
 	int r = 0;
 
 	for (const struct server *s = servers_first(all); s && !r; s = s->next) {
 		if (!of(m, s)->error[0])
 			continue;
-		snprintf(text, sizeof(text), "server \"%s\": \"%s\" cannot be resolved: %s%s",
+		snprintf(text, sizeof(text),
+			 "server \"%s\": \"%s\" cannot be resolved: %s%s; correct its URL, or the "
+			 "name service",
 			 s->config->name, s->config->host, of(m, s)->error,
 			 s->resolved ? "" : "; it is not watched");
 		r = status_degrade(to, text);

@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "core/histogram.h"
+#include "core/metrics.h"
 #include "core/names.h"
 #include "daemon/bus.h"
 #include "daemon/reply.h"
+#include "daemon/settings.h"
 #include "modules/modules.h"
 #include "verdict.h"
 
@@ -174,6 +176,39 @@ static void on_show(void *m, struct http_request *q, struct server *s)
 	reply_document(q, REPLY_JSON, &out, r);
 }
 
+/* --- the configuration that was not taken over ------------------------------------------------- */
+
+static int shown_degraded(void *m, struct status *to)
+{
+	const struct shown *shown = m;
+	const char *error = shown->part.d->settings->error;
+	char text[700];
+	int r = 0;
+
+	if (shown->part.d->settings->unmarked[0])
+		r = status_degrade(to, shown->part.d->settings->unmarked);
+	if (r || !error[0])
+		return r;
+	snprintf(text, sizeof(text),
+		 "the latest reload of the configuration failed, what was in force stays: %s; "
+		 "correct it and reload (switchgeard --check tells the rest)",
+		 error);
+	return status_degrade(to, text);
+}
+
+static void shown_metrics(void *m, struct metrics *to)
+{
+	const struct shown *shown = m;
+	const struct settings *s = shown->part.d->settings;
+
+	metrics_family(to, "switchgear_config_last_reload_successful", METRICS_GAUGE,
+		       "1: the configuration was read without errors the last time.");
+	metrics_u64(to, NULL, 0, !s->error[0]);
+	metrics_family(to, "switchgear_config_last_reload_success_timestamp_seconds", METRICS_GAUGE,
+		       "When it was read without errors last, the start included.");
+	metrics_double(to, NULL, 0, (double)s->loaded_ns / 1e9);
+}
+
 static const struct api_route routes[] = {
 	{ "GET", "v1/status", API_READ, on_status },
 	{ "GET", "v1/servers/*", API_READ, on_show },
@@ -184,5 +219,7 @@ const struct module shown_module = {
 	.name = "status",
 	.size = sizeof(struct shown),
 	.start = shown_start,
+	.degraded = shown_degraded,
+	.write_metrics = shown_metrics,
 	.routes = routes,
 };

@@ -15,8 +15,11 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+
+#include <linux/bpf.h>
 
 #include "cli/command.h"
 #include "codec/messages.h"
@@ -28,6 +31,7 @@ struct fixture {
 	char dir[64];
 	char socket[100];
 	char pins[128];
+	char state[128];
 	int listener;
 	pid_t daemon;
 	char request[4096]; /* what it got */
@@ -51,6 +55,8 @@ static int setup(void **state)
 	assert_int_equal(listen(f->listener, 8), 0);
 	setenv("SWITCHGEAR_SOCKET", f->socket, 1);
 	setenv("SWITCHGEAR_PIN_DIR", f->pins, 1);
+	snprintf(f->state, sizeof(f->state), "%s/state", f->dir);
+	setenv("SWITCHGEAR_STATE_DIR", f->state, 1);
 	*state = f;
 	return 0;
 }
@@ -493,6 +499,43 @@ static void detach_alone_touches_only_bpffs(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static int map_pin(const struct fixture *f, const char *pin, const char *name, uint32_t size,
+		   uint32_t abi)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = size, .max_entries = 1
+	};
+	uint8_t value[256] = { 0 };
+	uint32_t zero = 0;
+	char path[256];
+	int fd;
+
+	snprintf(attr.map_name, sizeof(attr.map_name), "%s", name);
+	fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		return -1;
+	memset(&attr, 0, sizeof(attr));
+	memcpy(value + 16, &abi, sizeof(abi));
+	attr.map_fd = (uint32_t)fd;
+	attr.key = (uintptr_t)&zero;
+	attr.value = (uintptr_t)value;
+	if (syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)))
+		return -1;
+	memset(&attr, 0, sizeof(attr));
+	snprintf(path, sizeof(path), "%s/v1/%s", f->pins, pin);
+	attr.pathname = (uintptr_t)path;
+	attr.bpf_fd = (uint32_t)fd;
+	return syscall(SYS_bpf, BPF_OBJ_PIN, &attr, sizeof(attr)) ? -1 : close(fd);
+}
+
+static bool there(const struct fixture *f, const char *pin)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/v1/%s", f->pins, pin);
+	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 /* In a mount namespace of its own, with a BPF file system of its own. */
 static int on_bpffs(struct fixture *f)
 {
@@ -503,28 +546,41 @@ static int on_bpffs(struct fixture *f)
 		return 77;
 	snprintf(path, sizeof(path), "%s/v1", f->pins);
 	setenv("SWITCHGEAR_PIN_DIR", path, 1);
-	if (mkdir(path, 0700) < 0)
+	if (mkdir(path, 0700) < 0 || map_pin(f, "stats", "stats", 8, 0) ||
+	    map_pin(f, "flows", "theirs", 8, 0) || map_pin(f, "others", "others", 8, 0))
 		return 1;
-	for (int i = 0; i < 50; i++) {
-		snprintf(path, sizeof(path), "%s/v1/d%d", f->pins, i);
-		if (mkdir(path, 0700) < 0)
-			return 2;
-	}
-	/* bpffs has no ordinary files, but symbolic links count as pins. */
-	for (int i = 0; i < 300; i++) {
-		snprintf(path, sizeof(path), "%s/v1/l%d", f->pins, i);
-		if (symlink("target", path) < 0)
-			return 3;
-	}
-	if (RUN(f, "--socket", "/nonexistent", "--json", "detach") != EXIT_DONE)
+	/* no cfg: nothing is known to be ours */
+	if (RUN(f, "--socket", "/nonexistent", "detach") != EXIT_FAILED ||
+	    !strstr(f->err, "nothing in it is known to be Switchgear's") || !there(f, "stats"))
+		return 2;
+	/* another tool's map of that name, and one that is too small */
+	if (map_pin(f, "cfg", "config", 48, SG_ABI) ||
+	    RUN(f, "--socket", "/nonexistent", "detach") != EXIT_FAILED || !there(f, "stats"))
+		return 3;
+	snprintf(path, sizeof(path), "%s/v1/cfg", f->pins);
+	if (unlink(path) || map_pin(f, "cfg", "cfg", 20, SG_ABI + 1) ||
+	    RUN(f, "--socket", "/nonexistent", "detach") != EXIT_FAILED ||
+	    !strstr(f->err, "are of layout 3 of Switchgear, and this is layout 2") ||
+	    !there(f, "stats") || !there(f, "cfg"))
 		return 4;
-	if (!strstr(f->out, "{\"detached\":true,\"daemon\":false,\"removed\":300}"))
+	/* ours, of an earlier version with this number */
+	if (unlink(path) || map_pin(f, "cfg", "cfg", 20, SG_ABI))
 		return 5;
-	snprintf(path, sizeof(path), "%s/v1", f->pins);
-	return access(path, F_OK) == 0 ? 6 : 0;
+	snprintf(path, sizeof(path), "%s/v1/sg_state", f->pins); /* neither map nor link */
+	if (symlink("target", path) < 0)
+		return 6;
+	if (RUN(f, "--socket", "/nonexistent", "--json", "detach") != EXIT_DONE)
+		return 7;
+	if (!strstr(f->out, "{\"detached\":true,\"daemon\":false,\"removed\":2,\"kept\":["))
+		return 8;
+	for (const char *const *name = (const char *const[]){ "flows", "others", "sg_state", NULL };
+	     *name; name++)
+		if (!there(f, *name) || !strstr(f->out, *name))
+			return 9;
+	return there(f, "stats") || there(f, "cfg") ? 10 : 0;
 }
 
-static void detach_alone_removes_all_pins(void **state)
+static void detach_alone_removes_what_is_ours(void **state)
 {
 	struct fixture *f = *state;
 	int status = 0;
@@ -583,7 +639,7 @@ int main(void)
 		TEST(selftest_and_metrics),
 		TEST(detach_asks_the_daemon),
 		TEST(detach_alone_touches_only_bpffs),
-		TEST(detach_alone_removes_all_pins),
+		TEST(detach_alone_removes_what_is_ours),
 		TEST(output_that_cannot_be_written_is_a_failure),
 	};
 

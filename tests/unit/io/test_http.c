@@ -25,6 +25,8 @@
 
 #define CLIENTS 8
 
+static char why[HTTP_WHY_MAX];
+
 struct fixture {
 	char dir[64];
 	char path[100];
@@ -93,7 +95,7 @@ static void start_checking(struct fixture *f, unsigned int connections, unsigned
 					      .handler = handle,
 					      .data = f };
 
-	assert_int_equal(http_new(&options, &f->http), 0);
+	assert_int_equal(http_new(&options, &f->http, why), 0);
 }
 
 static void start(struct fixture *f, unsigned int connections, unsigned int timeout_s)
@@ -502,7 +504,7 @@ static void stale_socket_is_replaced_a_live_one_is_not(void **state)
 	int fd;
 
 	start(f, 0, 0);
-	assert_int_equal(http_new(&options, &second), -EADDRINUSE);
+	assert_int_equal(http_new(&options, &second, why), -EADDRINUSE);
 	assert_null(second);
 	ask(f, "GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_int_equal(f->handled, 1);
@@ -518,7 +520,7 @@ static void stale_socket_is_replaced_a_live_one_is_not(void **state)
 	assert_int_equal(f->handled, 2);
 	/* The successor's socket stays when the old server goes. */
 	assert_int_equal(unlink(f->path), 0);
-	assert_int_equal(http_new(&options, &second), 0);
+	assert_int_equal(http_new(&options, &second, why), 0);
 	http_free(f->http);
 	f->http = second;
 	ask(f, "GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -538,14 +540,23 @@ static void impossible_places_are_refused(void **state)
 	fd = open(f->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(http_new(&options, &http), -EEXIST);
+	assert_int_equal(http_new(&options, &http, why), -EEXIST);
+	assert_non_null(strstr(why, "is not a socket: remove it"));
+	assert_int_equal(http_check(&options, why), -EEXIST);
 	snprintf(path, sizeof(path), "%s/below/api.sock", f->path);
 	options.path = path;
-	assert_int_equal(http_new(&options, &http), -ENOTDIR);
+	assert_int_equal(http_new(&options, &http, why), -ENOTDIR);
+	assert_int_equal(http_check(&options, why), -ENOTDIR);
+	assert_non_null(strstr(why, "(Not a directory)"));
 	memset(path, 'x', 200);
 	path[200] = '\0';
-	assert_int_equal(http_new(&options, &http), -ENAMETOOLONG);
+	assert_int_equal(http_new(&options, &http, why), -ENAMETOOLONG);
+	assert_int_equal(http_check(&options, why), -ENAMETOOLONG);
 	assert_null(http);
+	snprintf(path, sizeof(path), "%s/not/yet/api.sock", f->dir);
+	assert_int_equal(http_check(&options, why), 0); /* and makes nothing */
+	snprintf(path, sizeof(path), "%s/not", f->dir);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 static void tcp_knows_no_peer(void **state)
@@ -559,10 +570,12 @@ static void tcp_knows_no_peer(void **state)
 
 	assert_int_equal(parse_addr("127.0.0.1", &loopback), 0);
 	options.address = &loopback;
-	assert_int_equal(http_new(&options, &f->http), 0);
+	assert_int_equal(http_new(&options, &f->http, why), 0);
 	options.port = http_port(f->http);
 	assert_true(options.port > 0);
-	assert_int_equal(http_new(&options, &second), -EADDRINUSE);
+	assert_int_equal(http_new(&options, &second, why), -EADDRINUSE);
+	assert_int_equal(http_check(&options, why), -EADDRINUSE);
+	assert_non_null(strstr(why, "choose another place with --metrics ADDR:PORT"));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	sin.sin_port = htons(options.port);
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

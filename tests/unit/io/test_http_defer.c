@@ -22,6 +22,8 @@
 #define REQUEST "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 #define KEPT_MAX 16
 
+static char why[HTTP_WHY_MAX];
+
 struct fixture {
 	char dir[64];
 	char path[100];
@@ -64,7 +66,7 @@ static void start(struct fixture *f, unsigned int connections, unsigned int time
 					      .handler = handle,
 					      .data = f };
 
-	assert_int_equal(http_new(&options, &f->http), 0);
+	assert_int_equal(http_new(&options, &f->http, why), 0);
 }
 
 static int setup(void **state)

@@ -4,6 +4,7 @@
 #define SWITCHGEAR_TESTS_MODULES_RIG_H
 
 #include "fake/rig.h"
+#include "io/resolver.h"
 #include "modules/modules.h"
 
 #define EXACT "\"defaults\":{\"breaker\":{\"jitter\":0}},"
@@ -14,7 +15,8 @@
 #define COVERED "\"again\":{\"url\":\"https://127.0.0.1:2/other\"}"
 #define SERVERS(...) "{" EXACT "\"mcpServers\":{" __VA_ARGS__ "}}"
 
-extern struct rig rig; /* of the test program */
+extern struct rig rig;                   /* of the test program */
+extern struct resolver_group fake_group; /* what the next look-ups of api_group find */
 int modules_setup(void **state);
 int modules_teardown(void **state);
 #define TEST(f) cmocka_unit_test_setup_teardown(f, modules_setup, modules_teardown)

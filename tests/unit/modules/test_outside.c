@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is told outside: the API, its documents, the history, metrics, and the disk. */
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "daemon/mark.h"
 #include "unit/modules/modules_rig.h"
 
 #define GROUP_ONLY(...) "{\"api_read\":\"group\",\"mcpServers\":{" __VA_ARGS__ "}}"
@@ -151,17 +153,22 @@ static void test_urls(void **state)
 static void test_detach(void **state)
 {
 	struct rig_answer a = { 0 };
+	char who[MARK_TEXT_MAX];
 	int fd;
 
 	(void)state;
 	rig_start(&rig, SERVERS(A));
 	fake_fail(rig.d.dp, FAKE_DETACH, 1, 1, EBUSY);
 	assert_true(asks("POST", "/v1/detach", 500, "not every pin could be removed"));
+	assert_false(mark_find(rig.state_dir, who)); /* it is attached */
 	fd = rig_send(&rig, "POST", "/v1/detach", NULL);
-	assert_int_equal(loop_run(rig.d.loop), 0); /* until it is told to stop */
+	assert_int_equal(loop_run(rig.d.loop), MARK_EXIT); /* until it is told to stop */
 	assert_true(rig.d.dp->detached);
 	assert_true(rig_look(&rig, fd, &a));
-	assert_string_equal(a.body, "{\"detached\":true}");
+	assert_true(mark_find(rig.state_dir, who));
+	assert_int_equal(strncmp(who, "by root (uid 0), pid ", 21), 0);
+	assert_string_equal(a.body, "{\"detached\":true,\"daemon\":true,\"removed\":0,"
+				    "\"kept\":[],\"directory_removed\":false}");
 	rig_answer_done(&a);
 	close(fd);
 }
@@ -287,12 +294,64 @@ static void test_metrics(void **state)
 static void test_metrics_address(void **state)
 {
 	(void)state;
-	rig.settings.metrics = (char *)"nowhere";
-	assert_int_not_equal(rig_begin(&rig), 0);
-	assert_int_equal(fake_log_said("\"nowhere\" is not an address for the metrics"), 1);
-	rig_end(&rig);
-	rig.settings.metrics = (char *)"127.0.0.1:0";
+	rig.settings.metrics_off = false;
+	assert_int_equal(parse_addr_port("127.0.0.1:0", &rig.settings.metrics_addr,
+					 &rig.settings.metrics_port),
+			 0);
 	rig_start(&rig, SERVERS(A));
+	assert_false(rig_degraded(&rig, "metrics cannot be reached"));
+}
+
+/* Enforcement does not wait for who is told, nor for who may give orders. */
+static void test_not_yet(void **state)
+{
+	const struct sockaddr_in sin = { .sin_family = AF_INET,
+					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in bound = { 0 };
+	socklen_t len = sizeof(bound);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char way[96];
+
+	(void)state;
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&bound, &len), 0);
+	rig.settings.metrics_off = false;
+	assert_int_equal(parse_addr_port("127.0.0.1:0", &rig.settings.metrics_addr,
+					 &rig.settings.metrics_port),
+			 0);
+	rig.settings.metrics_port = ntohs(bound.sin_port);
+	rig.settings.api_group = (char *)"operators";
+	fake_group = (struct resolver_group){ .error = "there is none" };
+	rig_start(&rig, SERVERS(A));
+	assert_true(rig_degraded(&rig, "metrics cannot be reached: cannot listen on 127.0.0.1:"));
+	assert_true(rig_degraded(&rig, "the group \"operators\" (\"api_group\") is not known"));
+	assert_true(rig_metric(&rig, "switchgear_degraded 2"));
+	rig_advance(&rig, SECONDS(10));
+	assert_int_equal(fake_log_said("metrics cannot be reached"), 1); /* once a reason */
+	assert_int_equal(fake_log_said("the group \"operators\""), 1);
+	rig_client(RIG_NOBODY, RIG_GROUP);
+	assert_true(asks("POST", "/v1/servers/a/trip", 403, NULL));
+	close(fd);
+	fake_group = (struct resolver_group){ .found = true, .gid = RIG_GROUP };
+	rig_advance(&rig, SECONDS(5));
+	assert_true(rig_metric(&rig, "switchgear_degraded 0"));
+	assert_int_equal(fake_log_said("metrics can be reached from now on"), 1);
+	assert_int_equal(fake_log_said("the group \"operators\" may give orders from now on"), 1);
+	assert_true(asks("POST", "/v1/servers/a/trip", 200, NULL));
+	assert_true(rig.d.dp->xdp_retries >= 2);
+
+	/* the API itself: a file is where its directory is to be */
+	rig_end(&rig);
+	snprintf(way, sizeof(way), "%s/run", rig.dir);
+	assert_int_equal(rmdir(way), 0);
+	close(open(way, O_CREAT | O_WRONLY, 0600));
+	rig_start(&rig, SERVERS(A));
+	assert_int_equal(fake_log_said("the API cannot be reached: cannot make the directory"), 1);
+	assert_int_equal(unlink(way), 0);
+	rig_advance(&rig, SECONDS(5));
+	assert_true(asks("GET", "/v1/status", 200, NULL));
+	assert_int_equal(fake_log_said("the API can be reached from now on"), 1);
 }
 
 /* --- history ------------------------------------------------------------------------------------ */
@@ -571,14 +630,23 @@ static void test_tick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_routes),          TEST(test_unknown_server),
-		TEST(test_rights),          TEST(test_urls),
-		TEST(test_detach),          TEST(test_status),
-		TEST(test_networks),        TEST(test_metrics),
-		TEST(test_metrics_address), TEST(test_history),
-		TEST(test_followers),       TEST(test_garbage),
-		TEST(test_save_that_fails), TEST(test_selftest),
-		TEST(test_askers),          TEST(test_tick),
+		TEST(test_routes),
+		TEST(test_unknown_server),
+		TEST(test_rights),
+		TEST(test_urls),
+		TEST(test_detach),
+		TEST(test_status),
+		TEST(test_networks),
+		TEST(test_metrics),
+		TEST(test_metrics_address),
+		TEST(test_not_yet),
+		TEST(test_history),
+		TEST(test_followers),
+		TEST(test_garbage),
+		TEST(test_save_that_fails),
+		TEST(test_selftest),
+		TEST(test_askers),
+		TEST(test_tick),
 		TEST(test_saved_at_once),
 	};
 

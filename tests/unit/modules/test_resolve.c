@@ -54,6 +54,7 @@ static void test_errors(void **state)
 	assert_int_equal(fake_log_said("cannot resolve"), 1); /* the same error, once */
 	rig_advance(&rig, SECONDS(5));
 	answer("named.example", 1, 1, NULL);
+	assert_int_equal(fake_log_said("\"named.example\" resolves again"), 1);
 	assert_false(rig_degraded(&rig, "cannot be resolved"));
 	/* what was known stays when it fails later */
 	rig_advance(&rig, SECONDS(30));
