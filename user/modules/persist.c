@@ -39,7 +39,7 @@ static int persist_start(void *m)
 	struct persist *p = m;
 	int r = boot_id_read(p);
 
-	return r ? r : store_open(p->part.d->settings->state_dir, &p->store);
+	return r ? r : store_open(p->part.d->settings->state_dir, 0, &p->store);
 }
 
 static void persist_load(void *m, struct state *ret, struct state_clock *now)
