@@ -55,9 +55,10 @@ static void persist_load(void *m, struct state *ret, struct state_clock *now)
 	r = store_read(p->store, STATE_FILE, STATE_SIZE_MAX, &text, &len);
 	if (r)
 		return; /* none yet, or said already */
-	r = state_decode(text, len, STATE_FILE, ret, &messages);
+	r = state_decode(text, len, ret, &messages);
 	if (messages.len)
-		log_warning(SUB, "%s", buf_str(&messages));
+		log_warning(SUB, STATE_FILE ": %s; nothing of it is used, move it away to keep it",
+			    buf_str(&messages));
 	buf_done(&messages);
 	if (r)
 		memset(ret, 0, sizeof(*ret));
