@@ -770,6 +770,7 @@ scrub() {
 		[ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
 	done
 	[ "$BPFFS" != "$TMP/bpf" ] || umount "$BPFFS" 2>/dev/null
+	umount "$STATE" 2>/dev/null # see 31-state.sh
 	rm -rf "$TMP"
 }
 

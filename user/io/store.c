@@ -33,6 +33,8 @@ static const char *remedy(int r)
 	case -ENOSPC:
 	case -EDQUOT:
 		return "free some space there";
+	case -ENOENT:
+		return "it was removed; it is made again";
 	case -EROFS:
 		return "it is mounted read-only: choose another place with --state-dir";
 	case -EACCES:
