@@ -25,9 +25,9 @@ reboot() { # SECONDS
 	stop_daemon
 	rm -rf "$PINS"
 	saved=$(date -u -d "@$(($(date +%s) - $1))" +%Y-%m-%dT%H:%M:%SZ)
-	sed -i -e 's/"boot_id":"[^"]*"/"boot_id":"00000000-0000-4000-8000-000000000000"/' \
+	state_edit -e 's/"boot_id":"[^"]*"/"boot_id":"00000000-0000-4000-8000-000000000000"/' \
 		-e 's/"boot_s":[^,]*/"boot_s":1000000/' \
-		-e "s/\"time\":\"[^\"]*\"/\"time\":\"$saved\"/" "$STATE/state.json"
+		-e "s/\"time\":\"[^\"]*\"/\"time\":\"$saved\"/"
 	start_daemon
 }
 
@@ -48,7 +48,7 @@ left=$(open_left)
 for wrong in 3600 -3600; do
 	stop_daemon
 	saved=$(date -u -d "@$(($(date +%s) + wrong))" +%Y-%m-%dT%H:%M:%SZ)
-	sed -i "s/\"time\":\"[^\"]*\"/\"time\":\"$saved\"/" "$STATE/state.json"
+	state_edit -e "s/\"time\":\"[^\"]*\"/\"time\":\"$saved\"/"
 	start_daemon
 	expect_within "$(open_left)" $((OPEN_S / 2)) "$left" "s open"
 done

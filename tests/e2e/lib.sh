@@ -495,6 +495,11 @@ expect_degraded() {
 	expect_eq "$(status health.degraded.#)" "$n" "number of things degraded"
 }
 
+# Edits the state that is kept, in the format before this one, which has no checksum.
+state_edit() { # OPTION... for sed
+	sed -i -e '1s/.*/{/' -e '2s/^"version":2/"version":1/' "$@" "$STATE/state.json"
+}
+
 log_lines() { # PATTERN: how often the daemon's log has it
 	grep -c -- "$1" "$LOG"
 }
@@ -765,6 +770,7 @@ scrub() {
 		[ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
 	done
 	[ "$BPFFS" != "$TMP/bpf" ] || umount "$BPFFS" 2>/dev/null
+	umount "$STATE" 2>/dev/null # see 31-state.sh
 	rm -rf "$TMP"
 }
 

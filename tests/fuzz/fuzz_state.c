@@ -41,10 +41,26 @@ static void check_again(const struct state *s)
 	errors = BUF(1 << 20);
 	if (state_encode(s, &out) < 0 || out.len > STATE_SIZE_MAX)
 		return;
-	if (state_decode(buf_str(&out), out.len, "again", &again, &errors) < 0 || errors.len)
+	if (state_decode(buf_str(&out), out.len, &again, &errors) < 0 || errors.len)
 		abort();
 	if (again.n_servers != s->n_servers)
 		abort();
+}
+
+/* What is found of quarantines has a name that can be written, and holds. */
+static void check_salvage(const char *text, size_t len)
+{
+	CLEANUP(state_done) struct state found = {};
+	CLEANUP(state_done) struct state all = {};
+	size_t nameless;
+
+	if (state_salvage(text, len, &found, &nameless) < 0 || state_hold(&all, &found) < 0 ||
+	    all.n_servers != found.n_servers)
+		abort();
+	for (size_t i = 0; i < all.n_servers; i++)
+		if (!all.servers[i].quarantined || all.servers[i].quarantine_ns != SG_FOREVER)
+			abort();
+	check_again(&all);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	errors = BUF(1 << 20);
-	r = state_decode((const char *)data, size, "fuzz", &s, &errors);
+	check_salvage((const char *)data, size);
+	r = state_decode((const char *)data, size, &s, &errors);
 	if (r < 0) {
 		if ((r != -EBADMSG && r != -EPROTONOSUPPORT) || !errors.len || s.servers)
 			abort();

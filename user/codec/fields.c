@@ -190,6 +190,77 @@ int fields_read(const struct json_object *obj, const struct field *f, void *to)
 	return r;
 }
 
+/* --- checking -------------------------------------------------------------------- */
+
+static const struct field *row_of(const struct field *f, const char *key)
+{
+	for (; f->holds != KIND_STOP && f->holds != KIND_END; f++) {
+		if (!strcmp(f->key, key))
+			return f;
+		if (f->holds == KIND_OBJECT)
+			while (f->holds != KIND_END)
+				f++;
+	}
+	return NULL;
+}
+
+static bool fits(const struct field *f, struct json_object *value)
+{
+	enum json_type type = json_object_get_type(value);
+
+	switch (f->holds) {
+	case KIND_BOOL:
+		return type == json_type_boolean;
+	case KIND_COUNT:
+		if (!value)
+			return true;
+		/* fall through */
+	case KIND_UINT16:
+	case KIND_UINT32:
+	case KIND_UINT64:
+		return type == json_type_int && json_object_get_int64(value) >= 0;
+	case KIND_NUMBER:
+	case KIND_LEFT:
+		if (!value)
+			return true;
+		/* fall through */
+	case KIND_SPAN:
+	case KIND_MS:
+		return (type == json_type_int || type == json_type_double) &&
+		       json_object_get_double(value) >= 0;
+	case KIND_TIME:
+	case KIND_STRING:
+		return !value || type == json_type_string;
+	case KIND_WORD:
+		return type == json_type_string && f->value(json_object_get_string(value)) >= 0;
+	case KIND_TEXT:
+		return type == json_type_string;
+	case KIND_LIST:
+		return type == json_type_array;
+	case KIND_OBJECT:
+		return !value || type == json_type_object;
+	default:
+		return true;
+	}
+}
+
+const char *fields_strange(struct json_object *obj, const struct field *f)
+{
+	json_object_object_foreach(obj, key, value)
+	{
+		const struct field *row = row_of(f, key);
+		const char *inside = NULL;
+
+		if (!row || !fits(row, value))
+			return key;
+		if (row->holds == KIND_OBJECT && value)
+			inside = fields_strange(value, row + 1);
+		if (inside)
+			return inside;
+	}
+	return NULL;
+}
+
 /* --- documents ------------------------------------------------------------------- */
 
 int document_encode(const struct document *d, const void *from, enum url_view view, struct buf *out)

@@ -92,6 +92,10 @@ void fields_write(struct jsonw *w, const struct field *f, const void *from);
  * lists can cause: *to holds what was read so far. */
 int fields_read(const struct json_object *obj, const struct field *f, void *to);
 
+/* The first key of obj that the table does not have, or whose value is not of its kind (a negative
+ * number is of none); NULL without one. fields_read() takes all of them: this is for who must know. */
+const char *fields_strange(struct json_object *obj, const struct field *f);
+
 /* A text that is one object of a table. */
 struct document {
 	const struct field *fields;

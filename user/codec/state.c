@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "codec/fields.h"
 #include "codec/jsonpos.h"
 #include "core/names.h"
 
 #define STATE_DEPTH_MAX 8U
 #define ORDER_MAX_NS (10ULL * 366 * 86400 * 1000000000)
-#define REMEDY "move it away to start with closed breakers and without quarantines"
+#define SEAL "{\"checksum\":\"%016llx\",\n"
+#define SEAL_LEN 32U
 
 void state_done(struct state *s)
 {
@@ -148,24 +150,49 @@ static const struct field server_fields[] = {
 	FIELDS_STOP
 };
 
-static const struct field clock_fields[] = {
-	FIELD("boot_id", KIND_TEXT, state_clock, boot_id),
-	FIELD("boot_s", KIND_SPAN, state_clock, boot_ns),
-	FIELD("time", KIND_TIME, state_clock, wall_ns),
+/* All but the servers. */
+struct head {
+	char checksum[SEAL_LEN]; /* written by the seal */
+	uint32_t version;
+	struct state_clock saved;
+};
+
+static const struct field head_fields[] = {
+	FIELD("checksum", KIND_TEXT, head, checksum, .zero = ZERO_OMITTED),
+	FIELD("version", KIND_UINT32, head, version),
+	FIELD("boot_id", KIND_TEXT, head, saved.boot_id),
+	FIELD("boot_s", KIND_SPAN, head, saved.boot_ns),
+	FIELD("time", KIND_TIME, head, saved.wall_ns),
 	FIELDS_STOP
 };
 /* clang-format on */
 
+/* The first line of a document: FNV-1a of the bytes behind it. */
+static void seal(char out[SEAL_LEN + 1], const char *rest, size_t len)
+{
+	snprintf(out, SEAL_LEN + 1, SEAL, (unsigned long long)fnv1a(rest, len));
+}
+
+static bool sealed(const char *text, size_t len)
+{
+	char expected[SEAL_LEN + 1];
+
+	if (len <= SEAL_LEN)
+		return false;
+	seal(expected, text + SEAL_LEN, len - SEAL_LEN);
+	return !memcmp(text, expected, SEAL_LEN);
+}
+
 /* --- writing ---------------------------------------------------------------------- */
 
-int state_encode(const struct state *s, struct buf *out)
+static int write_body(const struct state *s, struct buf *out)
 {
+	const struct head head = { .version = STATE_VERSION, .saved = s->saved };
 	struct jsonw w;
 
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
-	jsonw_uint(&w, "version", STATE_VERSION);
-	fields_write(&w, clock_fields, &s->saved);
+	fields_write(&w, head_fields, &head);
 	jsonw_object(&w, "servers");
 	for (size_t i = 0; i < s->n_servers; i++) {
 		jsonw_object(&w, s->servers[i].name);
@@ -178,33 +205,58 @@ int state_encode(const struct state *s, struct buf *out)
 	return buf_error(out);
 }
 
-/* --- reading ---------------------------------------------------------------------- */
-
-/* An entry without a usable state or name is not guessed at; returns what is wrong. */
-static const char *read_server(const char *name, struct json_object *obj, struct state_server *ret)
+int state_encode(const struct state *s, struct buf *out)
 {
-	int state = state_from_name(jget_text(obj, "state", ""));
+	CLEANUP(buf_done) struct buf body = BUF(STATE_SIZE_MAX);
+	char line[SEAL_LEN + 1];
+	int r = write_body(s, &body);
 
-	*ret = (struct state_server){};
-	if (!*name || strlen(name) >= sizeof(ret->name))
-		return "its name is empty or too long";
-	if (!json_object_is_type(obj, json_type_object))
-		return "it is not an object";
-	if (state < 0 || state == SG_SHADOW)
-		return "its state is missing or unknown";
-	snprintf(ret->name, sizeof(ret->name), "%s", name);
-	fields_read(obj, server_fields, ret);
-	return NULL;
+	if (r)
+		return r;
+	seal(line, body.data + 1, body.len - 1); /* it begins the object, too */
+	buf_puts(out, line);
+	buf_append(out, body.data + 1, body.len - 1);
+	return buf_error(out);
 }
 
-static int read_servers(struct json_object *list, const char *file, struct state *s,
-			struct buf *errors)
+/* --- reading ---------------------------------------------------------------------- */
+
+/* An entry that is not as it was written is not guessed at. */
+static int read_server(const char *name, struct json_object *obj, struct state_server *ret,
+		       struct buf *why)
+{
+	int state = state_from_name(jget_text(obj, "state", ""));
+	const char *wrong = NULL;
+	const char *key = NULL;
+
+	if (!*name || strlen(name) >= sizeof(ret->name))
+		wrong = "its name is empty or too long";
+	else if (!json_object_is_type(obj, json_type_object))
+		wrong = "it is not an object";
+	else if (state < 0 || state == SG_SHADOW)
+		wrong = "its state is missing or unknown";
+	else
+		key = fields_strange(obj, server_fields);
+	if (wrong || key) {
+		buf_printf(why, "server \"%.64s\": ", name);
+		if (wrong)
+			buf_puts(why, wrong);
+		else
+			buf_printf(why, "\"%.64s\" is no key of it, or its value is none", key);
+		return -EBADMSG;
+	}
+	*ret = (struct state_server){};
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	return fields_read(obj, server_fields, ret);
+}
+
+static int read_servers(struct json_object *list, struct state *s, struct buf *why)
 {
 	size_t n = (size_t)json_object_object_length(list);
+	int r = 0;
 
 	if (n > STATE_SERVERS_MAX) {
-		buf_printf(errors, "%s: %zu servers, more than the %u there can be; " REMEDY "\n",
-			   file, n, STATE_SERVERS_MAX);
+		buf_printf(why, "%zu servers, more than the %u there can be", n, STATE_SERVERS_MAX);
 		return -EBADMSG;
 	}
 	s->servers = calloc(n + 1, sizeof(*s->servers));
@@ -212,80 +264,90 @@ static int read_servers(struct json_object *list, const char *file, struct state
 		return -ENOMEM;
 	json_object_object_foreach(list, name, obj)
 	{
-		const char *wrong = read_server(name, obj, &s->servers[s->n_servers]);
-
-		if (wrong)
-			buf_printf(errors, "%s: server \"%.64s\": %s, ignoring\n", file, name,
-				   wrong);
-		else
-			s->n_servers++;
+		r = read_server(name, obj, &s->servers[s->n_servers], why);
+		if (r)
+			break;
+		s->n_servers++;
 	}
-	return 0;
+	return r;
 }
 
-static int check_version(const struct json_object *root, const char *file, struct buf *errors)
+static int check_version(const struct json_object *root, bool is_sealed, struct buf *why)
 {
 	uint64_t version = jget_uint(root, "version", 0);
+	bool has_seal = jget(root, "checksum");
 
-	if (version == STATE_VERSION)
-		return 0;
 	if (!version) {
-		buf_printf(errors,
-			   "%s: not a state file of switchgeard (no \"version\"); " REMEDY "\n",
-			   file);
+		buf_puts(why, "not a state file of switchgeard (no \"version\")");
 		return -EBADMSG;
 	}
-	buf_printf(
-		errors,
-		"%s: written in version %llu of the format, this daemon knows %u; run the version "
-		"that wrote it, or " REMEDY "\n",
-		file, (unsigned long long)version, STATE_VERSION);
-	return -EPROTONOSUPPORT;
+	if (version > STATE_VERSION && (is_sealed || !has_seal)) {
+		buf_printf(why, "written in version %llu of the format, this daemon knows %u",
+			   (unsigned long long)version, STATE_VERSION);
+		return -EPROTONOSUPPORT;
+	}
+	if (version == 1 ? !has_seal : is_sealed)
+		return 0;
+	buf_puts(why, "damaged: the checksum in its first line is of other bytes");
+	return -EBADMSG;
 }
 
-static int parse(const char *text, size_t len, const char *file, struct json_object **ret,
-		 struct buf *errors)
+static int parse(const char *text, size_t len, struct json_object **ret, struct buf *why)
 {
 	struct jsonpos_fault fault;
 	int r;
 
 	if (!len) {
-		buf_printf(errors, "%s: empty; " REMEDY "\n", file);
+		buf_puts(why, "empty");
 		return -EBADMSG;
 	}
 	if (len > STATE_SIZE_MAX) {
-		buf_printf(errors, "%s: %zu bytes, more than a state file can have; " REMEDY "\n",
-			   file, len);
+		buf_printf(why, "%zu bytes, more than a state file can have", len);
 		return -EBADMSG;
 	}
 	r = jsonpos_parse(text, len, STATE_DEPTH_MAX, ret, &fault);
 	if (r && r != -ENOMEM) {
-		buf_printf(errors, "%s:%u:%u: truncated or damaged: %s; " REMEDY "\n", file,
-			   fault.at.line, fault.at.column, fault.what);
+		buf_printf(why, "truncated or damaged in line %u, column %u: %s", fault.at.line,
+			   fault.at.column, fault.what);
 		return -EBADMSG;
 	}
 	return r;
 }
 
-int state_decode(const char *text, size_t len, const char *file, struct state *ret,
-		 struct buf *errors)
+/* Of a root whose version is right; takes the servers out of it. */
+static int read_root(struct json_object *root, struct state *s, struct buf *why)
+{
+	CLEANUP(json_putp) struct json_object *list = json_object_get(jget_object(root, "servers"));
+	struct head head = { 0 };
+	const char *strange;
+	int r;
+
+	if (!list) {
+		buf_puts(why, "truncated or damaged: no \"servers\"");
+		return -EBADMSG;
+	}
+	json_object_object_del(root, "servers");
+	strange = fields_strange(root, head_fields);
+	if (strange) {
+		buf_printf(why, "damaged: \"%.64s\" is no key of the format, or its value is none",
+			   strange);
+		return -EBADMSG;
+	}
+	r = fields_read(root, head_fields, &head);
+	s->saved = head.saved;
+	return r ? r : read_servers(list, s, why);
+}
+
+int state_decode(const char *text, size_t len, struct state *ret, struct buf *why)
 {
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	CLEANUP(state_done) struct state s = {};
-	struct json_object *list;
-	int r = parse(text, len, file, &root, errors);
+	int r = parse(text, len, &root, why);
 
 	if (!r)
-		r = check_version(root, file, errors);
-	if (r)
-		return r;
-	list = jget_object(root, "servers");
-	if (!list) {
-		buf_printf(errors, "%s: truncated or damaged: no \"servers\"; " REMEDY "\n", file);
-		return -EBADMSG;
-	}
-	fields_read(root, clock_fields, &s.saved);
-	r = read_servers(list, file, &s, errors);
+		r = check_version(root, sealed(text, len), why);
+	if (!r)
+		r = read_root(root, &s, why);
 	if (r)
 		return r;
 	*ret = s;

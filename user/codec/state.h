@@ -4,6 +4,10 @@
  * (reboot, detach). A versioned JSON document; deadlines are kept as remaining
  * time beside the clocks at saving, so that neither a reboot nor a step of the
  * wall clock moves them. The caller writes it temp + fsync + rename.
+ *
+ * Its first line is the checksum of all bytes behind it. Whatever is not as it was
+ * written is damage, and then nothing of the document counts but what state_salvage()
+ * finds of quarantines: a damaged breaker heals by itself, a quarantine does not.
  */
 #ifndef SWITCHGEAR_CODEC_STATE_H
 #define SWITCHGEAR_CODEC_STATE_H
@@ -18,7 +22,7 @@
 #include "codec/config.h"
 #include "core/status.h"
 
-#define STATE_VERSION 1U
+#define STATE_VERSION 2U /* 1: without a checksum, is still read */
 #define STATE_SIZE_MAX (8U << 20)
 #define STATE_SERVERS_MAX 4096U
 #define STATE_BOOT_ID_LEN 40
@@ -92,11 +96,25 @@ void state_server_restore(const struct state_server *s, const struct state_clock
 int state_encode(const struct state *s, struct buf *out) MUST_CHECK;
 
 /*
- * Reads a document. -EBADMSG: empty, truncated or garbage; -EPROTONOSUPPORT:
- * another version; each with a line in errors that says what to do. A bad entry
- * does not sink the others: it is left out, with a line in errors. -ENOMEM.
+ * Reads a document. -EBADMSG: it is damaged: empty, truncated, garbage, the checksum is
+ * of other bytes, or a key or value is not of the format; -EPROTONOSUPPORT: another version;
+ * each with what is wrong, and where, in why. -ENOMEM.
  */
-int state_decode(const char *text, size_t len, const char *file, struct state *ret,
-		 struct buf *errors) MUST_CHECK;
+int state_decode(const char *text, size_t len, struct state *ret, struct buf *why) MUST_CHECK;
+
+/*
+ * The quarantines that can still be read in a damaged document, entry by entry: *ret gets a
+ * server for each, closed, in quarantine until released, with what else can be read of it;
+ * one whose name cannot be is called by a name made of its origin. *ret_nameless counts those
+ * that have neither. -ENOMEM.
+ */
+int state_salvage(const char *text, size_t len, struct state *ret, size_t *ret_nameless) MUST_CHECK;
+
+/*
+ * Takes over what is in quarantine in a state that may not be the latest: until released, and
+ * with a reason that says so: by its name, one entry more if there is none of that, and by its
+ * origin, if that is another entry's. -ENOMEM.
+ */
+int state_hold(struct state *to, const struct state *from) MUST_CHECK;
 
 #endif

@@ -33,6 +33,7 @@ enum signal_type {
 	SIGNAL_SUPPRESSED,  /* it would have opened; a limit across servers forbade it */
 	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: survivors */
 	SIGNAL_RELEASED,
+	SIGNAL_HELD,    /* by a state that could be read only now, it is in quarantine: held */
 	SIGNAL_RESET,   /* by an order, and there was nothing to close */
 	SIGNAL_ADDRS,   /* the server has other addresses */
 	SIGNAL_APPLIED, /* a configuration is in force */
@@ -43,7 +44,8 @@ struct signal {
 	enum signal_type type;
 	struct server *server; /* NULL: none */
 	union {
-		struct sg_event kernel; /* OUTCOME, TRANSITION */
+		struct sg_event kernel;          /* OUTCOME, TRANSITION */
+		const struct state_server *held; /* HELD: quarantine_ns is its end, boot time */
 		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
 	};
 };

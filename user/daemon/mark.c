@@ -36,14 +36,14 @@ int mark_put(const char *state_dir, const char *by)
 	snprintf(mark.by, sizeof(mark.by), "%s", by);
 	r = mark_encode(&mark, &text);
 	if (!r)
-		r = store_open(state_dir, &store);
+		r = store_open_beside(state_dir, &store);
 	return r ? r : store_write(store, MARK_FILE, text.data, text.len);
 }
 
 int mark_remove(const char *state_dir)
 {
 	CLEANUP(store_closep) struct store *store = NULL;
-	int r = store_open(state_dir, &store);
+	int r = store_open_beside(state_dir, &store);
 
 	return r ? r : store_remove(store, MARK_FILE);
 }

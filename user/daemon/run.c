@@ -16,6 +16,7 @@
 #include "daemon/servers.h"
 #include "dataplane/check.h"
 #include "io/notify.h"
+#include "io/store.h"
 
 #define SUB "switchgeard"
 #define CHECK_TEXT_MAX 65536U
@@ -261,6 +262,8 @@ int run_daemon(const struct run *run)
 		r = respect_detach(run->settings);
 	if (!r)
 		r = loop_new(&d.loop);
+	if (!r) /* before anything is attached */
+		r = store_busy(run->settings->state_dir);
 	if (!r)
 		r = plane_open(&d, config);
 	if (!r)

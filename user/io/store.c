@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Write a temporary file, fsync, rename, fsync the directory: in this order. */
+/*
+ * Write a temporary file, fsync, give what is there its second name, rename, fsync the
+ * directory: in this order.
+ */
 #include "io/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 
 #define SUB "store"
 #define CHUNK 65536
+#define NAME_SIZE 256
+#define ASIDE ".damaged-"
+#define ASIDE_MAX 9999U
 
 struct store {
 	char *path;
 	int dir;
+	int said; /* the failure that was logged last, and at what */
+	const char *said_at;
 };
 
 static const char *remedy(int r)
@@ -23,6 +33,8 @@ static const char *remedy(int r)
 	case -ENOSPC:
 	case -EDQUOT:
 		return "free some space there";
+	case -ENOENT:
+		return "it was removed; it is made again";
 	case -EROFS:
 		return "it is mounted read-only: choose another place with --state-dir";
 	case -EACCES:
@@ -30,6 +42,12 @@ static const char *remedy(int r)
 		return "run as root, or choose another place with --state-dir";
 	case -ENOTDIR:
 		return "a file is in the way: remove it, or choose another place with --state-dir";
+	case -EISDIR:
+	case -EEXIST:
+	case -ENOTEMPTY:
+	case -EINVAL:
+	case -ELOOP:
+		return "something else is in its place: move that away";
 	case -EIO:
 		return "the disk fails: see the kernel's log";
 	default:
@@ -37,8 +55,12 @@ static const char *remedy(int r)
 	}
 }
 
-static int fail(const struct store *store, int r, const char *what, const char *name)
+static int fail(struct store *store, int r, const char *what, const char *name)
 {
+	if (r == store->said && what == store->said_at)
+		return r;
+	store->said = r;
+	store->said_at = what;
 	/* log_failure() appends the reason. */
 	return log_failure(r, SUB, "cannot %s %s/%s (%s)", what, store->path, name, remedy(r));
 }
@@ -58,28 +80,70 @@ static int make_dirs(const char *path)
 	return mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int check_dir(const struct store *store)
+static int check_dir(int dir, const char *path, struct buf *why)
 {
 	struct stat st;
 
-	if (fstat(store->dir, &st) < 0)
-		return log_failure(-errno, SUB, "cannot look at %s", store->path);
+	if (fstat(dir, &st) < 0) {
+		int r = -errno;
+
+		buf_printf(why, "cannot look at the state directory %s", path);
+		return r;
+	}
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return log_failure(-EPERM, SUB,
-				   "the state directory %s belongs to user %u, who could plant "
-				   "state: chown it to root",
-				   store->path, st.st_uid);
-	if (st.st_mode & 022)
-		return log_failure(-EPERM, SUB,
-				   "others can write to the state directory %s (mode %04o) and "
-				   "could plant state: chmod 0700 it",
-				   store->path, st.st_mode & 07777);
-	return 0;
+		buf_printf(why,
+			   "the state directory %s belongs to user %u, who could plant "
+			   "state: chown it to root",
+			   path, st.st_uid);
+	else if (st.st_mode & 022)
+		buf_printf(why,
+			   "others can write to the state directory %s (mode %04o) and "
+			   "could plant state: chmod 0700 it",
+			   path, st.st_mode & 07777);
+	return why->len ? -EPERM : 0;
 }
 
-int store_open(const char *dir, struct store **ret)
+/* A file system that has no locks is used without. */
+static int lock_dir(int dir, const char *path, struct buf *why)
+{
+	if (!flock(dir, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK) {
+		log_warning(SUB,
+			    "the state directory %s cannot be locked (%s): nothing keeps a "
+			    "second switchgeard out of it",
+			    path, strerror(errno));
+		return 0;
+	}
+	buf_printf(why,
+		   "another switchgeard keeps its state in %s; stop it first, or give this one "
+		   "another --state-dir",
+		   path);
+	return -EBUSY;
+}
+
+static int open_dir(const char *path, bool lock, int *ret, struct buf *why)
+{
+	int r = make_dirs(path);
+
+	if (r) {
+		buf_printf(why, "cannot make the state directory %s (%s)", path, remedy(r));
+		return r;
+	}
+	*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret < 0) {
+		r = -errno;
+		buf_printf(why, "cannot open the state directory %s (%s)", path, remedy(r));
+		return r;
+	}
+	r = check_dir(*ret, path, why);
+	return r || !lock ? r : lock_dir(*ret, path, why);
+}
+
+static int make_store(const char *dir, bool lock, int said, struct store **ret)
 {
 	CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
+	CLEANUP(buf_done) struct buf why = BUF(8192);
 	int r;
 
 	if (!store)
@@ -88,21 +152,31 @@ int store_open(const char *dir, struct store **ret)
 	store->path = strdup(dir);
 	if (!store->path)
 		return -ENOMEM;
-	r = make_dirs(dir);
+	r = open_dir(dir, lock, &store->dir, &why);
 	if (r)
-		return log_failure(r, SUB, "cannot make the state directory %s (%s)", dir,
-				   remedy(r));
-	store->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (store->dir < 0) {
-		r = -errno;
-		return log_failure(r, SUB, "cannot open the state directory %s (%s)", dir,
-				   remedy(r));
-	}
-	r = check_dir(store);
-	if (r)
-		return r;
+		return r == said ? r : log_failure(r, SUB, "%s", buf_str(&why));
 	*ret = TAKE_PTR(store);
 	return 0;
+}
+
+int store_open(const char *dir, int said, struct store **ret)
+{
+	return make_store(dir, true, said, ret);
+}
+
+int store_open_beside(const char *dir, struct store **ret)
+{
+	return make_store(dir, false, 0, ret);
+}
+
+int store_busy(const char *dir)
+{
+	CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(buf_done) struct buf why = BUF(8192);
+
+	if (fd < 0 || !lock_dir(fd, dir, &why))
+		return 0;
+	return log_failure(-EBUSY, SUB, "%s", buf_str(&why));
 }
 
 void store_close(struct store *store)
@@ -153,9 +227,33 @@ static int write_temporary(const struct store *store, const char *temporary, con
 	return r;
 }
 
+/*
+ * The text that is there gets its second name without losing its first; where the file system
+ * cannot do that, it has only the second for a moment.
+ */
+static int keep(const struct store *store, const char *name)
+{
+	char previous[NAME_SIZE], second[NAME_SIZE];
+	const char *from = second;
+	struct stat st;
+
+	if (fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	snprintf(previous, sizeof(previous), "%s.1", name);
+	snprintf(second, sizeof(second), ".%s.old", name);
+	unlinkat(store->dir, second, 0); /* what a crash left there */
+	if (linkat(store->dir, name, store->dir, second, 0) < 0) {
+		if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+			return -errno;
+		from = name;
+	}
+	return renameat(store->dir, from, store->dir, previous) < 0 ? -errno : 0;
+}
+
 int store_write(struct store *store, const char *name, const void *data, size_t len)
 {
-	char temporary[256];
+	char temporary[NAME_SIZE];
+	const char *what = "write";
 	int r = check_name(name);
 
 	if (r)
@@ -163,27 +261,85 @@ int store_write(struct store *store, const char *name, const void *data, size_t 
 	snprintf(temporary, sizeof(temporary), ".%s.new", name);
 	r = write_temporary(store, temporary, data, len);
 	if (r)
-		return fail(store, r, "write", name);
-	if (renameat(store->dir, temporary, store->dir, name) < 0) {
-		r = -errno;
+		return fail(store, r, what, name);
+	what = "keep the previous generation of";
+	r = keep(store, name);
+	if (!r) {
+		what = "replace";
+		r = renameat(store->dir, temporary, store->dir, name) < 0 ? -errno : 0;
+	}
+	if (r) {
 		unlinkat(store->dir, temporary, 0);
-		return fail(store, r, "replace", name);
+		return fail(store, r, what, name);
 	}
 	if (fsync(store->dir) < 0)
 		return fail(store, -errno, "make durable", name);
+	store->said = 0;
+	return 0;
+}
+
+/* Whatever it is, an empty directory, too. */
+static int remove_one(const struct store *store, const char *name)
+{
+	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT &&
+	    (errno != EISDIR || unlinkat(store->dir, name, AT_REMOVEDIR) < 0))
+		return -errno;
 	return 0;
 }
 
 int store_remove(struct store *store, const char *name)
 {
+	char previous[NAME_SIZE];
 	int r = check_name(name);
 
 	if (r)
 		return r;
-	if (unlinkat(store->dir, name, 0) && errno != ENOENT &&
-	    (errno != EISDIR || unlinkat(store->dir, name, AT_REMOVEDIR)))
-		return fail(store, -errno, "remove", name);
-	return fsync(store->dir) ? fail(store, -errno, "make durable", name) : 0;
+	snprintf(previous, sizeof(previous), "%s.1", name);
+	r = remove_one(store, previous);
+	if (!r)
+		r = remove_one(store, name);
+	if (!r && fsync(store->dir) < 0)
+		r = -errno;
+	return r ? fail(store, r, "remove", name) : 0;
+}
+
+int store_set_aside(struct store *store, const char *name, char *ret, size_t size)
+{
+	static const char what[] = "set aside the damaged";
+	struct stat st;
+	int r = check_name(name);
+
+	if (r)
+		return r;
+	r = -EEXIST;
+	for (unsigned int n = 1; n <= ASIDE_MAX && r == -EEXIST; n++) {
+		snprintf(ret, size, "%s" ASIDE "%u", name, n);
+		if (fstatat(store->dir, ret, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			r = errno == ENOENT ? 0 : -errno;
+	}
+	if (!r && renameat(store->dir, name, store->dir, ret) < 0)
+		r = -errno;
+	if (!r && fsync(store->dir) < 0)
+		r = -errno;
+	return r ? fail(store, r, what, name) : 0;
+}
+
+size_t store_aside(struct store *store, char *ret, size_t size)
+{
+	CLEANUP(closedirp) DIR *dir = NULL;
+	int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+	size_t n = 0;
+
+	ret[0] = '\0';
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (fd >= 0 && !dir)
+		close(fd);
+	while (dir && (entry = readdir(dir)))
+		if (strstr(entry->d_name, ASIDE) && !n++)
+			snprintf(ret, size, "%s", entry->d_name);
+	return n;
 }
 
 /* --- reading ---------------------------------------------------------------------------- */

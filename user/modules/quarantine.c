@@ -311,10 +311,25 @@ static void map_sync(struct quarantine *m, uint64_t now)
 	}
 }
 
+static void held(struct quarantine *m, struct server *s, const struct state_server *by)
+{
+	struct order o;
+	struct event e;
+
+	if (server_quarantined(s) ||
+	    dataplane_quarantine_set(m->part.d->dp, s->id, by->quarantine_ns))
+		return;
+	set(m, s, by->quarantine_ns, by->since_wall_ns, by->reason, by->by);
+	o = order_of(m, s);
+	(void)carry_out(&o, &e);
+}
+
 static void quarantine_signal(void *m, const struct signal *signal)
 {
 	if (signal->type == SIGNAL_TICK)
 		map_sync(m, clock_boot_ns());
+	else if (signal->type == SIGNAL_HELD)
+		held(m, signal->server, signal->held);
 }
 
 /* --- life of a server ------------------------------------------------------------------------------ */

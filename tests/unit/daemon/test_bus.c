@@ -46,8 +46,8 @@ static void hear(const char *who, const struct signal *signal)
 {
 	static const char *const words[SIGNAL_COUNT] = { "tick",     "outcome",    "transition",
 							 "kill",     "suppressed", "quarantined",
-							 "released", "reset",      "addrs",
-							 "applied" };
+							 "released", "held",       "reset",
+							 "addrs",    "applied" };
 	char text[64];
 
 	snprintf(text, sizeof(text), "%s:%s", who, words[signal->type]);

@@ -10,6 +10,7 @@
 #define EXACT "\"defaults\":{\"breaker\":{\"jitter\":0}},"
 #define A "\"a\":{\"url\":\"http://127.0.0.1:1/mcp\"}"
 #define B "\"b\":{\"url\":\"https://127.0.0.1:2/mcp\"}"
+#define C "\"c\":{\"url\":\"http://127.0.0.1:3/mcp\"}"
 #define FILES "\"files\":{\"command\":\"npx\"}"
 #define NAMED "\"named\":{\"url\":\"https://named.example/mcp\"}"
 #define COVERED "\"again\":{\"url\":\"https://127.0.0.1:2/other\"}"
