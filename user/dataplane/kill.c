@@ -301,7 +301,7 @@ static int unrecorded_one(void *data, const struct sg_kill_target *socket)
 	return 0;
 }
 
-static int strays_here(void *data)
+static int unrecorded_here(void *data)
 {
 	struct unrecorded *st = data;
 	CLEANUP(closep) int fd = -1;
@@ -332,7 +332,7 @@ static int unrecorded_in(struct unrecorded *st, struct netns *netns, ino_t inode
 
 	st->home = inode == netns_home(netns);
 	if (!r)
-		r = netns_call(netns, fd, strays_here, st);
+		r = netns_call(netns, fd, unrecorded_here, st);
 	if (!r || r == -ENOENT)
 		return 0;
 	return log_failure(r, SUB,
