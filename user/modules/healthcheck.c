@@ -6,7 +6,8 @@
  * waits until the kernel stops reserving the token for us (SG_OWN_PROBE_NS).
  *
  * An opening that rests on one caller's word (headers/witness.h) is checked at once: if the
- * server answers, it is taken back.
+ * server answers, it is taken back. So is what would have opened, had there not been a witness:
+ * the daemon's own word counts as anybody's, and if it was the witness it is none any more.
  *
  * Invariants:
  *  D1  A token that was taken goes back exactly once: with an outcome, or
@@ -28,9 +29,16 @@
 #define SUB "probe"
 #define AT_ONCE_MAX 32
 #define AGAIN_NS (50 * NS_PER_MS)
+#define HELD_AGAIN_NS NS_PER_SEC
 #define HTTP_UNAUTHORIZED 401
 #define HTTP_FORBIDDEN 403
 #define HTTP_TOO_MANY 429
+
+enum purpose {
+	FOR_PROBE,   /* it has, or takes, a token */
+	FOR_OPENING, /* to check one by one caller's word */
+	FOR_HELD,    /* to check failures that opened nothing */
+};
 
 struct check {
 	const struct part *m;
@@ -40,9 +48,11 @@ struct check {
 	struct loop_source *source; /* of io */
 	enum probe_generation era;  /* as the last one found it */
 	uint64_t wait_until_ns;     /* for a place; 0: does not wait */
+	bool open;                  /* its verdict is outstanding */
 	uint32_t generation;        /* of the token, or of the opening that is checked */
-	bool token;                 /* the verdict is outstanding */
-	bool doubted;               /* it checks an opening, and needs no token */
+	bool token;                 /* is ours to give back */
+	enum purpose purpose;       /* only FOR_PROBE needs the token */
+	uint64_t held_ns;           /* the latest FOR_HELD */
 	bool leased;                /* its lease is shorter than the patience with answers */
 };
 
@@ -63,8 +73,11 @@ static void give_back(struct check *p, const struct sg_ended *ended)
 
 	cmd.ended.server = s->id;
 	cmd.ended.generation = p->generation;
-	cmd.ended.flags |= SG_OUT_PROBE;
 	cmd.ended.method = SG_METHOD_POST;
+	if (p->purpose == FOR_PROBE)
+		cmd.ended.flags |= SG_OUT_PROBE;
+	else if (ended->outcome >= SG_CLASS_COUNT)
+		return; /* nothing was taken, and nothing is said */
 	p->token = false;
 	(void)!dataplane_command(s->d->dp, &cmd); /* the server may be gone meanwhile */
 }
@@ -102,14 +115,14 @@ static void judge_opening(struct check *p, const struct probe_result *r)
 				  .generation = p->generation };
 	bool reached = r->status && r->class != SG_HARD;
 
-	p->doubted = false;
 	log_debug(SUB, "%s: opened by one caller's word; own probe: %s, HTTP status %u",
 		  s->config->name, cause_name((enum sg_cause)r->cause), r->status);
 	if (reached && !dataplane_command(s->d->dp, &cmd) && cmd.moved)
 		bus_alarm(
 			s->d->bus, s->config->name,
-			"opened by the failures of one caller, while it answers the daemon: closed "
-			"again; \"switchgear events --calls\" tells whose they were");
+			"opened by what one caller alone saw; it answered the daemon after %.0f ms, so "
+			"it is closed again; \"switchgear events --calls\" tells who that caller was",
+			(double)r->latency_ns / 1e6);
 }
 
 /* --- one probe --------------------------------------------------------------------------------- */
@@ -120,11 +133,12 @@ static void end(struct check *p)
 
 	if (p->token)
 		give_back(p, &undecided);
+	p->open = false;
 	loop_timer_off(p->timer);
 	loop_del(TAKE_PTR(p->source));
 	probe_free(TAKE_PTR(p->io));
 	p->wait_until_ns = 0;
-	p->doubted = false;
+	p->purpose = FOR_PROBE;
 }
 
 static void run(void *data)
@@ -134,12 +148,14 @@ static void run(void *data)
 
 	probe_run(p->io);
 	result = probe_result(p->io);
-	if (result && (p->token || p->doubted))
+	if (result && p->open) {
 		p->era = probe_generation(p->io);
-	if (result && p->doubted)
-		judge_opening(p, result);
-	else if (result && p->token)
-		report(p, result);
+		p->open = false;
+		if (p->purpose == FOR_OPENING)
+			judge_opening(p, result);
+		else
+			report(p, result);
+	}
 	if (probe_over(p->io))
 		end(p);
 	else
@@ -212,13 +228,14 @@ static int begin(struct check *p)
 		return 0;
 	}
 	r = now < p->wait_until_ns ? prepare(p) : -ETIME;
-	if (!r && !p->doubted)
+	if (!r && p->purpose == FOR_PROBE)
 		r = take_token(p);
 	if (r) {
 		end(p);
 		return r;
 	}
 	p->wait_until_ns = 0;
+	p->open = true;
 	loop_timer_set(p->timer, now);
 	return 0;
 }
@@ -242,7 +259,7 @@ static void on_timer(void *data)
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
  * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
-static int start(const void *m, struct server *s, bool doubted)
+static int start(const void *m, struct server *s, enum purpose purpose)
 {
 	struct check *p = of(m, s);
 	int r;
@@ -258,9 +275,22 @@ static int start(const void *m, struct server *s, bool doubted)
 		return r;
 	end(p); /* of the one before only the deletion of its session can be left */
 	p->wait_until_ns = clock_boot_ns() + SG_OWN_PROBE_NS;
-	p->doubted = doubted;
+	p->purpose = purpose;
 	p->generation = s->breaker.generation;
 	return begin(p);
+}
+
+/* Failures opened nothing, since others are served well: are they? */
+static void check_held(const void *m, struct server *s, const struct sg_event *k)
+{
+	struct check *p = of(m, s);
+	uint64_t now = clock_boot_ns();
+
+	if (k->effect != SG_EFFECT_HELD || k->source == SG_SOURCE_DAEMON || p->open ||
+	    p->wait_until_ns || (p->held_ns && now < p->held_ns + HELD_AGAIN_NS))
+		return;
+	p->held_ns = now;
+	(void)!start(m, s, FOR_HELD); /* else the witness ends by time */
 }
 
 /* The breaker's state changed: begins a probe, or gives up one without verdict. */
@@ -268,14 +298,16 @@ static void check_signal(void *m, const struct signal *signal)
 {
 	struct check *p = of(m, signal->server);
 
+	if (signal->type == SIGNAL_OUTCOME)
+		check_held(m, signal->server, &signal->kernel);
 	if (signal->type != SIGNAL_TRANSITION)
 		return;
-	if (p->token || p->wait_until_ns || p->doubted)
+	if (p->open || p->wait_until_ns)
 		end(p);
 	if (signal->kernel.move.to == SG_HALF_OPEN)
-		(void)!start(m, signal->server, false); /* D2 */
+		(void)!start(m, signal->server, FOR_PROBE); /* D2 */
 	if (signal->kernel.move.to == SG_OPEN && signal->kernel.source != SG_SOURCE_NONE)
-		(void)!start(m, signal->server, true);
+		(void)!start(m, signal->server, FOR_OPENING);
 }
 
 static void want(struct server *s)

@@ -10,7 +10,8 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
  * engine before the limits, these before the probe and the kill. */
 const struct subscription modules_table[] = {
 	{ SIGNAL_TICK, { &persist_module, &quarantine_module } },
-	{ SIGNAL_OUTCOME, { &journal_module, &breaker_module, &groups_module } },
+	{ SIGNAL_OUTCOME,
+	  { &journal_module, &breaker_module, &groups_module, &healthcheck_module } },
 	{ SIGNAL_TRANSITION,
 	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module } },
 	{ SIGNAL_KILL, { &killer_module } },
