@@ -20,6 +20,8 @@ config "\"far\": { \"url\": \"http://$FAR/mcp\", \"deny_errno\": \"EHOSTUNREACH\
 		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
 	\"handed\": { \"url\": \"http://127.0.0.1:3007/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
+	\"gone\": { \"url\": \"http://127.0.0.1:3008/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
 	\"silent\": { \"url\": \"http://127.0.0.1:3006/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5, \"open_seconds\": 60 } },
 	\"two\": { \"url\": \"http://localhost:3002/mcp\", \"deny_errno\": \"EHOSTUNREACH\" }"
@@ -32,6 +34,8 @@ peer_start near 127.0.0.1:3001
 peer_start lone 127.0.0.1:3005
 peer_start silent 127.0.0.1:3006
 peer_start handed 127.0.0.1:3007
+peer_start gone 127.0.0.1:3008
+GONE=${PIDS[-1]}
 publish "$TOOLS/agent"
 NOBODY=(--uid 65534)
 
@@ -161,6 +165,22 @@ expect_soon 5 eval "sg events --since 60s --server lone | grep -q 'open -> close
 expect_server lone state closed
 expect_match "$(sg events --since 60s --server lone)" "*alarm*one caller*"
 expect_answer 127.0.0.1:3005 200
+
+opened() { # NAME: how often, by failures in a row
+	sg events --since 60s --server "$1" | grep -c "closed -> open (consecutive"
+}
+
+t "a daemon that was answered stands up for the server only until it asks again"
+gives_up 127.0.0.1:3008 3
+expect_soon 5 eval "sg events --since 60s --server gone | grep -q 'open -> closed (reachable'"
+kill "$GONE"
+expect_soon 5 eval "! kill -0 $GONE 2>/dev/null"
+AGENT_AS=("${NOBODY[@]}")
+agent --connect 127.0.0.1:3008 --count 3 >/dev/null
+AGENT_AS=()
+expect_soon 2 eval "[ \"\$(opened gone)\" -eq 2 ]"
+his_call 127.0.0.1:3008
+expect_eq "$ERR" EHOSTUNREACH
 
 t "but not if it answers nobody"
 peer_ctl silent answer hang

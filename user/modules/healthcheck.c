@@ -7,7 +7,7 @@
  *
  * An opening that rests on one caller's word (headers/witness.h) is checked at once: if the
  * server answers, it is taken back. So is what would have opened, had there not been a witness:
- * the daemon's own word counts as anybody's, and if it was the witness it is none any more.
+ * a failure of that counts as anybody's, and if the daemon was the witness it is none any more.
  *
  * Invariants:
  *  D1  A token that was taken goes back exactly once: with an outcome, or
@@ -76,8 +76,8 @@ static void give_back(struct check *p, const struct sg_ended *ended)
 	cmd.ended.method = SG_METHOD_POST;
 	if (p->purpose == FOR_PROBE)
 		cmd.ended.flags |= SG_OUT_PROBE;
-	else if (ended->outcome >= SG_CLASS_COUNT)
-		return; /* nothing was taken, and nothing is said */
+	else if (ended->outcome != SG_HARD)
+		return; /* no token was taken, and a witness there is already */
 	p->token = false;
 	(void)!dataplane_command(s->d->dp, &cmd); /* the server may be gone meanwhile */
 }
