@@ -117,7 +117,11 @@ left() {
 }
 
 clear() {
-	find "$PINS" -mindepth 1 -depth ! -name '*.debug' -delete
+	local pin
+
+	for pin in "$PINS"/*; do
+		[[ $pin == *.debug ]] || rm -r "$pin"
+	done
 }
 
 expect_foreign() { # DETACHED-OUTPUT
