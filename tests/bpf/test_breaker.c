@@ -419,7 +419,7 @@ static void test_probes_come_back(void **state)
 	assert_int_equal(rig_stats(dp).hard, 0);
 }
 
-#define LEASE_MS 300 /* emulated processors take their time for what comes before its end */
+#define LEASE_MS 1000 /* emulated processors take their time for what comes before its end */
 
 /* A request without an answer fails when its lease runs out, not before. */
 static void test_leases_run_out(void **state)
