@@ -50,11 +50,15 @@ struct check {
 	uint64_t wait_until_ns;     /* for a place; 0: does not wait */
 	bool open;                  /* its verdict is outstanding */
 	uint32_t generation;        /* of the token, or of the opening that is checked */
-	bool token;                 /* is ours to give back */
 	enum purpose purpose;       /* only FOR_PROBE needs the token */
 	uint64_t held_ns;           /* the latest FOR_HELD */
 	bool leased;                /* its lease is shorter than the patience with answers */
 };
+
+static bool holds_token(const struct check *p)
+{
+	return p->open && p->purpose == FOR_PROBE;
+}
 
 static bool check_possible(const struct server *s)
 {
@@ -78,7 +82,6 @@ static void give_back(struct check *p, const struct sg_ended *ended)
 		cmd.ended.flags |= SG_OUT_PROBE;
 	else if (ended->outcome != SG_HARD)
 		return; /* no token was taken, and a witness there is already */
-	p->token = false;
 	(void)!dataplane_command(s->d->dp, &cmd); /* the server may be gone meanwhile */
 }
 
@@ -131,7 +134,7 @@ static void end(struct check *p)
 {
 	static const struct sg_ended undecided = { .outcome = SG_CLASS_COUNT };
 
-	if (p->token)
+	if (holds_token(p))
 		give_back(p, &undecided);
 	p->open = false;
 	loop_timer_off(p->timer);
@@ -198,7 +201,6 @@ static int take_token(struct check *p)
 		return r;
 	if (cmd.state != SG_ALLOW_PROBE)
 		return -EAGAIN; /* not half-open any more, or agents were quicker */
-	p->token = true;
 	p->generation = cmd.breaker.generation;
 	return 0;
 }
@@ -266,7 +268,7 @@ static int start(const void *m, struct server *s, enum purpose purpose)
 
 	if (!check_possible(s) || !s->n_addrs || server_quarantined(s))
 		return -ENOTSUP;
-	if (p->token)
+	if (holds_token(p))
 		return -EALREADY;
 	p->m = m;
 	p->server = s;
