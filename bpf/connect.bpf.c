@@ -10,6 +10,7 @@
 #include "admit.bpf.h"
 #include "event.bpf.h"
 #include "flows.bpf.h"
+#include "holders.bpf.h"
 #include "maps.bpf.h"
 #include "verdict.h"
 
@@ -241,6 +242,18 @@ static __always_inline void sg_count_connect(const struct sg_scope *s, __u32 kin
 		SG_COUNT(s, connects);
 }
 
+/* Asks the breaker; once more if it denied while others let probes lie that are due by now. */
+static __always_inline void sg_admit_new(const struct sg_scope *s, __u64 now,
+					 const struct sg_caller *by, bool may_probe,
+					 struct sg_admission *a)
+{
+	may_probe = may_probe && !(by->kind & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT));
+	sg_admit(s, now, by->source, sg_hash(s->cookie), may_probe, a);
+	if (may_probe && a->admit != SG_ALLOW && a->admit != SG_ALLOW_PROBE &&
+	    s->server->breaker.state == SG_HALF_OPEN && sg_recall(s->id, now))
+		sg_admit(s, now, by->source, sg_hash(s->cookie), may_probe, a);
+}
+
 /*
  * A connect: the verdict, the probe, and the record that its outcome needs. What
  * is refused gets no record: an agent that hammers at a closed door fills no
@@ -273,8 +286,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	if (f)
 		again = f->flags & SG_FLOW_PROBE && f->generation == s->server->breaker.generation;
 	if (!again)
-		sg_admit(s, now, by.source, sg_hash(cookie),
-			 !quarantined && !(by.kind & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT)), &a);
+		sg_admit_new(s, now, &by, !quarantined, &a);
 	verdict = sg_verdict(quarantined, by.kind & SG_FLOW_EXEMPT, observe, a.admit);
 	if (sg_refused(s, verdict)) {
 		sg_flow_leave(ctx, now);
@@ -288,6 +300,8 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	}
 	if (!again)
 		sg_flow_stamp(s, f, &a);
+	if (a.admit == SG_ALLOW_PROBE)
+		sg_hold(s->id, cookie);
 	if (verdict == SG_VERDICT_WOULD_REFUSE)
 		sg_flags(s, f, 0, SG_FLOW_DENY_SEEN);
 	if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {

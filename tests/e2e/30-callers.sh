@@ -180,7 +180,7 @@ agent --connect 127.0.0.1:3008 --count 3 >/dev/null
 AGENT_AS=()
 expect_soon 2 eval "[ \"\$(opened gone)\" -eq 2 ]"
 his_call 127.0.0.1:3008
-expect_eq "$ERR" EHOSTUNREACH
+expect_eq "$ERR" "$(refusal EHOSTUNREACH)"
 
 t "but not if it answers nobody"
 peer_ctl silent answer hang
