@@ -34,6 +34,8 @@ INSTALL ?= install
 PREFIX ?= /usr/local
 DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+LIBEXEC ?= $(PREFIX)/libexec/switchgear
+SYSUSERS ?= $(PREFIX)/lib/sysusers.d/switchgear.conf
 # Where root's PATH is an ordinary user's (su), the system's tools are missing.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
@@ -44,6 +46,7 @@ once = $(eval $(1) := $(2))$($(1))
 BPFTOOL ?= $(call once,BPFTOOL,$(firstword $(lastword $(sort $(wildcard /usr/lib/linux-tools*/*/bpftool))) \
 	$(shell PATH='$(PATH)' sh -c 'command -v bpftool') bpftool))
 JSON_CFLAGS = $(call once,JSON_CFLAGS,$(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null))
+NET_CFLAGS = $(call once,NET_CFLAGS,$(shell $(PKG_CONFIG) --cflags libcurl libseccomp 2>/dev/null))
 HTTP_CFLAGS = $(call once,HTTP_CFLAGS,$(shell $(PKG_CONFIG) --cflags libmicrohttpd 2>/dev/null))
 MULTIARCH = $(call once,MULTIARCH,$(shell $(CC) -print-multiarch 2>/dev/null))
 
@@ -57,12 +60,13 @@ endif
 
 # --- what there is ----------------------------------------------------------
 
-LAYERS := base core codec sim io dataplane daemon modules cli
+LAYERS := base core codec sim io worker dataplane daemon modules cli
 LAYER_USES_base :=
 LAYER_USES_core := base
 LAYER_USES_codec := base core
 LAYER_USES_sim := base core codec
 LAYER_USES_io := base core codec
+LAYER_USES_worker := base core codec io
 LAYER_USES_dataplane := base core
 LAYER_USES_daemon := base core codec io dataplane
 LAYER_USES_modules := base core codec io dataplane daemon
@@ -85,6 +89,7 @@ USER_SRC := $(foreach l,$(LAYERS),$(call src,$(l)))
 USER_OBJ := $(USER_SRC:%.c=$(B)/obj/%.o)
 
 DAEMON := $(if $(wildcard user/modules/main.c),$(B)/switchgeard)
+WORKER := $(if $(wildcard user/worker/main.c),$(B)/switchgear-worker)
 CLI := $(if $(wildcard user/cli/main.c),$(B)/switchgear)
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(sort $(wildcard tests/tools/*.c)))
 
@@ -112,31 +117,34 @@ ifeq ($(SAN),1)
 OPTIMISE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDHARDEN := -pie -fsanitize=address,undefined
 endif
-DEFINES := -D_GNU_SOURCE -DSWITCHGEAR_VERSION='"$(VERSION)"'
+DEFINES := -D_GNU_SOURCE -DSWITCHGEAR_VERSION='"$(VERSION)"' -DSWITCHGEAR_LIBEXEC='"$(LIBEXEC)"'
 # CFLAGS and LDFLAGS are the packager's; they come last.
 ALL_CFLAGS = -std=gnu17 -g $(WARN) $(HARDEN) $(OPTIMISE) $(DEFINES) -MMD -MP
 
 INC := $(B)/include
 poison = $(foreach p,$(1),-I$(INC)/poison-$(p))
 layer_inc = -I$(INC)/$(1) $(if $(filter $(1),$(HEADER_LAYERS)),-Iheaders)
-LAYER_CFLAGS_base := $(call poison,bpf json http)
-LAYER_CFLAGS_core := $(call poison,bpf json http)
-LAYER_CFLAGS_codec = $(call poison,bpf http) $(JSON_CFLAGS)
-LAYER_CFLAGS_sim = $(call poison,bpf http) $(JSON_CFLAGS)
-LAYER_CFLAGS_io = $(call poison,bpf json) $(HTTP_CFLAGS)
-LAYER_CFLAGS_dataplane = $(call poison,json http) -I$(G)/gen
-LAYER_CFLAGS_daemon := $(call poison,bpf json http)
-LAYER_CFLAGS_modules := $(call poison,bpf json http)
-LAYER_CFLAGS_cli := $(call poison,bpf json http)
+LAYER_CFLAGS_base := $(call poison,bpf json http net)
+LAYER_CFLAGS_core := $(call poison,bpf json http net)
+LAYER_CFLAGS_codec = $(call poison,bpf http net) $(JSON_CFLAGS)
+LAYER_CFLAGS_sim = $(call poison,bpf http net) $(JSON_CFLAGS)
+LAYER_CFLAGS_io = $(call poison,bpf json net) $(HTTP_CFLAGS)
+LAYER_CFLAGS_worker = $(call poison,bpf json http) $(NET_CFLAGS)
+LAYER_CFLAGS_dataplane = $(call poison,json http net) -I$(G)/gen
+LAYER_CFLAGS_daemon := $(call poison,bpf json http net)
+LAYER_CFLAGS_modules := $(call poison,bpf json http net)
+LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -ljson-c -lm
 LIBS_cli := -ljson-c -lm
+LIBS_worker := -lcurl -lseccomp -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
 LIBS_test_core := -lm
 LIBS_test_codec := -ljson-c -lm
 LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -ljson-c -lm
+LIBS_test_worker := $(LIBS_worker)
 LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
 LIBS_test_modules := $(LIBS_daemon)
@@ -147,6 +155,7 @@ PARTS_core := core base
 PARTS_codec := codec core base
 PARTS_sim := sim codec core base
 PARTS_io := io codec core base
+PARTS_worker := worker io codec core base
 PARTS_dataplane := dataplane core base
 PARTS_daemon := modules daemon io dataplane codec core base
 PARTS_modules := modules daemon io dataplane codec core base
@@ -165,7 +174,7 @@ BPF_CFLAGS = -target bpf -O2 -mllvm -disable-block-placement -fno-jump-tables -g
 # --- all --------------------------------------------------------------------
 
 .PHONY: all
-all: $(SKEL) $(TEST_BPF_OBJ) $(foreach l,$(LAYERS),$(call lib,$(l))) $(DAEMON) $(CLI) $(TOOLS) layers ## Build everything (the default)
+all: $(SKEL) $(TEST_BPF_OBJ) $(foreach l,$(LAYERS),$(call lib,$(l))) $(DAEMON) $(WORKER) $(CLI) $(TOOLS) layers ## Build everything (the default)
 
 # Objects are rebuilt when the way they are compiled changes.
 C_FLAGS_TEXT = $(CC) $(CFLAGS) $(LDFLAGS) $(ALL_CFLAGS)
@@ -174,7 +183,7 @@ write_if_new = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(B)/have: mk/have Makefile
 	@mkdir -p $(@D)
-	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd
+	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd libcurl libseccomp
 	@touch $@
 $(B)/flags: FORCE | $(B)/have
 	$(call write_if_new,$(C_FLAGS_TEXT))
@@ -187,7 +196,7 @@ FORCE:
 
 # $(INC)/core holds links to user/base and user/core, and so on.
 $(INC)/stamp: Makefile
-	$(Q)rm -rf $(INC) && mkdir -p $(INC)/poison-bpf/bpf $(INC)/poison-json/json-c $(INC)/poison-http
+	$(Q)rm -rf $(INC) && mkdir -p $(INC)/poison-bpf/bpf $(INC)/poison-json/json-c $(INC)/poison-http $(INC)/poison-net/curl
 	$(Q)$(foreach l,$(LAYERS),mkdir $(INC)/$(l) && \
 		for d in $(LAYER_USES_$(l)) $(l); do \
 			ln -s $(abspath user)/$$d $(INC)/$(l)/$$d || exit 1; done && ) :
@@ -197,6 +206,8 @@ $(INC)/stamp: Makefile
 	$(Q)for h in json.h json_object.h json_tokener.h; do \
 		echo '#error "json-c belongs in user/codec only"' >$(INC)/poison-json/json-c/$$h; done
 	$(Q)echo '#error "libmicrohttpd belongs in user/io only"' >$(INC)/poison-http/microhttpd.h
+	$(Q)for h in curl/curl.h seccomp.h; do \
+		echo '#error "libcurl and libseccomp belong in user/worker only"' >$(INC)/poison-net/$$h; done
 	$(Q)touch $@
 
 # --- BPF --------------------------------------------------------------------
@@ -234,6 +245,9 @@ $(SKEL_USERS:%.c=$(B)/obj/%.o): | $(SKEL)
 
 $(B)/switchgeard: $(B)/obj/user/modules/main.o $(call libs,$(PARTS_modules))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_daemon)
+
+$(B)/switchgear-worker: $(B)/obj/user/worker/main.o $(call libs,$(PARTS_worker))
+	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_worker)
 
 $(B)/switchgear: $(B)/obj/user/cli/main.o $(call libs,$(PARTS_cli))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_cli)
@@ -417,6 +431,8 @@ EXAMPLE = $(PREFIX)/share/doc/switchgear/switchgear.json
 install: all ## Install under $(DESTDIR)$(PREFIX)
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgeard '$(DESTDIR)$(PREFIX)/sbin/switchgeard'
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear '$(DESTDIR)$(PREFIX)/bin/switchgear'
+	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear-worker '$(DESTDIR)$(LIBEXEC)/switchgear-worker'
+	$(Q)$(INSTALL) -D -m 0644 dist/switchgear.sysusers '$(DESTDIR)$(SYSUSERS)'
 	$(Q)$(foreach s,1 5 8,$(foreach m,$(MAN$(s)),$(INSTALL) -D -m 0644 $(m) \
 		'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))' &&)) :
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|g' dist/switchgeard.service >$(B)/switchgeard.service
@@ -426,6 +442,7 @@ install: all ## Install under $(DESTDIR)$(PREFIX)
 
 uninstall: ## Remove what install put there
 	$(Q)rm -f '$(DESTDIR)$(PREFIX)/sbin/switchgeard' '$(DESTDIR)$(PREFIX)/bin/switchgear' \
+		'$(DESTDIR)$(LIBEXEC)/switchgear-worker' '$(DESTDIR)$(SYSUSERS)' \
 		'$(DESTDIR)$(UNITDIR)/switchgeard.service' '$(DESTDIR)$(COMPLETION)' '$(DESTDIR)$(EXAMPLE)' \
 		$(foreach s,1 5 8,$(foreach m,$(MAN$(s)),'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))'))
 

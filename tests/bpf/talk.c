@@ -82,6 +82,7 @@ int talk_socket(const struct talk *t, struct sockaddr_storage *ret_addr, socklen
 	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_addr;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_addr;
 	int fd = socket(t->name == TALK_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie;
 
 	assert_true(fd >= 0);
 	memset(ret_addr, 0, sizeof(*ret_addr));
@@ -106,7 +107,7 @@ int talk_socket(const struct talk *t, struct sockaddr_storage *ret_addr, socklen
 					    (socklen_t)strlen(t->device) + 1),
 				 0);
 	if (t->own)
-		assert_int_equal(dataplane_own_add(t->dp, fd), 0);
+		assert_int_equal(dataplane_own_add(t->dp, fd, &cookie), 0);
 	no_delay(fd);
 	return fd;
 }

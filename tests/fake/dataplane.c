@@ -679,20 +679,16 @@ uint64_t dataplane_sweep_due(const struct dataplane *dp)
 	return 0;
 }
 
-int dataplane_own_add(void *data, int socket)
+int dataplane_own_add(struct dataplane *dp, int socket, uint64_t *ret_cookie)
 {
-	struct dataplane *dp = data;
-
-	(void)socket;
+	*ret_cookie = (uint64_t)socket + 1;
 	dp->own++;
 	return called(dp, FAKE_OWN_ADD, 0, 0);
 }
 
-void dataplane_own_remove(void *data, int socket)
+void dataplane_own_remove(struct dataplane *dp, uint64_t cookie)
 {
-	struct dataplane *dp = data;
-
-	(void)socket;
+	(void)cookie;
 	dp->own--;
 }
 

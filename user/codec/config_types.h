@@ -87,6 +87,8 @@ struct config_server {
 	X(socket, read_path, "PATH", "/run/switchgear/switchgear.sock", "API socket")     \
 	X(state_dir, read_path, "DIR", "/var/lib/switchgear", "durable state")            \
 	X(metrics, read_metrics, "ADDR:PORT|off", "127.0.0.1:9464", "Prometheus metrics") \
+	X(ca_file, read_path, "FILE", NULL,                                               \
+	  "certificates to trust in own probes, beside the system's")                     \
 	X(api_group, config_read_text, NULL, NULL, NULL)
 
 /* NULL and 0 mean: not given, the daemon's default holds. */

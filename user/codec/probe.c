@@ -35,13 +35,13 @@ const char *probe_path(const char *url_shown)
 	return origin + 3 + strcspn(origin + 3, "/");
 }
 
-int probe_host(const char *host, uint16_t port, char *out, size_t size)
+int probe_host(const char *host, uint16_t port, bool tls, char *out, size_t size)
 {
 	bool v6 = strchr(host, ':') != NULL;
 	char number[8] = "";
 	int n;
 
-	if (port != 80)
+	if (port != (tls ? 443 : 80))
 		snprintf(number, sizeof(number), ":%u", port);
 	n = snprintf(out, size, "%s%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "", number);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;

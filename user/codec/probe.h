@@ -2,10 +2,9 @@
 /*
  * The daemon's own question to an MCP server: does it answer? Requests out,
  * answers in, one class at the end; no socket and no clock. Only requests that
- * change nothing are made (never tools/call), and only over plaintext HTTP: an
- * https server has no own probe, agents' calls are the probes there. The same
- * holds for servers of the older HTTP+SSE transport, whose answer here is
- * neutral (404 or 405).
+ * change nothing are made (never tools/call), without credentials. Servers of the older
+ * HTTP+SSE transport have no own probe, agents' calls are the probes there: their answer here
+ * is neutral (404 or 405).
  *
  * The turns, each on a connection of its own ("Connection: close", so that a pooled
  * connection which just ended is never mistaken for a failure):
@@ -59,7 +58,7 @@ enum probe_step {
 
 /* Whom to ask; all borrowed until probe_session_done(). */
 struct probe_target {
-	const char *host;    /* as in the Host field: with brackets, and the port if it is not 80 */
+	const char *host;    /* as in the Host field: with brackets, and the port: probe_host() */
 	const char *path;    /* with its leading slash; "" is "/" */
 	const char *version; /* ours, for clientInfo */
 };
@@ -85,8 +84,9 @@ struct probe_session {
  */
 const char *probe_path(const char *url_shown);
 
-/* "host", "host:8080", "[::1]:8080". -ENAMETOOLONG. */
-int probe_host(const char *host, uint16_t port, char *out, size_t size) MUST_CHECK;
+/* "host", "host:8080", "[::1]:8080": with the port unless it is that of the scheme.
+ * -ENAMETOOLONG. */
+int probe_host(const char *host, uint16_t port, bool tls, char *out, size_t size) MUST_CHECK;
 
 /* -EINVAL if host or path could not stand in a request; else that of answer_table_build(). */
 int probe_session_init(struct probe_session *t, const struct probe_target *target,

@@ -24,7 +24,7 @@ struct question {
 };
 
 struct outside {
-	const struct settings *settings;
+	struct settings *settings;
 	struct loop *loop;
 	struct daemon d; /* for work.h, which takes its loop */
 	struct work *lines[LINES];
@@ -39,8 +39,12 @@ static void answered(void *owner, int r, const void *result)
 	const struct question *q = owner;
 	const struct resolver_answer *name = q->server ? result : NULL;
 	const struct resolver_group *group = q->server ? NULL : result;
-	bool found = !r && (name ? name->n > 0 : group->found);
-	const char *why = r ? strerror(-r) : name ? name->error : group->error;
+	bool valid = !r && (name ? resolver_answer_valid(name) : resolver_group_valid(group));
+	bool found = valid && (name ? name->n > 0 : group->found);
+	const char *why = r        ? strerror(-r)
+			  : !valid ? "the answer makes no sense"
+			  : name   ? name->error
+				   : group->error;
 
 	q->all->open--;
 	if (found)
@@ -62,15 +66,13 @@ static int ask(struct outside *all, const struct config_server *server)
 {
 	const char *name = server ? server->host : all->settings->api_group;
 	struct question *q = &all->questions[all->asked];
-	const struct work_order order = { .name = "sg-resolver",
-					  .fn = server ? resolver_look_up : resolver_group,
+	const struct work_order order = { .op = server ? WORKER_LOOK_UP : WORKER_GROUP,
 					  .data = name,
 					  .data_len = strlen(name) + 1,
 					  .size = server ? sizeof(struct resolver_answer)
 							 : sizeof(struct resolver_group),
 					  .run_ns = RUN_NS,
 					  .by_ns = clock_boot_ns() + ALL_NS,
-					  .stranger = true,
 					  .done = answered,
 					  .owner = q };
 	struct work_job *job;
@@ -90,6 +92,7 @@ static int ask_all(struct outside *all, const struct config *config)
 	all->questions = calloc(config->n_servers + 1, sizeof(*all->questions));
 	r = all->questions ? loop_new(&all->loop) : -ENOMEM;
 	all->d.loop = all->loop;
+	all->d.settings = all->settings;
 	for (size_t i = 0; i < LINES && !r; i++)
 		r = work_new(&all->d, &all->lines[i]);
 	if (!r && all->settings->api_group)
@@ -127,6 +130,15 @@ static void listens(struct outside *all, const struct http_options *o, const cha
 	log_error(SUB, "%s could not be reached: %s", what, why);
 }
 
+static void certificates(struct outside *all, const char *path)
+{
+	if (!path || !access(path, R_OK))
+		return;
+	all->missing++;
+	log_error(SUB, "certificates cannot be read from %s (\"ca_file\"): %s; correct it", path,
+		  strerror(errno));
+}
+
 int outside_check(struct settings *settings, const struct config *config, bool runs)
 {
 	const struct http_options api = { .path = settings->socket };
@@ -139,6 +151,7 @@ int outside_check(struct settings *settings, const struct config *config, bool r
 		interface(&all, settings->interfaces[i]);
 	for (size_t i = 0; i < config->interfaces.n && !settings->interfaces[0]; i++)
 		interface(&all, config->interfaces.v[i]);
+	certificates(&all, settings->ca_file);
 	if (!runs)
 		listens(&all, &api, "the API");
 	if (!runs && !settings->metrics_off)

@@ -149,7 +149,7 @@ enum settings_result settings_parse(int argc, char **argv, struct settings *ret)
 	char names[ARRAY_SIZE(rows)][32];
 	const struct row *of[ARRAY_SIZE(rows)];
 	char variable[64];
-	struct settings s = { 0 };
+	struct settings s = { .worker.fd = -1 };
 	enum settings_result r;
 	size_t n = 0;
 	int index;
@@ -194,6 +194,7 @@ void settings_done(struct settings *s)
 #define DONE(key, reader, argument, fallback, help) free(s->key);
 	CONFIG_SETTINGS(DONE)
 #undef DONE
+	worker_program_close(&s->worker);
 }
 
 /* --- the configuration ------------------------------------------------------------------------- */
@@ -305,6 +306,8 @@ int settings_resolve(struct settings *s, const struct config *config)
 		r = resolve(s->given_##key, config->key, fallback, &s->key);
 	CONFIG_SETTINGS(SETTLE)
 #undef SETTLE
+	if (!r)
+		worker_program_open(&s->worker, getenv("SWITCHGEAR_WORKER"), s->ca_file);
 	if (!r)
 		r = cgroup_resolve(&s->cgroup);
 	return r ? r : metrics_resolve(s);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "codec/config.h"
+#include "io/worker.h"
 
 #define SETTINGS_INTERFACES_MAX 8
 
@@ -33,6 +34,7 @@ struct settings {
 	char unmarked[256]; /* why the mark of a detach could not be removed; "" */
 	char error[512];    /* why the latest reading of the configuration failed; "": it did not */
 	uint64_t loaded_ns; /* wall time of the latest one that did not */
+	struct worker_program worker; /* of settings_resolve() */
 	gid_t gid; /* of api_group; valid with has_gid, which comes when the name is known */
 	bool has_gid;
 };

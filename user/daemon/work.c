@@ -6,24 +6,36 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/settings.h"
 
 struct work_job {
 	struct work *work;
 	struct work_job *next;
 	struct work_order order;
-	uint8_t data[WORK_DATA_MAX] __attribute__((aligned(16)));
+	uint8_t data[] __attribute__((aligned(16)));
 };
 
 struct work {
 	struct daemon *d;
 	struct work_job *first; /* the one that runs, if one does */
 	struct child *child;
-	struct loop_source *source;
+	struct loop_source *source; /* of child */
+	struct worker *worker;      /* NULL: none was needed so far */
+	struct loop_source *worker_source;
+	bool busy; /* the worker has the first job */
 	struct loop_timer *timer;
 };
 
+static bool runs(const struct work *work)
+{
+	return work->child || work->busy;
+}
+
 static void leave(struct work *work)
 {
+	if (work->busy)
+		worker_cancel(work->worker);
+	work->busy = false;
 	loop_del(work->source);
 	work->source = NULL;
 	child_free(work->child);
@@ -49,7 +61,14 @@ static void end(struct work_job *job, int r, const void *result)
 
 static void step(void *data);
 
-static int begin(struct work *work, uint64_t now)
+static uint64_t deadline(const struct work_order *o, uint64_t now)
+{
+	uint64_t at = o->run_ns < SG_FOREVER - now ? now + o->run_ns : SG_FOREVER;
+
+	return o->by_ns < at ? o->by_ns : at;
+}
+
+static int begin_child(struct work *work, uint64_t now)
 {
 	const struct work_order *o = &work->first->order;
 	int keep[DATAPLANE_FDS_MAX + WORK_KEEP_MAX];
@@ -57,15 +76,11 @@ static int begin(struct work *work, uint64_t now)
 				 .fn = o->fn,
 				 .data = work->first->data,
 				 .size = o->size,
-				 .deadline_ns = o->run_ns < SG_FOREVER - now ? now + o->run_ns
-									     : SG_FOREVER,
+				 .deadline_ns = deadline(o, now),
 				 .keep = keep };
 	int r;
 
-	if (o->by_ns < job.deadline_ns)
-		job.deadline_ns = o->by_ns;
-	if (!o->stranger)
-		job.n_keep = dataplane_child_fds(work->d->dp, keep, DATAPLANE_FDS_MAX);
+	job.n_keep = dataplane_child_fds(work->d->dp, keep, DATAPLANE_FDS_MAX);
 	for (size_t i = 0; i < o->n_keep; i++)
 		keep[job.n_keep++] = o->keep[i];
 	r = child_start(&job, &work->child);
@@ -76,8 +91,58 @@ static int begin(struct work *work, uint64_t now)
 	return r;
 }
 
+static int make_worker(struct work *work)
+{
+	int r;
+
+	if (work->worker)
+		return 0;
+	r = worker_new(&work->d->settings->worker, &work->worker);
+	if (r)
+		return r;
+	r = loop_add_fd(work->d->loop, worker_fd(work->worker), step, work, &work->worker_source);
+	if (r) {
+		worker_free(work->worker);
+		work->worker = NULL;
+	}
+	return r;
+}
+
+static int begin_worker(struct work *work, uint64_t now)
+{
+	const struct work_order *o = &work->first->order;
+	const struct worker_job job = { .op = o->op,
+					.data = work->first->data,
+					.len = o->data_len,
+					.size = o->size,
+					.deadline_ns = deadline(o, now),
+					.ask = o->ask,
+					.owner = o->owner };
+	int r = make_worker(work);
+
+	if (!r)
+		r = worker_start(work->worker, &job);
+	work->busy = !r;
+	return r;
+}
+
+/* Also lets an idle one go, or takes note of its end. */
+static void finish_worker(struct work *work)
+{
+	enum worker_state state = worker_run(work->worker);
+	const void *result = NULL;
+	int r = state == WORKER_TIMED_OUT ? -ETIMEDOUT : -EOWNERDEAD;
+
+	if (!work->busy || state == WORKER_RUNNING)
+		return;
+	if (state == WORKER_DONE)
+		result = worker_result(work->worker, &r);
+	work->busy = false;
+	end(work->first, r, result);
+}
+
 /* Of the one that runs. The result lives in the child. */
-static void finish(struct work *work)
+static void finish_child(struct work *work)
 {
 	struct child *child = work->child;
 	enum child_state state = child_run(child);
@@ -98,7 +163,7 @@ static void finish(struct work *work)
 /* Those that are over before their turn came. */
 static void expire(struct work *work, uint64_t now)
 {
-	struct work_job *job = work->child ? work->first->next : work->first;
+	struct work_job *job = runs(work) ? work->first->next : work->first;
 
 	while (job && job->order.by_ns > now)
 		job = job->next;
@@ -110,10 +175,14 @@ static void expire(struct work *work, uint64_t now)
 
 static void schedule(struct work *work)
 {
-	uint64_t due = work->child ? child_due_ns(work->child) : work->first ? 0 : SG_FOREVER;
+	uint64_t due = work->child ? child_due_ns(work->child) : SG_FOREVER;
 
+	if (work->worker && worker_due_ns(work->worker) < due)
+		due = worker_due_ns(work->worker);
+	if (work->first && !runs(work))
+		due = 0;
 	for (const struct work_job *job = work->first; job; job = job->next)
-		if (!(work->child && job == work->first) && job->order.by_ns < due)
+		if (!(runs(work) && job == work->first) && job->order.by_ns < due)
 			due = job->order.by_ns;
 	loop_timer_set(work->timer, due);
 }
@@ -124,10 +193,12 @@ static void step(void *data)
 	uint64_t now = clock_boot_ns();
 
 	if (work->child)
-		finish(work);
+		finish_child(work);
+	if (work->worker)
+		finish_worker(work);
 	expire(work, now);
-	if (!work->child && work->first) {
-		int r = begin(work, now);
+	if (!runs(work) && work->first) {
+		int r = work->first->order.fn ? begin_child(work, now) : begin_worker(work, now);
 
 		if (r)
 			end(work->first, r, NULL);
@@ -156,6 +227,8 @@ void work_free(struct work *work)
 	if (!work)
 		return;
 	leave(work);
+	loop_del(work->worker_source);
+	worker_free(work->worker);
 	loop_timer_free(work->timer);
 	while (work->first) {
 		struct work_job *job = work->first;
@@ -172,9 +245,9 @@ int work_add(struct work *work, const struct work_order *order, struct work_job 
 	struct work_job *job;
 
 	if (order->data_len > WORK_DATA_MAX || order->n_keep > WORK_KEEP_MAX ||
-	    order->size > CHILD_RESULT_MAX)
+	    order->size > (order->fn ? CHILD_RESULT_MAX : WIRE_DATA_MAX))
 		return -EINVAL;
-	job = calloc(1, sizeof(*job));
+	job = calloc(1, sizeof(*job) + order->data_len);
 	if (!job)
 		return -ENOMEM;
 	job->work = work;
@@ -195,11 +268,19 @@ void work_cancel(struct work_job *job)
 	if (!job)
 		return;
 	work = job->work;
-	if (work->child && work->first == job)
+	if (runs(work) && work->first == job)
 		leave(work);
 	take(job);
 	free(job);
 	schedule(work);
+}
+
+static int wait_ms(const struct work *work, uint64_t now, uint64_t until_ns)
+{
+	uint64_t due = work->busy ? worker_due_ns(work->worker) : runs(work) ? until_ns : 0;
+
+	due = due < until_ns ? due : until_ns;
+	return due > now ? (int)((due - now) / NS_PER_MS) + 1 : 0;
 }
 
 void work_wait(struct work *work, uint64_t until_ns)
@@ -210,8 +291,15 @@ void work_wait(struct work *work, uint64_t until_ns)
 	while (work->first && (now = clock_boot_ns()) < until_ns) {
 		struct pollfd p = { .events = POLLIN };
 
-		p.fd = work->child ? child_fd(work->child) : -1;
-		poll(&p, 1, work->child ? (int)((until_ns - now) / NS_PER_MS) + 1 : 0);
+		p.fd = work->child  ? child_fd(work->child)
+		       : work->busy ? worker_fd(work->worker)
+				    : -1;
+		poll(&p, 1, wait_ms(work, now, until_ns));
 		step(work);
 	}
+}
+
+const char *work_why(const struct work *work)
+{
+	return work->worker ? worker_why(work->worker) : "";
 }

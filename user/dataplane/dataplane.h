@@ -258,10 +258,9 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
 			     bool home);
 
 /* Exempts a socket of our own from breakers (not from quarantine), by its cookie, which
- * nobody can forge; before it connects. To be taken back before it is closed. `dp` is a struct
- * dataplane, for io/probe.h. */
-int dataplane_own_add(void *dp, int socket) MUST_CHECK;
-void dataplane_own_remove(void *dp, int socket);
+ * nobody can forge; before it connects. To be taken back when it is of no use any more. -errno. */
+int dataplane_own_add(struct dataplane *dp, int socket, uint64_t *ret_cookie) MUST_CHECK;
+void dataplane_own_remove(struct dataplane *dp, uint64_t cookie);
 
 /* Did killing a socket work when it was tried last? If not, what a breaker denies on open
  * connections passes: a request that is dropped and not killed would hang. No system call. */

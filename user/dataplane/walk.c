@@ -431,30 +431,19 @@ bool dataplane_adopts(const struct dataplane *dp)
 
 /* --- our own sockets, and killing ------------------------------------------------------------- */
 
-static int cookie_of(int socket, uint64_t *ret)
+int dataplane_own_add(struct dataplane *dp, int socket, uint64_t *ret_cookie)
 {
-	socklen_t len = sizeof(*ret);
-
-	return getsockopt(socket, SOL_SOCKET, SO_COOKIE, ret, &len) ? -errno : 0;
-}
-
-int dataplane_own_add(void *data, int socket)
-{
-	const struct dataplane *dp = data;
+	socklen_t len = sizeof(*ret_cookie);
 	uint8_t one = 1;
-	uint64_t cookie;
-	int r = cookie_of(socket, &cookie);
 
-	return r ? r : dataplane_map_put(dp->skel->maps.own, &cookie, &one, BPF_ANY);
+	if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, ret_cookie, &len))
+		return -errno;
+	return dataplane_map_put(dp->skel->maps.own, ret_cookie, &one, BPF_ANY);
 }
 
-void dataplane_own_remove(void *data, int socket)
+void dataplane_own_remove(struct dataplane *dp, uint64_t cookie)
 {
-	const struct dataplane *dp = data;
-	uint64_t cookie;
-
-	if (!cookie_of(socket, &cookie))
-		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.own), &cookie);
+	bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.own), &cookie);
 }
 
 void dataplane_can_kill(struct dataplane *dp, bool can)

@@ -17,6 +17,7 @@
 enum phase {
 	PHASE_START, /* the next turn's connection is to be made */
 	PHASE_CONNECT,
+	PHASE_SHAKE, /* hands, of TLS */
 	PHASE_SEND,
 	PHASE_READ,
 	PHASE_OVER,
@@ -34,6 +35,11 @@ struct probe {
 	enum sg_cause cause;
 	uint16_t port;
 	struct probe_own own;
+	const struct probe_tls *tls; /* NULL: plaintext */
+	void *secure;                /* of fd, while there is one */
+	struct probe_objection objection;
+	uint64_t shake_due_ns;
+	bool more; /* to read: TLS has taken more from the socket than it has given */
 	uint64_t connect_ns;
 	uint64_t late_ns;
 	uint64_t connect_due_ns;
@@ -44,6 +50,7 @@ struct probe {
 	uint64_t slowest_first_ns;
 	struct buf request;
 	size_t sent;
+	char bare[URL_HOST_MAX + 1];
 	char host[URL_HOST_MAX + 16]; /* with brackets and port */
 	char *path;
 	char version[PROBE_VERSION_MAX + 1];
@@ -85,8 +92,9 @@ static enum sg_class class_of(enum sg_cause cause)
 
 static void hang_up(struct probe *p)
 {
-	if (p->fd >= 0 && p->own.remove)
-		p->own.remove(p->own.data, p->fd);
+	if (p->secure)
+		p->tls->close(TAKE_PTR(p->secure));
+	p->more = false;
 	closep(&p->fd); /* its last: it leaves the epoll set too */
 	p->fd = -1;
 }
@@ -209,8 +217,47 @@ static bool finish_connect(struct probe *p)
 	if (getpeername(p->fd, (struct sockaddr *)&peer, &peer_len))
 		return false; /* still connecting */
 	p->reached = true;
+	p->phase = p->tls ? PHASE_SHAKE : PHASE_SEND;
+	p->turn_ns = clock_boot_ns();
+	return true;
+}
+
+static void fail_shake(struct probe *p)
+{
+	bool was_judged = p->talk.judged;
+
+	clock_turn(p);
+	probe_session_fail(&p->talk, p->objection.class, p->objection.cause);
+	turn_over(p, was_judged);
+}
+
+/* It is the server that is waited for: readable is when to go on. */
+static bool shake_hands(struct probe *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int r = 0;
+
+	if (!p->secure) {
+		r = p->tls->open(p->fd, p->bare, p->port, &p->secure);
+		if (r || epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, p->fd, &ev)) {
+			fail(p, SG_CAUSE_NONE);
+			return true;
+		}
+	}
+	r = p->tls->shake(p->secure, &p->objection);
+	if (r == -EAGAIN) {
+		p->shake_due_ns = clock_boot_ns() + PROBE_SHAKE_NS;
+		return false;
+	}
+	if (r) {
+		fail_shake(p);
+		return true;
+	}
+	ev.events = EPOLLOUT;
 	p->phase = PHASE_SEND;
 	p->turn_ns = clock_boot_ns();
+	if (epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, p->fd, &ev))
+		fail(p, SG_CAUSE_NONE);
 	return true;
 }
 
@@ -223,15 +270,34 @@ static void await_answer(struct probe *p)
 		fail(p, SG_CAUSE_NONE);
 }
 
+static ssize_t put(struct probe *p, const char *data, size_t len)
+{
+	ssize_t n;
+
+	if (p->tls)
+		return p->tls->send(p->secure, data, len);
+	n = send(p->fd, data, len, MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t get(struct probe *p, char *data, size_t len)
+{
+	ssize_t n;
+
+	if (p->tls)
+		return p->tls->recv(p->secure, data, len);
+	n = recv(p->fd, data, len, 0);
+	return n < 0 ? -errno : n;
+}
+
 static bool send_request(struct probe *p)
 {
-	ssize_t n =
-		send(p->fd, buf_str(&p->request) + p->sent, p->request.len - p->sent, MSG_NOSIGNAL);
+	ssize_t n = put(p, buf_str(&p->request) + p->sent, p->request.len - p->sent);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return false;
-	if (n < 0 && errno != EPIPE) { /* EPIPE: it may have answered before it hung up */
-		fail(p, meaning_of(errno, true));
+	if (n < 0 && n != -EPIPE) { /* EPIPE: it may have answered before it hung up */
+		fail(p, meaning_of((int)-n, true));
 		return true;
 	}
 	p->sent += n > 0 ? (size_t)n : 0;
@@ -244,12 +310,13 @@ static bool read_answer(struct probe *p)
 {
 	char piece[4096];
 	bool was_judged = p->talk.judged;
-	ssize_t n = recv(p->fd, piece, sizeof(piece), 0);
+	ssize_t n = get(p, piece, sizeof(piece));
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	p->more = p->tls && n != -EAGAIN;
+	if (n == -EAGAIN || n == -EINTR)
 		return false;
 	if (n < 0) {
-		fail(p, meaning_of(errno, true));
+		fail(p, meaning_of((int)-n, true));
 		return true;
 	}
 	if (n && !p->first_ns)
@@ -269,6 +336,8 @@ static bool go_on(struct probe *p)
 		return true;
 	case PHASE_CONNECT:
 		return finish_connect(p);
+	case PHASE_SHAKE:
+		return shake_hands(p);
 	case PHASE_SEND:
 		return send_request(p);
 	case PHASE_READ:
@@ -281,7 +350,9 @@ static bool go_on(struct probe *p)
 static void check_time(struct probe *p)
 {
 	uint64_t now = clock_boot_ns();
-	uint64_t due = probe_due_ns(p);
+	uint64_t due = p->phase == PHASE_CONNECT && p->connect_due_ns < p->due_ns
+			       ? p->connect_due_ns
+			       : p->due_ns;
 
 	if (p->phase == PHASE_OVER || now < due)
 		return;
@@ -298,6 +369,7 @@ static void check_time(struct probe *p)
 int probe_new(const struct probe_spec *spec, struct probe **ret)
 {
 	CLEANUP(probe_freep) struct probe *p = calloc(1, sizeof(*p));
+	const struct probe_job *job = spec->job;
 	struct probe_target target;
 	int r;
 
@@ -306,25 +378,27 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 	p->fd = -1;
 	p->epoll_fd = -1;
 	p->request = BUF(PROBE_REQUEST_MAX);
-	if (!spec->n_addrs)
+	if (!job->n_addrs || job->n_addrs > PROBE_ADDRS_MAX || (job->tls && !spec->tls))
 		return -EINVAL;
-	p->n_addrs = spec->n_addrs < PROBE_ADDRS_MAX ? spec->n_addrs : PROBE_ADDRS_MAX;
-	memcpy(p->addrs, spec->addrs, p->n_addrs * sizeof(*p->addrs));
-	p->port = spec->port;
+	p->n_addrs = job->n_addrs;
+	memcpy(p->addrs, job->addrs, sizeof(p->addrs));
+	p->port = job->port;
 	p->own = spec->own;
-	p->connect_ns = spec->connect_ns;
+	p->tls = job->tls ? spec->tls : NULL;
+	p->connect_ns = job->connect_ns;
 	p->late_ns = spec->late_ns ? spec->late_ns : PROBE_LATE_NS;
 	p->turn_ns = clock_boot_ns();
-	p->due_ns = spec->limit_ns < NEVER - p->turn_ns ? p->turn_ns + spec->limit_ns : NEVER;
-	r = probe_host(spec->host, spec->port, p->host, sizeof(p->host));
+	p->due_ns = job->limit_ns < NEVER - p->turn_ns ? p->turn_ns + job->limit_ns : NEVER;
+	snprintf(p->bare, sizeof(p->bare), "%s", job->host);
+	r = probe_host(job->host, job->port, job->tls, p->host, sizeof(p->host));
 	if (r)
 		return r;
-	p->path = strdup(spec->path);
+	p->path = strdup(job->path);
 	if (!p->path)
 		return -ENOMEM;
 	snprintf(p->version, sizeof(p->version), "%s", spec->version);
 	target = (struct probe_target){ p->host, p->path, p->version };
-	r = probe_session_init(&p->talk, &target, spec->era);
+	r = probe_session_init(&p->talk, &target, (enum probe_generation)job->era);
 	if (r)
 		return r;
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -355,8 +429,10 @@ uint64_t probe_due_ns(const struct probe *p)
 {
 	if (p->phase == PHASE_OVER)
 		return NEVER;
-	if (p->phase == PHASE_START)
+	if (p->phase == PHASE_START || p->more)
 		return 0;
+	if (p->phase == PHASE_SHAKE && p->shake_due_ns < p->due_ns)
+		return p->shake_due_ns;
 	if (p->phase == PHASE_CONNECT && p->connect_due_ns < p->due_ns)
 		return p->connect_due_ns;
 	return p->due_ns;
@@ -379,7 +455,22 @@ enum probe_generation probe_generation(const struct probe *p)
 	return p->talk.era;
 }
 
+const char *probe_objection(const struct probe *p)
+{
+	return p->objection.why;
+}
+
 bool probe_over(const struct probe *p)
 {
 	return p->phase == PHASE_OVER;
+}
+
+/* --- as a job -------------------------------------------------------------------------------------- */
+
+bool probe_verdict_valid(const struct probe_verdict *v, size_t len)
+{
+	return len == sizeof(*v) && (unsigned int)v->result.class < SG_CLASS_COUNT &&
+	       (unsigned int)v->result.cause < SG_CAUSE_COUNT &&
+	       *(const uint8_t *)&v->result.complete <= 1 && v->era < PROBE_GENERATION_COUNT &&
+	       memchr(v->why, '\0', sizeof(v->why));
 }

@@ -5,12 +5,8 @@
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-
-#define NOBODY 65534
 
 static void add(struct resolver_answer *answer, const struct sockaddr *sa)
 {
@@ -32,54 +28,28 @@ static void add(struct resolver_answer *answer, const struct sockaddr *sa)
 		answer->addrs[answer->n++] = a;
 }
 
-static void drop_rights(void)
-{
-	pid_t parent = getppid();
-
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-			       setresuid(NOBODY, NOBODY, NOBODY) < 0))
-		_exit(1);
-	/* A change of user clears the death signal: it is set again, and the parent that died
-	 * meanwhile is noticed. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    getppid() != parent)
-		_exit(1);
-}
-
-int resolver_look_up(void *host, void *answer, size_t size)
+void resolver_look_up(const char *host, struct resolver_answer *ret)
 {
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct resolver_answer *ret = answer;
 	struct addrinfo *list = NULL;
-	int r;
+	int r = getaddrinfo(host, NULL, &hints, &list);
 
-	if (size != sizeof(*ret))
-		return -EINVAL;
-	drop_rights();
-	/* Two attempts of 3 s at each server stay within the caller's patience. */
-	setenv("RES_OPTIONS", "timeout:3 attempts:2", 1);
-	r = getaddrinfo(host, NULL, &hints, &list);
 	if (r) {
 		snprintf(ret->error, sizeof(ret->error), "%s",
 			 r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
-		return 0;
+		return;
 	}
 	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
 		add(ret, ai->ai_addr);
 	freeaddrinfo(list);
 	if (!ret->n)
 		snprintf(ret->error, sizeof(ret->error), "the name has no IPv4 or IPv6 address");
-	return 0;
 }
 
-int resolver_group(void *name, void *answer, size_t size)
+void resolver_group(const char *name, struct resolver_group *ret)
 {
-	struct resolver_group *ret = answer;
 	const struct group *group;
 
-	if (size != sizeof(*ret))
-		return -EINVAL;
-	drop_rights();
 	errno = 0;
 	group = getgrnam(name);
 	ret->found = group;
@@ -88,5 +58,16 @@ int resolver_group(void *name, void *answer, size_t size)
 	else
 		snprintf(ret->error, sizeof(ret->error), "%s",
 			 errno && errno != ENOENT ? strerror(errno) : "there is none");
-	return 0;
+}
+
+bool resolver_answer_valid(const struct resolver_answer *answer)
+{
+	return answer->n <= RESOLVER_ADDRS_MAX &&
+	       memchr(answer->error, '\0', sizeof(answer->error));
+}
+
+bool resolver_group_valid(const struct resolver_group *answer)
+{
+	return *(const uint8_t *)&answer->found <= 1 &&
+	       memchr(answer->error, '\0', sizeof(answer->error));
 }

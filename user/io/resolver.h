@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A host name to addresses by getaddrinfo(), so that whatever nsswitch.conf asks for works.
- * It blocks, and what it parses comes from the network: only for a process of its own, which
- * gives up the daemon's rights first.
+ * It blocks, and what it parses comes from the network: for a worker only.
  */
 #ifndef SWITCHGEAR_IO_RESOLVER_H
 #define SWITCHGEAR_IO_RESOLVER_H
@@ -24,9 +23,8 @@ struct resolver_answer {
 	char error[160];
 };
 
-/* A child_fn (io/child.h). host: text; answer: struct resolver_answer, all zero. The process
- * is nobody afterwards, without a way back, and dies with its parent still. 0, or -EINVAL. */
-int resolver_look_up(void *host, void *answer, size_t size) MUST_CHECK;
+/* *answer: all zero. */
+void resolver_look_up(const char *host, struct resolver_answer *answer);
 
 /* The same for the name of a group: that, too, may ask a server. */
 struct resolver_group {
@@ -34,6 +32,10 @@ struct resolver_group {
 	gid_t gid;
 	char error[160]; /* why not, for people */
 };
-int resolver_group(void *name, void *answer, size_t size) MUST_CHECK;
+void resolver_group(const char *name, struct resolver_group *answer);
+
+/* Whether it is one, as far as can be seen: what a worker says is checked by these. */
+bool resolver_answer_valid(const struct resolver_answer *answer);
+bool resolver_group_valid(const struct resolver_group *answer);
 
 #endif

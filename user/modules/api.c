@@ -141,10 +141,14 @@ static void on_group(void *owner, int r, const void *result)
 	struct api *api = owner;
 	struct settings *s = api->part.d->settings;
 	const struct resolver_group *answer = result;
+	const char *why = r == -EOWNERDEAD                ? work_why(api->work)
+			  : r                             ? strerror(-r)
+			  : !resolver_group_valid(answer) ? "the answer makes no sense"
+							  : answer->error;
 	char error[sizeof(api->error)];
 
 	api->job = NULL;
-	if (!r && answer->found) {
+	if (!r && resolver_group_valid(answer) && answer->found) {
 		s->gid = answer->gid;
 		s->has_gid = true;
 		if (api->error[0])
@@ -156,26 +160,24 @@ static void on_group(void *owner, int r, const void *result)
 	snprintf(error, sizeof(error),
 		 "the group \"%.64s\" (\"api_group\") is not known (%.100s): only root may give "
 		 "orders; create it",
-		 s->api_group, r ? strerror(-r) : answer->error);
+		 s->api_group, why);
 	if (strcmp(error, api->error) != 0)
 		log_error(SUB, "%s; trying again", error);
 	snprintf(api->error, sizeof(api->error), "%s", error);
 	loop_timer_set(api->again, clock_boot_ns() + GROUP_RETRY_NS);
 }
 
-/* In a child: the name may be asked for over the network. */
+/* By a worker: the name may be asked for over the network. */
 static void group_ask(void *data)
 {
 	struct api *api = data;
 	const char *name = api->part.d->settings->api_group;
-	const struct work_order order = { .name = "sg-group",
-					  .fn = resolver_group,
+	const struct work_order order = { .op = WORKER_GROUP,
 					  .data = name,
 					  .data_len = strlen(name) + 1,
 					  .size = sizeof(struct resolver_group),
 					  .run_ns = GROUP_PATIENCE_NS,
 					  .by_ns = SG_FOREVER,
-					  .stranger = true,
 					  .done = on_group,
 					  .owner = api };
 	int r = work_add(api->work, &order, &api->job);

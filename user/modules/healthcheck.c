@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Active health checks: the first probe of a server that has become half-open is the
- * daemon's own, if it can be asked over plaintext HTTP (codec/probe.h); agents' calls are
- * the others, and all of them where there is no own one. A probe that finds no place
+ * daemon's own, if it can be asked (codec/probe.h); agents' calls are the others, and all of
+ * them where there is no own one. A worker asks (io/worker.h). A probe that finds no place
  * waits until the kernel stops reserving the token for us (SG_OWN_PROBE_NS).
  *
  * An opening that rests on one caller's word (headers/witness.h) is checked at once: if the
@@ -23,12 +23,14 @@
 #include "core/policy.h"
 #include "daemon/bus.h"
 #include "daemon/servers.h"
-#include "io/probe.h"
+#include "daemon/work.h"
+#include "io/probe_job.h"
 #include "modules/modules.h"
 
 #define SUB "probe"
 #define AT_ONCE_MAX 32
 #define AGAIN_NS (50 * NS_PER_MS)
+#define REST_NS (4 * NS_PER_SEC) /* for the start of a worker, and its farewell */
 #define HELD_AGAIN_NS NS_PER_SEC
 #define HTTP_UNAUTHORIZED 401
 #define HTTP_FORBIDDEN 403
@@ -44,15 +46,17 @@ struct check {
 	const struct part *m;
 	struct server *server;
 	struct loop_timer *timer;
-	struct probe *io;           /* NULL: none is running */
-	struct loop_source *source; /* of io */
-	enum probe_generation era;  /* as the last one found it */
-	uint64_t wait_until_ns;     /* for a place; 0: does not wait */
-	bool open;                  /* its verdict is outstanding */
-	uint32_t generation;        /* of the token, or of the opening that is checked */
-	enum purpose purpose;       /* only FOR_PROBE needs the token */
-	uint64_t held_ns;           /* the latest FOR_HELD */
-	bool leased;                /* its lease is shorter than the patience with answers */
+	struct work *work;
+	struct work_job *job;   /* NULL: none is running */
+	uint64_t own;           /* cookie of its socket; 0: none */
+	uint32_t era;           /* as the last one found it */
+	char error[192];        /* why the server could not be asked; "": it could */
+	uint64_t wait_until_ns; /* for a place; 0: does not wait */
+	bool open;              /* its verdict is outstanding */
+	uint32_t generation;    /* of the token, or of the opening that is checked */
+	enum purpose purpose;   /* only FOR_PROBE needs the token */
+	uint64_t held_ns;       /* the latest FOR_HELD */
+	bool leased;            /* its lease is shorter than the patience with answers */
 };
 
 static bool holds_token(const struct check *p)
@@ -64,7 +68,7 @@ static bool check_possible(const struct server *s)
 {
 	const struct config_server *c = s->config;
 
-	return c->has_url && c->scheme == URL_HTTP && probe_path(c->url_shown);
+	return c->has_url && probe_path(c->url_shown);
 }
 
 /* --- reports --------------------------------------------------------------------------------- */
@@ -99,7 +103,9 @@ static void report(struct check *p, const struct probe_result *r)
 		ended.cause = SG_CAUSE_LEASE;
 	if (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)
 		ended.outcome = SG_SUCCESS; /* it has no credentials; who says so is alive */
-	if (r->status == HTTP_TOO_MANY)     /* it asks too often: that tells nothing */
+	if (r->class == SG_CALLER && r->cause == SG_CAUSE_TLS)
+		ended.outcome = SG_CLASS_COUNT; /* whom it trusts, and who trusts it, is no fault */
+	if (r->status == HTTP_TOO_MANY)         /* it asks too often: that tells nothing */
 		ended.outcome = SG_CLASS_COUNT;
 	if (server_quarantined(p->server))
 		ended.outcome = SG_CLASS_COUNT; /* our own denial */
@@ -130,6 +136,13 @@ static void judge_opening(struct check *p, const struct probe_result *r)
 
 /* --- one probe --------------------------------------------------------------------------------- */
 
+static void disown(struct check *p)
+{
+	if (p->own)
+		dataplane_own_remove(p->server->d->dp, p->own);
+	p->own = 0;
+}
+
 static void end(struct check *p)
 {
 	static const struct sg_ended undecided = { .outcome = SG_CLASS_COUNT };
@@ -138,58 +151,90 @@ static void end(struct check *p)
 		give_back(p, &undecided);
 	p->open = false;
 	loop_timer_off(p->timer);
-	loop_del(TAKE_PTR(p->source));
-	probe_free(TAKE_PTR(p->io));
+	work_cancel(TAKE_PTR(p->job));
+	disown(p);
 	p->wait_until_ns = 0;
 	p->purpose = FOR_PROBE;
 }
 
-static void run(void *data)
+/* Says once why the server cannot be asked; text "": it was. */
+static void objected(struct check *p, const char *text)
 {
-	struct check *p = data;
-	const struct probe_result *result;
-
-	probe_run(p->io);
-	result = probe_result(p->io);
-	if (result && p->open) {
-		p->era = probe_generation(p->io);
-		p->open = false;
-		if (p->purpose == FOR_OPENING)
-			judge_opening(p, result);
-		else
-			report(p, result);
-	}
-	if (probe_over(p->io))
-		end(p);
-	else
-		loop_timer_set(p->timer, probe_due_ns(p->io));
+	if (text[0] && strcmp(text, p->error) != 0)
+		log_warning(SUB, "%s: it cannot be asked: %s; agents' calls are its probes",
+			    p->server->config->name, text);
+	snprintf(p->error, sizeof(p->error), "%s", text);
 }
 
-/* Connects nothing yet: that is for its first run, once there is a token. */
+static int told(struct check *p, const struct probe_verdict *v, size_t len)
+{
+	if (!probe_verdict_valid(v, len))
+		return -EBADMSG;
+	if (!p->open)
+		return 0;
+	p->era = v->era;
+	p->open = false;
+	objected(p, v->result.class == SG_CALLER || v->result.class == SG_LOCAL ? v->why : "");
+	if (p->purpose == FOR_OPENING)
+		judge_opening(p, &v->result);
+	else
+		report(p, &v->result);
+	return 0;
+}
+
+static int asked(void *owner, uint32_t what, const void *data, size_t len, int fd)
+{
+	struct check *p = owner;
+
+	if (what == PROBE_ASK_VERDICT)
+		return told(p, data, len);
+	if (what != PROBE_ASK_OWN || fd < 0)
+		return -EINVAL;
+	disown(p); /* the turn before is over */
+	return dataplane_own_add(p->server->d->dp, fd, &p->own);
+}
+
+static void done(void *owner, int r, UNUSED const void *result)
+{
+	struct check *p = owner;
+
+	p->job = NULL;
+	if (r == -EOWNERDEAD)
+		objected(p, work_why(p->work));
+	else if (r && r != -ETIMEDOUT)
+		objected(p, strerror(-r));
+	end(p);
+}
+
+/* Nothing is connected before the loop goes on, when there is a token. */
 static int prepare(struct check *p)
 {
 	const struct server *s = p->server;
-	const struct breaker_policy *policy = &s->config->policy;
-	uint64_t lease_ns = policy_ns(policy->probe_lease_seconds);
-	uint64_t timeout_ns = policy_ns(policy->timeout_seconds);
-	const struct probe_spec spec = {
-		.addrs = s->addrs,
-		.n_addrs = s->n_addrs,
-		.port = s->config->port,
-		.host = s->config->host,
-		.path = probe_path(s->config->url_shown),
-		.version = SWITCHGEAR_VERSION,
-		.era = p->era,
-		.own = { dataplane_own_add, dataplane_own_remove, s->d->dp },
-		.connect_ns = policy_ns(policy->connect_seconds),
-		.limit_ns = lease_ns < timeout_ns ? lease_ns : timeout_ns
-	};
-	int r = probe_new(&spec, &p->io);
+	const struct config_server *c = s->config;
+	uint64_t lease_ns = policy_ns(c->policy.probe_lease_seconds);
+	uint64_t timeout_ns = policy_ns(c->policy.timeout_seconds);
+	struct probe_job job = { .era = p->era,
+				 .port = c->port,
+				 .tls = c->scheme == URL_HTTPS,
+				 .connect_ns = policy_ns(c->policy.connect_seconds),
+				 .limit_ns = lease_ns < timeout_ns ? lease_ns : timeout_ns };
+	const struct work_order order = { .op = WORKER_PROBE,
+					  .data = &job,
+					  .data_len = sizeof(job),
+					  .ask = asked,
+					  .run_ns = job.limit_ns + REST_NS,
+					  .by_ns = SG_FOREVER,
+					  .done = done,
+					  .owner = p };
 
+	job.n_addrs = s->n_addrs < PROBE_ADDRS_MAX ? (uint32_t)s->n_addrs : PROBE_ADDRS_MAX;
+	memcpy(job.addrs, s->addrs, job.n_addrs * sizeof(*job.addrs));
+	snprintf(job.host, sizeof(job.host), "%s", c->host);
+	if ((size_t)snprintf(job.path, sizeof(job.path), "%s", probe_path(c->url_shown)) >=
+	    sizeof(job.path))
+		return -ENAMETOOLONG;
 	p->leased = lease_ns < timeout_ns;
-	if (!r)
-		r = loop_add_fd(s->d->loop, probe_fd(p->io), run, p, &p->source);
-	return r;
+	return work_add(p->work, &order, &p->job);
 }
 
 static int take_token(struct check *p)
@@ -215,7 +260,7 @@ static bool place_free(const struct part *m)
 	size_t n = 0;
 
 	for (const struct server *s = servers_first(m->d->servers); s; s = s->next)
-		n += of(m, s)->io != NULL;
+		n += of(m, s)->job != NULL;
 	return n < AT_ONCE_MAX;
 }
 
@@ -238,20 +283,14 @@ static int begin(struct check *p)
 	}
 	p->wait_until_ns = 0;
 	p->open = true;
-	loop_timer_set(p->timer, now);
 	return 0;
 }
 
 static void on_timer(void *data)
 {
 	struct check *p = data;
-	int r;
+	int r = begin(p);
 
-	if (p->io) {
-		run(p);
-		return;
-	}
-	r = begin(p);
 	if (r)
 		log_debug(SUB, "%s: no own probe: %s; agents' calls are the probes",
 			  p->server->config->name, strerror(-r));
@@ -260,7 +299,7 @@ static void on_timer(void *data)
 /* --- when --------------------------------------------------------------------------------------- */
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
- * probes (-ENOTSUP no plaintext URL, no address or quarantined; -EAGAIN no token). */
+ * probes (-ENOTSUP no URL that can be asked, no address or quarantined; -EAGAIN no token). */
 static int start(const void *m, struct server *s, enum purpose purpose)
 {
 	struct check *p = of(m, s);
@@ -273,6 +312,8 @@ static int start(const void *m, struct server *s, enum purpose purpose)
 	p->m = m;
 	p->server = s;
 	r = p->timer ? 0 : loop_timer_new(s->d->loop, on_timer, p, &p->timer);
+	if (!r && !p->work)
+		r = work_new(s->d, &p->work);
 	if (r)
 		return r;
 	end(p); /* of the one before only the deletion of its session can be left */
@@ -308,7 +349,8 @@ static void check_signal(void *m, const struct signal *signal)
 		end(p);
 	if (signal->kernel.move.to == SG_HALF_OPEN)
 		(void)!start(m, signal->server, FOR_PROBE); /* D2 */
-	if (signal->kernel.move.to == SG_OPEN && signal->kernel.source != SG_SOURCE_NONE)
+	if (signal->kernel.move.to == SG_OPEN && signal->kernel.source != SG_SOURCE_NONE &&
+	    signal->kernel.source != SG_SOURCE_DAEMON)
 		(void)!start(m, signal->server, FOR_OPENING);
 }
 
@@ -332,8 +374,9 @@ static void check_removed(void *m, struct server *s)
 	if (!p->timer)
 		return;
 	end(p);
-	loop_timer_free(p->timer);
-	p->timer = NULL;
+	loop_timer_free(TAKE_PTR(p->timer));
+	work_free(TAKE_PTR(p->work));
+	p->error[0] = '\0';
 }
 
 static int check_changed(void *m, struct server *s, unsigned int diff)
@@ -344,11 +387,30 @@ static int check_changed(void *m, struct server *s, unsigned int diff)
 	return 0;
 }
 
+static int check_degraded(void *m, struct status *to)
+{
+	const struct part *part = m;
+	char text[400];
+	int r = 0;
+
+	for (const struct server *s = servers_first(part->d->servers); s && !r; s = s->next) {
+		if (!of(m, s)->error[0])
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"server \"%s\": the daemon cannot ask it: %s; agents' calls are its probes",
+			s->config->name, of(m, s)->error);
+		r = status_degrade(to, text);
+	}
+	return r;
+}
+
 const struct module healthcheck_module = {
 	.name = "healthcheck",
 	.server_size = sizeof(struct check),
 	.server_added = check_added,
 	.server_changed = check_changed,
 	.server_removed = check_removed,
+	.degraded = check_degraded,
 	.on_signal = check_signal,
 };

@@ -107,14 +107,12 @@ static void answered(void *owner, int r, const void *result);
 
 static void ask(struct line *line, struct server *s)
 {
-	const struct work_order order = { .name = "sg-resolver",
-					  .fn = resolver_look_up,
+	const struct work_order order = { .op = WORKER_LOOK_UP,
 					  .data = s->config->host,
 					  .data_len = strlen(s->config->host) + 1,
 					  .size = sizeof(struct resolver_answer),
 					  .run_ns = PATIENCE_NS,
 					  .by_ns = SG_FOREVER,
-					  .stranger = true,
 					  .done = answered,
 					  .owner = line };
 	int r = work_add(line->work, &order, &line->job);
@@ -158,12 +156,16 @@ static void answered(void *owner, int r, const void *result)
 		snprintf(error, sizeof(error),
 			 "no answer within %.1f s: is a name server reachable?",
 			 (double)PATIENCE_NS / NS_PER_SEC);
+	else if (r == -EOWNERDEAD)
+		snprintf(error, sizeof(error), "the worker that looks up names: %.127s",
+			 work_why(line->work));
 	else if (r)
-		snprintf(error, sizeof(error), "%s",
-			 r == -EOWNERDEAD ? "the process that resolves names ended" : strerror(-r));
+		snprintf(error, sizeof(error), "%s", strerror(-r));
+	else if (!resolver_answer_valid(answer))
+		snprintf(error, sizeof(error), "the answer makes no sense");
 	else
 		snprintf(error, sizeof(error), "%.159s", answer->error);
-	if (!r && answer->n && answer->n <= RESOLVER_ADDRS_MAX)
+	if (!r && resolver_answer_valid(answer) && answer->n)
 		found(line->m, s, answer);
 	else
 		failed(mine, s, error);

@@ -610,11 +610,16 @@ static void test_targets(void **state)
 	assert_null(probe_path("http://***@host/mcp"));
 	assert_null(probe_path("http://host/mcp?***"));
 	assert_null(probe_path("http://host/***/mcp"));
-	assert_int_equal(probe_host("a.b", 80, host, sizeof(host)), 0);
+	assert_int_equal(probe_host("a.b", 80, false, host, sizeof(host)), 0);
 	assert_string_equal(host, "a.b");
-	assert_int_equal(probe_host("::1", 8080, host, sizeof(host)), 0);
+	assert_int_equal(probe_host("a.b", 443, true, host, sizeof(host)), 0);
+	assert_string_equal(host, "a.b");
+	assert_int_equal(probe_host("a.b", 80, true, host, sizeof(host)), 0);
+	assert_string_equal(host, "a.b:80");
+	assert_int_equal(probe_host("::1", 8080, false, host, sizeof(host)), 0);
 	assert_string_equal(host, "[::1]:8080");
-	assert_int_equal(probe_host("long-host-name", 8080, host, sizeof(host)), -ENAMETOOLONG);
+	assert_int_equal(probe_host("long-host-name", 8080, false, host, sizeof(host)),
+			 -ENAMETOOLONG);
 }
 
 int main(void)

@@ -189,19 +189,16 @@ static void server_run(struct server *s)
 static struct probe *start_late(const char *const *addrs, uint16_t port, uint64_t limit_ns,
 				uint64_t late_ns)
 {
-	struct addr parsed[8];
-	struct probe_spec spec = { .addrs = parsed,
-				   .port = port,
-				   .host = "localhost",
-				   .path = "/mcp",
-				   .version = "1",
-				   .connect_ns = limit_ns / 2,
-				   .limit_ns = limit_ns,
-				   .late_ns = late_ns };
+	struct probe_job job = { .port = port,
+				 .host = "localhost",
+				 .path = "/mcp",
+				 .connect_ns = limit_ns / 2,
+				 .limit_ns = limit_ns };
+	const struct probe_spec spec = { .job = &job, .version = "1", .late_ns = late_ns };
 	struct probe *p = NULL;
 
-	for (; addrs[spec.n_addrs]; spec.n_addrs++)
-		assert_int_equal(parse_addr(addrs[spec.n_addrs], &parsed[spec.n_addrs]), 0);
+	for (; addrs[job.n_addrs]; job.n_addrs++)
+		assert_int_equal(parse_addr(addrs[job.n_addrs], &job.addrs[job.n_addrs]), 0);
 	assert_int_equal(probe_new(&spec, &p), 0);
 	return p;
 }
@@ -289,14 +286,10 @@ static void test_modern_is_one_connection(void **state)
 	};
 	struct server s;
 	struct probe *p;
-	struct addr addr;
-	struct probe_spec spec = { .addrs = &addr,
-				   .n_addrs = 1,
-				   .host = "localhost",
-				   .path = "",
-				   .version = "1",
-				   .connect_ns = NS_PER_SEC,
-				   .limit_ns = NS_PER_SEC };
+	struct probe_job job = {
+		.n_addrs = 1, .host = "localhost", .connect_ns = NS_PER_SEC, .limit_ns = NS_PER_SEC
+	};
+	const struct probe_spec spec = { .job = &job, .version = "1" };
 
 	(void)state;
 	server_start(&s, replies);
@@ -304,10 +297,10 @@ static void test_modern_is_one_connection(void **state)
 	assert_int_equal(judge(&s, p)->class, SG_SUCCESS);
 	assert_true(probe_over(p));
 	assert_int_equal(s.requests, 2);
-	spec.era = probe_generation(p);
+	job.era = probe_generation(p);
 	probe_free(p);
-	assert_int_equal(parse_addr("127.0.0.1", &addr), 0);
-	spec.port = s.port;
+	assert_int_equal(parse_addr("127.0.0.1", &job.addrs[0]), 0);
+	job.port = s.port;
 	assert_int_equal(probe_new(&spec, &p), 0);
 	expect(&s, p, SG_SUCCESS, SG_CAUSE_ANSWER);
 	assert_int_equal(s.requests, 3);
@@ -528,23 +521,184 @@ static void test_several_at_a_time(void **state)
 
 static void test_bad_targets(void **state)
 {
-	struct addr addr;
-	struct probe_spec spec = { .addrs = &addr, .host = "h", .path = "/", .version = "1" };
+	struct probe_job job = { .host = "h", .path = "/" };
+	const struct probe_spec spec = { .job = &job, .version = "1" };
 	struct probe *p = NULL;
 
 	(void)state;
-	assert_int_equal(parse_addr("127.0.0.1", &addr), 0);
+	assert_int_equal(parse_addr("127.0.0.1", &job.addrs[0]), 0);
 	assert_int_equal(probe_new(&spec, &p), -EINVAL);
-	spec.n_addrs = 1;
-	spec.path = "/a b";
+	job.n_addrs = PROBE_ADDRS_MAX + 1;
+	assert_int_equal(probe_new(&spec, &p), -EINVAL);
+	job.n_addrs = 1;
+	job.tls = true; /* and nobody who could */
+	assert_int_equal(probe_new(&spec, &p), -EINVAL);
+	job.tls = false;
+	snprintf(job.path, sizeof(job.path), "/a b");
 	assert_int_equal(probe_new(&spec, &p), -EINVAL);
 	assert_null(p);
 	probe_free(p);
 }
 
+static void test_verdicts_of_strangers(void **state)
+{
+	const struct probe_verdict good = { .result = { .class = SG_SUCCESS,
+							.cause = SG_CAUSE_ANSWER } };
+	struct probe_verdict v = good;
+
+	(void)state;
+	assert_true(probe_verdict_valid(&v, sizeof(v)));
+	assert_false(probe_verdict_valid(&v, sizeof(v) - 1));
+	v.era = PROBE_GENERATION_COUNT;
+	assert_false(probe_verdict_valid(&v, sizeof(v)));
+	v = good;
+	v.result.class = SG_CLASS_COUNT;
+	assert_false(probe_verdict_valid(&v, sizeof(v)));
+	v = good;
+	v.result.cause = SG_CAUSE_COUNT;
+	assert_false(probe_verdict_valid(&v, sizeof(v)));
+	v = good;
+	*(uint8_t *)&v.result.complete = 2;
+	assert_false(probe_verdict_valid(&v, sizeof(v)));
+	v = good;
+	memset(v.why, 'x', sizeof(v.why));
+	assert_false(probe_verdict_valid(&v, sizeof(v)));
+}
+
+/* --- TLS, as it may behave ---------------------------------------------------------------------- */
+
+static struct {
+	int opened;
+	int closed;
+	int shakes; /* that are still to come */
+	int socket;
+	const struct probe_objection *objection;
+} tls;
+
+static int tls_open(int socket, const char *host, uint16_t port, void **ret)
+{
+	(void)port;
+	assert_string_equal(host, "localhost");
+	tls.opened++;
+	tls.socket = socket;
+	*ret = &tls;
+	return 0;
+}
+
+static int tls_shake(void *data, struct probe_objection *objection)
+{
+	assert_ptr_equal(data, &tls);
+	if (tls.shakes-- > 0)
+		return -EAGAIN;
+	if (!tls.objection)
+		return 0;
+	*objection = *tls.objection;
+	return -EPROTO;
+}
+
+static ssize_t tls_send(void *data, const void *text, size_t len)
+{
+	ssize_t n = send(((typeof(tls) *)data)->socket, text, len, MSG_NOSIGNAL);
+
+	return n < 0 ? -errno : n;
+}
+
+/* Gives less than it took from the socket at a time. */
+static ssize_t tls_recv(void *data, void *text, size_t len)
+{
+	static char taken[4096];
+	static ssize_t n;
+	static ssize_t at;
+
+	(void)len;
+	if (at >= n) {
+		at = 0;
+		n = recv(((typeof(tls) *)data)->socket, taken, sizeof(taken), 0);
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+	}
+	*(char *)text = taken[at++];
+	return 1;
+}
+
+static void tls_close(void *data)
+{
+	assert_ptr_equal(data, &tls);
+	tls.closed++;
+}
+
+static const struct probe_tls fake_tls = { tls_open, tls_shake, tls_send, tls_recv, tls_close };
+
+static struct probe *start_tls(const struct server *s, int shakes,
+			       const struct probe_objection *objection)
+{
+	struct probe_job job = { .n_addrs = 1,
+				 .port = s->port,
+				 .host = "localhost",
+				 .path = "/mcp",
+				 .tls = true,
+				 .connect_ns = SECONDS(1),
+				 .limit_ns = SECONDS(2) };
+	const struct probe_spec spec = { .job = &job, .version = "1", .tls = &fake_tls };
+	struct probe *p = NULL;
+
+	memset(&tls, 0, sizeof(tls));
+	tls.shakes = shakes;
+	tls.objection = objection;
+	assert_int_equal(parse_addr("127.0.0.1", &job.addrs[0]), 0);
+	assert_int_equal(probe_new(&spec, &p), 0);
+	return p;
+}
+
+static void test_over_tls(void **state)
+{
+	struct server s;
+	struct probe *p;
+
+	(void)state;
+	server_start(&s, session);
+	p = start_tls(&s, 3, NULL);
+	assert_int_equal(judge(&s, p)->class, SG_SUCCESS);
+	assert_string_equal(probe_objection(p), "");
+	while (!probe_over(p))
+		step(&s, p);
+	assert_int_equal(tls.opened, 4);
+	assert_int_equal(tls.closed, 4);
+	probe_free(p);
+	server_stop(&s);
+}
+
+static void test_a_handshake_that_fails(void **state)
+{
+	static const struct probe_objection objections[] = {
+		{ SG_CALLER, SG_CAUSE_TLS, "unknown issuer" },
+		{ SG_HARD, SG_CAUSE_RESET, "" },
+		{ SG_LOCAL, SG_CAUSE_NONE, "no memory" },
+	};
+	struct server s;
+
+	(void)state;
+	server_start(&s, session);
+	for (size_t i = 0; i < ARRAY_SIZE(objections); i++) {
+		struct probe *p = start_tls(&s, 1, &objections[i]);
+
+		judge(&s, p);
+		assert_string_equal(probe_objection(p), objections[i].why);
+		assert_int_equal(tls.closed, 1);
+		expect(&s, p, objections[i].class, objections[i].cause);
+	}
+	/* it lasts for ever */
+	expect(&s, start_tls(&s, INT32_MAX, NULL), SG_HARD, SG_CAUSE_NO_ANSWER);
+	assert_int_equal(s.requests, 0);
+	server_stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_over_tls),
+		cmocka_unit_test(test_a_handshake_that_fails),
+		cmocka_unit_test(test_verdicts_of_strangers),
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_modern_is_one_connection),
 		cmocka_unit_test(test_the_slowest_turn_is_the_latency),

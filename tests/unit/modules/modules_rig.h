@@ -4,6 +4,7 @@
 #define SWITCHGEAR_TESTS_MODULES_RIG_H
 
 #include "fake/rig.h"
+#include "io/probe_job.h"
 #include "io/resolver.h"
 #include "modules/modules.h"
 
@@ -18,6 +19,17 @@
 
 extern struct rig rig;                   /* of the test program */
 extern struct resolver_group fake_group; /* what the next look-ups of api_group find */
+/* What probes come to, and what was asked and told last. */
+extern struct fake_probe {
+	struct probe_result result;
+	const char *why;
+	int r;      /* of the worker, which then says nothing */
+	size_t cut; /* bytes that are missing of the verdict */
+	size_t asked;
+	struct probe_job job;
+	int own;
+	int told;
+} fake_probe;
 int modules_setup(void **state);
 int modules_teardown(void **state);
 #define TEST(f) cmocka_unit_test_setup_teardown(f, modules_setup, modules_teardown)

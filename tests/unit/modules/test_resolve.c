@@ -122,7 +122,7 @@ static void test_deaths(void **state)
 		int r;
 		const char *error;
 	} ends[] = {
-		{ -EOWNERDEAD, "the process that resolves names ended" },
+		{ -EOWNERDEAD, "the worker that looks up names: it was killed" },
 		{ -ETIMEDOUT, "no answer within 15.0 s: is a name server reachable?" },
 		{ -EMFILE, NULL },
 	};
@@ -175,41 +175,100 @@ static void test_own_addresses(void **state)
 
 /* --- the daemon's own probe ---------------------------------------------------------------------- */
 
+#define HIDDEN "\"hidden\":{\"url\":\"http://127.0.0.1:4/mcp?key=0123456789abcdef\"}"
+
 static void test_flag(void **state)
 {
 	(void)state;
-	rig_start(&rig, SERVERS(A "," B));
+	rig_start(&rig, SERVERS(A "," B "," HIDDEN));
 	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED | SG_SRV_PROBED);
-	assert_int_equal(kernel("b")->kernel.flags, SG_SRV_USED); /* encrypted */
-	rig_reload(&rig, SERVERS("\"a\":{\"url\":\"https://127.0.0.1:1/mcp\"}," B));
+	assert_int_equal(kernel("b")->kernel.flags, SG_SRV_USED | SG_SRV_PROBED);
+	assert_int_equal(kernel("hidden")->kernel.flags, SG_SRV_USED);
+	rig_reload(&rig, SERVERS("\"a\":{\"url\":\"http://127.0.0.1:1/mcp?q=1\"}," B));
 	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED);
 	rig_reload(&rig, SERVERS(A "," B));
 	assert_int_equal(kernel("a")->kernel.flags, SG_SRV_USED | SG_SRV_PROBED);
 }
 
-/* Nobody listens at port 1: the probe fails, and the breaker opens again. */
+/* Opens it, and lets it become half-open. */
+static void half_open(const char *name)
+{
+	open_up(name);
+	rig_advance(&rig, SECONDS(30));
+	for (int i = 0; i < 10; i++)
+		rig_turn(&rig);
+}
+
 static void test_probe(void **state)
 {
+	size_t probes;
+
 	(void)state;
-	rig_start(&rig, SERVERS(A "," B));
-	open_up("a");
-	rig_advance(&rig, SECONDS(30));
-	for (int i = 0; i < 200 && rig_server(&rig, "a")->breaker.state == SG_HALF_OPEN; i++)
-		rig_turn(&rig);
+	fake_probe = (struct fake_probe){ .result = { SG_HARD, SG_CAUSE_REFUSED }, .why = "" };
+	rig_start(&rig, SERVERS(A "," B "," HIDDEN));
+	half_open("a");
+	assert_int_equal(fake_probe.asked, 1);
+	assert_int_equal(fake_probe.job.port, 1);
+	assert_false(fake_probe.job.tls);
+	assert_string_equal(fake_probe.job.path, "/mcp");
 	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("a")), 1);
 	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_OUTCOME, id_of("a")), 1);
 	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_OPEN);
 	assert_int_equal(rig_events(&rig, "\"reason\":\"half_open_failed\"", NULL), 1);
 	assert_int_equal(rig.d.dp->own, 0); /* none of our sockets is exempt any more */
-	/* agents probe what is encrypted, and what is in quarantine */
-	open_up("b");
-	rig_advance(&rig, SECONDS(30));
-	assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_HALF_OPEN);
-	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("b")), 0);
+	/* what is encrypted, too */
+	half_open("b");
+	assert_int_equal(fake_probe.asked, 2);
+	assert_true(fake_probe.job.tls);
+	/* agents probe what is not shown, and what is in quarantine */
+	half_open("hidden");
+	assert_int_equal(rig_server(&rig, "hidden")->breaker.state, SG_HALF_OPEN);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("hidden")), 0);
 	assert_int_equal(rig_order(&rig, "a", "quarantine", "{\"reason\":\"x\"}"), 200);
-	rig_advance(&rig, SECONDS(60));
+	probes = fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("a"));
+	rig_advance(&rig, SECONDS(200));
 	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_HALF_OPEN);
-	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("a")), 1);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_PROBE, id_of("a")), probes);
+}
+
+/* Nothing that a worker says or leaves out decides, or keeps a token. */
+static void test_probe_that_tells_nothing(void **state)
+{
+	static const struct {
+		struct fake_probe probe;
+		const char *degraded; /* NULL: nothing is */
+	} cases[] = {
+		{ { .result = { SG_CALLER, SG_CAUSE_TLS }, .why = "self-signed certificate" },
+		  "self-signed certificate" },
+		{ { .result = { SG_LOCAL, SG_CAUSE_NONE }, .why = "" }, NULL },
+		{ { .result = { SG_SUCCESS, SG_CAUSE_ANSWER }, .why = "", .cut = 1 }, NULL },
+		{ { .result = { SG_CLASS_COUNT, SG_CAUSE_ANSWER }, .why = "" }, NULL },
+		{ { .result = { SG_SUCCESS, SG_CAUSE_COUNT }, .why = "" }, NULL },
+		{ { .r = -EOWNERDEAD }, "it was killed" },
+		{ { .r = -ETIMEDOUT }, NULL },
+		{ { .result = { SG_CALLER, SG_CAUSE_ANSWER }, .why = "", .r = -EMFILE },
+		  "Too many open files" },
+	};
+
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake_probe = cases[i].probe;
+		half_open("b");
+		assert_int_equal(fake_probe.asked, 1);
+		assert_int_equal(rig_server(&rig, "b")->breaker.state, SG_HALF_OPEN);
+		assert_int_equal(kernel("b")->kernel.breaker.probes_out, 0);
+		assert_int_equal(rig.d.dp->own, 0);
+		if (cases[i].degraded)
+			assert_true(rig_degraded(&rig, cases[i].degraded));
+		assert_int_equal(rig_order(&rig, "b", "reset", NULL), 200);
+	}
+	/* an answer ends it */
+	fake_probe = (struct fake_probe){ .result = { SG_SUCCESS, SG_CAUSE_ANSWER, 200, true },
+					  .why = "" };
+	half_open("b");
+	assert_int_equal(kernel("b")->kernel.breaker.probes_ok, 1);
+	assert_false(rig_degraded(&rig, "cannot ask it"));
 }
 
 /* A token that was taken goes back, whatever becomes of the server. */
@@ -242,10 +301,17 @@ static void test_token_goes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_answers),         TEST(test_errors),     TEST(test_many),
-		TEST(test_deaths),          TEST(test_old_answer), TEST(test_endpoints_that_fail),
-		TEST(test_own_addresses),   TEST(test_flag),       TEST(test_probe),
+		TEST(test_answers),
+		TEST(test_errors),
+		TEST(test_many),
+		TEST(test_deaths),
+		TEST(test_old_answer),
+		TEST(test_endpoints_that_fail),
+		TEST(test_own_addresses),
+		TEST(test_flag),
+		TEST(test_probe),
 		TEST(test_token_goes_back),
+		TEST(test_probe_that_tells_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
