@@ -146,6 +146,7 @@ static const struct field server_fields[] = {
 		SERVER("since", KIND_TIME, order_since_wall_ns),
 		SERVER("reason", KIND_TEXT, order_reason),
 		SERVER("by", KIND_TEXT, order_by),
+		SERVER("given_for", KIND_TEXT, order_given_for, .zero = ZERO_OMITTED),
 	FIELD_END,
 	FIELDS_STOP
 };

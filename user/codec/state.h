@@ -60,6 +60,7 @@ struct state_server {
 	uint64_t order_since_wall_ns;
 	char order_reason[STATUS_REASON_LEN];
 	char order_by[STATUS_BY_LEN];
+	char order_given_for[CONFIG_ORIGIN_MAX]; /* as given_for */
 };
 
 struct state {

@@ -362,6 +362,14 @@ size_t servers_kept(const struct servers *all, struct state_server *ret, uint64_
 	return n;
 }
 
+void servers_kept_settled(struct servers *all, const char *name)
+{
+	for (size_t i = 0; i < all->n_kept; i++)
+		if (!strcmp(all->kept[i].name, name))
+			snprintf(all->kept[i].order_given_for, sizeof(all->kept[i].order_given_for),
+				 "%s", SERVERS_NOWHERE);
+}
+
 /* Takes the server of that name out of a list, or NULL. */
 static struct server *take(struct server **list, size_t n, const char *name)
 {

@@ -109,6 +109,11 @@ void servers_drop(struct servers *all, struct server *s);
 /* Orders to breakers of servers that are not configured, as the state on disk has them; how
  * many there are. ret has room for all, or is NULL. */
 size_t servers_kept(const struct servers *all, struct state_server *ret, uint64_t now);
+/* The order that is kept for a name has come to who stands where it was given for, and is the
+ * name's alone from now on. */
+void servers_kept_settled(struct servers *all, const char *name);
+/* In place of the origin that an order was given for: it has been handed over there. */
+#define SERVERS_NOWHERE "-"
 /* What the latest configuration changed, for people. */
 const char *servers_report(const struct servers *all);
 

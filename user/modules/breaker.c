@@ -20,9 +20,21 @@
 
 #define SUB "breaker"
 
+/* An order to open that stays with the name and the origin that it was given for. */
+struct homeless {
+	struct homeless *next;
+	char name[SG_NAME_LEN];
+	char given_for[CONFIG_ORIGIN_MAX];
+	uint64_t until_ns;
+	struct status_quarantine order;
+};
+
 struct breaker {
 	struct part part;
 	struct loop_timer *due;
+	struct homeless *homeless; /* of servers that are gone, or end to share an endpoint */
+	bool begun;                /* homeless of the state on disk are among them */
+	bool over;                 /* what ends now is no server that was removed */
 };
 
 struct breaker_server {
@@ -34,6 +46,7 @@ struct breaker_server {
 	/* who gave the latest order, and why; it is in force while s->breaker.order_until_ns */
 	struct status_quarantine order;
 	uint32_t order_seq; /* of the transition that it brought; 0: of another daemon's time */
+	char given_for[CONFIG_ORIGIN_MAX]; /* where the server was then; "": no URL */
 };
 
 static void want_next_open(struct server *s, struct breaker_server *b)
@@ -72,23 +85,13 @@ static void order_restore(const struct server *s, struct breaker_server *b,
 
 	*o = (struct status_quarantine){ .by = "unknown" };
 	o->since_wall_ns = clock_boot_to_wall_ns(s->breaker.since_ns);
+	config_origin(s->config, b->given_for, sizeof(b->given_for));
 	if (!same_order(&s->breaker, old))
 		return;
 	o->since_wall_ns = old->order_since_wall_ns;
 	memcpy(o->reason, old->order_reason, sizeof(o->reason));
 	memcpy(o->by, old->order_by, sizeof(o->by));
-}
-
-static int breaker_ready(void *m, struct server *s, const struct server_start *start)
-{
-	struct breaker_server *b = module_server(m, s);
-	const struct state_server *old = start->old;
-
-	engine_restore(&b->engine, &s->breaker, old ? old->trips : 0, old ? old->good_ns : 0,
-		       old ? start->clock->boot_ns : 0);
-	want_next_open(s, b);
-	order_restore(s, b, old);
-	return 0;
+	memcpy(b->given_for, old->order_given_for, sizeof(b->given_for));
 }
 
 static int breaker_changed(void *m, struct server *s, unsigned int diff)
@@ -106,10 +109,206 @@ static int breaker_changed(void *m, struct server *s, unsigned int diff)
 	return 0;
 }
 
+static bool ordered_open(const struct server *s)
+{
+	return s->breaker.state == SG_FORCED_OPEN && s->breaker.order_until_ns;
+}
+
+static void homeless_of(const void *m, const struct server *s, const char *name,
+			struct homeless *ret)
+{
+	const struct breaker_server *b = module_server(m, s);
+
+	*ret = (struct homeless){ .until_ns = s->breaker.order_until_ns, .order = b->order };
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	memcpy(ret->given_for, b->given_for, sizeof(ret->given_for));
+}
+
+static void homeless_from(struct homeless *h, const struct state_server *e)
+{
+	memcpy(h->name, e->name, sizeof(h->name));
+	memcpy(h->given_for, e->order_given_for, sizeof(h->given_for));
+	h->order.since_wall_ns = e->order_since_wall_ns;
+	memcpy(h->order.reason, e->order_reason, sizeof(h->order.reason));
+	memcpy(h->order.by, e->order_by, sizeof(h->order.by));
+}
+
+static void homeless_add(struct breaker *m, const struct homeless *from)
+{
+	struct homeless *h = malloc(sizeof(*h));
+
+	if (!h) {
+		bus_alarm(m->part.d->bus, from->name,
+			  "no memory to remember the order that it is open: give it again");
+		return;
+	}
+	*h = *from;
+	h->next = m->homeless;
+	m->homeless = h;
+}
+
+static void homeless_keep(struct breaker *m, const struct server *s, const char *name)
+{
+	struct homeless h;
+
+	if (m->over || !ordered_open(s))
+		return;
+	homeless_of(m, s, name, &h);
+	homeless_add(m, &h);
+}
+
+/* Those of names that share its endpoint now, and had a breaker of their own when it was saved. */
+static void homeless_read(struct breaker *m, const struct server *s,
+			  const struct server_start *start)
+{
+	const struct config *config = servers_config(m->part.d->servers);
+
+	for (size_t i = 0; i < start->state->n_servers; i++) {
+		const struct state_server *e = &start->state->servers[i];
+		const struct config_server *c = e->state == SG_FORCED_OPEN && e->ordered
+							? config_find(config, e->name)
+							: NULL;
+		struct homeless h = { 0 };
+		struct sg_breaker was;
+
+		if (!c || c->same_endpoint == CONFIG_UNIQUE ||
+		    &config->servers[c->same_endpoint] != s->config)
+			continue;
+		state_server_restore(e, &start->state->saved, start->clock, 0, 0, &was);
+		h.until_ns = was.order_until_ns;
+		homeless_from(&h, e);
+		homeless_add(m, &h);
+	}
+}
+
+static int breaker_ready(void *m, struct server *s, const struct server_start *start)
+{
+	struct breaker_server *b = module_server(m, s);
+	const struct state_server *old = start->old;
+
+	engine_restore(&b->engine, &s->breaker, old ? old->trips : 0, old ? old->good_ns : 0,
+		       old ? start->clock->boot_ns : 0);
+	want_next_open(s, b);
+	order_restore(s, b, old);
+	homeless_read(m, s, start);
+	return 0;
+}
+
+/* Who shares a server's endpoint takes an order along to wherever it stands next. */
+static void breaker_applying(void *m)
+{
+	struct breaker *breaker = m;
+
+	for (struct server *s = servers_first(breaker->part.d->servers); s; s = s->next)
+		if (s->covered_by)
+			homeless_keep(breaker, s->covered_by, s->config->name);
+}
+
+/* The strictest of the orders that meet at one endpoint holds. False: it is still to come there. */
+static bool inherit(const struct breaker *m, struct server *s, const struct homeless *h)
+{
+	struct sg_command cmd = { .op = SG_CMD_ORDER,
+				  .state = SG_FORCED_OPEN,
+				  .until_ns = h->until_ns };
+	struct breaker_server *b;
+
+	if (!s || !s->id || s->orphan)
+		return false;
+	if (ordered_open(s) && s->breaker.order_until_ns >= h->until_ns)
+		return true;
+	cmd.server = s->id;
+	if (dataplane_command(m->part.d->dp, &cmd) || server_read(s)) {
+		bus_alarm(m->part.d->bus, s->config->name,
+			  "it should be open, as \"%s\" was, and the kernel refused that: give "
+			  "the order by hand",
+			  h->name);
+		return false;
+	}
+	b = module_server(m, s);
+	b->order = h->order;
+	if (strncmp(h->order.reason, "as \"", 4) != 0)
+		snprintf(b->order.reason, sizeof(b->order.reason), "as \"%s\" was: %.*s", h->name,
+			 STATUS_REASON_LEN - 90, h->order.reason);
+	b->order_seq = cmd.breaker.last.seq;
+	config_origin(s->config, b->given_for, sizeof(b->given_for));
+	bus_dirty(m->part.d->bus);
+	return true;
+}
+
+/* To the server that stands where it was given for, once. */
+static void hand_over(const struct breaker *m, struct server *s)
+{
+	struct servers *all = m->part.d->servers;
+	struct breaker_server *b = module_server(m, s);
+	struct server *there = servers_by_origin(all, b->given_for);
+	struct homeless h;
+
+	if (!s->id || !b->ready || !ordered_open(s) || there == s)
+		return;
+	homeless_of(m, s, s->config->name, &h);
+	if (!inherit(m, there, &h))
+		return;
+	snprintf(b->given_for, sizeof(b->given_for), "%s", SERVERS_NOWHERE);
+	bus_dirty(m->part.d->bus);
+}
+
+/* Those of names that are not configured. */
+static void homeless_load(struct breaker *m, uint64_t now)
+{
+	struct servers *all = m->part.d->servers;
+	CLEANUP(freep) struct state_server *kept = NULL;
+	size_t n = servers_kept(all, NULL, now);
+
+	if (m->begun)
+		return;
+	m->begun = true;
+	kept = calloc(n + 1, sizeof(*kept));
+	n = kept ? servers_kept(all, kept, now) : 0;
+	for (size_t i = 0; i < n; i++) {
+		struct homeless h = { 0 };
+
+		if (kept[i].state != SG_FORCED_OPEN || !kept[i].ordered)
+			continue;
+		h.until_ns = kept[i].order_ns == SG_FOREVER ? SG_FOREVER : now + kept[i].order_ns;
+		homeless_from(&h, &kept[i]);
+		homeless_add(m, &h);
+	}
+}
+
+/* An order belongs to what it was given for, by name and by origin. */
+static void breaker_applied(void *m, UNUSED const struct config *config)
+{
+	struct breaker *breaker = m;
+	struct servers *all = breaker->part.d->servers;
+	uint64_t now = clock_boot_ns();
+	struct homeless **at = &breaker->homeless;
+
+	homeless_load(breaker, now);
+	for (struct server *s = servers_first(all); s; s = s->next)
+		hand_over(breaker, s);
+	while (*at) {
+		struct homeless *h = *at;
+		struct server *s = servers_by_name(all, h->name);
+		bool over = h->until_ns <= now;
+
+		if (!over)
+			(void)inherit(breaker, s && s->covered_by ? s->covered_by : s, h);
+		if (!over && !inherit(breaker, servers_by_origin(all, h->given_for), h) && !s) {
+			at = &h->next; /* somebody may come there */
+			continue;
+		}
+		servers_kept_settled(all, h->name);
+		*at = h->next;
+		free(h);
+	}
+}
+
 static void breaker_removed(void *m, struct server *s)
 {
 	struct breaker_server *b = module_server(m, s);
 
+	if (b->ready)
+		homeless_keep(m, s, s->config->name);
 	if (b->ready)
 		engine_done(&b->engine);
 	b->ready = false;
@@ -289,6 +488,18 @@ static void on_due(void *data)
 	bus_pass(breaker->part.d->bus);
 }
 
+static void breaker_stop(void *m)
+{
+	struct breaker *breaker = m;
+	struct homeless *h;
+
+	breaker->over = true;
+	while ((h = breaker->homeless)) {
+		breaker->homeless = h->next;
+		free(h);
+	}
+}
+
 static int breaker_start(void *m)
 {
 	struct breaker *breaker = m;
@@ -312,6 +523,7 @@ static void breaker_save(void *m, struct server *s, struct state_server *to, uin
 	to->order_since_wall_ns = b->order.since_wall_ns;
 	memcpy(to->order_reason, b->order.reason, sizeof(to->order_reason));
 	memcpy(to->order_by, b->order.by, sizeof(to->order_by));
+	memcpy(to->order_given_for, b->given_for, sizeof(to->order_given_for));
 }
 
 static int breaker_fill(void *m, struct server *s, struct status_server *to)
@@ -380,9 +592,10 @@ static void breaker_metrics(void *m, struct metrics *to)
 /* --- operators' orders -------------------------------------------------------------------------------- */
 
 /* Whose word the command was, once it is carried out. */
-static void note_order(struct breaker_server *b, struct http_request *q,
+static void note_order(const struct server *s, struct breaker_server *b, struct http_request *q,
 		       const struct request *request, const struct sg_command *cmd)
 {
+	config_origin(s->config, b->given_for, sizeof(b->given_for));
 	reply_who(q, b->order.by, sizeof(b->order.by));
 	memcpy(b->order.reason, request->reason, sizeof(b->order.reason));
 	b->order.since_wall_ns = clock_wall_ns();
@@ -438,7 +651,7 @@ static void order(struct breaker *m, struct http_request *q, struct server *s,
 							     : clock_boot_ns() + request.for_ns;
 	r = dataplane_command(m->part.d->dp, cmd);
 	if (!r)
-		note_order(module_server(m, s), q, &request, cmd);
+		note_order(s, module_server(m, s), q, &request, cmd);
 	if (!r && cmd->op == SG_CMD_RESET && !cmd->moved)
 		forget_history(m, s, cmd);
 	bus_pass(m->part.d->bus); /* the order's own transition, before the answer */
@@ -476,6 +689,9 @@ const struct module breaker_module = {
 	.size = sizeof(struct breaker),
 	.server_size = sizeof(struct breaker_server),
 	.start = breaker_start,
+	.stop = breaker_stop,
+	.applying = breaker_applying,
+	.applied = breaker_applied,
 	.server_added = breaker_added,
 	.server_ready = breaker_ready,
 	.server_changed = breaker_changed,

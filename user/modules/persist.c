@@ -309,7 +309,8 @@ static int state_fill(struct persist *p, struct state *state)
 		struct server *from;
 
 		from = s->covered_by ? s->covered_by : s;
-		if (!from->id || (s->covered_by && !server_quarantined(from)))
+		if (!from->id ||
+		    (s->covered_by && !server_quarantined(from) && !from->breaker.order_until_ns))
 			continue;
 		state_server_take(to, s->config->name, &from->breaker, now);
 		to->covered = s->covered_by;

@@ -501,16 +501,19 @@ static void quarantine_applying(void *m)
 			homeless_keep(quarantine, s->covered_by, s->config->name);
 }
 
-/* The strictest of the orders that meet at one endpoint holds. */
-static void inherit(struct quarantine *m, struct server *s, const struct homeless *h)
+/* The strictest of the orders that meet at one endpoint holds. False: it is still to come there. */
+static bool inherit(struct quarantine *m, struct server *s, const struct homeless *h)
 {
 	char text[STATUS_REASON_LEN];
 	struct order o;
 	struct event e;
 
-	if (!s || !s->id || s->quarantine_ns >= h->until_ns || h->until_ns <= clock_boot_ns() ||
-	    dataplane_quarantine_set(m->part.d->dp, s->id, h->until_ns))
-		return;
+	if (!s || !s->id)
+		return false;
+	if (s->quarantine_ns >= h->until_ns || h->until_ns <= clock_boot_ns())
+		return true;
+	if (dataplane_quarantine_set(m->part.d->dp, s->id, h->until_ns))
+		return false;
 	if (strncmp(h->reason, "as \"", 4) != 0)
 		snprintf(text, sizeof(text), "as \"%s\" was: %.*s", h->name, STATUS_REASON_LEN - 90,
 			 h->reason);
@@ -519,6 +522,25 @@ static void inherit(struct quarantine *m, struct server *s, const struct homeles
 	set(m, s, h->until_ns, h->since_wall_ns, text, "switchgear");
 	o = order_of(m, s);
 	(void)carry_out(&o, &e);
+	return true;
+}
+
+/* To the server that stands where it was given for, once: what is released there stays so. */
+static void hand_over(struct quarantine *m, struct server *s)
+{
+	struct quarantine_server *q = of(m, s);
+	struct server *there = servers_by_origin(m->part.d->servers, q->given_for);
+	struct homeless moved = { .until_ns = s->quarantine_ns };
+
+	if (!server_quarantined(s) || there == s)
+		return;
+	snprintf(moved.name, sizeof(moved.name), "%s", s->config->name);
+	moved.since_wall_ns = q->since_wall_ns;
+	memcpy(moved.reason, q->reason, sizeof(moved.reason));
+	if (!inherit(m, there, &moved))
+		return;
+	snprintf(q->given_for, sizeof(q->given_for), "%s", SERVERS_NOWHERE);
+	bus_dirty(m->part.d->bus);
 }
 
 /* An order belongs to what it was given for, by name and by origin. */
@@ -528,23 +550,14 @@ static void quarantine_applied(void *m, UNUSED const struct config *config)
 	struct servers *all = quarantine->part.d->servers;
 	struct homeless *h;
 
-	for (struct server *s = servers_first(all); s; s = s->next) {
-		struct homeless moved = { .until_ns = s->quarantine_ns };
-		struct server *there = servers_by_origin(all, of(m, s)->given_for);
-
-		if (!server_quarantined(s) || there == s)
-			continue;
-		snprintf(moved.name, sizeof(moved.name), "%s", s->config->name);
-		moved.since_wall_ns = of(m, s)->since_wall_ns;
-		memcpy(moved.reason, of(m, s)->reason, sizeof(moved.reason));
-		inherit(quarantine, there, &moved);
-	}
+	for (struct server *s = servers_first(all); s; s = s->next)
+		hand_over(quarantine, s);
 	while ((h = quarantine->homeless)) {
 		struct server *s = servers_by_name(all, h->name);
 
 		quarantine->homeless = h->next;
-		inherit(quarantine, s && s->covered_by ? s->covered_by : s, h);
-		inherit(quarantine, servers_by_origin(all, h->given_for), h);
+		(void)inherit(quarantine, s && s->covered_by ? s->covered_by : s, h);
+		(void)inherit(quarantine, servers_by_origin(all, h->given_for), h);
 		free(h);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Quarantines over configurations that change at random, with new daemons and reboots in
- * between: none is lost, none is at an endpoint that it was not given for.
+ * Quarantines and breakers that are open by order, over configurations that change at random,
+ * with new daemons and reboots in between: none is lost, none is at an endpoint that it was not
+ * given for.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,21 @@
 #define PLACES 5 /* 127.0.0.1 to 127.0.0.5 */
 #define DNS_HOST "named.example"
 
+enum kind {
+	QUARANTINE,
+	TRIP,
+	KINDS
+};
+
+static const struct {
+	const char *give;
+	const char *take;
+	const char *is;
+} kinds[] = {
+	[QUARANTINE] = { "quarantine", "release", "in quarantine" },
+	[TRIP] = { "trip", "reset", "open by order" },
+};
+
 static unsigned int seed;
 
 static int pick(int n)
@@ -23,14 +39,20 @@ static int pick(int n)
 /* --- what is, as the kernel has it ------------------------------------------------------ */
 
 struct now {
-	int owner[PLACES + 1];        /* of an address in the configuration; its name */
-	bool quarantined[PLACES + 1]; /* and that one is in quarantine */
-	bool name[NAMES];             /* the server of this name is */
+	int owner[PLACES + 1];         /* of an address in the configuration; its name */
+	bool place[KINDS][PLACES + 1]; /* an order is in force for that one */
+	bool name[KINDS][NAMES];       /* and for the server of this name */
 };
 
 static int place_of(const struct addr *a)
 {
 	return a->bytes[15];
+}
+
+static bool in_force(const struct fake_server *k, enum kind kind)
+{
+	return kind == QUARANTINE ? k->quarantine_ns != 0
+				  : k->kernel.breaker.state == SG_FORCED_OPEN;
 }
 
 static struct now look(void)
@@ -42,8 +64,8 @@ static struct now look(void)
 		const struct server *o = s->covered_by ? s->covered_by : s;
 		const struct fake_server *k = &rig.d.dp->servers[o->id];
 
-		if (strlen(s->config->name) == 1)
-			now.name[s->config->name[0] - 'a'] = k->quarantine_ns != 0;
+		for (enum kind kind = 0; kind < KINDS && strlen(s->config->name) == 1; kind++)
+			now.name[kind][s->config->name[0] - 'a'] = in_force(k, kind);
 		if (s->covered_by)
 			continue;
 		assert_int_equal(k->quarantine_ns, s->quarantine_ns);
@@ -55,7 +77,8 @@ static struct now look(void)
 			if (!s->config->has_addr)
 				continue;
 			now.owner[place] = s->config->name[0] - 'a';
-			now.quarantined[place] = k->quarantine_ns != 0;
+			for (enum kind kind = 0; kind < KINDS; kind++)
+				now.place[kind][place] = in_force(k, kind);
 		}
 	}
 	for (int p = 1; p <= PLACES; p++)
@@ -134,34 +157,65 @@ static void say(const char *what, const struct layout *l)
 	print_error("%s: %s\n", what, text);
 }
 
-static int ordered;            /* where the latest order was given, that holds; 0: nowhere */
-static bool given[PLACES + 1]; /* a quarantine was given there, and not all are released yet */
+static int ordered[KINDS]; /* where the latest order was given, that holds; 0: nowhere */
+/* One was given there, and not all are taken back yet. */
+static bool given[KINDS][PLACES + 1];
+/* Or for that name: a breaker's order waits for it while it is not configured. */
+static bool named[KINDS][NAMES];
+
+static void remember(const struct now *now)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		for (int p = 1; p <= PLACES; p++)
+			given[kind][p] |= now->place[kind][p];
+		for (int i = 0; i < NAMES; i++)
+			named[kind][i] |= now->name[kind][i];
+	}
+}
+
+/* Must it be in force at this place? */
+static bool must_be(enum kind kind, int p, const struct now *before, const struct layout *is)
+{
+	bool configured = false;
+
+	for (int i = 0; i < NAMES; i++) {
+		if (is->place[i] == p && before->name[kind][i])
+			return true;
+		configured |= is->place[i] == p;
+	}
+	if (!before->place[kind][p])
+		return false;
+	if (configured)
+		return p == ordered[kind];
+	/* nobody is judged there, but cut off: unless it is elsewhere now */
+	return kind == QUARANTINE && !is->place[before->owner[p]];
+}
+
+static bool may_be(enum kind kind, int p, const struct now *before, const struct layout *is)
+{
+	for (int i = 0; i < NAMES; i++)
+		if (is->place[i] == p && (kind == TRIP ? named[kind][i] : before->name[kind][i]))
+			return true;
+	return given[kind][p];
+}
 
 static void check(const struct now *before, const struct layout *was, const struct layout *is)
 {
 	struct now after = look();
 
-	for (int p = 1; p <= PLACES; p++) {
-		bool named = false;
-		bool stays = !is->place[before->owner[p]]; /* it is not elsewhere now */
-		bool configured = false;
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		for (int p = 1; p <= PLACES; p++) {
+			bool must = must_be(kind, p, before, is);
 
-		for (int i = 0; i < NAMES; i++) {
-			configured |= is->place[i] == p;
-			named |= is->place[i] == p && before->name[i];
+			if (must ? after.place[kind][p]
+				 : !after.place[kind][p] || may_be(kind, p, before, is))
+				continue;
+			say("from", was);
+			say("to", is);
+			fail_msg("seed %u: 127.0.0.%d %s %s", seed, p,
+				 must ? "is not any more" : "is", kinds[kind].is);
 		}
-		bool must = named ||
-			    (before->quarantined[p] && (configured ? p == ordered : stays));
-		bool may = given[p] || named;
-
-		if (must ? after.quarantined[p] : !after.quarantined[p] || may)
-			continue;
-		say("from", was);
-		say("to", is);
-		fail_msg("127.0.0.%d %s in quarantine", p, must ? "is not any more" : "is");
-	}
-	for (int p = 1; p <= PLACES; p++)
-		given[p] |= after.quarantined[p];
+	remember(&after);
 }
 
 static void put_in_force(const struct layout *l)
@@ -193,48 +247,72 @@ static int literal_place(const char *name)
 
 static void order_random(void)
 {
+	enum kind kind = (enum kind)pick(KINDS);
 	struct status status;
+	struct now now;
 	const char *name;
 	int n;
 
-	ordered = 0;
+	memset(ordered, 0, sizeof(ordered));
 	rig_status(&rig, &status);
 	n = (int)status.n_servers;
 	if (n) {
 		name = status.servers[pick(n)].name;
 		if (pick(3)) {
-			rig_order(&rig, name, "quarantine", "{\"reason\":\"test\"}");
-			ordered = literal_place(name);
+			rig_order(&rig, name, kinds[kind].give, "{\"reason\":\"test\"}");
+			ordered[kind] = literal_place(name);
+			given[kind][ordered[kind]] = true; /* an orphan may have lost it */
 		} else {
-			rig_order(&rig, name, "release", NULL);
+			rig_order(&rig, name, kinds[kind].take, NULL);
 		}
 	}
 	status_done(&status);
 	rig_turn(&rig); /* orphans that are released go */
-	for (int p = 1; p <= PLACES; p++)
-		given[p] |= look().quarantined[p];
+	now = look();
+	remember(&now);
 }
 
-/* Every quarantine is released by a name that is listed. */
+static void take_back(const char *name, bool orphan)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		if (orphan && kind == TRIP)
+			continue; /* it goes with its quarantine */
+		assert_int_equal(rig_order(&rig, name, kinds[kind].take, NULL), 200);
+	}
+}
+
+/* Every order is taken back by a name that is listed; those of names that were left out have to
+ * be put in again for that. */
 static void release_all(void)
 {
-	for (size_t round = 0; round < 2; round++) {
+	struct layout all = { 0 };
+
+	for (int i = 0; i < NAMES; i++) {
+		all.place[i] = 1 + i % PLACES;
+		all.order[i] = i;
+	}
+	for (size_t round = 0; round < 3; round++) {
 		struct status status;
 
 		rig_status(&rig, &status);
 		for (size_t i = 0; i < status.n_servers; i++)
-			if (status.servers[i].quarantined)
-				assert_int_equal(rig_order(&rig, status.servers[i].name, "release",
-							   NULL),
-						 200);
+			take_back(status.servers[i].name, status.servers[i].orphan);
 		status_done(&status);
 		rig_turn(&rig);
+		if (!round) {
+			char text[1024];
+
+			layout_text(&all, text, sizeof(text));
+			rig_reload(&rig, text);
+		}
 	}
 	for (uint32_t id = SG_RESERVED; id < SG_SERVERS_MAX; id++)
-		assert_int_equal(rig.d.dp->servers[id].quarantine_ns, 0);
+		for (enum kind kind = 0; kind < KINDS; kind++)
+			assert_false(in_force(&rig.d.dp->servers[id], kind));
 	for (const struct server *s = servers_first(rig.d.servers); s; s = s->next)
 		assert_false(s->orphan);
 	memset(given, 0, sizeof(given));
+	memset(named, 0, sizeof(named));
 }
 
 static void test_random(void **state)
@@ -260,9 +338,90 @@ static void test_random(void **state)
 	}
 }
 
+/* --- handed over, once ---------------------------------------------------------------------- */
+
+#define AT(name, place) "\"" name "\":{\"url\":\"http://127.0.0." place ":1/mcp\"}"
+#define THESE(...) "{\"mcpServers\":{" __VA_ARGS__ "}}"
+
+static bool is(enum kind kind, const char *name)
+{
+	return in_force(kernel(name), kind);
+}
+
+static void order_now(enum kind kind, const char *name, bool give)
+{
+	assert_int_equal(rig_order(&rig, name, give ? kinds[kind].give : kinds[kind].take,
+				   give ? "{\"reason\":\"test\"}" : NULL),
+			 200);
+}
+
+/* What is taken back where it was handed over to does not come again. */
+static void test_handed_over_once(void **state)
+{
+	(void)state;
+	rig_start(&rig, THESE(AT("a", "1") "," AT("b", "3")));
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		order_now(kind, "a", true);
+		rig_reload(&rig, THESE(AT("a", "2") "," AT("b", "1")));
+		assert_true(is(kind, "a"));
+		assert_true(is(kind, "b"));
+		order_now(kind, "b", false);
+		rig_reload(&rig, THESE(AT("a", "2") "," AT("b", "1") "," AT("c", "4")));
+		assert_false(is(kind, "b"));
+		rig_restart(&rig, THESE(AT("a", "2") "," AT("b", "1")));
+		assert_false(is(kind, "b"));
+		rig_reboot(&rig, THESE(AT("a", "2") "," AT("b", "1") "," AT("c", "4")));
+		assert_false(is(kind, "b"));
+		assert_true(is(kind, "a"));
+		order_now(kind, "a", false);
+		rig_reload(&rig, THESE(AT("a", "1") "," AT("b", "3")));
+		assert_false(is(kind, "a"));
+	}
+}
+
+/* Of a breaker whose server is left out: for the name, and for who comes there. */
+static void test_left_out(void **state)
+{
+	(void)state;
+	rig_start(&rig, THESE(AT("a", "1") "," AT("b", "3")));
+	order_now(TRIP, "a", true);
+	rig_reload(&rig, THESE(AT("b", "3")));
+	assert_false(is(TRIP, "b"));
+	rig_restart(&rig, THESE(AT("b", "3")));
+	assert_false(is(TRIP, "b"));
+	rig_reload(&rig, THESE(AT("b", "1")));
+	assert_true(is(TRIP, "b"));
+	assert_int_equal(rig_events(&rig, "as \\\"a\\\" was: test", NULL), 1);
+	order_now(TRIP, "b", false);
+	rig_reload(&rig, THESE(AT("b", "1") "," AT("c", "4")));
+	assert_false(is(TRIP, "b"));
+	rig_reboot(&rig, THESE(AT("b", "1")));
+	assert_false(is(TRIP, "b"));
+	rig_reload(&rig, THESE(AT("b", "1") "," AT("a", "5")));
+	assert_true(is(TRIP, "a"));
+	assert_false(is(TRIP, "b"));
+}
+
+/* One with an end ends everywhere at that time. */
+static void test_its_end_goes_along(void **state)
+{
+	(void)state;
+	rig_start(&rig, THESE(AT("a", "1") "," AT("b", "3")));
+	assert_int_equal(rig_order(&rig, "a", "trip", "{\"reason\":\"test\",\"for\":\"60s\"}"),
+			 200);
+	rig_advance(&rig, SECONDS(20));
+	rig_reload(&rig, THESE(AT("a", "2") "," AT("b", "1")));
+	assert_true(is(TRIP, "b"));
+	rig_advance(&rig, SECONDS(41));
+	rig_pass(&rig);
+	assert_int_equal(server_read(rig_server(&rig, "b")), 0);
+	assert_false(is(TRIP, "b"));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_random) };
+	const struct CMUnitTest tests[] = { TEST(test_random), TEST(test_handed_over_once),
+					    TEST(test_left_out), TEST(test_its_end_goes_along) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
