@@ -194,6 +194,16 @@ expect_soon 20 eval '[ "$(worker)" != "$WORKER" ]'
 peer_ctl back answer ok
 expect_server_soon good state closed 30
 
+t "it ends with its daemon, however that ends"
+peer_ctl back answer hang
+expect_ok sg trip good --for 1s --reason "to see it asked"
+expect_soon 20 eval '[ -n "$(worker)" ]'
+WORKER=$(worker)
+kill9_daemon
+expect_soon 5 eval '! kill -0 "$WORKER" 2>/dev/null'
+peer_ctl back answer ok
+start_daemon
+
 t "a worker that cannot be had is said, and agents are the probes"
 stop_daemon
 SWITCHGEAR_WORKER=/nonexistent start_daemon
