@@ -350,6 +350,14 @@ void fake_ask_kill(struct dataplane *dp, uint32_t id)
 		  &(struct sg_event){ .t_ns = clock_boot_ns(), .type = SG_EV_KILL, .server = id });
 }
 
+void fake_ask_search(struct dataplane *dp, uint32_t id)
+{
+	fake_push(dp, &(struct sg_event){ .t_ns = clock_boot_ns(),
+					  .type = SG_EV_KILL,
+					  .server = id,
+					  .flags = SG_KILL_SEARCH });
+}
+
 void fake_order(struct dataplane *dp, uint32_t id, enum sg_state to, uint64_t until_ns)
 {
 	struct sg_command cmd = {

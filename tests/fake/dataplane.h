@@ -114,6 +114,8 @@ void fake_end(struct dataplane *dp, uint32_t id, const struct fake_ended *e);
 void fake_failures(struct dataplane *dp, uint32_t id, unsigned int n);
 void fake_successes(struct dataplane *dp, uint32_t id, unsigned int n);
 void fake_ask_kill(struct dataplane *dp, uint32_t id);
+/* The same for sockets without a record. */
+void fake_ask_search(struct dataplane *dp, uint32_t id);
 void fake_order(struct dataplane *dp, uint32_t id, enum sg_state to, uint64_t until_ns);
 /* Puts an event into the ring; false: it was full. */
 bool fake_push(struct dataplane *dp, const struct sg_event *e);

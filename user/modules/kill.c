@@ -20,6 +20,7 @@
 
 #define SUB "kill"
 #define AGAIN_NS (60 * NS_PER_MS)
+#define SEARCH_NS (20 * NS_PER_MS)    /* from a connect without a record to the next search */
 #define SOON_NS (10 * NS_PER_MS)      /* for what is done in the loop, in one turn */
 #define KILL_NS (10 * NS_PER_SEC)     /* for a child that kills */
 #define ADOPT_NS (120 * NS_PER_SEC)   /* for one that takes over */
@@ -262,8 +263,11 @@ static void killer_signal(void *m, const struct signal *signal)
 	case SIGNAL_ADDRS:
 		killer->adopt = true;
 		break;
-	case SIGNAL_KILL:
-		k->wanted = true;
+	case SIGNAL_KILL: /* who has no record may connect again and again */
+		if (!(signal->kernel.flags & SG_KILL_SEARCH))
+			k->wanted = true;
+		else if (!k->again_ns)
+			k->again_ns = clock_boot_ns() + SEARCH_NS;
 		break;
 	case SIGNAL_QUARANTINED: /* was killed for already; connects in flight land a moment later */
 		note(k, signal->survivors);

@@ -6,6 +6,7 @@
 #include "unit/modules/modules_rig.h"
 
 #define AGAIN_NS (60 * NS_PER_MS)
+#define SEARCH_NS (20 * NS_PER_MS)
 #define GAUGE "switchgear_kill_survivors{server="
 #define UNPROVED "switchgear_kills_unproved_total{server="
 
@@ -104,6 +105,37 @@ static void test_asked_by_the_kernel(void **state)
 	assert_int_equal(rig_events(&rig, "alarm", NULL), 0);
 	rig_advance(&rig, 2 * AGAIN_NS);
 	assert_string_equal(kills("b"), "R");
+}
+
+/* Who connects without a record again and again starts no search each time, and each connect
+ * is followed by one. */
+static void test_search_asked_by_the_kernel(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	assert_int_equal(rig_order(&rig, "b", "quarantine", "{\"reason\":\"test\"}"), 200);
+	rig_advance(&rig, 2 * AGAIN_NS);
+	fake_forget_calls(rig.d.dp);
+	fake_ask_search(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	assert_string_equal(kills("b"), "");
+	for (uint64_t t = 0; t < SEARCH_NS; t += SEARCH_NS / 4) {
+		fake_ask_search(rig.d.dp, id_of("b"));
+		rig_advance(&rig, SEARCH_NS / 4);
+	}
+	assert_string_equal(kills("b"), "Q");
+	fake_ask_search(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	rig_advance(&rig, SEARCH_NS);
+	assert_string_equal(kills("b"), "QQ");
+	rig_advance(&rig, 10 * SEARCH_NS);
+	assert_string_equal(kills("b"), "QQ");
+	/* released meanwhile: nobody without a record has to die */
+	fake_ask_search(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	assert_int_equal(rig_order(&rig, "b", "release", NULL), 200);
+	rig_advance(&rig, SEARCH_NS);
+	assert_string_equal(kills("b"), "QQR");
 }
 
 static void test_survivors(void **state)
@@ -368,6 +400,7 @@ int main(void)
 		TEST(test_again_under_load),
 		TEST(test_taken_back),
 		TEST(test_asked_by_the_kernel),
+		TEST(test_search_asked_by_the_kernel),
 		TEST(test_survivors),
 		TEST(test_unrecorded),
 		TEST(test_adopt),
