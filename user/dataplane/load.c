@@ -253,7 +253,8 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->skb_netns = has_skb_netns();
 	rodata->blind = is_left_out(out, "sg_ingress");
-	rodata->cgroup = cgroup_id(o->cgroup);
+	/* tried without one: as for one that is not all, whose code is the longer */
+	rodata->cgroup = o->cgroup ? cgroup_id(o->cgroup) : ROOT_ID + 1;
 	rodata->pods = pods_id();
 	rodata->home_inode = home_inode();
 	bpf_object__for_each_program(prog, dp->skel->obj)
