@@ -756,6 +756,21 @@ int kill_forget_lost(void *search, void *n, size_t size)
 	return called(((struct kill_search *)search)->dp, FAKE_KILL_FORGET_LOST, 0, 0);
 }
 
+bool dataplane_finds_held(const struct dataplane *dp)
+{
+	return dp->finds_held;
+}
+
+int kill_look(void *search, void *seen, size_t size)
+{
+	struct dataplane *dp = ((struct kill_search *)search)->dp;
+
+	if (size != sizeof(dp->held))
+		return -EINVAL;
+	memcpy(seen, &dp->held, size);
+	return called(dp, FAKE_KILL_LOOK, 0, 0);
+}
+
 int kill_adopt(void *search, void *n, size_t size)
 {
 	struct dataplane *dp = ((struct kill_search *)search)->dp;

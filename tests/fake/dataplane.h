@@ -37,6 +37,7 @@ enum fake_fn {
 	FAKE_DETACH,
 	FAKE_KILL,
 	FAKE_KILL_ADOPT,
+	FAKE_KILL_LOOK,
 	FAKE_KILL_FORGET_LOST,
 	FAKE_KILL_FORGET_SERVER,
 	FAKE_FN_COUNT
@@ -78,6 +79,8 @@ struct dataplane {
 	const char *degraded[DATAPLANE_DEGRADED_MAX];
 	size_t adopted; /* so many are there at each kill_adopt() */
 	size_t own;     /* sockets */
+	bool finds_held;
+	struct kill_seen held; /* what each kill_look() finds */
 	struct fake_call calls[FAKE_CALLS_MAX];
 	size_t n_calls;
 	struct {

@@ -25,6 +25,7 @@ static struct {
 	bool later;
 	bool stay;
 	bool thread;
+	bool twice;
 	const char *give;
 	const char *take;
 	const char *device;
@@ -35,12 +36,13 @@ static volatile sig_atomic_t asked;
 
 static const char usage[] =
 	"usage: bring --to ADDR:PORT [--proto tcp|udp|mptcp] [--mapped] [--count N] [--later]\n"
-	"             [--device NAME] [--give PATH [--stay]] [--thread]\n"
+	"             [--device NAME] [--give PATH [--stay]] [--thread] [--twice]\n"
 	"       bring --take PATH [--to ADDR:PORT] [--count N] [--later] [--thread]\n"
 	"Makes N sockets and connects them to --to (--mapped: as ::ffff:A.B.C.D), or takes N over\n"
 	"from who gives them at the socket PATH. --later: they are not connected before SIGUSR1.\n"
 	"--give: hands them over, and has none of them afterwards; --stay: keeps them as well.\n"
-	"--thread: only a thread with a table of its own has them. Lines:\n"
+	"--thread: only a thread with a table of its own has them. --twice: two descriptors of\n"
+	"each. Lines:\n"
 	"listening | ready N | connect K ERRNO | answer K BYTES ERRNO | end K RESULT ERRNO\n"
 	"Each SIGUSR1 connects those that are not, else sends a request and waits two seconds for\n"
 	"an answer. RESULT: eof, error. Exit status: 0 all have ended, 2 usage, 77 not supported.\n";
@@ -290,6 +292,8 @@ static bool flag(const char *arg)
 		opt.stay = true;
 	else if (!strcmp(arg, "--thread"))
 		opt.thread = true;
+	else if (!strcmp(arg, "--twice"))
+		opt.twice = true;
 	else
 		return false;
 	return true;
@@ -335,6 +339,9 @@ int main(int argc, char **argv)
 		give();
 	if (opt.give && !opt.stay)
 		return 0;
+	for (long i = 0; i < opt.count && opt.twice; i++)
+		if (dup(fds[i]) < 0)
+			die("--twice: %s", strerror(errno));
 	if (opt.thread)
 		use_in_thread();
 	say("ready %ld", opt.count);

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "dataplane/held.h"
 #include "dataplane/private.h"
 
 #define SUB "kill"
@@ -18,6 +19,11 @@
 bool dataplane_has_outside(const struct dataplane *dp)
 {
 	return dp->skel->rodata_sg->sg_rodata.cgroup;
+}
+
+bool dataplane_finds_held(const struct dataplane *dp)
+{
+	return dataplane_has_outside(dp) && dp->iter_held;
 }
 
 static int held_add(struct dataplane_targets *out, const struct sg_held *h)
@@ -44,25 +50,13 @@ static int held_add(struct dataplane_targets *out, const struct sg_held *h)
 	return 0;
 }
 
-/* What has a record is found by that. */
-static int take(struct dataplane *dp, uint32_t server, const struct sg_held *h, size_t n,
-		struct dataplane_targets *out)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n && !r; i++)
-		if (h[i].server == server && !dataplane_flow_lives(dp, h[i].cookie))
-			r = held_add(out, &h[i]);
-	return r;
-}
-
-static int read_all(struct dataplane *dp, int fd, uint32_t server, struct dataplane_targets *out)
+int held_read(int fd, held_fn *fn, void *data)
 {
 	CLEANUP(freep) struct sg_held *h = malloc(HELD_AT_ONCE * sizeof(*h));
 	char *bytes = (char *)h;
-	size_t have = 0; /* of which the last may be a part of one */
+	size_t have = 0; /* the last may be a part of one */
 	ssize_t got;
-	int r;
+	int r = 0;
 
 	if (!h)
 		return -ENOMEM;
@@ -70,10 +64,13 @@ static int read_all(struct dataplane *dp, int fd, uint32_t server, struct datapl
 		got = read(fd, bytes + have, HELD_AT_ONCE * sizeof(*h) - have);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : 0;
+		if (got < 0)
+			return -errno;
+		if (!got)
+			return have ? -EBADMSG : 0;
 		have += (size_t)got;
-		r = take(dp, server, h, have / sizeof(*h), out);
+		for (size_t i = 0; i < have / sizeof(*h) && !r; i++)
+			r = fn(data, &h[i]);
 		if (r)
 			return r;
 		memmove(bytes, bytes + have / sizeof(*h) * sizeof(*h), have % sizeof(*h));
@@ -91,8 +88,7 @@ static int by_socket(const void *a, const void *b)
 	return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
-/* Each socket once, however many descriptors it has. */
-static void unite(struct dataplane_targets *all)
+void held_unite(struct dataplane_targets *all)
 {
 	size_t n = 0;
 
@@ -104,9 +100,26 @@ static void unite(struct dataplane_targets *all)
 	all->n = n;
 }
 
+struct finding {
+	struct dataplane *dp;
+	uint32_t server;
+	struct dataplane_targets all;
+};
+
+/* What has a record is found by that. */
+static int find_one(void *data, const struct sg_held *h)
+{
+	struct finding *find = data;
+
+	if ((find->server < SG_SERVERS_MAX && h->server != find->server) ||
+	    dataplane_flow_lives(find->dp, h->cookie))
+		return 0;
+	return held_add(&find->all, h);
+}
+
 int dataplane_find_held(struct dataplane *dp, uint32_t server, struct dataplane_targets *ret)
 {
-	CLEANUP(dataplane_targets_done) struct dataplane_targets all = { 0 };
+	struct finding find = { .dp = dp, .server = server };
 	CLEANUP(closep) int fd = -1;
 	int r;
 
@@ -115,11 +128,12 @@ int dataplane_find_held(struct dataplane *dp, uint32_t server, struct dataplane_
 				   "cannot look for connections that were brought into the "
 				   "protected cgroup");
 	fd = bpf_iter_create(bpf_link__fd(dp->iter_held));
-	r = fd < 0 ? -errno : read_all(dp, fd, server, &all);
-	if (r)
+	r = fd < 0 ? -errno : held_read(fd, find_one, &find);
+	if (r) {
+		dataplane_targets_done(&find.all);
 		return log_failure(r, SUB, "a walk over descriptors failed");
-	unite(&all);
-	*ret = all;
-	all = (struct dataplane_targets){ 0 };
+	}
+	held_unite(&find.all);
+	*ret = find.all;
 	return 0;
 }

@@ -524,11 +524,28 @@ static int kill_held(struct dataplane *dp, uint32_t server, const struct stuck *
 			continue;
 		for (size_t i = 0; i < found.n; i++)
 			ret->survivors += !stuck_has(stuck, found.v[i].cookie);
+		ret->held = (uint32_t)found.n;
+		ret->searched = true;
 		break;
 	}
 	if (killed)
 		(void)!dataplane_killed_add(dp, server, killed);
 	ret->killed += killed;
+	return r;
+}
+
+int kill_look(void *search, void *seen, size_t size)
+{
+	CLEANUP(dataplane_targets_done) struct dataplane_targets found = { 0 };
+	struct kill_seen *out = seen;
+	int r;
+
+	if (size != sizeof(*out))
+		return -EINVAL;
+	r = dataplane_find_held(((const struct kill_search *)search)->dp, SG_SERVERS_MAX, &found);
+	for (size_t i = 0; i < found.n; i++)
+		if (found.v[i].server < SG_SERVERS_MAX)
+			out->n[found.v[i].server]++;
 	return r;
 }
 
