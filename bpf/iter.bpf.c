@@ -5,52 +5,19 @@
  * For each one that it took over the walk writes its cookie. Needs iterators with
  * socket storage and locks (6.1); where they are refused, a quarantine finds those
  * connections by their addresses.
+ *
+ * And those that processes of the protected cgroup hold, wherever the sockets were
+ * made: by a walk over the descriptors of all tasks, which takes 5.8.
  */
-#include "addr.bpf.h"
 #include "event.bpf.h"
 #include "flows.bpf.h"
+#include "holder.bpf.h"
 #include "maps.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
 #define SG_SILENT 0 /* return value of an iterator that wants no repetition */
-
-static __always_inline void sg_sock_addrs(struct sock_common *skc, __u8 *local, __u8 *remote)
-{
-	if (skc->skc_family == SG_AF_INET) {
-		sg_addr_v4(local, skc->skc_rcv_saddr);
-		sg_addr_v4(remote, skc->skc_daddr);
-	} else {
-		BPF_CORE_READ_INTO((struct in6_addr *)local, skc, skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO((struct in6_addr *)remote, skc, skc_v6_daddr);
-	}
-}
-
-#define SG_CGROUP_DEPTH 64
-
-/* Is the socket in the protected cgroup, or below it? The walk sees everybody's. */
-static __always_inline bool sg_protected(struct sock *sk)
-{
-	struct cgroup *at = sk->sk_cgrp_data.cgroup;
-	struct cgroup *above;
-	const char *list = (const char *)at;
-	int level;
-	int i;
-
-	if (!sg_rodata.cgroup || !bpf_core_field_exists(at->ancestors))
-		return true;
-	list += bpf_core_field_offset(struct cgroup, ancestors);
-	level = BPF_CORE_READ(at, level);
-	for (i = 0; i < SG_CGROUP_DEPTH; i++) {
-		if (i > level ||
-		    bpf_probe_read_kernel(&above, sizeof(above), list + i * sizeof(above)))
-			break;
-		if (BPF_CORE_READ(above, kn, id) == sg_rodata.cgroup)
-			return true;
-	}
-	return false;
-}
 
 static __always_inline __u32 sg_adoptable(struct sock_common *skc, __u8 proto, __u64 *netns)
 {
@@ -124,7 +91,8 @@ static __always_inline int sg_adopt(struct seq_file *seq, struct sock_common *sk
 	__u64 netns;
 	__u32 at = sg_adoptable(skc, proto, &netns);
 
-	if (at == SG_AT_NONE || bpf_sk_storage_get(&sk_ctx, sk, NULL, 0) || !sg_protected(sk))
+	if (at == SG_AT_NONE || bpf_sk_storage_get(&sk_ctx, sk, NULL, 0) ||
+	    !sg_inside(sk->sk_cgrp_data.cgroup))
 		return SG_SILENT;
 	cookie = bpf_get_socket_cookie(sk);
 	if (!bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
@@ -156,6 +124,76 @@ int sg_adopt_udp(struct bpf_iter__udp *ctx)
 	if (!sk || sk->__sk_common.skc_state != SG_TCP_ESTABLISHED)
 		return SG_SILENT;
 	return sg_adopt(ctx->meta->seq, &sk->__sk_common, sk, SG_FLOW_UDP);
+}
+
+/* --- held by protected processes ------------------------------------------------- */
+
+#define SG_SOCKFS 0x534f434b
+#define SG_IPPROTO_MPTCP 262
+
+/* The socket that a descriptor is, else NULL. Never to be read but by probing. */
+static __always_inline struct sock *sg_socket_of(struct file *file)
+{
+	struct socket *socket;
+	struct sock *sk = NULL;
+
+	if (file->f_inode->i_sb->s_magic != SG_SOCKFS)
+		return NULL;
+	socket = (struct socket *)file->private_data;
+	bpf_probe_read_kernel(&sk, sizeof(sk), &socket->sk); /* of an O_PATH one it is NULL */
+	return sk;
+}
+
+/* Fills in what names a connected socket, and its server; false if it has none. */
+static __always_inline bool sg_held_as(struct sg_held *h, struct sock *sk)
+{
+	struct sock_common *skc = &sk->__sk_common;
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+	struct sg_ep ep = {};
+	__u32 at;
+
+	h->family = (__u8)BPF_CORE_READ(skc, skc_family);
+	h->mptcp = protocol == SG_IPPROTO_MPTCP;
+	h->proto = h->mptcp ? SG_IPPROTO_TCP : (__u8)protocol;
+	if ((h->family != SG_AF_INET && h->family != SG_AF_INET6) ||
+	    (h->proto != SG_IPPROTO_TCP && h->proto != SG_IPPROTO_UDP) ||
+	    BPF_CORE_READ(skc, skc_state) == SG_TCP_CLOSE)
+		return false;
+	at = sg_peer_at(skc, h->proto, h->local, &ep);
+	if (at == SG_AT_NONE)
+		return false;
+	h->server = SG_AT_ID(at);
+	__builtin_memcpy(h->remote, ep.addr, sizeof(h->remote));
+	h->remote_port = ep.port;
+	h->local_port = bpf_htons(BPF_CORE_READ(skc, skc_num));
+	h->ifindex = (__u32)BPF_CORE_READ(skc, skc_bound_dev_if);
+	h->netns = BPF_CORE_READ(skc, skc_net.net, ns.inum);
+	h->cookie = (__u64)BPF_CORE_READ(skc, skc_cookie.counter);
+	return true;
+}
+
+/*
+ * Nothing here asks in which cgroup a socket was made: who moves into the protected one, or
+ * is given a socket there, holds what no hook of it sees. Only of servers in quarantine.
+ */
+SEC("iter/task_file")
+int sg_find_held(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sg_held h = {};
+	struct sock *sk;
+
+	if (!task || !file)
+		return SG_SILENT;
+	sk = sg_socket_of(file);
+	if (!sk || !sg_held_as(&h, sk) ||
+	    !sg_quarantined(sg_quarantine_until(h.server), bpf_ktime_get_boot_ns()) ||
+	    !sg_inside(task->cgroups->dfl_cgrp))
+		return SG_SILENT;
+	h.inode = file->f_inode->i_ino;
+	bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
+	return SG_SILENT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

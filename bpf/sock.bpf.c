@@ -8,6 +8,7 @@
 #include "exchange.bpf.h"
 #include "flow.h"
 #include "flows.bpf.h"
+#include "holder.bpf.h"
 #include "http1.h"
 #include "maps.bpf.h"
 #include "report.bpf.h"
@@ -264,6 +265,54 @@ int sg_retransmit(__u64 *ctx)
 
 	if (f && sg_current())
 		SG_COUNT(&s, retransmits);
+	return 0;
+}
+
+/* A socket without a record connects to a server in quarantine. */
+static __always_inline void sg_ask_search(__u32 server, __u64 cookie, __u64 now)
+{
+	struct sg_event *e = sg_event_new(SG_EV_KILL, server, now);
+
+	if (!e)
+		return;
+	e->cookie = cookie;
+	e->flags = SG_KILL_SEARCH;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+}
+
+/*
+ * A process of the protected cgroup connects a socket that was made outside of it: the connect
+ * hook is not asked, and what passes this tracepoint cannot be refused. In quarantine the
+ * daemon is told, which looks for it. No storage of sockets, which older kernels do not give
+ * to tracing programs.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int sg_brought(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	__u64 *until = SG_ONLY(cutoff);
+	struct task_struct *task;
+	struct sg_ep ep = {};
+	struct sg_scope s;
+	__u8 local[16];
+	__u64 cookie;
+	__u64 now;
+	__u32 at;
+
+	if ((int)ctx[2] != SG_TCP_SYN_SENT || !until || !*until || !sg_rodata.cgroup)
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	task = (struct task_struct *)bpf_get_current_task();
+	if (!sg_quarantined(*until, now) || !sg_current() ||
+	    !sg_inside(BPF_CORE_READ(task, cgroups, dfl_cgrp)))
+		return 0;
+	cookie = (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (bpf_map_lookup_elem(&flows, &cookie))
+		return 0; /* the connect hook saw it */
+	at = sg_peer_at(&sk->__sk_common, SG_IPPROTO_TCP, local, &ep);
+	if (at != SG_AT_NONE && sg_scope_at(&s, at) &&
+	    sg_quarantined(sg_quarantine_until(s.id), now))
+		sg_ask_search(s.id, cookie, now);
 	return 0;
 }
 

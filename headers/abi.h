@@ -215,6 +215,8 @@ struct sg_rodata {
 	__u32 blind;       /* answers are not seen: nothing is judged by them */
 	__u64 cgroup;      /* id of the one that is protected; 0: every socket is in it */
 	__u64 pods;        /* id of the cgroup of Kubernetes' pods; 0: there is none */
+	__u32 home_inode;  /* of the daemon's network namespace */
+	__u32 pad;
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */
@@ -408,6 +410,8 @@ enum sg_cause {
 	SG_CAUSE_COUNT
 };
 
+#define SG_KILL_SEARCH (1U << 0) /* it has no record: it has to be looked for */
+
 struct sg_event {
 	__u64 t_ns;
 	__u32 type; /* enum sg_event_type */
@@ -423,7 +427,7 @@ struct sg_event {
 	__u16 status; /* HTTP, 0 if none */
 	__u8 outcome; /* enum sg_class */
 	__u8 cause;   /* enum sg_cause */
-	__u8 flags;   /* SG_OUT_* */
+	__u8 flags;   /* SG_OUT_*; SG_EV_KILL: SG_KILL_* */
 	__u8 method;  /* enum sg_method */
 	__u8 effect;  /* enum sg_effect, SG_EV_OUTCOME */
 	__u8 pad[5];
@@ -516,6 +520,23 @@ struct sg_job {
 	__u64 netns; /* cookie of the namespace that is walked */
 };
 
+/* What sg_find_held writes of each descriptor. */
+struct sg_held {
+	__u64 cookie; /* 0: it has none yet */
+	__u64 inode;
+	__u32 netns; /* inode of its network namespace */
+	__u32 server;
+	__u32 ifindex;
+	__u8 local[16]; /* IPv4 v4-mapped */
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u8 family;
+	__u8 proto;
+	__u8 mptcp;
+	__u8 pad[5];
+};
+
 #pragma GCC diagnostic pop
 
 #define SG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
@@ -530,5 +551,6 @@ SG_ASSERT_SIZE(struct sg_server, 408);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 120);
 SG_ASSERT_SIZE(struct sg_flow, 224);
+SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

@@ -39,6 +39,10 @@ struct in6_addr {
 	} in6_u;
 };
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -50,16 +54,27 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie; /* 0: nobody has asked for it */
 };
 
 struct kernfs_node {
 	__u64 id;
 };
 
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
 struct cgroup {
-	int level;
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
-	struct cgroup *ancestors[0]; /* as many as it has levels; since 6.1 */
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
 };
 
 struct sock_cgroup_data {
@@ -70,6 +85,7 @@ struct sock {
 	struct sock_common __sk_common;
 	struct sock_cgroup_data sk_cgrp_data;
 	int sk_err;
+	__u16 sk_protocol;
 	__u8 sk_shutdown;
 };
 
@@ -103,6 +119,25 @@ struct udp_sock {
 
 struct task_struct {
 	unsigned int flags;
+	struct css_set *cgroups;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	void *private_data; /* of a socket's: its struct socket */
+	struct inode *f_inode;
+};
+
+struct socket {
+	struct sock *sk;
 };
 
 struct bpf_iter_meta {
@@ -122,6 +157,13 @@ struct bpf_iter__udp {
 	struct udp_sock *udp_sk;
 	__u32 uid;
 	int bucket;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -350,6 +350,14 @@ void fake_ask_kill(struct dataplane *dp, uint32_t id)
 		  &(struct sg_event){ .t_ns = clock_boot_ns(), .type = SG_EV_KILL, .server = id });
 }
 
+void fake_ask_search(struct dataplane *dp, uint32_t id)
+{
+	fake_push(dp, &(struct sg_event){ .t_ns = clock_boot_ns(),
+					  .type = SG_EV_KILL,
+					  .server = id,
+					  .flags = SG_KILL_SEARCH });
+}
+
 void fake_order(struct dataplane *dp, uint32_t id, enum sg_state to, uint64_t until_ns)
 {
 	struct sg_command cmd = {
@@ -742,6 +750,21 @@ int kill_forget_lost(void *search, void *n, size_t size)
 	(void)n;
 	(void)size;
 	return called(((struct kill_search *)search)->dp, FAKE_KILL_FORGET_LOST, 0, 0);
+}
+
+bool dataplane_finds_held(const struct dataplane *dp)
+{
+	return dp->finds_held;
+}
+
+int kill_look(void *search, void *seen, size_t size)
+{
+	struct dataplane *dp = ((struct kill_search *)search)->dp;
+
+	if (size != sizeof(dp->held))
+		return -EINVAL;
+	memcpy(seen, &dp->held, size);
+	return called(dp, FAKE_KILL_LOOK, 0, 0);
 }
 
 int kill_adopt(void *search, void *n, size_t size)

@@ -37,6 +37,7 @@ enum fake_fn {
 	FAKE_DETACH,
 	FAKE_KILL,
 	FAKE_KILL_ADOPT,
+	FAKE_KILL_LOOK,
 	FAKE_KILL_FORGET_LOST,
 	FAKE_KILL_FORGET_SERVER,
 	FAKE_FN_COUNT
@@ -78,6 +79,8 @@ struct dataplane {
 	const char *degraded[DATAPLANE_DEGRADED_MAX];
 	size_t adopted; /* so many are there at each kill_adopt() */
 	size_t own;     /* sockets */
+	bool finds_held;
+	struct kill_seen held; /* what each kill_look() finds */
 	struct fake_call calls[FAKE_CALLS_MAX];
 	size_t n_calls;
 	struct {
@@ -114,6 +117,8 @@ void fake_end(struct dataplane *dp, uint32_t id, const struct fake_ended *e);
 void fake_failures(struct dataplane *dp, uint32_t id, unsigned int n);
 void fake_successes(struct dataplane *dp, uint32_t id, unsigned int n);
 void fake_ask_kill(struct dataplane *dp, uint32_t id);
+/* The same for sockets without a record. */
+void fake_ask_search(struct dataplane *dp, uint32_t id);
 void fake_order(struct dataplane *dp, uint32_t id, enum sg_state to, uint64_t until_ns);
 /* Puts an event into the ring; false: it was full. */
 bool fake_push(struct dataplane *dp, const struct sg_event *e);

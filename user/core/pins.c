@@ -33,7 +33,7 @@ bool pins_link(const char *name)
 	static const char *const links[] = {
 		"sg_connect4",   "sg_connect6", "sg_sendmsg4", "sg_sendmsg6",
 		"sg_release",    "sg_egress",   "sg_ingress",  "sg_sockops",
-		"sg_retransmit", "sg_state",    NULL,
+		"sg_retransmit", "sg_state",    "sg_brought",  NULL,
 	};
 
 	return listed(links, name);

@@ -169,6 +169,7 @@ static int attach_tracing(struct dataplane *dp)
 {
 	struct bpf_link *state = attach(dp, dp->skel->progs.sg_state);
 	struct bpf_link *retransmit = attach(dp, dp->skel->progs.sg_retransmit);
+	struct bpf_link *brought = attach(dp, dp->skel->progs.sg_brought);
 	int r = 0;
 
 	dp->cfg->epoch = dp->skel->rodata_sg->sg_rodata.epoch; /* from here on the new ones count */
@@ -176,6 +177,8 @@ static int attach_tracing(struct dataplane *dp)
 		r = link_pin(dp, "sg_state", state);
 	if (!r && retransmit)
 		r = link_pin(dp, "sg_retransmit", retransmit);
+	if (!r && brought)
+		r = link_pin(dp, "sg_brought", brought);
 	return r;
 }
 
@@ -400,6 +403,7 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)
 	/* the daemon's own, not pinned */
 	dp->iter_adopt_tcp = attach(dp, dp->skel->progs.sg_adopt_tcp);
 	dp->iter_adopt_udp = attach(dp, dp->skel->progs.sg_adopt_udp);
+	dp->iter_held = attach(dp, dp->skel->progs.sg_find_held);
 	watch_start(dp);
 	for (const char *const *i = o->interfaces; i && *i; i++)
 		attach_xdp(dp, *i);

@@ -266,6 +266,40 @@ static int kill_tracked(struct dataplane *dp, uint32_t server, struct quick *qui
 
 /* --- without a record ------------------------------------------------------------------------ */
 
+/* Survivors without a record, by their cookies: another search may come by the same. */
+struct stuck {
+	uint64_t *v;
+	size_t n;
+};
+
+static void stuck_done(struct stuck *stuck)
+{
+	free(stuck->v);
+}
+
+static int stuck_add(struct stuck *stuck, uint64_t cookie)
+{
+	int r = list_grow(&stuck->v, stuck->n, sizeof(*stuck->v));
+
+	if (!r)
+		stuck->v[stuck->n++] = cookie;
+	return r;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Once they are sorted. */
+static bool stuck_has(const struct stuck *stuck, uint64_t cookie)
+{
+	return stuck->n && bsearch(&cookie, stuck->v, stuck->n, sizeof(cookie), by_number);
+}
+
 struct unrecorded {
 	struct dataplane *dp;
 	struct cgroup_ids inside;
@@ -274,7 +308,7 @@ struct unrecorded {
 	struct sg_kill_target *v;
 	size_t n;
 	uint32_t killed;
-	uint32_t left;
+	struct stuck *stuck;
 };
 
 /*
@@ -319,7 +353,7 @@ static int unrecorded_here(void *data)
 		if (!one)
 			st->killed++;
 		else if (one != -ENOENT)
-			st->left++;
+			r = stuck_add(st->stuck, st->v[i].cookie);
 	}
 	return r;
 }
@@ -384,9 +418,12 @@ static int unrecorded_everywhere(struct unrecorded *st, struct netns *netns, con
 			   "alive: connections without a record may be left in one");
 }
 
-static int kill_strays(struct dataplane *dp, uint32_t server, struct kill_result *ret)
+static int kill_strays(struct dataplane *dp, uint32_t server, struct stuck *stuck,
+		       struct kill_result *ret)
 {
-	struct unrecorded st = { .dp = dp, .server = server, .inside.all = !dp->cgroup };
+	struct unrecorded st = {
+		.dp = dp, .server = server, .inside.all = !dp->cgroup, .stuck = stuck
+	};
 	int r = dp->cgroup ? cgroup_ids(dp->cgroup, &st.inside) : 0;
 
 	if (r)
@@ -398,7 +435,117 @@ static int kill_strays(struct dataplane *dp, uint32_t server, struct kill_result
 	if (st.killed)
 		(void)!dataplane_killed_add(dp, server, st.killed);
 	ret->killed += st.killed;
-	ret->survivors += st.left;
+	return r;
+}
+
+/* --- held by protected processes ------------------------------------------------------------- */
+
+#define HELD_PASSES 3
+
+/* Those of one namespace, while we are in it. */
+struct held {
+	struct sg_kill_target *v;
+	size_t n;
+	uint32_t killed;
+};
+
+static int kill_held_here(void *data)
+{
+	struct held *h = data;
+	CLEANUP(closep) int fd = -1;
+	int r = sockdiag_open(&fd);
+
+	for (size_t i = 0; i < h->n && !r; i++)
+		h->killed += !destroy(fd, &h->v[i]);
+	return r;
+}
+
+/* Only a descriptor may keep it alive: whoever holds these sockets has one of it. */
+static int open_holders_netns(struct netns *netns, ino_t inode, int *ret_fd)
+{
+	int r = netns_open(netns, inode, ret_fd);
+
+	if (r != -ENOENT)
+		return r;
+	(void)!netns_scan_all(netns, NULL, NULL);
+	return netns_open(netns, inode, ret_fd);
+}
+
+/* Whose namespace cannot be entered stays, and is found again by the next look. */
+static void kill_held_in(struct dataplane *dp, struct held *h)
+{
+	CLEANUP(closep) int fd = -1;
+	int r = open_holders_netns(dp->netns, h->v[0].netns, &fd);
+
+	if (!r)
+		r = netns_call(dp->netns, fd, kill_held_here, h);
+	if (r)
+		log_failure(r, SUB,
+			    "cannot kill %zu connections that were brought into the protected "
+			    "cgroup, in the network namespace with inode %llu",
+			    h->n, (unsigned long long)h->v[0].netns);
+}
+
+static uint32_t kill_those(struct dataplane *dp, struct dataplane_targets *found)
+{
+	uint32_t killed = 0;
+
+	for (size_t at = 0; at < found->n;) {
+		struct held h = { .v = &found->v[at] };
+
+		while (at < found->n && found->v[at].netns == h.v[0].netns) {
+			h.n++;
+			at++;
+		}
+		kill_held_in(dp, &h);
+		killed += h.killed;
+	}
+	return killed;
+}
+
+/*
+ * Sockets that were made outside of the cgroup, and are held by one who is in it: no hook saw
+ * them, and no listing tells who holds them. Who is still found after the last attempt lives.
+ */
+static int kill_held(struct dataplane *dp, uint32_t server, const struct stuck *stuck,
+		     struct kill_result *ret)
+{
+	uint32_t killed = 0;
+	int r = 0;
+
+	for (int pass = 0; pass < HELD_PASSES && !r; pass++) {
+		CLEANUP(dataplane_targets_done) struct dataplane_targets found = { 0 };
+		uint32_t now;
+
+		r = denied(dp, server) ? dataplane_find_held(dp, server, &found) : -ECANCELED;
+		now = r || pass == HELD_PASSES - 1 ? 0 : kill_those(dp, &found);
+		killed += now;
+		if (r || now)
+			continue;
+		for (size_t i = 0; i < found.n; i++)
+			ret->survivors += !stuck_has(stuck, found.v[i].cookie);
+		ret->held = (uint32_t)found.n;
+		ret->searched = true;
+		break;
+	}
+	if (killed)
+		(void)!dataplane_killed_add(dp, server, killed);
+	ret->killed += killed;
+	return r;
+}
+
+int kill_look(void *search, void *seen, size_t size)
+{
+	CLEANUP(dataplane_targets_done) struct dataplane_targets found = { 0 };
+	struct kill_seen *out = seen;
+	int r;
+
+	if (size != sizeof(*out))
+		return -EINVAL;
+	r = dataplane_find_held(((const struct kill_search *)search)->dp, SG_SERVERS_MAX, &found);
+	for (size_t i = 0; i < found.n; i++)
+		if (found.v[i].server < SG_SERVERS_MAX)
+			out->n[found.v[i].server]++;
 	return r;
 }
 
@@ -426,20 +573,40 @@ static bool looks_for_strays(struct dataplane *dp, uint32_t server, enum kill_sc
 					  kill_unrecorded(dp, server));
 }
 
+static bool looks_for_held(const struct dataplane *dp, enum kill_scope scope)
+{
+	return scope == KILL_QUARANTINED && dataplane_has_outside(dp);
+}
+
+/* Both searches to their ends: what one of them finds has to die, whatever ails the other. */
+static int kill_others(struct dataplane *dp, uint32_t server, enum kill_scope scope,
+		       struct kill_result *ret)
+{
+	CLEANUP(stuck_done) struct stuck stuck = { 0 };
+	uint64_t unrecorded = kill_unrecorded(dp, server);
+	int by_peer = 0;
+	int by_holder = 0;
+
+	if (looks_for_strays(dp, server, scope)) {
+		by_peer = kill_strays(dp, server, &stuck, ret);
+		/* those that were made before the walk, and of which it left nothing, need no other */
+		if (!by_peer && !stuck.n)
+			dp->unrecorded_ended[server] += unrecorded;
+	}
+	ret->survivors += (uint32_t)stuck.n;
+	if (stuck.n)
+		qsort(stuck.v, stuck.n, sizeof(*stuck.v), by_number);
+	if (looks_for_held(dp, scope))
+		by_holder = kill_held(dp, server, &stuck, ret);
+	return by_peer ? by_peer : by_holder;
+}
+
 int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
 		struct kill_result *ret)
 {
 	int r = kill_tracked(dp, server, NULL, ret);
-	uint64_t unrecorded = kill_unrecorded(dp, server);
-	uint32_t survivors = ret->survivors;
 
-	if (r || !looks_for_strays(dp, server, scope))
-		return r;
-	r = kill_strays(dp, server, ret);
-	/* those that were made before the walk, and of which it left nothing, need no other */
-	if (!r && ret->survivors == survivors)
-		dp->unrecorded_ended[server] += unrecorded;
-	return r;
+	return r ? r : kill_others(dp, server, scope, ret);
 }
 
 int kill_soon(struct dataplane *dp, uint32_t server, enum kill_scope scope, uint64_t until_ns,
@@ -448,7 +615,8 @@ int kill_soon(struct dataplane *dp, uint32_t server, enum kill_scope scope, uint
 	struct quick quick = { .search.until_ns = until_ns };
 	int r = kill_tracked(dp, server, &quick, ret);
 
-	*ret_left = !r && (ret->survivors || looks_for_strays(dp, server, scope));
+	*ret_left = !r && (ret->survivors || looks_for_strays(dp, server, scope) ||
+			   looks_for_held(dp, scope));
 	return r;
 }
 

@@ -30,6 +30,8 @@ struct kill_result {
 	uint32_t killed;
 	uint32_t survivors; /* counted after the last attempt */
 	uint32_t busy;      /* these die when their exchange ends */
+	uint32_t held;      /* survivors without a record that protected processes hold, */
+	bool searched;      /* if such were looked for */
 };
 
 /*
@@ -79,5 +81,12 @@ int kill_forget_lost(void *search, void *n, size_t size) MUST_CHECK;
 /* Takes over connections that are open already, in every namespace, where the kernel can
  * (dataplane_adopts()). How many. -errno: not in all of them. */
 int kill_adopt(void *search, void *n, size_t size) MUST_CHECK;
+
+/* How many connections without a record are held by processes of the protected cgroup, by the
+ * ids of servers in quarantine; fills a struct kill_seen. Kills nobody. */
+struct kill_seen {
+	uint32_t n[SG_SERVERS_MAX];
+};
+int kill_look(void *search, void *seen, size_t size) MUST_CHECK;
 
 #endif

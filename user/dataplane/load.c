@@ -59,6 +59,14 @@ static const struct dataplane_part dataplane_parts[] = {
 	  "connected UDP sockets older than the load are taken over",
 	  .loss = "connected UDP sockets older than the load are not measured; a quarantine kills "
 		  "them" },
+	{ "sg_find_held", "5.8", PART_ENFORCES,
+	  "a quarantine ends connections of sockets that were brought into the cgroup",
+	  .loss = "connections of sockets that were made outside of the protected cgroup and "
+		  "brought into it are not found: a quarantine does not know who survives it" },
+	{ "sg_brought", "5.8", PART_ENFORCES,
+	  "connects of such sockets to a server in quarantine are noticed",
+	  .loss = "connects of sockets that were made outside of the protected cgroup and brought "
+		  "into it are not noticed in quarantine" },
 	{ "sg_xdp", "5.9", PART_ENFORCES,
 	  "packets of quarantined servers are dropped at XDP, on interfaces that are named",
 	  .loss = "packets of quarantined servers are not dropped at XDP" },
@@ -219,6 +227,14 @@ static uint64_t pods_id(void)
 	return cgroup_id(path);
 }
 
+/* Of the network namespace that we are in. */
+static uint32_t home_inode(void)
+{
+	struct stat st;
+
+	return stat("/proc/thread-self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
+}
+
 static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
 		    const struct omission *out)
 {
@@ -237,8 +253,10 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->skb_netns = has_skb_netns();
 	rodata->blind = is_left_out(out, "sg_ingress");
-	rodata->cgroup = cgroup_id(o->cgroup);
+	/* tried without one: as for one that is not all, whose code is the longer */
+	rodata->cgroup = o->cgroup ? cgroup_id(o->cgroup) : ROOT_ID + 1;
 	rodata->pods = pods_id();
+	rodata->home_inode = home_inode();
 	bpf_object__for_each_program(prog, dp->skel->obj)
 	{
 		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));

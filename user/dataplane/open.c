@@ -153,6 +153,8 @@ size_t dataplane_child_fds(const struct dataplane *dp, int *ret, size_t max)
 		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_tcp));
 	if (dp->iter_adopt_udp)
 		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_udp));
+	if (dp->iter_held)
+		put(ret, max, &n, bpf_link__fd(dp->iter_held));
 	for (map = bpf_object__next_map(dp->skel->obj, NULL); map;
 	     map = bpf_object__next_map(dp->skel->obj, map))
 		put(ret, max, &n, bpf_map__fd(map));
@@ -168,6 +170,7 @@ void dataplane_close(struct dataplane *dp)
 		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
 	bpf_link__destroy(dp->iter_adopt_tcp);
 	bpf_link__destroy(dp->iter_adopt_udp);
+	bpf_link__destroy(dp->iter_held);
 	if (dp->skel) {
 		map_munmap(dp->skel->maps.cfg, dp->cfg);
 		map_munmap(dp->skel->maps.pulse, dp->pulse);

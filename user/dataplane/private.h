@@ -46,6 +46,7 @@ struct dataplane {
 	size_t n_links;
 	struct bpf_link *iter_adopt_tcp;
 	struct bpf_link *iter_adopt_udp;
+	struct bpf_link *iter_held;
 	struct dataplane_xdp xdp[DATAPLANE_XDP_MAX]; /* that are asked for */
 	size_t n_xdp;
 	char xdp_error[DATAPLANE_XDP_MAX][256]; /* why it is not attached; "": it is */

@@ -20,6 +20,8 @@
 
 #define SUB "kill"
 #define AGAIN_NS (60 * NS_PER_MS)
+#define LOOK_NS (5 * NS_PER_SEC)      /* in quarantine: for what was brought in since */
+#define SEARCH_NS (20 * NS_PER_MS)    /* from a connect without a record to the next search */
 #define SOON_NS (10 * NS_PER_MS)      /* for what is done in the loop, in one turn */
 #define KILL_NS (10 * NS_PER_SEC)     /* for a child that kills */
 #define ADOPT_NS (120 * NS_PER_SEC)   /* for one that takes over */
@@ -33,6 +35,11 @@ struct killer {
 	struct work *kills;
 	struct work *adoptions;
 	struct work_job *adopting;
+	struct loop_timer *look;
+	struct work *looks;
+	struct work_job *looking;
+	uint64_t look_ns; /* the next one; 0: nothing is in quarantine */
+	bool look_failed; /* the latest one, which is logged */
 	bool adopt;       /* connections that are open already are to be taken over */
 	bool adopt_retry; /* the same, later */
 	bool adopted;     /* they were, once */
@@ -47,6 +54,7 @@ struct killer_server {
 	uint32_t survivors;
 	uint64_t again_ns; /* once more then, when connects in flight have landed; 0: not */
 	uint64_t unproved; /* kills whose survivors nobody could count */
+	uint32_t held;     /* left by the latest search: to see them again is no news */
 
 	struct work_job *job; /* the child's part of a kill */
 	uint32_t killed;      /* by what came before it, and is not reported yet */
@@ -104,6 +112,8 @@ static void report(struct killer *m, const struct server *s, const struct kill_r
 static void finish(struct killer_server *k, const struct kill_result *result, int r)
 {
 	note(k, r ? STATUS_UNKNOWN : result->survivors);
+	if (result->searched)
+		k->held = result->held;
 	if (r || result->killed || result->survivors)
 		report(k->killer, k->server, result, r);
 }
@@ -250,6 +260,74 @@ static void adopt(struct killer *m)
 	m->adopted = true;
 }
 
+/* --- brought in during a quarantine ------------------------------------------------------------- */
+
+static bool looks(const struct killer *m)
+{
+	struct servers *all = m->part.d->servers;
+	bool any = false;
+
+	if (dataplane_observes(m->part.d->dp) || !dataplane_finds_held(m->part.d->dp))
+		return false;
+	for (const struct server *s = servers_first(all); s && !any; s = s->next)
+		any = server_quarantined(s);
+	return any;
+}
+
+static void on_looked(void *owner, int r, const void *data)
+{
+	const struct kill_seen *seen = data;
+	struct killer *m = owner;
+
+	m->looking = NULL;
+	if (r && !m->look_failed)
+		log_failure(r, SUB,
+			    "cannot look for connections that were brought in; trying "
+			    "again every few seconds");
+	m->look_failed = r;
+	for (const struct server *s = servers_first(m->part.d->servers); s && !r; s = s->next) {
+		struct killer_server *k = of(m, s);
+		bool news = s->id && seen->n[s->id] && seen->n[s->id] != k->held;
+
+		k->wanted |= news;
+		k->unrecorded |= news;
+	}
+	bus_pass(m->part.d->bus);
+}
+
+/* In a child: it takes half a microsecond for each descriptor of the host. */
+static void on_look(void *data)
+{
+	struct killer *m = data;
+	const struct kill_search what = { .dp = m->part.d->dp };
+	const struct work_order order = { .name = "switchgear-look",
+					  .fn = kill_look,
+					  .data = &what,
+					  .data_len = sizeof(what),
+					  .size = sizeof(struct kill_seen),
+					  .run_ns = KILL_NS,
+					  .by_ns = SG_FOREVER,
+					  .done = on_looked,
+					  .owner = m };
+	int r = work_add(m->looks, &order, &m->looking);
+
+	m->look_ns = 0;
+	if (r)
+		on_looked(m, r, NULL);
+}
+
+/* Whatever was brought in without anybody's seeing it: moved, handed over, connected then. */
+static void look_next(struct killer *m)
+{
+	if (m->looking)
+		return;
+	if (!looks(m))
+		m->look_ns = 0;
+	else if (!m->look_ns)
+		m->look_ns = clock_boot_ns() + LOOK_NS;
+	loop_timer_set(m->look, m->look_ns ? m->look_ns : SG_FOREVER);
+}
+
 /* --- when ---------------------------------------------------------------------------------------- */
 
 static void killer_signal(void *m, const struct signal *signal)
@@ -262,8 +340,11 @@ static void killer_signal(void *m, const struct signal *signal)
 	case SIGNAL_ADDRS:
 		killer->adopt = true;
 		break;
-	case SIGNAL_KILL:
-		k->wanted = true;
+	case SIGNAL_KILL: /* who has no record may connect again and again */
+		if (!(signal->kernel.flags & SG_KILL_SEARCH))
+			k->wanted = true;
+		else if (!k->again_ns)
+			k->again_ns = clock_boot_ns() + SEARCH_NS;
 		break;
 	case SIGNAL_QUARANTINED: /* was killed for already; connects in flight land a moment later */
 		note(k, signal->survivors);
@@ -299,6 +380,7 @@ static void killer_turn(void *m, UNUSED uint64_t now)
 			next = of(m, s)->again_ns;
 	}
 	loop_timer_set(killer->again, next);
+	look_next(killer);
 }
 
 static void on_again(void *data)
@@ -343,6 +425,10 @@ static int killer_start(void *m)
 	if (!r)
 		r = loop_timer_new(d->loop, on_retry, killer, &killer->retry);
 	if (!r)
+		r = loop_timer_new(d->loop, on_look, killer, &killer->look);
+	if (!r)
+		r = work_new(d, &killer->looks);
+	if (!r)
 		r = work_new(d, &killer->kills);
 	return r ? r : work_new(d, &killer->adoptions);
 }
@@ -353,6 +439,7 @@ static void killer_stop(void *m)
 
 	for (const struct server *s = servers_first(killer->part.d->servers); s; s = s->next)
 		of(m, s)->job = NULL; /* ends here; the servers go later */
+	work_free(killer->looks);
 	work_free(killer->kills);
 	work_free(killer->adoptions);
 }

@@ -6,6 +6,8 @@
 #include "unit/modules/modules_rig.h"
 
 #define AGAIN_NS (60 * NS_PER_MS)
+#define SEARCH_NS (20 * NS_PER_MS)
+#define LOOK_NS (5 * NS_PER_SEC)
 #define GAUGE "switchgear_kill_survivors{server="
 #define UNPROVED "switchgear_kills_unproved_total{server="
 
@@ -104,6 +106,96 @@ static void test_asked_by_the_kernel(void **state)
 	assert_int_equal(rig_events(&rig, "alarm", NULL), 0);
 	rig_advance(&rig, 2 * AGAIN_NS);
 	assert_string_equal(kills("b"), "R");
+}
+
+/* Who connects without a record again and again starts no search each time, and each connect
+ * is followed by one. */
+static void test_search_asked_by_the_kernel(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	assert_int_equal(rig_order(&rig, "b", "quarantine", "{\"reason\":\"test\"}"), 200);
+	rig_advance(&rig, 2 * AGAIN_NS);
+	fake_forget_calls(rig.d.dp);
+	fake_ask_search(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	assert_string_equal(kills("b"), "");
+	for (uint64_t t = 0; t < SEARCH_NS; t += SEARCH_NS / 4) {
+		fake_ask_search(rig.d.dp, id_of("b"));
+		rig_advance(&rig, SEARCH_NS / 4);
+	}
+	assert_string_equal(kills("b"), "Q");
+	fake_ask_search(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	rig_advance(&rig, SEARCH_NS);
+	assert_string_equal(kills("b"), "QQ");
+	rig_advance(&rig, 10 * SEARCH_NS);
+	assert_string_equal(kills("b"), "QQ");
+	/* released meanwhile: nobody without a record has to die */
+	fake_ask_search(rig.d.dp, id_of("b"));
+	rig_turn(&rig);
+	assert_int_equal(rig_order(&rig, "b", "release", NULL), 200);
+	rig_advance(&rig, SEARCH_NS);
+	assert_string_equal(kills("b"), "QQR");
+}
+
+static void look(void)
+{
+	rig_advance(&rig, LOOK_NS);
+	rig_turn(&rig); /* it is for a child */
+}
+
+/* What is brought in during a quarantine is looked for, of all servers at once. */
+static void test_look(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A "," B));
+	rig.d.dp->finds_held = true;
+	rig_pass(&rig);
+	look();
+	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_LOOK, 0),
+			 0); /* nothing is in quarantine */
+	assert_int_equal(rig_order(&rig, "b", "quarantine", "{\"reason\":\"test\"}"), 200);
+	assert_int_equal(rig_order(&rig, "a", "quarantine", "{\"reason\":\"test\"}"), 200);
+	rig_advance(&rig, 2 * AGAIN_NS);
+	fake_forget_calls(rig.d.dp);
+	look();
+	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_LOOK, 0), 1);
+	assert_string_equal(kills("b"), "");
+	rig.d.dp->held.n[id_of("b")] = 2;
+	kernel("b")->kill = (struct kill_result){ .killed = 2, .searched = true };
+	look();
+	assert_string_equal(kills("b"), "Q");
+	assert_string_equal(kills("a"), "");
+	kernel("b")->kill = (struct kill_result){ .survivors = 2, .held = 2, .searched = true };
+	look(); /* as many as before, but others */
+	assert_string_equal(kills("b"), "QQ");
+	kernel("b")->kill = (struct kill_result){ .survivors = 2 };
+	fake_ask_kill(rig.d.dp, id_of("b"));
+	look(); /* those that could not be killed are no news, whatever else was killed since */
+	assert_string_equal(kills("b"), "QQR");
+	rig.d.dp->held.n[id_of("b")] = 3;
+	look();
+	assert_string_equal(kills("b"), "QQRQ");
+	fake_fail(rig.d.dp, FAKE_KILL_LOOK, 1, 2, EIO);
+	look();
+	look();
+	assert_int_equal(fake_log_said("cannot look for connections that were brought in"), 1);
+	rig.d.dp->held.n[id_of("b")] = 1;
+	look();
+	assert_string_equal(kills("b"), "QQRQQ");
+	dataplane_observe(rig.d.dp, true);
+	look();
+	fake_forget_calls(rig.d.dp);
+	look();
+	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_LOOK, 0), 0); /* nobody has to die */
+	dataplane_observe(rig.d.dp, false);
+	assert_int_equal(rig_order(&rig, "a", "release", NULL), 200);
+	assert_int_equal(rig_order(&rig, "b", "release", NULL), 200);
+	fake_forget_calls(rig.d.dp);
+	look();
+	look();
+	assert_int_equal(fake_called(rig.d.dp, FAKE_KILL_LOOK, 0), 0);
 }
 
 static void test_survivors(void **state)
@@ -368,6 +460,8 @@ int main(void)
 		TEST(test_again_under_load),
 		TEST(test_taken_back),
 		TEST(test_asked_by_the_kernel),
+		TEST(test_search_asked_by_the_kernel),
+		TEST(test_look),
 		TEST(test_survivors),
 		TEST(test_unrecorded),
 		TEST(test_adopt),
