@@ -78,12 +78,12 @@ static __always_inline void sg_ep_normalise(struct sg_ep *ep, __u64 netns)
 	}
 }
 
-/* Is it an address of the daemon's namespace (not a loopback one), asked for from there or
+/* Is it an address of the daemon's namespace, asked for from there or, but for the loopback's,
  * from a namespace that does not own it? */
 static __always_inline bool sg_ep_own(const struct sg_ep *ep, const struct sg_cfg *c)
 {
 	if (ep->netns)
-		return ep->netns == c->home_netns && !sg_addr_loops(ep->addr);
+		return ep->netns == c->home_netns;
 	return sg_addr_owned(ep->addr, c->home_netns);
 }
 

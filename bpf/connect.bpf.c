@@ -261,7 +261,7 @@ static __always_inline void sg_admit_new(const struct sg_scope *s, __u64 now,
  * one writes it and then walks the records, so that no connect slips between.
  */
 static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg_scope *s, __u32 at,
-					    bool observe, bool v6, __u64 now)
+					    bool home, bool observe, bool v6, __u64 now)
 {
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a = { .admit = SG_ALLOW };
@@ -274,8 +274,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 
 	by.kind = (__u32)sg_flow_kind(ctx, cookie);
 	by.source = sg_source();
-	if (SG_AT_ALIAS(at))
-		by.kind |= SG_FLOW_ALIAS;
+	by.kind |= sg_alias_kind(at, home);
 	/* the record that the socket had before this connect */
 	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), &before);
 	if (!f || f->server != s->id) {
@@ -340,7 +339,7 @@ static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *
 	now = bpf_ktime_get_boot_ns();
 	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
 	if (connect && ctx->sk)
-		return sg_admit_connect(ctx, &s, at, observe, v6, now);
+		return sg_admit_connect(ctx, &s, at, ep->netns, observe, v6, now);
 	return sg_admit_plain(ctx, &s, observe, v6, now);
 }
 

@@ -78,6 +78,18 @@ static __always_inline __u32 sg_flags(const struct sg_scope *s, struct sg_flow *
 	return was;
 }
 
+/*
+ * What becomes of a flow by where it goes (SG_AT); `home`: from the daemon's own namespace. There
+ * anybody may listen at an address that its server has not taken: verdicts hold, but what is
+ * answered proves nothing. From elsewhere, as from a container, it is the way to the server.
+ */
+static __always_inline __u32 sg_alias_kind(__u32 at, bool home)
+{
+	if (!SG_AT_ALIAS(at))
+		return 0;
+	return home ? SG_FLOW_ALIAS | SG_FLOW_UNTRUSTED : SG_FLOW_ALIAS;
+}
+
 /* A flow of which nothing may be learned or counted. */
 static __always_inline bool sg_flow_silent(const struct sg_flow *f)
 {

@@ -46,6 +46,7 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	struct sg_scope s;
 	struct sg_flow *f;
 	void *zeros = SG_ONLY(blank);
+	struct sg_cfg *c = sg_config();
 
 	if (!zeros || !sg_scope_at(&s, at))
 		return SG_SILENT;
@@ -57,8 +58,7 @@ static __always_inline int sg_adopted(struct seq_file *seq, struct sock_common *
 	if (!f)
 		return SG_SILENT;
 	flags |= SG_FLOW_ADOPTED | SG_FLOW_OPENED | SG_FLOW_COUNTED | SG_FLOW_TUPLE;
-	if (SG_AT_ALIAS(at))
-		flags |= SG_FLOW_ALIAS;
+	flags |= sg_alias_kind(at, c && netns == c->home_netns);
 	if (skc->skc_net.net->user_ns->level)
 		flags |= SG_FLOW_UNTRUSTED;
 	sg_sock_addrs(skc, f->local, f->remote);

@@ -234,7 +234,7 @@ struct sg_pulse {
 /* --- sk_ctx: socket storage of tracked sockets, u64: its cookie ------------ */
 /* --- flows: socket cookie -> record of a tracked socket -------------------- */
 
-#define SG_FLOW_UNTRUSTED (1U << 0) /* namespace not owned by the initial user namespace */
+#define SG_FLOW_UNTRUSTED (1U << 0) /* teaches nothing: who calls may answer himself */
 #define SG_FLOW_EXEMPT (1U << 1)    /* the daemon's own socket */
 #define SG_FLOW_PROBE (1U << 2)     /* holds a probe of `generation` */
 #define SG_FLOW_ADOPTED (1U << 3)   /* older than the load */

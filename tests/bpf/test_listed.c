@@ -143,6 +143,7 @@ static void test_an_endpoint_changes_hands(void **state)
 static void test_local_addresses(void **state)
 {
 	struct addr own = addr_of("203.0.113.5");
+	struct addr loop = addr_of("127.0.0.1");
 
 	(void)state;
 	SET(A, { "::1", 80 });
@@ -156,10 +157,11 @@ static void test_local_addresses(void **state)
 	assert_int_equal(owner("203.0.113.5", 0), A);
 	assert_int_equal(owner("203.0.113.5", dp->home_netns), A);
 	SET(B);
-	assert_int_equal(owner("127.0.0.1", dp->home_netns), A);
+	assert_int_equal(dataplane_server_at(dp, loop.bytes, 80, true), A);
+	assert_int_equal(dataplane_server_at(dp, loop.bytes, 80, false), NOBODY);
 	assert_int_equal(dataplane_locals_set(dp, NULL, 0), 0);
 	SET(A, { "203.0.113.5", 80 });
-	assert_int_equal(owner("127.0.0.1", dp->home_netns), NOBODY);
+	assert_int_equal(dataplane_server_at(dp, loop.bytes, 80, true), NOBODY);
 	assert_int_equal(listed_count(), 1);
 	assert_int_equal(dp->cfg->aliases, 0);
 }
@@ -179,6 +181,8 @@ static uint32_t at(const char *text, uint16_t port, uint64_t netns)
 static void test_aliases(void **state)
 {
 	struct addr own = addr_of("203.0.113.5");
+	struct addr second = addr_of("127.0.0.2");
+	struct addr other = addr_of("127.0.0.3");
 	uint64_t home = dp->home_netns;
 
 	(void)state;
@@ -193,6 +197,10 @@ static void test_aliases(void **state)
 	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, true), A);
 	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, false), A); /* a container */
 	assert_int_equal(dataplane_server_at(dp, own.bytes, 81, true), NOBODY);
+	assert_int_equal(dataplane_server_at(dp, second.bytes, 80, true), B);
+	assert_int_equal(dataplane_server_at(dp, other.bytes, 80, true), A);
+	assert_int_equal(dataplane_server_at(dp, other.bytes, 81, true), NOBODY);
+	assert_int_equal(dataplane_server_at(dp, other.bytes, 80, false), NOBODY); /* its own */
 	SET(C, { "203.0.113.5", 80 }); /* an endpoint of its own */
 	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, true), C);
 	assert_int_equal(dataplane_server_at(dp, own.bytes, 80, false), C);

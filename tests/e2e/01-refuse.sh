@@ -13,6 +13,7 @@ UDP6="udp-sendto udp-connect"
 config '"four": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH" },
 	"six": { "url": "http://[::1]:3002/mcp", "deny_errno": "EHOSTUNREACH" },
 	"plain": { "url": "http://127.0.0.1:3003/mcp" },
+	"second": { "url": "http://127.0.0.2:3003/mcp" },
 	"far": { "url": "http://10.83.0.2:3004/mcp", "deny_errno": "EACCES" },
 	"far6": { "url": "http://[fd53::2]:3004/mcp", "deny_errno": "EACCES" }'
 join_remote
@@ -21,6 +22,7 @@ peer_start four-udp 0.0.0.0:3001 --udp
 peer_start six "[::]:3002" --v6only
 peer_start six-udp "[::]:3002" --v6only --udp
 peer_start plain 127.0.0.1:3003
+peer_start second 127.0.0.2:3003
 peer_start other "[::]:3009"
 peer_start other-udp "[::]:3009" --udp
 PEER_NS=$NS_REMOTE peer_start far "[::]:3004"
@@ -51,7 +53,7 @@ denied() {
 untouched() {
 	each reaches 127.0.0.1:3009 "$TCP4 $UDP4"
 	each reaches "[::1]:3009" "$TCP6 $UDP6"
-	each reaches 127.9.9.9:3001 "tcp v4mapped" # another endpoint than 127.0.0.1
+	each reaches 127.0.0.2:3003 "$TCP4" # its own entry; 127.0.0.1:3003 is another
 }
 
 # Nothing of what follows may reach these peers.
@@ -77,6 +79,7 @@ all_denied() {
 	each denied "[::1]:3002" "$TCP6 $UDP6"
 	each denied 0.0.0.0:3001 "tcp v4mapped nonblock udp-sendto udp-mapped"
 	each denied "[::]:3002" "tcp udp-sendto"
+	each denied 127.9.9.9:3001 "$TCP4 $UDP4" # no other entry: another way to the same
 	each denied $LOCAL4:3001 "tcp v4mapped udp-sendto"
 	each denied "[$LOCAL6]:3002" "tcp udp-sendto"
 	DENY=ECONNREFUSED each denied 127.0.0.1:3003 "$TCP4"

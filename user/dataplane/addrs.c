@@ -60,7 +60,7 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
 	if (home && (loops || own))
 		ep.netns = dp->home_netns;
 	id = id_at(dp, &ep);
-	if (id == SG_SERVERS_MAX && own)
+	if (id == SG_SERVERS_MAX && (own || loops))
 		id = id_at(dp, &alias);
 	memcpy(net.addr, addr, sizeof(net.addr));
 	if (id == SG_SERVERS_MAX && !ep.netns &&
@@ -100,7 +100,7 @@ struct ep_key {
 	bool alias;
 };
 
-#define KEYS_MAX 10
+#define KEYS_MAX 6
 
 static void key_add(struct ep_key *keys, size_t *n, struct sg_ep ep, bool alias)
 {
@@ -108,9 +108,8 @@ static void key_add(struct ep_key *keys, size_t *n, struct sg_ep ep, bool alias)
 }
 
 /*
- * Every key of an endpoint; ret has KEYS_MAX. Returns how many. One of this host has its
- * other addresses as aliases: an own address those and the loopback's, a loopback address
- * only those, since loopback addresses are endpoints of their own.
+ * Every key of an endpoint; ret has KEYS_MAX. Returns how many. One of this host has all its
+ * other addresses as aliases, by a key that stands for them.
  */
 static size_t ep_keys(struct dataplane *dp, const struct addr *a, uint16_t port, struct ep_key *ret)
 {
@@ -129,10 +128,6 @@ static size_t ep_keys(struct dataplane *dp, const struct addr *a, uint16_t port,
 		if (loops || own) {
 			key_add(ret, &n, ep_make(bytes, port, protos[p], home), false);
 			key_add(ret, &n, ep_make(any, port, protos[p], home), true);
-		}
-		if (own) {
-			key_add(ret, &n, ep_make(v4_loopback, port, protos[p], home), true);
-			key_add(ret, &n, ep_make(v6_loopback, port, protos[p], home), true);
 		}
 	}
 	return n;

@@ -54,7 +54,8 @@ static const struct family families[COUNTER_FAMILY_COUNT] = {
 				      "Packets dropped in quarantine." },
 	[COUNTER_RETRANSMITS] = { "switchgear_retransmits_total", "TCP segments sent again." },
 	[COUNTER_UNTRUSTED] = { "switchgear_untrusted_connects_total",
-				"Connects from users' own namespaces, from which nothing is learned." },
+				"Connects from users' own namespaces, or to other addresses of this "
+				"host, from which nothing is learned." },
 	[COUNTER_UNRECORDED] = { "switchgear_unrecorded_connects_total",
 				 "Connects of which no record could be made: judged, but not measured." },
 };
