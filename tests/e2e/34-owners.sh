@@ -118,8 +118,15 @@ from_container $LOCAL4:3002
 expect_eq "$RESULT $STATUS" "ok 200"
 expect_soon 5 eval '[ "$(counter good responses.2xx)" -ge 1 ]'
 expect_ok sg quarantine good --reason test
-from_container $LOCAL4:3002
-expect_eq "$RESULT $ERR" "error $(refusal EHOSTUNREACH tcp)"
+publish "$TOOLS/agent"
+for address in $LOCAL4:3002 "[::ffff:$LOCAL4]:3002"; do
+	from_container $address
+	expect_eq "$RESULT $ERR" "error $(refusal EHOSTUNREACH tcp)" "root's call to $address"
+	AGENT_AS=(--uid 65534)
+	from_container $address
+	AGENT_AS=()
+	expect_eq "$RESULT $ERR" "error $(refusal EHOSTUNREACH tcp)" "nobody's call to $address"
+done
 expect_denied $LOCAL4:3002
 expect_ok sg release good
 
