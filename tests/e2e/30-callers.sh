@@ -12,8 +12,11 @@ echo "nobody:100000:65536" >"$TMP/subuid"
 
 BREAKER=${BREAKER/\"open_seconds\":60/\"open_seconds\":1}
 FAR=10.84.0.1:3004 # two hops away
+PATIENT=10.84.0.9:3009 # where packets vanish without a word
 config "\"far\": { \"url\": \"http://$FAR/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"connect_seconds\": 1, \"abandon_seconds\": 0.5 } },
+	\"patient\": { \"url\": \"http://$PATIENT/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
+		\"breaker\": { \"connect_seconds\": 300 } },
 	\"near\": { \"url\": \"http://127.0.0.1:3001/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
 		\"breaker\": { \"abandon_seconds\": 0.5 } },
 	\"lone\": { \"url\": \"http://127.0.0.1:3005/mcp\", \"deny_errno\": \"EHOSTUNREACH\",
@@ -29,6 +32,7 @@ join_remote
 join_other
 "$TOOLS/nsrun" --net "$NS_REMOTE" -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 ip -n "$NS" route add 10.84.0.0/24 via $REMOTE4
+ip -n "$NS_REMOTE" route add blackhole "${PATIENT%:*}"
 PEER_NS=$NS_OTHER peer_start far "[::]:3004"
 peer_start near 127.0.0.1:3001
 peer_start lone 127.0.0.1:3005
@@ -90,6 +94,14 @@ for _ in 1 2 3; do
 	expect_ne "$RESULT" ok "a call by a device"
 done
 expect_server far state closed
+
+t "so are fewer tries than the kernel's own"
+AGENT_AS=("${NOBODY[@]}")
+agent --connect $PATIENT --syncnt 1 --concurrent 4 --timeout $((20000 * SLOW)) >"$TMP/out"
+AGENT_AS=()
+expect_match "$(cat "$TMP/out")" "*ETIMEDOUT=4 *"
+expect_server patient state closed
+expect_soon 5 outcomes_are patient "4 caller options"
 ip -n "$NS_OTHER" link set "sg${HASH}o" up
 ip -n "$NS_OTHER" route add 10.83.0.0/24 via 10.84.0.2
 expect_soon 10 eval "agent --connect $FAR | grep -q ' ok - 200 '"
