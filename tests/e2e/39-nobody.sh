@@ -261,5 +261,7 @@ for _ in 1 2 3; do
 	expect_ok sg release all
 done
 expect_answer $AT 200
+# and fills no log: it is told once a second
+expect_within "$(grep -c "holds too many connections" "$LOG")" 1 20 "lines about 100 connections"
 
 finish

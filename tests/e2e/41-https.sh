@@ -173,6 +173,7 @@ for set in CapInh CapPrm CapEff CapAmb; do
 	expect_match "$(line $set)" "0000000000000000"
 done
 expect_eq "$(line NoNewPrivs)" 1
+expect_eq "$(line Name)" sg-worker
 expect_eq "$(awk '/^Max core file size/ { print $5 }' "/proc/$WORKER/limits")" 0
 expect_eq "$(awk '/^Max processes/ { print $3 }' "/proc/$WORKER/limits")" 0
 

@@ -35,15 +35,30 @@ static bool beyond_share(const struct http *http, const struct http_conn *conn)
 	return own > (http->connections + 3) / 4 || users > http->connections * 3 / 4;
 }
 
-static void turn_away(const struct http_conn *conn)
+/* Once a second: whoever is turned away decides how often he tries. */
+static void say_turned_away(struct http *http, const struct http_conn *conn)
+{
+	uint64_t now = clock_boot_ns();
+
+	http->turned_away++;
+	if (http->turned_away_ns && now < http->turned_away_ns + NS_PER_SEC)
+		return;
+	log_warning(SUB,
+		    "user %u holds too many connections: refused one more (process %d); %u were "
+		    "refused since this was said last",
+		    conn->peer.uid, conn->peer.pid, http->turned_away);
+	http->turned_away_ns = now;
+	http->turned_away = 0;
+}
+
+static void turn_away(struct http *http, const struct http_conn *conn)
 {
 	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
 				   "Content-Type: application/json\r\nConnection: close\r\n"
 				   "\r\n{\"error\":{\"code\":\"busy\","
 				   "\"message\":\"too many connections, close some first\"}}\n";
 
-	log_warning(SUB, "user %u holds too many connections: refused one more (process %d)",
-		    conn->peer.uid, conn->peer.pid);
+	say_turned_away(http, conn);
 	/* An empty send buffer takes it; a client that finds none sees the end only. */
 	if (send(conn->fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		log_debug(SUB, "cannot say so to process %d", conn->peer.pid);
@@ -67,7 +82,7 @@ static void conn_begin(struct http *http, struct MHD_Connection *connection, voi
 	LIST_INSERT_HEAD(&http->conns, conn, all);
 	*context = conn;
 	if (beyond_share(http, conn))
-		turn_away(conn);
+		turn_away(http, conn);
 }
 
 static void conn_changed(void *data, struct MHD_Connection *connection, void **context,

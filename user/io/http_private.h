@@ -29,8 +29,10 @@ struct http {
 	LIST_HEAD(http_conns, http_conn) conns;
 	LIST_HEAD(http_streams, http_stream) streams;
 	LIST_HEAD(http_waiters, http_deferred) deferred; /* whose answer is to come */
-	unsigned int open_calls; /* requests whose answer is not written yet */
-	uint64_t checked_ns;     /* when those who wait in silence were last looked at */
+	unsigned int open_calls;  /* requests whose answer is not written yet */
+	unsigned int turned_away; /* connections beyond their users' shares, not told of yet */
+	uint64_t turned_away_ns;  /* when that was told last; 0: never */
+	uint64_t checked_ns;      /* when those who wait in silence were last looked at */
 	/*
 	 * Another turn is due at once, of which libmicrohttpd's descriptor and
 	 * timeout do not tell: a connection was resumed; or one ended, and its

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -178,7 +179,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	line = (int)number;
-	signal(SIGINT, SIG_IGN); /* Ctrl-C is the daemon's business */
+	prctl(PR_SET_NAME, "sg-worker"); /* else that of a descriptor, by which it was started */
+	signal(SIGINT, SIG_IGN);         /* Ctrl-C is the daemon's business */
 	signal(SIGPIPE, SIG_IGN);
 	/* what the tests inherit, too */
 	close_range((unsigned int)line + 1, ~0U, 0);
