@@ -21,7 +21,7 @@
 
 #define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
 #define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */
-#define SG_HEADS 8 /* and how many times in one segment: interim answers, long headers */
+#define SG_HEADS 64 /* and how many times in one segment: interim answers, long headers */
 
 struct sg_scratch {
 	__u8 data[SG_SCAN];
@@ -510,7 +510,7 @@ static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_f
 {
 	f->phase = SG_PHASE_BODY;
 	if (f->http.bits & SG_HTTP_END)
-		f->http.framing = sg_http_framing(&f->http);
+		sg_http_body_begin(&f->http);
 	if (!(f->http.bits & SG_HTTP_BAD) && !sg_flow_silent(f))
 		sg_count_status(s, sg_http_status(&f->http));
 	if (sg_header_decides(&f->http) && sg_flow_header(s->cookie, now))

@@ -23,6 +23,7 @@ XX
 #define SG_HTTP_RETRY 16U   /* a Retry-After was there */
 #define SG_HTTP_LENGTH 32U  /* a Content-Length was there */
 #define SG_HTTP_CHUNKED 64U /* Transfer-Encoding says chunked */
+#define SG_HTTP_EMPTY 128U  /* the header is complete, and its body has no byte */
 
 /* States that code names; the builder numbers the others. */
 enum sg_http_state {
@@ -103,6 +104,14 @@ static __always_inline enum sg_framing sg_http_framing(const struct sg_http *h)
 	return SG_FRAMING_CLOSE;
 }
 
+/* The header is complete: notes how its body ends, or that it has none. */
+static __always_inline void sg_http_body_begin(struct sg_http *h)
+{
+	h->framing = (__u8)sg_http_framing(h);
+	if (h->framing == SG_FRAMING_LENGTH && !h->number[SG_SLOT_LENGTH])
+		h->bits |= SG_HTTP_EMPTY;
+}
+
 /* Is `tail` (the last eight bytes, newest lowest) the end of a chunked body? */
 static __always_inline bool sg_http_chunked_end(__u64 tail)
 {
@@ -112,8 +121,10 @@ static __always_inline bool sg_http_chunked_end(__u64 tail)
 /*
  * What a finished header means (class and cause; docs/protocol.md, "outcomes"):
  * 5xx but 501 and 505 are hard, 429 and 503 with Retry-After soft, other
- * statuses neutral; a 200 to a POST must be JSON or an event stream. Successes
- * and neutral answers still need their body to be complete.
+ * statuses neutral; a 200 to a POST must be JSON or an event stream. Without a body
+ * there is nothing to be of a wrong type: as 202 it takes note of a notification, to
+ * which there is no answer, so it is none of anything else either. Successes and
+ * neutral answers still need their body to be complete.
  */
 static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8 method,
 						   __u8 *cause)
@@ -129,7 +140,7 @@ static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8
 		return SG_SOFT;
 	if (s >= 500 && s != 501 && s != 505)
 		return SG_HARD;
-	if (s < 200 || s >= 300 || s == 202)
+	if (s < 200 || s >= 300 || s == 202 || s == 204 || s == 205 || h->bits & SG_HTTP_EMPTY)
 		return SG_CALLER;
 	if (method == SG_METHOD_GET || method == SG_METHOD_DELETE || method == SG_METHOD_HEAD)
 		return SG_CALLER;

@@ -7,6 +7,9 @@
 
 #define POST "POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 #define GET "GET /mcp HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+#define INTERIM                                                      \
+	"HTTP/1.1 102 x\r\n\r\nHTTP/1.1 103 x\r\nLink: </x>\r\n\r\n" \
+	"HTTP/1.1 100 x\r\n\r\n"
 #define JSON "Content-Type: application/json\r\n"
 #define SSE "content-type: text/event-stream; charset=utf-8\r\n"
 #define OK "HTTP/1.1 200 OK\r\n"
@@ -56,7 +59,6 @@ static const struct answer {
 } answers[] = {
 	{ POST, OK_JSON, ANSWERED, 200 },
 	{ POST, OK SSE "Content-Length: 9\r\n\r\ndata: {}\n", ANSWERED, 200 },
-	{ POST, OK "Content-Length: 0\r\n\r\n", ANSWERED, 200 },
 	{ POST, OK "CONTENT-LENGTH:2 \r\nCONTENT-TYPE:\tAPPLICATION/JSON\r\n\r\n{}", ANSWERED,
 	  200 },
 	{ POST, "HTTP/1.0 200 OK\nContent-Length: 2\n\n{}", ANSWERED, 200 },
@@ -74,9 +76,17 @@ static const struct answer {
 	  ANSWERED, 200, .interims = 1 },
 	{ POST, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" BUSY, HARD, 503,
 	  .interims = 2 },
-	{ POST, "HTTP/1.1 204 No Content\r\n\r\n", ANSWERED, 204 },
-	{ POST, "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n", ANSWERED, 204 },
 	{ POST, STATUS(201), ANSWERED, 201 },
+	/* what takes note of a notification: of whatever type, it has no body */
+	{ POST, INTERIM INTERIM INTERIM INTERIM OK_JSON, ANSWERED, 200, .interims = 12 },
+	{ POST, "HTTP/1.1 204 No Content\r\n\r\n", CALLER, 204 },
+	{ POST, "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n", CALLER, 204 },
+	{ POST, "HTTP/1.1 201 x\r\nContent-Length: 0\r\n\r\n", CALLER, 201 },
+	{ POST, OK "Content-Length: 0\r\n\r\n", CALLER, 200 },
+	{ POST, OK JSON "Content-Length: 0\r\n\r\n", CALLER, 200 },
+	{ POST, OK "Content-Type: text/plain\r\nContent-Length: 0\r\n\r\n", CALLER, 200 },
+	{ POST, "HTTP/1.1 202 x\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi", CALLER,
+	  202 },
 	{ POST, STATUS(202), CALLER, 202 },
 	{ POST, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", CALLER, 202 },
 	{ POST, STATUS(301), CALLER, 301 },
@@ -109,8 +119,9 @@ static const struct answer {
 	/* the wrong type, in a 200 only, and only where a type is said */
 	{ POST, OK "Content-Type: text/html\r\nContent-Length: 2\r\n\r\nhi", BAD, 200 },
 	{ POST, OK "Content-Type: \r\nContent-Length: 2\r\n\r\nhi", BAD, 200 },
-	{ POST, OK "Content-Type: text/javascript, jsojson\r\nContent-Length: 2\r\n\r\n{}",
-	  ANSWERED, 200 },
+	{ POST, OK "Content-Type: application/x-jsojson\r\nContent-Length: 2\r\n\r\n{}", ANSWERED,
+	  200 },
+	{ POST, OK "Content-Type: text/plain; of=json\r\nContent-Length: 2\r\n\r\n{}", BAD, 200 },
 	{ POST, "HTTP/1.1 404 x\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi", CALLER,
 	  404 },
 	{ GET, OK "Content-Type: text/html\r\nContent-Length: 2\r\n\r\nhi", CALLER, 200 },

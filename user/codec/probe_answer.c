@@ -355,7 +355,7 @@ static void head_end(struct probe_answer *a)
 		finish(a, class, (enum sg_cause)cause, false);
 		return;
 	}
-	a->http.framing = (__u8)sg_http_framing(&a->http);
+	sg_http_body_begin(&a->http);
 	a->left = a->http.number[SG_SLOT_LENGTH];
 	a->stream = field(a, "content-type", type, sizeof(type)) &&
 		    strcasestr(type, "event-stream");
@@ -378,8 +378,6 @@ static void head_byte(struct probe_answer *a, char c)
 	} else if (sg_http_interim(&a->http)) {
 		sg_http_reset(&a->http);
 		buf_clear(&a->head);
-		if (++a->interims > PROBE_INTERIM_MAX)
-			malformed(a);
 	} else if (a->http.bits & SG_HTTP_END) {
 		if (buf_error(&a->head))
 			too_much(a);

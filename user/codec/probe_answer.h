@@ -27,7 +27,6 @@
 
 #define PROBE_ANSWER_MAX 65536U /* bytes read of one answer, framing included */
 #define PROBE_HEAD_MAX 16384U   /* of them before the body; more is malformed, as for agents */
-#define PROBE_INTERIM_MAX 8U    /* 1xx answers before the real one; more are malformed */
 #define PROBE_DEPTH_MAX 64U     /* nesting of JSON */
 #define PROBE_SESSION_MAX 1024U
 #define PROBE_VERSION_MAX 32U
@@ -58,7 +57,6 @@ struct probe_answer {
 	uint64_t left; /* bytes of the body, or of the chunk */
 	size_t taken;
 	size_t head_taken;
-	unsigned int interims;
 	int id;
 	int64_t code;                         /* of a JSON-RPC error, 0 if none */
 	struct buf head;                      /* of the real answer */

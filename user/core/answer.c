@@ -104,16 +104,35 @@ static unsigned int number_value(struct builder *b, enum sg_http_slot slot, unsi
 	return space;
 }
 
-/*
- * Looks for a word anywhere in the value; once found, `effect` and the rest of
- * the line is skipped. After a mismatch the search starts again at the byte
- * that did not fit, which is exact for words whose first byte does not recur
- * in them before the mismatch, as "chunked", "json" and "stream".
- */
-static void search(struct builder *b, unsigned int start, const char *text, unsigned int found)
+/* What does not fit in these states is looked at as if the search began with it. */
+static void restart(struct builder *b, unsigned int first, unsigned int start)
 {
+	for (unsigned int s = first; s < b->states; s++)
+		for (unsigned int c = 1; c < b->classes; c++)
+			if (b->t->next[s][c] == start)
+				b->t->next[s][c] = b->t->next[start][c];
+}
+
+/*
+ * Looks for a word up to the end of the line, or up to `end` if it is not 0; once found,
+ * `effect` and the rest of the line is skipped. After a mismatch the search starts again at
+ * the byte that did not fit, which is exact for words whose first byte does not recur in
+ * them before the mismatch, as "chunked" and "json". Entering it has the effect `begun`.
+ */
+static unsigned int search_value(struct builder *b, const char *text, char end, unsigned int begun,
+				 unsigned int effect)
+{
+	unsigned int first = b->states;
+	unsigned int start = state_new(b, 0);
+	unsigned int found = state_new(b, SG_HTTP_STATE_SKIP);
 	unsigned int at = start;
 
+	memset(b->t->next[start], (int)start, SG_HTTP_CLASSES);
+	edge(b, start, '\n', SG_HTTP_STATE_LINE);
+	if (end)
+		edge(b, start, end, SG_HTTP_STATE_SKIP);
+	b->t->effect[start] = (__u8)begun;
+	b->t->effect[found] = (__u8)(begun | effect);
 	for (const char *p = text; p[1]; p++) {
 		unsigned int to = state_new(b, start);
 
@@ -121,33 +140,34 @@ static void search(struct builder *b, unsigned int start, const char *text, unsi
 		at = to;
 	}
 	edge(b, at, text[strlen(text) - 1], found);
-}
-
-/* In a search state, the first byte of any searched word starts that word over. */
-static void restart_edges(struct builder *b, unsigned int start, unsigned int first_state)
-{
-	for (unsigned int s = first_state; s < b->states; s++)
-		for (unsigned int c = 1; c < b->classes; c++)
-			if (b->t->next[s][c] == start)
-				b->t->next[s][c] = b->t->next[start][c];
-}
-
-static unsigned int search_value(struct builder *b, const char *one, const char *two,
-				 unsigned int begun, unsigned int effect)
-{
-	unsigned int first = b->states;
-	unsigned int start = state_new(b, 0);
-	unsigned int found = state_new(b, SG_HTTP_STATE_SKIP);
-
-	memset(b->t->next[start], (int)start, SG_HTTP_CLASSES);
-	edge(b, start, '\n', SG_HTTP_STATE_LINE);
-	b->t->effect[start] = (__u8)begun;
-	b->t->effect[found] = (__u8)(begun | effect);
-	search(b, start, one, found);
-	if (two)
-		search(b, start, two, found);
-	restart_edges(b, start, first);
+	restart(b, first, start);
 	return start;
+}
+
+/*
+ * A content type is one of MCP's by what is behind its slash, whatever parameters follow: an
+ * event stream, or what is, or is made of, JSON.
+ */
+static unsigned int type_value(struct builder *b)
+{
+	unsigned int type = state_new(b, 0);
+	unsigned int found = state_new(b, SG_HTTP_STATE_SKIP);
+	unsigned int json =
+		search_value(b, "json", ';', SG_HTTP_TYPE, SG_HTTP_TYPE | SG_HTTP_TYPE_MCP);
+	unsigned int subtype = state_new(b, 0);
+	unsigned int first;
+
+	memset(b->t->next[type], (int)type, SG_HTTP_CLASSES);
+	edge(b, type, '\n', SG_HTTP_STATE_LINE);
+	edge(b, type, ';', SG_HTTP_STATE_SKIP);
+	edge(b, type, '/', subtype);
+	b->t->effect[type] = SG_HTTP_TYPE;
+	b->t->effect[found] = SG_HTTP_TYPE_MCP;
+	memcpy(b->t->next[subtype], b->t->next[json], SG_HTTP_CLASSES);
+	first = b->states;
+	word(b, subtype, "event-stream", json, found);
+	restart(b, first, json);
+	return type;
 }
 
 static void status_line(struct builder *b)
@@ -211,9 +231,8 @@ int answer_table_build(struct sg_http_table *t)
 	word(&b, SG_HTTP_STATE_LINE, "retry-after:", SG_HTTP_STATE_SKIP,
 	     number_value(&b, SG_SLOT_RETRY, SG_HTTP_RETRY, SG_HTTP_STATE_SKIP));
 	word(&b, SG_HTTP_STATE_LINE, "transfer-encoding:", SG_HTTP_STATE_SKIP,
-	     search_value(&b, "chunked", NULL, 0, SG_HTTP_CHUNKED));
-	word(&b, SG_HTTP_STATE_LINE, "content-type:", SG_HTTP_STATE_SKIP,
-	     search_value(&b, "json", "event-stream", SG_HTTP_TYPE, SG_HTTP_TYPE_MCP));
+	     search_value(&b, "chunked", 0, 0, SG_HTTP_CHUNKED));
+	word(&b, SG_HTTP_STATE_LINE, "content-type:", SG_HTTP_STATE_SKIP, type_value(&b));
 	if (b.error)
 		return b.error;
 	*t = table;

@@ -13,6 +13,9 @@
 #define STREAM "Content-Type: text/event-stream\r\n"
 #define CHUNKED "Transfer-Encoding: chunked\r\n"
 #define OK "HTTP/1.1 200 OK\r\n"
+#define INTERIM                                                      \
+	"HTTP/1.1 102 x\r\n\r\nHTTP/1.1 103 x\r\nLink: </x>\r\n\r\n" \
+	"HTTP/1.1 100 x\r\n\r\n"
 #define RESULT "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}" /* 36 bytes */
 #define ERROR(code) "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":" code ",\"message\":\"x\"}}"
 #define WHOLE(text) OK JSON "\r\n" text /* up to the end of the connection */
@@ -57,6 +60,10 @@ static const struct row rows[] = {
 	  SG_CAUSE_ANSWER, 200, true },
 	{ "interim", "HTTP/1.1 100 Continue\r\n\r\n" WHOLE(RESULT), true, SG_SUCCESS,
 	  SG_CAUSE_ANSWER, 200, true },
+	{ "many interim answers", INTERIM INTERIM INTERIM INTERIM WHOLE(RESULT), true, SG_SUCCESS,
+	  SG_CAUSE_ANSWER, 200, true },
+	{ "nothing at all", OK "Content-Type: text/plain\r\nContent-Length: 0\r\n\r\n", true,
+	  SG_HARD, SG_CAUSE_BAD_RESPONSE, 200, false },
 	{ "bare line feeds", "HTTP/1.0 200 OK\ncontent-type:application/json\n\n" RESULT, true,
 	  SG_SUCCESS, SG_CAUSE_ANSWER, 200, true },
 
@@ -273,7 +280,7 @@ static void test_limits(void **state)
 	r = flood(&a, OK, "X-A: bbbbbbbb\r\n", PROBE_HEAD_MAX / 15 + 1);
 	assert_int_equal(r->cause, SG_CAUSE_BAD_RESPONSE);
 	assert_int_equal(a.taken, PROBE_HEAD_MAX + 1);
-	r = flood(&a, "", "HTTP/1.1 100 x\r\n\r\n", PROBE_INTERIM_MAX + 1);
+	r = flood(&a, "", "HTTP/1.1 100 x\r\n\r\n", PROBE_HEAD_MAX / 18 + 1);
 	assert_int_equal(r->cause, SG_CAUSE_BAD_RESPONSE);
 	r = flood(&a, OK JSON "\r\n", "[[[[[[[[", PROBE_ANSWER_MAX / 8);
 	assert_int_equal(r->class, SG_LOCAL);

@@ -66,7 +66,7 @@ static void test_classes(void **state)
 	for (int c = 'a'; c <= 'z'; c++)
 		assert_int_equal(table.class[c], table.class[c - 'a' + 'A']);
 	for (int c = 0; c < 256; c++) {
-		if (strchr("\r\n\t /.:-0123456789", c) && c)
+		if (strchr("\r\n\t /.:;-0123456789", c) && c)
 			assert_int_not_equal(table.class[c], 0);
 		else if (c < 'A' || (c > 'Z' && c < 'a') || c > 'z')
 			assert_int_equal(table.class[c], 0);
@@ -140,8 +140,16 @@ static const struct head {
 	  0 },
 	{ "HTTP/1.1 200 OK\r\nCONTENT-TYPE: APPLICATION/JSON\r\n\r\n", MCP, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: application/problem+json\r\n\r\n", MCP, 200, 0, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Type: text/eventevent-stream\r\n\r\n", MCP, 200, 0, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Type: jsjson\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type:\t application/vnd.api+json;v=1\r\n\r\n", MCP, 200, 0,
+	  0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: application/jsjson\r\n\r\n", MCP, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/x-event-stream\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: jsjson\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/event;of=json\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/plain; note=json\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: application/xml; as=json\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: x/text/event-stream\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: application/jso\r\nX: n\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: text/event\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type:\r\n\r\n", TYPE, 200, 0, 0 },
@@ -313,7 +321,7 @@ static void test_every_status(void **state)
 			want = SG_HARD;
 		} else if (s == 429) {
 			want = SG_SOFT;
-		} else if (s >= 200 && s < 300 && s != 202) {
+		} else if (s >= 200 && s < 300 && s != 202 && s != 204 && s != 205) {
 			want = SG_SUCCESS;
 			cause_wanted = SG_CAUSE_ANSWER;
 		}
@@ -372,6 +380,40 @@ static void test_wrong_content_type(void **state)
 	assert_int_equal(sg_http_class(&mcp, SG_METHOD_POST, &cause), SG_SUCCESS);
 	assert_int_equal(sg_http_class(&none, SG_METHOD_POST, &cause), SG_SUCCESS);
 	assert_int_equal(sg_http_class(&created, SG_METHOD_POST, &cause), SG_SUCCESS);
+}
+
+/* What takes note of a notification says nothing of the server, whatever type it claims. */
+static void test_without_a_body(void **state)
+{
+	static const struct {
+		unsigned int bits;
+		__u64 length;
+		bool empty;
+	} cases[] = {
+		{ SG_HTTP_LENGTH, 0, true },
+		{ SG_HTTP_LENGTH, 1, false },
+		{ SG_HTTP_LENGTH | SG_HTTP_CHUNKED, 0, false },
+		{ 0, 0, false },
+	};
+	__u8 cause;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sg_http plain = of_status(200, cases[i].bits | SG_HTTP_TYPE);
+		struct sg_http mcp =
+			of_status(200, cases[i].bits | SG_HTTP_TYPE | SG_HTTP_TYPE_MCP);
+
+		plain.number[SG_SLOT_LENGTH] = cases[i].length;
+		mcp.number[SG_SLOT_LENGTH] = cases[i].length;
+		sg_http_body_begin(&plain);
+		sg_http_body_begin(&mcp);
+		plain.number[SG_SLOT_LENGTH] = 0; /* all of it has come since */
+		mcp.number[SG_SLOT_LENGTH] = 0;
+		assert_int_equal(sg_http_class(&plain, SG_METHOD_POST, &cause),
+				 cases[i].empty ? SG_CALLER : SG_HARD);
+		assert_int_equal(sg_http_class(&mcp, SG_METHOD_POST, &cause),
+				 cases[i].empty ? SG_CALLER : SG_SUCCESS);
+	}
 }
 
 static void test_bad_bits_are_hard_whatever_the_status(void **state)
@@ -463,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_retry_after_makes_503_soft),
 		cmocka_unit_test(test_methods_whose_answers_prove_nothing),
 		cmocka_unit_test(test_wrong_content_type),
+		cmocka_unit_test(test_without_a_body),
 		cmocka_unit_test(test_bad_bits_are_hard_whatever_the_status),
 		cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_end_of_chunks),
