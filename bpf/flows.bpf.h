@@ -46,6 +46,12 @@ static __always_inline struct sg_flow *sg_flow_scope(const __u64 *stored, struct
 	return f;
 }
 
+/* Is one sequence number before another? */
+static __always_inline bool sg_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
 /* The record of a cookie and the scope of its server, or NULL. */
 static __always_inline struct sg_flow *sg_flow_find(__u64 cookie, struct sg_scope *s)
 {

@@ -30,11 +30,6 @@ struct sg_scratch {
 
 SG_MAP(scratch, PERCPU_ARRAY, 0, 1, __u32, struct sg_scratch);
 
-static __always_inline bool sg_before(__u32 a, __u32 b)
-{
-	return (__s32)(a - b) < 0;
-}
-
 /* --- functions of their own, so that the verifier walks them once ------------- */
 
 /* The header is complete or hopeless: reports what its status alone decides; 1 if it trips. */
@@ -255,6 +250,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	if (admit == SG_WOULD_DENY && !(f->flags & SG_FLOW_DENY_SEEN))
 		SG_COUNT(s, would_deny); /* unless its connect was counted for it */
 	sg_exchange_begin(s, f, head, now);
+	f->request_seq = seg->seq;
 	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len)) {
 		if (f->flags & SG_FLOW_TLS_READY)
 			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */
@@ -575,6 +571,8 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 		body = seg->len > taken ? seg->len - taken : 0;
 		sg_header_done(s, f, now);
 	}
+	if (body)
+		f->http.body = SG_HTTP_BODY_BEGUN;
 	if (f->http.framing == SG_FRAMING_CHUNKED)
 		sg_tail(skb, f, seg);
 	if (sg_body_done(f, body))

@@ -20,6 +20,8 @@
 #define SG_ECONNRESET 104
 #define SG_ETIMEDOUT 110
 #define SG_ECONNREFUSED 111
+#define SG_EPIPE 32
+#define SG_CROSSING_NS 1000000ULL /* how much longer than the usual round trip one may be */
 #define SG_TCP_SYN_SENT 2
 #define SG_TCP_FIN_WAIT1 4
 #define SG_TCP_CLOSE_WAIT 8
@@ -117,6 +119,33 @@ static __always_inline bool sg_came_early(struct sg_flow *f, struct sock *sk)
 	return f->http.framing != SG_FRAMING_LENGTH || gap >= f->http.number[SG_SLOT_LENGTH];
 }
 
+/*
+ * Was it a connection from the agent's pool that the server had given up, or did just then? It
+ * had answered before, of this request it has not even acknowledged a byte, and nothing
+ * came back: agents make such a call again, on a new connection, and that one is judged. A reset
+ * is looked at before what it acknowledges, so that it must have come within a round trip.
+ */
+static __always_inline bool sg_stale(const struct sg_flow *f, struct sock *sk, int err, __u64 now)
+{
+	struct tcp_sock *tp;
+
+	if (f->phase != SG_PHASE_REQUEST || f->exchange < 2 || f->flags & SG_FLOW_ADOPTED)
+		return false;
+	if (f->flags & SG_FLOW_HALF)
+		return true;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || sg_before(f->request_seq, tp->snd_una))
+		return false;
+	return !err || now - f->request_ns <= (tp->srtt_us >> 3) * 1000ULL + SG_CROSSING_NS;
+}
+
+/* An event stream of which something has come: whoever closes it may have had his answer. */
+static __always_inline bool sg_streamed(const struct sg_flow *f)
+{
+	return f->phase == SG_PHASE_BODY && f->http.body == SG_HTTP_BODY_BEGUN &&
+	       f->http.bits & SG_HTTP_STREAM;
+}
+
 /* What the end of a connection means for the exchange that was outstanding. */
 static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct sg_flow *f,
 					      struct sg_result *r, struct sock *sk, int newstate,
@@ -134,6 +163,9 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
 	} else if (sg_exchange_neutral(f)) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
+	} else if ((ended || err == SG_ECONNRESET || err == SG_EPIPE) &&
+		   sg_stale(f, sk, err, now)) {
+		sg_result_is(r, SG_CALLER, SG_CAUSE_STALE);
 	} else if (err == SG_ECONNRESET) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
 	} else if (err == SG_ETIMEDOUT) {
@@ -149,6 +181,8 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 		r->flags = SG_OUT_COMPLETE;
 	} else if (ended) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_TRUNCATED);
+	} else if (sg_streamed(f)) {
+		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 	} else {
 		sg_given_up(r, now - f->request_ns, s->server->policy.abandon_ns,
 			    SG_CAUSE_ABANDONED);
@@ -209,6 +243,8 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		if (oldstate == SG_TCP_ESTABLISHED)
 			sg_count_rtt(s, sk);
 		if (f->phase == SG_PHASE_IDLE) {
+			if (newstate == SG_TCP_CLOSE_WAIT)
+				sg_flags(s, f, 0, SG_FLOW_HALF);
 			sg_give_back(s, f, false);
 			return;
 		}

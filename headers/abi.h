@@ -259,6 +259,7 @@ struct sg_pulse {
 #define SG_FLOW_TIMED (1U << 22)     /* has our TCP_USER_TIMEOUT; its own is in user_timeout */
 #define SG_FLOW_ALIAS (1U << 23)     /* its endpoint is an alias of the server's */
 #define SG_FLOW_OPTIONS (1U << 24)   /* its own options may keep it from connecting */
+#define SG_FLOW_HALF (1U << 25)      /* its server had closed it before the current exchange */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {
@@ -296,12 +297,19 @@ enum sg_http_slot {
 };
 
 /* Incremental scan of an answer's header; see http1.h. */
+enum sg_http_body {
+	SG_HTTP_BODY_UNKNOWN,
+	SG_HTTP_BODY_NONE,  /* the header says that there is none */
+	SG_HTTP_BODY_BEGUN, /* some of it has come */
+};
+
 struct sg_http {
 	__u64 number[4]; /* by enum sg_http_slot */
 	__u8 state;      /* of the automaton */
 	__u8 bits;       /* SG_HTTP_* */
 	__u8 framing;    /* enum sg_framing, once the header is complete */
-	__u8 pad[5];
+	__u8 body;       /* enum sg_http_body */
+	__u8 pad[4];
 };
 
 /* What user space itself saw end: SG_CMD_OUTCOME. */
@@ -366,6 +374,8 @@ struct sg_flow {
 	__u32 incarnation;  /* of its server; of another one's connection nobody is asked */
 	__u32 source;       /* who connected, see witness.h */
 	__u64 opened_ns;    /* connected */
+	__u32 request_seq;  /* of the first byte of the current exchange's request */
+	__u32 pad;
 };
 
 /* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
@@ -407,6 +417,7 @@ enum sg_cause {
 	SG_CAUSE_ANSWER,        /* a complete answer */
 	SG_CAUSE_OTHER_ADDRESS, /* a connect failed at one of the server's addresses only */
 	SG_CAUSE_OPTIONS,       /* the caller's own socket options explain it */
+	SG_CAUSE_STALE, /* a connection that had answered ended before it took the request */
 	SG_CAUSE_COUNT
 };
 
@@ -550,7 +561,7 @@ SG_ASSERT_SIZE(struct sg_sources, 160);
 SG_ASSERT_SIZE(struct sg_server, 408);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 120);
-SG_ASSERT_SIZE(struct sg_flow, 224);
+SG_ASSERT_SIZE(struct sg_flow, 232);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

@@ -23,7 +23,7 @@ XX
 #define SG_HTTP_RETRY 16U   /* a Retry-After was there */
 #define SG_HTTP_LENGTH 32U  /* a Content-Length was there */
 #define SG_HTTP_CHUNKED 64U /* Transfer-Encoding says chunked */
-#define SG_HTTP_EMPTY 128U  /* the header is complete, and its body has no byte */
+#define SG_HTTP_STREAM 128U /* the content type was text/event-stream */
 
 /* States that code names; the builder numbers the others. */
 enum sg_http_state {
@@ -44,6 +44,7 @@ static __always_inline void sg_http_reset(struct sg_http *h)
 	h->state = SG_HTTP_STATE_START;
 	h->bits = 0;
 	h->framing = SG_FRAMING_UNKNOWN;
+	h->body = SG_HTTP_BODY_UNKNOWN;
 }
 
 /*
@@ -109,7 +110,7 @@ static __always_inline void sg_http_body_begin(struct sg_http *h)
 {
 	h->framing = (__u8)sg_http_framing(h);
 	if (h->framing == SG_FRAMING_LENGTH && !h->number[SG_SLOT_LENGTH])
-		h->bits |= SG_HTTP_EMPTY;
+		h->body = SG_HTTP_BODY_NONE;
 }
 
 /* Is `tail` (the last eight bytes, newest lowest) the end of a chunked body? */
@@ -140,7 +141,7 @@ static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8
 		return SG_SOFT;
 	if (s >= 500 && s != 501 && s != 505)
 		return SG_HARD;
-	if (s < 200 || s >= 300 || s == 202 || s == 204 || s == 205 || h->bits & SG_HTTP_EMPTY)
+	if (s < 200 || s >= 300 || s == 202 || s == 204 || s == 205 || h->body == SG_HTTP_BODY_NONE)
 		return SG_CALLER;
 	if (method == SG_METHOD_GET || method == SG_METHOD_DELETE || method == SG_METHOD_HEAD)
 		return SG_CALLER;

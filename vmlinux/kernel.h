@@ -109,6 +109,7 @@ struct tcp_sock {
 	struct tcp_md5sig_info *md5sig_info;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
+	__u32 snd_una;
 	__u32 srtt_us;
 	_Bool is_mptcp;
 };

@@ -8,7 +8,7 @@
 #include "dataplane/kill.h"
 
 #define POST "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
-#define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 #define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 #define STRANGER (1ULL << 60) /* a cookie that no socket has */
 

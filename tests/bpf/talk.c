@@ -14,7 +14,7 @@ _Static_assert(ARRAY_SIZE(class_names) == SG_CLASS_COUNT, "a class has no name")
 static const char *const cause_names[] = {
 	"none",      "refused",   "timeout",       "unreachable",  "reset", "truncated",
 	"no answer", "abandoned", "status",        "bad response", "tls",   "killed",
-	"lease",     "answer",    "other_address", "options",
+	"lease",     "answer",    "other_address", "options",      "stale",
 };
 _Static_assert(ARRAY_SIZE(cause_names) == SG_CAUSE_COUNT, "a cause has no name");
 

@@ -19,6 +19,8 @@
 #define OK HEAD "Content-Length: 2\r\n\r\n{}"
 #define PART HEAD "Content-Length: 9\r\n\r\n{"
 #define CHUNK HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+#define EVENTS \
+	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define ENDLESS HEAD "\r\n{}"
 #define BUSY "HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\nno"
 #define HELLO "\x16\x03\x01\x00\x05hello"
@@ -84,6 +86,14 @@ static void fresh(const struct sg_policy *policy)
 #define ABANDONED                                             \
 	{                                                     \
 		.class = SG_HARD, .cause = SG_CAUSE_ABANDONED \
+	}
+#define ABANDONED200                                                         \
+	{                                                                    \
+		.class = SG_HARD, .cause = SG_CAUSE_ABANDONED, .status = 200 \
+	}
+#define STALE                                               \
+	{                                                   \
+		.class = SG_CALLER, .cause = SG_CAUSE_STALE \
 	}
 #define GOOD                                                                                   \
 	{                                                                                      \
@@ -221,10 +231,45 @@ static const struct row {
 	  .n = 2,
 	  .requests = 2 },
 	{ "second request, reset",
-	  { CONNECT, ASK(POST), SAY(OK), ASK(POST), RST },
+	  { CONNECT, ASK(POST), SAY(OK), ASK(POST), PAUSE(30), RST },
 	  { GOOD, RESET },
 	  .n = 2,
 	  .requests = 2 },
+	{ "second request, reset at once: the connection was given up already",
+	  { CONNECT, ASK(POST), SAY(OK), ASK(POST), RST },
+	  { GOOD, STALE },
+	  .n = 2,
+	  .requests = 2 },
+	{ "second request, a byte, reset",
+	  { CONNECT, ASK(POST), SAY(OK), ASK(POST), SAY("H"), RST },
+	  { GOOD, RESET },
+	  .n = 2,
+	  .requests = 2 },
+	/* who closes a stream that has begun was told by his own clock, or has what he wanted */
+	{ "stream, client closes late",
+	  { CONNECT, ASK(POST), SAY(EVENTS "9\r\ndata: {}\n\r\n"), PAUSE(30), CLOSE },
+	  { GIVEN_UP200 },
+	  .n = 1,
+	  .requests = 1,
+	  .abandon_ms = 20 },
+	{ "stream without an event, client closes late",
+	  { CONNECT, ASK(POST), SAY(EVENTS), PAUSE(30), CLOSE },
+	  { ABANDONED200 },
+	  .n = 1,
+	  .requests = 1,
+	  .abandon_ms = 20 },
+	{ "JSON in chunks, client closes late",
+	  { CONNECT, ASK(POST), SAY(CHUNK), PAUSE(30), CLOSE },
+	  { ABANDONED200 },
+	  .n = 1,
+	  .requests = 1,
+	  .abandon_ms = 20 },
+	{ "length, client closes late",
+	  { CONNECT, ASK(POST), SAY(PART), PAUSE(30), CLOSE },
+	  { ABANDONED200 },
+	  .n = 1,
+	  .requests = 1,
+	  .abandon_ms = 20 },
 	/* what the status decided stays one outcome */
 	{ "503 and reset",
 	  { CONNECT, ASK(POST), SAY(BUSY), RST },

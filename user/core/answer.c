@@ -162,7 +162,7 @@ static unsigned int type_value(struct builder *b)
 	edge(b, type, ';', SG_HTTP_STATE_SKIP);
 	edge(b, type, '/', subtype);
 	b->t->effect[type] = SG_HTTP_TYPE;
-	b->t->effect[found] = SG_HTTP_TYPE_MCP;
+	b->t->effect[found] = SG_HTTP_TYPE_MCP | SG_HTTP_STREAM;
 	memcpy(b->t->next[subtype], b->t->next[json], SG_HTTP_CLASSES);
 	first = b->states;
 	word(b, subtype, "event-stream", json, found);

@@ -53,6 +53,7 @@ static const char *const cause_names[] = {
 	[SG_CAUSE_LEASE] = "lease",
 	[SG_CAUSE_ANSWER] = "answer",
 	[SG_CAUSE_OTHER_ADDRESS] = "other_address",
+	[SG_CAUSE_STALE] = "stale",
 	[SG_CAUSE_OPTIONS] = "options",
 };
 NAME_FUNCTIONS(cause, unsigned int, cause_names, SG_CAUSE_COUNT)
