@@ -3,12 +3,8 @@
 # Servers behind TLS are asked by the daemon, too, with their certificate verified; who asks is
 # a process that has no rights. nginx ends the TLS.
 . "$(dirname "$0")/lib.sh"
+. "$E2E_DIR/nginx.sh"
 
-PATH=$PATH:$BUILD/deps
-command -v nginx >/dev/null || {
-	fail "no nginx; run: make deps"
-	finish
-}
 PORTS=(3441 3442 3443 3444 3445 3446)
 NAMES=(good expired stranger elsewhere mutual plain)
 
@@ -64,26 +60,13 @@ tls_server() { # PORT NAME [LINE]
 }
 
 {
-	echo "user root; worker_processes 1; daemon off; pid $TMP/nginx.pid; error_log stderr;"
-	echo "events { worker_connections 128; }"
-	echo "http { access_log off;"
-	for what in client_body proxy fastcgi uwsgi scgi; do
-		echo "${what}_temp_path $TMP/nginx-$what;"
-	done
 	tls_server 3441 good
 	tls_server 3442 expired
 	tls_server 3443 stranger
 	tls_server 3444 elsewhere
 	tls_server 3445 mutual "ssl_client_certificate $TMP/ca.pem; ssl_verify_client on;"
 	echo "server { listen 127.0.0.1:3446; return 200; }"
-	echo "}"
-} >"$TMP/nginx.conf"
-
-nginx_start() {
-	"$TOOLS/nsrun" --net "$NS" -- nginx -e stderr -c "$TMP/nginx.conf" >"$TMP/nginx.log" 2>&1 &
-	PIDS+=("$!")
-	wait_for 15 eval '"$TOOLS/nsrun" --net "$NS" -- bash -c "exec 9<>/dev/tcp/127.0.0.1/3441" 2>/dev/null'
-}
+} | nginx_configure
 
 all=
 for i in "${!PORTS[@]}"; do
@@ -104,7 +87,7 @@ for i in "${!PORTS[@]}"; do
 	AGENT_AS=()
 	expect_match "$(sg events --since 60s --server "${NAMES[i]}")" "*closed -> open (consecutive*"
 done
-nginx_start
+nginx_start 3441
 
 last_events() { # NAME
 	sg events --since 60s --server "$1"

@@ -3,39 +3,26 @@
 # An answer without a body takes note of a notification: whatever type it claims it is no
 # failure, and it is no success either, for nobody saw what was asked. nginx gives them.
 . "$(dirname "$0")/lib.sh"
+. "$E2E_DIR/nginx.sh"
 
-PATH=$PATH:$BUILD/deps
-command -v nginx >/dev/null || {
-	fail "no nginx; run: make deps"
-	finish
-}
 AT=127.0.0.1:3001
 config '"a": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH",
 	"breaker": { "consecutive_failures": 5, "min_calls": 1000 } }'
 
-{
-	echo "user root; worker_processes 1; daemon off; pid $TMP/nginx.pid; error_log stderr;"
-	echo "events { worker_connections 128; }"
-	echo "http { access_log off; default_type text/plain;"
-	for what in client_body proxy fastcgi uwsgi scgi; do
-		echo "${what}_temp_path $TMP/nginx-$what;"
-	done
-	cat <<-'END'
-		server {
-			listen 127.0.0.1:3001;
-			location /quiet { return 200 ""; }
-			location /none { return 204; }
-			location /noted { default_type text/html; return 202 "noted"; }
-			location /answer { default_type "application/json; charset=utf-8"; return 200 "{}"; }
-			location /typed { default_type application/json; return 200 ""; }
-			location /parameter { default_type "text/plain; of=json"; return 200 "{}"; }
-			location /broken { return 503; }
-		} }
-	END
-} >"$TMP/nginx.conf"
-"$TOOLS/nsrun" --net "$NS" -- nginx -e stderr -c "$TMP/nginx.conf" >"$TMP/nginx.log" 2>&1 &
-PIDS+=("$!")
-wait_for 15 eval '"$TOOLS/nsrun" --net "$NS" -- bash -c "exec 9<>/dev/tcp/127.0.0.1/3001" 2>/dev/null'
+nginx_configure <<'END'
+default_type text/plain;
+server {
+	listen 127.0.0.1:3001;
+	location /quiet { return 200 ""; }
+	location /none { return 204; }
+	location /noted { default_type text/html; return 202 "noted"; }
+	location /answer { default_type "application/json; charset=utf-8"; return 200 "{}"; }
+	location /typed { default_type application/json; return 200 ""; }
+	location /parameter { default_type "text/plain; of=json"; return 200 "{}"; }
+	location /broken { return 503; }
+}
+END
+nginx_start 3001
 
 start_daemon
 

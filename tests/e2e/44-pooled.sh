@@ -3,31 +3,20 @@
 # What clients do with connections that stay open: they use one that the server has given up
 # already, and call again; and they close an event stream when they have what they wanted.
 . "$(dirname "$0")/lib.sh"
+. "$E2E_DIR/nginx.sh"
 
-PATH=$PATH:$BUILD/deps
-command -v nginx >/dev/null || {
-	fail "no nginx; run: make deps"
-	finish
-}
 AT=127.0.0.1:3001
 config '"pool": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH",
 		"breaker": { "consecutive_failures": 5, "min_calls": 20 } },
 	"stream": { "url": "http://127.0.0.1:3002/mcp", "deny_errno": "EHOSTUNREACH",
 		"breaker": { "consecutive_failures": 5, "min_calls": 20, "abandon_seconds": 0.2 } }'
 
-{
-	echo "user root; worker_processes 1; daemon off; pid $TMP/nginx.pid; error_log stderr;"
-	echo "events { worker_connections 128; }"
-	echo "http { access_log off; keepalive_timeout 1s; default_type application/json;"
-	for what in client_body proxy fastcgi uwsgi scgi; do
-		echo "${what}_temp_path $TMP/nginx-$what;"
-	done
-	echo "server { listen $AT; location / { return 200 '{}'; } } }"
-} >"$TMP/nginx.conf"
-"$TOOLS/nsrun" --net "$NS" -- nginx -e stderr -c "$TMP/nginx.conf" >"$TMP/nginx.log" 2>&1 &
-NGINX=$!
-PIDS+=("$NGINX")
-wait_for 15 eval '"$TOOLS/nsrun" --net "$NS" -- bash -c "exec 9<>/dev/tcp/127.0.0.1/3001" 2>/dev/null'
+nginx_configure <<END
+keepalive_timeout 1s;
+default_type application/json;
+server { listen $AT; location / { return 200 '{}'; } }
+END
+nginx_start 3001
 peer_start stream 127.0.0.1:3002
 
 start_daemon
