@@ -10,8 +10,8 @@
 #include "admit.bpf.h"
 #include "event.bpf.h"
 #include "flows.bpf.h"
-#include "holders.bpf.h"
 #include "maps.bpf.h"
+#include "recall.bpf.h"
 #include "verdict.h"
 
 #include <bpf/bpf_core_read.h>

@@ -3,8 +3,8 @@
  * Which connections hold the probes of a server, so that who asks in vain can take back what
  * lies unused: before 5.15 there is no timer that does it while there is no daemon.
  */
-#ifndef SWITCHGEAR_HOLDERS_BPF_H
-#define SWITCHGEAR_HOLDERS_BPF_H
+#ifndef SWITCHGEAR_RECALL_BPF_H
+#define SWITCHGEAR_RECALL_BPF_H
 
 #include "flow.h"
 #include "flows.bpf.h"
