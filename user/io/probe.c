@@ -121,13 +121,18 @@ static void turn_over(struct probe *p, bool was_judged)
 	p->phase = p->talk.step == PROBE_OVER ? PHASE_OVER : PHASE_START;
 }
 
-static void fail(struct probe *p, enum sg_cause cause)
+static void fail_as(struct probe *p, enum sg_class class, enum sg_cause cause)
 {
 	bool was_judged = p->talk.judged;
 
 	clock_turn(p);
-	probe_session_fail(&p->talk, class_of(cause), cause);
+	probe_session_fail(&p->talk, class, cause);
 	turn_over(p, was_judged);
+}
+
+static void fail(struct probe *p, enum sg_cause cause)
+{
+	fail_as(p, class_of(cause), cause);
 }
 
 /* A hard failure of one address outweighs that another could not be tried. */
@@ -222,15 +227,6 @@ static bool finish_connect(struct probe *p)
 	return true;
 }
 
-static void fail_shake(struct probe *p)
-{
-	bool was_judged = p->talk.judged;
-
-	clock_turn(p);
-	probe_session_fail(&p->talk, p->objection.class, p->objection.cause);
-	turn_over(p, was_judged);
-}
-
 /* It is the server that is waited for: readable is when to go on. */
 static bool shake_hands(struct probe *p)
 {
@@ -250,7 +246,7 @@ static bool shake_hands(struct probe *p)
 		return false;
 	}
 	if (r) {
-		fail_shake(p);
+		fail_as(p, p->objection.class, p->objection.cause);
 		return true;
 	}
 	ev.events = EPOLLOUT;
