@@ -370,6 +370,23 @@ void servers_kept_settled(struct servers *all, const char *name)
 				 "%s", SERVERS_NOWHERE);
 }
 
+void servers_inherited_reason(char ret[STATUS_REASON_LEN], const char *name, const char *reason)
+{
+	if (strncmp(reason, "as \"", 4) != 0)
+		snprintf(ret, STATUS_REASON_LEN, "as \"%s\" was: %.*s", name,
+			 STATUS_REASON_LEN - 90, reason);
+	else
+		snprintf(ret, STATUS_REASON_LEN, "%s", reason);
+}
+
+bool servers_covers(const struct servers *all, const struct config_server *c, const char *name)
+{
+	const struct config_server *other = config_find(all->config, name);
+
+	return other && other->same_endpoint != CONFIG_UNIQUE &&
+	       &all->config->servers[other->same_endpoint] == c;
+}
+
 /* Takes the server of that name out of a list, or NULL. */
 static struct server *take(struct server **list, size_t n, const char *name)
 {

@@ -112,6 +112,10 @@ size_t servers_kept(const struct servers *all, struct state_server *ret, uint64_
 /* The order that is kept for a name has come to who stands where it was given for, and is the
  * name's alone from now on. */
 void servers_kept_settled(struct servers *all, const char *name);
+/* The reason of an order that came to a server from another name, which gave it for `reason`. */
+void servers_inherited_reason(char ret[STATUS_REASON_LEN], const char *name, const char *reason);
+/* Is this the configuration of whoever has the endpoint of another name, configured as well? */
+bool servers_covers(const struct servers *all, const struct config_server *c, const char *name);
 /* In place of the origin that an order was given for: it has been handed over there. */
 #define SERVERS_NOWHERE "-"
 /* What the latest configuration changed, for people. */

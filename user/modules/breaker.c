@@ -161,18 +161,13 @@ static void homeless_keep(struct breaker *m, const struct server *s, const char 
 static void homeless_read(struct breaker *m, const struct server *s,
 			  const struct server_start *start)
 {
-	const struct config *config = servers_config(m->part.d->servers);
-
 	for (size_t i = 0; i < start->state->n_servers; i++) {
 		const struct state_server *e = &start->state->servers[i];
-		const struct config_server *c = e->state == SG_FORCED_OPEN && e->ordered
-							? config_find(config, e->name)
-							: NULL;
 		struct homeless h = { 0 };
 		struct sg_breaker was;
 
-		if (!c || c->same_endpoint == CONFIG_UNIQUE ||
-		    &config->servers[c->same_endpoint] != s->config)
+		if (e->state != SG_FORCED_OPEN || !e->ordered ||
+		    !servers_covers(m->part.d->servers, s->config, e->name))
 			continue;
 		state_server_restore(e, &start->state->saved, start->clock, 0, 0, &was);
 		h.until_ns = was.order_until_ns;
@@ -226,9 +221,7 @@ static bool inherit(const struct breaker *m, struct server *s, const struct home
 	}
 	b = module_server(m, s);
 	b->order = h->order;
-	if (strncmp(h->order.reason, "as \"", 4) != 0)
-		snprintf(b->order.reason, sizeof(b->order.reason), "as \"%s\" was: %.*s", h->name,
-			 STATUS_REASON_LEN - 90, h->order.reason);
+	servers_inherited_reason(b->order.reason, h->name, h->order.reason);
 	b->order_seq = cmd.breaker.last.seq;
 	config_origin(s->config, b->given_for, sizeof(b->given_for));
 	bus_dirty(m->part.d->bus);
@@ -257,11 +250,12 @@ static void homeless_load(struct breaker *m, uint64_t now)
 {
 	struct servers *all = m->part.d->servers;
 	CLEANUP(freep) struct state_server *kept = NULL;
-	size_t n = servers_kept(all, NULL, now);
+	size_t n;
 
 	if (m->begun)
 		return;
 	m->begun = true;
+	n = servers_kept(all, NULL, now);
 	kept = calloc(n + 1, sizeof(*kept));
 	n = kept ? servers_kept(all, kept, now) : 0;
 	for (size_t i = 0; i < n; i++) {

@@ -369,16 +369,11 @@ static uint64_t until_of(const struct server_start *start, const struct state_se
 static void homeless_read(struct quarantine *m, const struct server *s,
 			  const struct server_start *start)
 {
-	const struct config *config = servers_config(m->part.d->servers);
-
 	for (size_t i = 0; i < start->state->n_servers; i++) {
 		const struct state_server *e = &start->state->servers[i];
-		const struct config_server *c = e->quarantined ? config_find(config, e->name)
-							       : NULL;
 		struct homeless h = { .since_wall_ns = e->since_wall_ns };
 
-		if (!c || c->same_endpoint == CONFIG_UNIQUE ||
-		    &config->servers[c->same_endpoint] != s->config)
+		if (!e->quarantined || !servers_covers(m->part.d->servers, s->config, e->name))
 			continue;
 		h.until_ns = until_of(start, e);
 		memcpy(h.name, e->name, sizeof(h.name));
@@ -514,11 +509,7 @@ static bool inherit(struct quarantine *m, struct server *s, const struct homeles
 		return true;
 	if (dataplane_quarantine_set(m->part.d->dp, s->id, h->until_ns))
 		return false;
-	if (strncmp(h->reason, "as \"", 4) != 0)
-		snprintf(text, sizeof(text), "as \"%s\" was: %.*s", h->name, STATUS_REASON_LEN - 90,
-			 h->reason);
-	else
-		memcpy(text, h->reason, sizeof(text));
+	servers_inherited_reason(text, h->name, h->reason);
 	set(m, s, h->until_ns, h->since_wall_ns, text, "switchgear");
 	o = order_of(m, s);
 	(void)carry_out(&o, &e);
