@@ -21,6 +21,7 @@
 struct question {
 	struct outside *all;
 	const struct config_server *server;
+	struct work *line; /* that does it */
 };
 
 struct outside {
@@ -37,20 +38,15 @@ struct outside {
 static void answered(void *owner, int r, const void *result)
 {
 	const struct question *q = owner;
-	const struct resolver_answer *name = q->server ? result : NULL;
-	const struct resolver_group *group = q->server ? NULL : result;
-	bool valid = !r && (name ? resolver_answer_valid(name) : resolver_group_valid(group));
-	bool found = valid && (name ? name->n > 0 : group->found);
-	const char *why = r        ? strerror(-r)
-			  : !valid ? "the answer makes no sense"
-			  : name   ? name->error
-				   : group->error;
+	const char *why = r           ? work_explain(q->line, r)
+			  : q->server ? resolver_answer_why(result)
+				      : resolver_group_why(result);
 
 	q->all->open--;
-	if (found)
+	if (!why)
 		return;
 	q->all->missing++;
-	if (name || q->server)
+	if (q->server)
 		log_error(SUB,
 			  "server \"%s\": \"%s\" cannot be resolved: %s; correct its URL, or the "
 			  "name service",
@@ -78,8 +74,8 @@ static int ask(struct outside *all, const struct config_server *server)
 	struct work_job *job;
 	int r;
 
-	*q = (struct question){ all, server };
-	r = work_add(all->lines[all->asked++ % LINES], &order, &job);
+	*q = (struct question){ all, server, all->lines[all->asked++ % LINES] };
+	r = work_add(q->line, &order, &job);
 	all->open += !r;
 	return r;
 }

@@ -299,7 +299,9 @@ void work_wait(struct work *work, uint64_t until_ns)
 	}
 }
 
-const char *work_why(const struct work *work)
+const char *work_explain(const struct work *work, int r)
 {
-	return work->worker ? worker_why(work->worker) : "";
+	bool tells = r == -EOWNERDEAD && work->worker && *worker_why(work->worker);
+
+	return tells ? worker_why(work->worker) : strerror(-r);
 }

@@ -57,7 +57,8 @@ int work_add(struct work *work, const struct work_order *order, struct work_job 
 void work_cancel(struct work_job *job);
 /* Runs the jobs from here until there is none, or the time is over: before the loop does. */
 void work_wait(struct work *work, uint64_t until_ns);
-/* For people: why the latest worker of this line died, or why there is none; "" if none did. */
-const char *work_why(const struct work *work);
+/* For people: why a job of this line ended with r, from its callback; of a worker that died, or
+ * that there is none, by what became of it. */
+const char *work_explain(const struct work *work, int r);
 
 #endif

@@ -60,14 +60,23 @@ void resolver_group(const char *name, struct resolver_group *ret)
 			 errno && errno != ENOENT ? strerror(errno) : "there is none");
 }
 
-bool resolver_answer_valid(const struct resolver_answer *answer)
+/* `sense`: the answer is one, but for its text perhaps. */
+static const char *why(bool sense, bool found, const char *error, size_t size)
 {
-	return answer->n <= RESOLVER_ADDRS_MAX &&
-	       memchr(answer->error, '\0', sizeof(answer->error));
+	if (!sense || !memchr(error, '\0', size))
+		return "the answer makes no sense";
+	return found ? NULL : error;
 }
 
-bool resolver_group_valid(const struct resolver_group *answer)
+const char *resolver_answer_why(const struct resolver_answer *answer)
 {
-	return *(const uint8_t *)&answer->found <= 1 &&
-	       memchr(answer->error, '\0', sizeof(answer->error));
+	return why(answer->n <= RESOLVER_ADDRS_MAX, answer->n, answer->error,
+		   sizeof(answer->error));
+}
+
+const char *resolver_group_why(const struct resolver_group *answer)
+{
+	uint8_t found = *(const uint8_t *)&answer->found; /* it may be neither true nor false */
+
+	return why(found <= 1, found, answer->error, sizeof(answer->error));
 }

@@ -34,8 +34,9 @@ struct resolver_group {
 };
 void resolver_group(const char *name, struct resolver_group *answer);
 
-/* Whether it is one, as far as can be seen: what a worker says is checked by these. */
-bool resolver_answer_valid(const struct resolver_answer *answer);
-bool resolver_group_valid(const struct resolver_group *answer);
+/* Why nothing was found, for people, borrowed from it; NULL: something was. What a worker says
+ * may be anything, and is used only if these return NULL. */
+const char *resolver_answer_why(const struct resolver_answer *answer);
+const char *resolver_group_why(const struct resolver_group *answer);
 
 #endif

@@ -141,14 +141,11 @@ static void on_group(void *owner, int r, const void *result)
 	struct api *api = owner;
 	struct settings *s = api->part.d->settings;
 	const struct resolver_group *answer = result;
-	const char *why = r == -EOWNERDEAD                ? work_why(api->work)
-			  : r                             ? strerror(-r)
-			  : !resolver_group_valid(answer) ? "the answer makes no sense"
-							  : answer->error;
+	const char *why = r ? work_explain(api->work, r) : resolver_group_why(answer);
 	char error[sizeof(api->error)];
 
 	api->job = NULL;
-	if (!r && resolver_group_valid(answer) && answer->found) {
+	if (!why) {
 		s->gid = answer->gid;
 		s->has_gid = true;
 		if (api->error[0])

@@ -199,10 +199,8 @@ static void done(void *owner, int r, UNUSED const void *result)
 	struct check *p = owner;
 
 	p->job = NULL;
-	if (r == -EOWNERDEAD)
-		objected(p, work_why(p->work));
-	else if (r && r != -ETIMEDOUT)
-		objected(p, strerror(-r));
+	if (r && r != -ETIMEDOUT)
+		objected(p, work_explain(p->work, r));
 	end(p);
 }
 

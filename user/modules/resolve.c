@@ -148,7 +148,7 @@ static void answered(void *owner, int r, const void *result)
 	struct line *line = owner;
 	struct server *s = line->server;
 	struct resolve_server *mine = of(line->m, s);
-	const struct resolver_answer *answer = result;
+	const char *why = r ? work_explain(line->work, r) : resolver_answer_why(result);
 	char error[160];
 
 	line->job = NULL;
@@ -156,19 +156,13 @@ static void answered(void *owner, int r, const void *result)
 		snprintf(error, sizeof(error),
 			 "no answer within %.1f s: is a name server reachable?",
 			 (double)PATIENCE_NS / NS_PER_SEC);
-	else if (r == -EOWNERDEAD)
-		snprintf(error, sizeof(error), "the worker that looks up names: %.127s",
-			 work_why(line->work));
-	else if (r)
-		snprintf(error, sizeof(error), "%s", strerror(-r));
-	else if (!resolver_answer_valid(answer))
-		snprintf(error, sizeof(error), "the answer makes no sense");
-	else
-		snprintf(error, sizeof(error), "%.159s", answer->error);
-	if (!r && resolver_answer_valid(answer) && answer->n)
-		found(line->m, s, answer);
-	else
+	else if (why)
+		snprintf(error, sizeof(error), "%s%.127s",
+			 r == -EOWNERDEAD ? "the worker that looks up names: " : "", why);
+	if (why)
 		failed(mine, s, error);
+	else
+		found(line->m, s, result);
 	go_on(line->m);
 	bus_pass(line->m->part.d->bus);
 }

@@ -9,6 +9,8 @@
 
 #include "io/resolver.h"
 
+#define NONSENSE "the answer makes no sense"
+
 static void finds_localhost(void **state)
 {
 	struct resolver_answer answer = { 0 };
@@ -24,7 +26,7 @@ static void finds_localhost(void **state)
 	resolver_look_up("127.0.0.1", &number);
 	assert_int_equal(number.n, 1);
 	assert_true(addr_is_v4(&number.addrs[0]));
-	assert_true(resolver_answer_valid(&number));
+	assert_null(resolver_answer_why(&number));
 }
 
 static void explains_a_failure(void **state)
@@ -35,7 +37,7 @@ static void explains_a_failure(void **state)
 	resolver_look_up("not a host name", &answer);
 	assert_int_equal(answer.n, 0);
 	assert_true(strlen(answer.error) > 5);
-	assert_true(resolver_answer_valid(&answer));
+	assert_ptr_equal(resolver_answer_why(&answer), answer.error);
 }
 
 static void finds_groups(void **state)
@@ -50,8 +52,8 @@ static void finds_groups(void **state)
 	resolver_group("no such group", &none);
 	assert_false(none.found);
 	assert_true(strlen(none.error) > 5);
-	assert_true(resolver_group_valid(&root));
-	assert_true(resolver_group_valid(&none));
+	assert_null(resolver_group_why(&root));
+	assert_ptr_equal(resolver_group_why(&none), none.error);
 }
 
 static void sees_nonsense(void **state)
@@ -60,15 +62,15 @@ static void sees_nonsense(void **state)
 	struct resolver_group group = { 0 };
 
 	(void)state;
-	assert_false(resolver_answer_valid(&answer));
+	assert_string_equal(resolver_answer_why(&answer), NONSENSE);
 	answer.n = 0;
 	memset(answer.error, 'x', sizeof(answer.error));
-	assert_false(resolver_answer_valid(&answer));
+	assert_string_equal(resolver_answer_why(&answer), NONSENSE);
 	*(uint8_t *)&group.found = 2;
-	assert_false(resolver_group_valid(&group));
+	assert_string_equal(resolver_group_why(&group), NONSENSE);
 	*(uint8_t *)&group.found = 0;
 	memset(group.error, 'x', sizeof(group.error));
-	assert_false(resolver_group_valid(&group));
+	assert_string_equal(resolver_group_why(&group), NONSENSE);
 }
 
 int main(void)

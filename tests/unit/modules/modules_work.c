@@ -205,10 +205,10 @@ void work_wait(struct work *work, uint64_t until_ns)
 		run(work->jobs);
 }
 
-const char *work_why(const struct work *work)
+const char *work_explain(const struct work *work, int r)
 {
 	(void)work;
-	return "it was killed";
+	return r == -EOWNERDEAD ? "it was killed" : strerror(-r);
 }
 
 size_t fake_names_asked(void)
