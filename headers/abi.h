@@ -417,7 +417,15 @@ enum sg_cause {
 	SG_CAUSE_ANSWER,        /* a complete answer */
 	SG_CAUSE_OTHER_ADDRESS, /* a connect failed at one of the server's addresses only */
 	SG_CAUSE_OPTIONS,       /* the caller's own socket options explain it */
-	SG_CAUSE_STALE, /* a connection that had answered ended before it took the request */
+	SG_CAUSE_STALE,        /* a connection that had answered ended before it took the request */
+	SG_CAUSE_ASLEEP,       /* this host slept meanwhile */
+	SG_CAUSE_HOST_OFFLINE, /* this host's network explains it */
+	SG_CAUSE_UNSEEN,       /* encrypted, and nothing told that it was over */
+	SG_CAUSE_DISTRUST,     /* the caller's TLS does not trust the server */
+	SG_CAUSE_CERTIFICATE,  /* the server's certificate is over */
+	SG_CAUSE_LIMITED,      /* the server asked to be called less */
+	SG_CAUSE_NO_ROUTE,     /* not found, where calls were answered before */
+	SG_CAUSE_PROXY,        /* the proxy's own failure */
 	SG_CAUSE_COUNT
 };
 

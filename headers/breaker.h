@@ -53,6 +53,7 @@ enum sg_class {
 	SG_APP,     /* the tool said no: ignored, gives its probe back */
 	SG_CALLER,  /* the caller's fault or neutral: ignored, gives its probe back */
 	SG_LOCAL,   /* this host's fault or our own doing: ignored likewise */
+	SG_UNKNOWN, /* nobody saw how it ended: ignored likewise */
 	SG_CLASS_COUNT
 };
 
@@ -86,6 +87,7 @@ enum sg_admit {
 #define SG_OUT_PROBE 2U    /* the call held a probe */
 #define SG_OUT_COMPLETE 4U /* a complete answer came, whatever it said */
 #define SG_OUT_HELD 8U     /* others are well: it does not open the breaker, see witness.h */
+#define SG_OUT_LATE 16U    /* it replaces what was counted of the same call before */
 
 /* What the transition needs to know of a server's policy. */
 struct sg_policy {

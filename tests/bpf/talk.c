@@ -8,13 +8,16 @@
 #define PATIENCE_MS 2000
 #define UNHEARD_MS 20
 
-static const char *const class_names[] = { "success", "hard", "soft", "app", "caller", "local" };
+static const char *const class_names[] = { "success", "hard",  "soft",   "app",
+					   "caller",  "local", "unknown" };
 _Static_assert(ARRAY_SIZE(class_names) == SG_CLASS_COUNT, "a class has no name");
 
 static const char *const cause_names[] = {
-	"none",      "refused",   "timeout",       "unreachable",  "reset", "truncated",
-	"no answer", "abandoned", "status",        "bad response", "tls",   "killed",
-	"lease",     "answer",    "other_address", "options",      "stale",
+	"none",      "refused",     "timeout",      "unreachable",  "reset",
+	"truncated", "no answer",   "abandoned",    "status",       "bad response",
+	"tls",       "killed",      "lease",        "answer",       "other_address",
+	"options",   "stale",       "asleep",       "host_offline", "unseen",
+	"distrust",  "certificate", "rate_limited", "no_route",     "proxy",
 };
 _Static_assert(ARRAY_SIZE(cause_names) == SG_CAUSE_COUNT, "a cause has no name");
 

@@ -38,7 +38,7 @@ static const struct row rows[] = {
 	ROW(ANY, "tool", KIND_TEXT, tool, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "op", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
 	ROW(ANY & ~IN(CALL), "event", KIND_WORD, type, FIELD_WORDS(event_type, EVENT_CALL)),
-	ROW(IN(CALL), "outcome", KIND_WORD, outcome, FIELD_WORDS(class, SG_LOCAL)),
+	ROW(IN(CALL), "outcome", KIND_WORD, outcome, FIELD_WORDS(class, SG_UNKNOWN)),
 	ROW(IN(CALL), "latency", KIND_SPAN, latency_ns, .zero = ZERO_OMITTED, .none = STATUS_NEVER),
 	ROW(IN(CALL), "retry_after", KIND_SPAN, retry_after_ns, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "cause", KIND_WORD, cause, .zero = ZERO_OMITTED, FIELD_WORDS(cause, SG_CAUSE_NONE)),

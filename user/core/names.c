@@ -32,8 +32,8 @@ static const char *const reason_names[] = {
 NAME_FUNCTIONS(reason, unsigned int, reason_names, SG_REASON_COUNT)
 
 static const char *const class_names[] = {
-	[SG_SUCCESS] = "success", [SG_HARD] = "hard",     [SG_SOFT] = "soft",
-	[SG_APP] = "app",         [SG_CALLER] = "caller", [SG_LOCAL] = "local",
+	[SG_SUCCESS] = "success", [SG_HARD] = "hard",   [SG_SOFT] = "soft",       [SG_APP] = "app",
+	[SG_CALLER] = "caller",   [SG_LOCAL] = "local", [SG_UNKNOWN] = "unknown",
 };
 NAME_FUNCTIONS(class, unsigned int, class_names, SG_CLASS_COUNT)
 
@@ -53,8 +53,16 @@ static const char *const cause_names[] = {
 	[SG_CAUSE_LEASE] = "lease",
 	[SG_CAUSE_ANSWER] = "answer",
 	[SG_CAUSE_OTHER_ADDRESS] = "other_address",
-	[SG_CAUSE_STALE] = "stale",
 	[SG_CAUSE_OPTIONS] = "options",
+	[SG_CAUSE_STALE] = "stale",
+	[SG_CAUSE_ASLEEP] = "asleep",
+	[SG_CAUSE_HOST_OFFLINE] = "host_offline",
+	[SG_CAUSE_UNSEEN] = "unseen",
+	[SG_CAUSE_DISTRUST] = "distrust",
+	[SG_CAUSE_CERTIFICATE] = "certificate",
+	[SG_CAUSE_LIMITED] = "rate_limited",
+	[SG_CAUSE_NO_ROUTE] = "no_route",
+	[SG_CAUSE_PROXY] = "proxy",
 };
 NAME_FUNCTIONS(cause, unsigned int, cause_names, SG_CAUSE_COUNT)
 

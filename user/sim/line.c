@@ -126,8 +126,8 @@ static int read_time(struct reader *r, enum sim_field field, bool durations, uin
 
 static int read_outcome(struct reader *r, struct sim_event *e)
 {
-	static const char *const words[SG_CLASS_COUNT + 1] = { "success", "hard",   "soft",
-							       "app",     "caller", "local" };
+	static const char *const words[SG_CLASS_COUNT + 1] = { "success", "hard",  "soft",   "app",
+							       "caller",  "local", "unknown" };
 	const struct scan_value *cause = &r->line->values[SIM_FIELD_CAUSE];
 	int outcome = read_word(r, SIM_FIELD_OUTCOME, words);
 	bool given_up;

@@ -17,6 +17,7 @@ static void test_words_of_the_contract(void **state)
 	assert_string_equal(reason_name(SG_REASON_HALF_OPEN_TIMEOUT), "half_open_timeout");
 	assert_string_equal(reason_name(SG_REASON_REACHABLE), "reachable");
 	assert_string_equal(class_name(SG_LOCAL), "local");
+	assert_int_equal(class_from_name("unknown"), SG_UNKNOWN);
 	assert_string_equal(cause_name(SG_CAUSE_NO_ANSWER), "no_answer");
 }
 
@@ -43,7 +44,8 @@ static void test_every_value_has_a_name_of_its_own(void **state)
 		}
 		assert_string_equal(tables[t].name(tables[t].count), "unknown");
 		assert_string_equal(tables[t].name(~0U), "unknown");
-		assert_int_equal(tables[t].value("unknown"), -EINVAL);
+		if (tables[t].name != class_name) /* of which it is one */
+			assert_int_equal(tables[t].value("unknown"), -EINVAL);
 		assert_int_equal(tables[t].value(""), -EINVAL);
 	}
 }
