@@ -35,6 +35,8 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		break;
 	case SG_CMD_RESET:
 		sg_breaker_reset(b, &srv->policy, now, &unused);
+		srv->longest_ns = 0;
+		srv->success_ns = 0;
 		break;
 	case SG_CMD_RESTORE:
 		*b = cmd->breaker;
@@ -47,6 +49,8 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		__builtin_memset(&srv->policy, 0, sizeof(srv->policy));
 		__builtin_memset(&srv->slots, 0, sizeof(srv->slots));
 		__builtin_memset(&srv->sources, 0, sizeof(srv->sources));
+		srv->success_ns = 0;
+		srv->longest_ns = 0;
 		srv->incarnation++; /* and so are their records, and entries of ep2srv */
 		break;
 	case SG_CMD_REACHED:

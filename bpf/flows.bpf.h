@@ -170,26 +170,34 @@ static __always_inline bool sg_options_own(struct tcp_sock *tp)
 
 /* --- outcomes ------------------------------------------------------------------ */
 
+/* Is it a failure only because time went by? */
+static __always_inline bool sg_by_clock(const struct sg_result *r)
+{
+	return r->cause == SG_CAUSE_NO_ANSWER || r->cause == SG_CAUSE_LEASE ||
+	       r->cause == SG_CAUSE_TIMEOUT;
+}
+
 /*
  * Takes the outcome of what ended, and its probe, which then are the caller's
  * alone; returns the flags before: SG_FLOW_COUNTED in them, and others were
- * quicker, or the flow is at something else by now. What is reported goes through
+ * quicker, or the flow is at something else by now; but with SG_FLOW_OVERDUE and
+ * SG_FLOW_SETTLED, too, it is the caller's to correct. What is reported goes through
  * the flow, so that the verifier knows nothing of its values, but inside the lock:
  * it is what this caller put.
  */
 static __always_inline __u32 sg_outcome_take(const struct sg_scope *s, struct sg_flow *f,
 					     struct sg_result *r)
 {
+	bool overdue = sg_by_clock(r);
+	bool answered = r->flags & (SG_OUT_COMPLETE | SG_OUT_LATE);
 	__u32 was;
 
 	bpf_spin_lock(&f->lock);
 	was = f->flags;
-	if (f->cookie != s->cookie || f->serial != r->serial) {
-		was |= SG_FLOW_COUNTED;
-	} else {
-		f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
-		f->lease_ns = 0;
-	}
+	if (f->cookie != s->cookie || f->serial != r->serial)
+		was = (was | SG_FLOW_COUNTED) & ~SG_FLOW_OVERDUE;
+	else
+		was = sg_flow_claim(f, overdue, answered);
 	f->outcome = r->outcome;
 	f->cause = r->cause;
 	f->result_flags = r->flags;
@@ -199,6 +207,32 @@ static __always_inline __u32 sg_outcome_take(const struct sg_scope *s, struct sg
 	r->generation = f->generation;
 	bpf_spin_unlock(&f->lock);
 	return was;
+}
+
+/* What comes late replaces the failure that was counted for it. */
+static __always_inline void sg_correct(const struct sg_scope *s, const struct sg_flow *f,
+				       const struct sg_result *r, __u64 retry_s)
+{
+	__u64 who = sg_who_pack(r->generation, s->id);
+	__u64 what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
+	__u64 times = sg_times_pack(r->latency_ns, r->first_ns);
+
+	SG_COUNT(s, corrected);
+	if (r->outcome == SG_SUCCESS)
+		sg_weigh(who, what, r->now, times, f->cookie);
+	sg_outcome_correct(who, what, r->now, times, f->cookie);
+}
+
+/* The breaker has taken what the clock ended: true if it came to an end meanwhile. */
+static __always_inline bool sg_settle(const struct sg_scope *s, struct sg_flow *f, __u32 serial)
+{
+	bool late = false;
+
+	bpf_spin_lock(&f->lock);
+	if (f->cookie == s->cookie && f->serial == serial)
+		late = sg_flow_settle(f);
+	bpf_spin_unlock(&f->lock);
+	return late;
 }
 
 /*
@@ -221,15 +255,23 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		r->cause = SG_CAUSE_KILLED;
 	}
 	was = sg_outcome_take(s, f, r);
-	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
+	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT))
 		return false;
+	if (was & SG_FLOW_COUNTED) {
+		if ((was & SG_FLOW_CORRECTABLE) == SG_FLOW_CORRECTABLE)
+			sg_correct(s, f, r, retry_s);
+		return false;
+	}
 	if (was & SG_FLOW_PROBE)
 		r->flags |= SG_OUT_PROBE;
 	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
 		r->flags |= SG_OUT_SLOW;
+	f->counted_ns = r->now;
+	f->counted_flags = r->flags;
 	sg_bring_up(s, r->now);
 	what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
-	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now, f->cookie);
+	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now,
+			sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
 	sg_count_outcome(s, sg_what_outcome(what), sg_what_cause(what));
 	settled = sg_outcome_apply(sg_who_pack(r->generation, s->id), what, r->now,
 				   sg_times_pack(r->latency_ns, r->first_ns), f->cookie);

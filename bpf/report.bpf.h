@@ -7,6 +7,7 @@
 #define SWITCHGEAR_REPORT_BPF_H
 
 #include "event.bpf.h"
+#include "flow.h"
 #include "group.bpf.h"
 #include "maps.bpf.h"
 #include "verdict.h"
@@ -210,7 +211,7 @@ static __always_inline void sg_words_unpack(struct sg_event *e, __u64 who, __u64
  * it counts as. A function of its own, of numbers, as the one below; not one with it,
  * for want of stack.
  */
-__weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
+__weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
 {
 	__u32 id = sg_who_id(who);
 	__u32 generation = sg_who_generation(who);
@@ -244,6 +245,8 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
 	if (outcome == SG_SUCCESS) {
 		sg_source_succeeded(&srv->sources, source, srv->breaker.generation, now);
 		sg_slot_reached(&srv->slots, slot);
+		srv->success_ns = now;
+		srv->longest_ns = sg_longest(srv->longest_ns, (times & ~0U) << 10);
 	}
 	bpf_spin_unlock(&srv->lock);
 	if (elsewhere)
@@ -270,6 +273,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	struct sg_transition mv;
 	struct sg_event *e;
 	struct sg_flow *f;
+	__u32 failures;
 	__u8 may_trip;
 	__u32 streak;
 	__u32 group;
@@ -288,6 +292,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	srv->breaker.may_trip = may_trip;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
+	failures = srv->breaker.failures;
 	place = sg_slot(srv);
 	group = srv->group;
 	bpf_spin_unlock(&srv->lock);
@@ -300,9 +305,11 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 		if (effect == SG_EFFECT_MOVED)
 			streak = 0;
 	}
+	f = bpf_map_lookup_elem(&flows, &cookie);
+	if (f && f->cookie == cookie)
+		f->counted = failures;
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
-		f = bpf_map_lookup_elem(&flows, &cookie);
 		e->source = f ? f->source : SG_SOURCE_DAEMON;
 		e->cookie = cookie;
 		e->streak = streak;
@@ -314,6 +321,54 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 		return effect;
 	sg_event_transition(id, &mv, sg_source_only(&srv->sources), now);
 	return mv.to == SG_OPEN ? effect | SG_APPLIED_OPENED : effect;
+}
+
+/*
+ * What was counted as a failure of the clock has come to an end after all: that replaces it. A
+ * function of its own, as the former. Returns SG_EFFECT_*.
+ */
+__weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64 times,
+					 __u64 cookie)
+{
+	__u32 id = sg_who_id(who);
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	struct sg_transition unused;
+	struct sg_transition mv;
+	struct sg_event *e;
+	__u32 streak;
+	__u32 group;
+	__u32 seq;
+	int place;
+
+	if (!srv || !f)
+		return SG_EFFECT_STALE;
+	bpf_spin_lock(&srv->lock);
+	seq = srv->breaker.last.seq;
+	sg_breaker_correct(&srv->breaker, &srv->policy, now, sg_who_generation(who), f->counted,
+			   f->counted_flags, sg_what_outcome(what), sg_what_flags(what),
+			   sg_what_retry_ns(what), &unused);
+	mv = srv->breaker.last;
+	streak = srv->breaker.streak;
+	place = sg_slot(srv);
+	group = srv->group;
+	bpf_spin_unlock(&srv->lock);
+	if (place)
+		sg_group_slot_move(group, place);
+	e = sg_event_new(SG_EV_OUTCOME, id, now);
+	if (e) {
+		e->source = f->source;
+		e->cookie = cookie;
+		e->streak = streak;
+		sg_words_unpack(e, who, what | SG_OUT_LATE, times);
+		e->was_ns = f->counted_ns;
+		e->effect = mv.seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_NONE;
+		bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	}
+	if (mv.seq == seq)
+		return SG_EFFECT_NONE;
+	sg_event_transition(id, &mv, SG_SOURCE_NONE, now);
+	return SG_EFFECT_MOVED;
 }
 
 #endif

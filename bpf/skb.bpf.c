@@ -130,7 +130,10 @@ static __always_inline bool sg_tls_request(const struct sg_scope *s, struct sg_f
 static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct sg_flow *f,
 					      __u32 head, __u64 now)
 {
-	sg_flags(s, f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED, 0);
+	sg_flags(s, f,
+		 SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED |
+			 SG_FLOW_OVERDUE,
+		 0);
 	f->exchange++;
 	f->serial++;
 	f->request_ns = now;

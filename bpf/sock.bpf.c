@@ -43,12 +43,29 @@ static __always_inline bool sg_exiting(void)
 }
 
 /* The agent closed while it waited: its own doing, or a sign of a hang at that age? */
-static __always_inline void sg_given_up(struct sg_result *r, __u64 age, __u64 limit, __u8 cause)
+static __always_inline void sg_given_up(struct sg_result *r, bool hangs, __u8 cause)
 {
-	if (age >= limit && !sg_exiting())
+	if (hangs && !sg_exiting())
 		sg_result_is(r, SG_HARD, cause);
 	else
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
+}
+
+/* Has the answer been out for so long that it failed, whether the clock was looked at or not? */
+static __always_inline bool sg_overdue(const struct sg_scope *s, const struct sg_flow *f, __u64 now)
+{
+	return now >=
+	       sg_flow_waits(f, false) + sg_patience(s->server, s->server->policy.timeout_ns);
+}
+
+/*
+ * Does the server hang, by an agent that gave a call up? Only after more time than it takes
+ * for its longest answers, and not if it has answered anybody well since this was asked.
+ */
+static __always_inline bool sg_hangs(const struct sg_scope *s, const struct sg_flow *f, __u64 now)
+{
+	return now - f->request_ns >= sg_patience(s->server, s->server->policy.abandon_ns) &&
+	       s->server->success_ns < f->request_ns;
 }
 
 /*
@@ -87,7 +104,7 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, const str
 		break;
 	case 0:
 		if (sk->sk_shutdown || age >= s->server->policy.connect_ns)
-			sg_given_up(r, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
+			sg_given_up(r, age >= s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
 		else /* nobody closed it: no port was free, and no SYN left */
 			sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
 		break;
@@ -181,11 +198,12 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 		r->flags = SG_OUT_COMPLETE;
 	} else if (ended) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_TRUNCATED);
+	} else if (sg_overdue(s, f, now)) {
+		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (sg_streamed(f)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 	} else {
-		sg_given_up(r, now - f->request_ns, s->server->policy.abandon_ns,
-			    SG_CAUSE_ABANDONED);
+		sg_given_up(r, sg_hangs(s, f, now), SG_CAUSE_ABANDONED);
 	}
 	if (sg_exchange_handshake(f) && r->outcome == SG_HARD)
 		r->cause = SG_CAUSE_TLS;
@@ -228,6 +246,8 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		sg_flags(s, f, 0, SG_FLOW_OPENED);
 		if (sg_flow_silent(f))
 			return;
+		if (f->flags & SG_FLOW_OVERDUE)
+			sg_connect_late(s, f, now);
 		sg_reached(s, f);
 		SG_COUNT(s, established);
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
@@ -424,6 +444,7 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 		sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
 	r.latency_ns = now - f->connect_ns;
 	sg_report(s, f, &r);
+	sg_settle(s, f, r.serial); /* nothing comes meanwhile: this holds the socket */
 }
 
 /* A state of a tracked socket changes, where states come from here. */

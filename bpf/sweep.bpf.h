@@ -13,6 +13,21 @@
 #include "maps.bpf.h"
 #include "report.bpf.h"
 
+/* What was overdue came to an end while that was counted: both are, the answer last. */
+__weak __noinline int sg_sweep_late(__u64 cookie, __u64 now)
+{
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_find(cookie, &s);
+
+	if (!f)
+		return 0;
+	if (!f->exchange)
+		sg_connect_late(&s, f, now);
+	else
+		sg_exchange_end(&s, f, now, f->last_ns, true);
+	return 0;
+}
+
 /*
  * Ends what is due of a flow, if it is still at `serial`: 1 if something was. An
  * event may be quicker: the outcome is claimed under the lock, by its serial.
@@ -27,7 +42,7 @@ __weak __noinline int sg_sweep_one(__u64 cookie, __u32 serial, __u64 now)
 
 	if (!f || f->serial != serial)
 		return 0;
-	sg_flow_due(f, &s.server->policy, &due);
+	sg_flow_due(f, s.server, &due);
 	if (due.what == SG_DUE_NOTHING || due.at > now)
 		return 0;
 	if (due.what == SG_DUE_UNUSED) {
@@ -42,6 +57,8 @@ __weak __noinline int sg_sweep_one(__u64 cookie, __u32 serial, __u64 now)
 	sg_result_is(&r, due.outcome, due.cause);
 	r.latency_ns = now > since ? now - since : 0;
 	sg_report(&s, f, &r);
+	if (sg_settle(&s, f, serial))
+		sg_sweep_late(cookie, now);
 	return 1;
 }
 

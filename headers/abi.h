@@ -115,6 +115,8 @@ struct sg_server {
 	__u32 incarnation; /* grows whenever the id becomes free */
 	struct sg_slots slots;
 	struct sg_sources sources;
+	__u64 success_ns; /* when it last answered well */
+	__u64 longest_ns; /* and how long that takes at most; falls slowly (sg_patience()) */
 };
 
 /* --- groups: index -> members that may not all be open at once ------------ */
@@ -260,6 +262,9 @@ struct sg_pulse {
 #define SG_FLOW_ALIAS (1U << 23)     /* its endpoint is an alias of the server's */
 #define SG_FLOW_OPTIONS (1U << 24)   /* its own options may keep it from connecting */
 #define SG_FLOW_HALF (1U << 25)      /* its server had closed it before the current exchange */
+#define SG_FLOW_OVERDUE (1U << 26)   /* was counted as unanswered: what comes corrects that */
+#define SG_FLOW_SETTLED (1U << 27)   /* and the breaker has taken it */
+#define SG_FLOW_LATE (1U << 28)      /* something came before that */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {
@@ -375,6 +380,10 @@ struct sg_flow {
 	__u32 source;       /* who connected, see witness.h */
 	__u64 opened_ns;    /* connected */
 	__u32 request_seq;  /* of the first byte of the current exchange's request */
+	/* of the failure that was counted of an overdue connect or exchange: */
+	__u32 counted; /* its number, see sg_breaker_correct() */
+	__u64 counted_ns;
+	__u32 counted_flags; /* SG_OUT_* */
 	__u32 pad;
 };
 
@@ -441,6 +450,7 @@ struct sg_event {
 	__u64 latency_ns; /* request to last byte; connect failures: since connect */
 	__u64 first_ns;   /* request to first byte */
 	__u64 retry_after_ns;
+	__u64 was_ns;              /* t_ns of the failure that it replaces; SG_OUT_LATE */
 	struct sg_transition move; /* SG_EV_TRANSITION */
 	__u32 streak;
 	__u16 status; /* HTTP, 0 if none */
@@ -563,13 +573,13 @@ SG_ASSERT_SIZE(struct sg_ep, 32);
 SG_ASSERT_SIZE(struct sg_net, 20);
 SG_ASSERT_SIZE(struct sg_local, 24);
 SG_ASSERT_SIZE(struct sg_policy, 80);
-SG_ASSERT_SIZE(struct sg_breaker, 128);
+SG_ASSERT_SIZE(struct sg_breaker, 136);
 SG_ASSERT_SIZE(struct sg_slots, 20);
 SG_ASSERT_SIZE(struct sg_sources, 160);
-SG_ASSERT_SIZE(struct sg_server, 408);
+SG_ASSERT_SIZE(struct sg_server, 432);
 SG_ASSERT_SIZE(struct sg_transition, 48);
-SG_ASSERT_SIZE(struct sg_event, 120);
-SG_ASSERT_SIZE(struct sg_flow, 232);
+SG_ASSERT_SIZE(struct sg_event, 128);
+SG_ASSERT_SIZE(struct sg_flow, 248);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

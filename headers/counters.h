@@ -54,6 +54,8 @@
 	X(hard, NULL, NULL, NULL, OUTCOMES, "hard")                                              \
 	X(soft, NULL, NULL, NULL, OUTCOMES, "soft")                                              \
 	X(ignored, NULL, NULL, NULL, OUTCOMES, "ignored")                                        \
+	/* failures of the clock that an answer replaced */                                     \
+	X(corrected, NULL, NULL, NULL, OUTCOMES, "corrected")                                    \
 	/* outcomes of an older generation */                                                    \
 	X(stale, NULL, NULL, NULL, OUTCOMES, "stale")                                            \
 	X(retransmits, NULL, NULL, NULL, RETRANSMITS, "")                                        \

@@ -282,6 +282,7 @@ static bool is(const struct talk_outcome *want, const struct sg_event *e)
 	       e->cause == want->cause &&
 	       (want->status == ANY_STATUS || e->status == want->status) &&
 	       !!(e->flags & SG_OUT_COMPLETE) == want->complete &&
+	       !!(e->flags & SG_OUT_LATE) == want->late && !!e->was_ns == want->late &&
 	       e->retry_after_ns == want->retry_s * NS_PER_SEC;
 }
 
@@ -302,6 +303,10 @@ static void count_outcome(struct sg_stats *st, const struct talk_outcome *o)
 		[SG_CAUSE_BAD_RESPONSE] = &st->bad_responses,
 	};
 
+	if (o->late) {
+		st->corrected++;
+		return;
+	}
 	++*by_class[o->class];
 	if (by_cause[o->cause])
 		++*by_cause[o->cause];

@@ -122,6 +122,7 @@ struct talk_outcome {
 	unsigned int status;
 	bool complete;
 	unsigned int retry_s;
+	bool late; /* replaces a failure of the clock */
 };
 
 /* Exactly these outcomes and nothing else are in the ring, and in the counters. */

@@ -162,8 +162,8 @@ static const struct talk_step no_steps[1];
 /* One answer on a connection of its own, torn where talk.tear says. */
 static void one_answer(const struct answer *a)
 {
-	const struct talk_outcome outcome = { a->class, a->cause, a->status, a->class != SG_LOCAL,
-					      a->retry_s };
+	const struct talk_outcome outcome = { a->class,   a->cause, a->status, a->class != SG_LOCAL,
+					      a->retry_s, false };
 	const struct talk_want want = { .name = a->say,
 					.outcomes = &outcome,
 					.n = 1,
@@ -281,19 +281,19 @@ static const struct row {
 	{ "nothing but a connection", { CONNECT, FIN }, .n = 0 },
 	{ "an answer to a request whose sender has nothing more to say",
 	  { CONNECT, ASK(POST), SHUT, SAY(OK JSON "\r\n{}"), FIN },
-	  { { SG_CALLER, SG_CAUSE_ABANDONED, 0, false, 0 } },
+	  { { SG_CALLER, SG_CAUSE_ABANDONED, 0, false, 0, false } },
 	  .n = 1,
 	  .requests = 1 },
 	{ "more of a request whose answer came early",
 	  { CONNECT, ASK("POST /mcp HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), SAY(STATUS(413)),
 	    ASK("too"), ASK("much"), RST },
-	  { { CALLER, 413, true, 0 } },
+	  { { CALLER, 413, true, 0, false } },
 	  .n = 1,
 	  .requests = 1 },
 	{ "frames behind an upgrade",
 	  { CONNECT, ASK(GET), SAY("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"), ASK("\x81\x82"),
 	    SAY("\x81\x02hi"), ASK("\x81\x82"), FIN },
-	  { { CALLER, 101, true, 0 } },
+	  { { CALLER, 101, true, 0, false } },
 	  .n = 1,
 	  .requests = 1 },
 	{ "not HTTP: the next request ends the answer, then the end does",

@@ -3,6 +3,7 @@
  * How connects fail and connections end, at each phase of a turn, over real
  * sockets: the outcome and its cause as the table of outcomes says.
  */
+#include "bpf/outcomes.h"
 #include "bpf/talk.h"
 
 #include <arpa/inet.h>
@@ -59,74 +60,6 @@ static void fresh(const struct sg_policy *policy)
 /* --- established connections ----------------------------------------------------- */
 
 #define NOTHING .n = 0
-#define RESET                                             \
-	{                                                 \
-		.class = SG_HARD, .cause = SG_CAUSE_RESET \
-	}
-#define TRUNCATED                                             \
-	{                                                     \
-		.class = SG_HARD, .cause = SG_CAUSE_TRUNCATED \
-	}
-#define TRUNCATED200                                                         \
-	{                                                                    \
-		.class = SG_HARD, .cause = SG_CAUSE_TRUNCATED, .status = 200 \
-	}
-#define RESET200                                                         \
-	{                                                                \
-		.class = SG_HARD, .cause = SG_CAUSE_RESET, .status = 200 \
-	}
-#define GIVEN_UP                                                \
-	{                                                       \
-		.class = SG_CALLER, .cause = SG_CAUSE_ABANDONED \
-	}
-#define GIVEN_UP200                                                            \
-	{                                                                      \
-		.class = SG_CALLER, .cause = SG_CAUSE_ABANDONED, .status = 200 \
-	}
-#define ABANDONED                                             \
-	{                                                     \
-		.class = SG_HARD, .cause = SG_CAUSE_ABANDONED \
-	}
-#define ABANDONED200                                                         \
-	{                                                                    \
-		.class = SG_HARD, .cause = SG_CAUSE_ABANDONED, .status = 200 \
-	}
-#define STALE                                               \
-	{                                                   \
-		.class = SG_CALLER, .cause = SG_CAUSE_STALE \
-	}
-#define GOOD                                                                                   \
-	{                                                                                      \
-		.class = SG_SUCCESS, .cause = SG_CAUSE_ANSWER, .status = 200, .complete = true \
-	}
-#define UNREAD                                                                  \
-	{                                                                       \
-		.class = SG_SUCCESS, .cause = SG_CAUSE_ANSWER, .complete = true \
-	}
-#define REFUSAL                                                                             \
-	{                                                                                   \
-		.class = SG_HARD, .cause = SG_CAUSE_STATUS, .status = 503, .complete = true \
-	}
-#define NEUTRAL                                           \
-	{                                                 \
-		.class = SG_LOCAL, .cause = SG_CAUSE_NONE \
-	}
-#define NEUTRAL200                                                       \
-	{                                                                \
-		.class = SG_LOCAL, .cause = SG_CAUSE_NONE, .status = 200 \
-	}
-#define TLS                                             \
-	{                                               \
-		.class = SG_HARD, .cause = SG_CAUSE_TLS \
-	}
-#define NO_ANSWER                                             \
-	{                                                     \
-		.class = SG_HARD, .cause = SG_CAUSE_NO_ANSWER \
-	}
-#define AMBIGUOUS                                          \
-	{                                                  \
-		.class = SG_CALLER, .cause = SG_CAUSE_NONE \
-	}
 
 static const struct row {
 	const char *name;
@@ -164,7 +97,7 @@ static const struct row {
 	{ "request, reset", { CONNECT, ASK(POST), RST }, { RESET }, .n = 1, .requests = 1 },
 	{ "status line, EOF",
 	  { CONNECT, ASK(POST), SAY("HTTP/1.1 2"), FIN },
-	  { { SG_HARD, SG_CAUSE_TRUNCATED, 2, false, 0 } },
+	  { { SG_HARD, SG_CAUSE_TRUNCATED, 2, false, 0, false } },
 	  .n = 1,
 	  .requests = 1,
 	  .uncounted = 1 },
@@ -359,14 +292,45 @@ static const struct row {
 	  .timeout_ms = 20 },
 	{ "no answer in time, and one later",
 	  { CONNECT, ASK(POST), PAUSE(30), SWEEP, SAY(OK), ASK(POST), SAY(OK) },
-	  { NO_ANSWER, GOOD },
-	  .n = 2,
+	  { NO_ANSWER, LATE, GOOD },
+	  .n = 3,
 	  .requests = 2,
+	  .timeout_ms = 20 },
+	{ "no answer in time, an error later, and a reset",
+	  { CONNECT, ASK(POST), PAUSE(30), SWEEP, SAY(BUSY), RST },
+	  { NO_ANSWER, { SG_HARD, SG_CAUSE_STATUS, 503, true, 0, true } },
+	  .n = 2,
+	  .requests = 1,
+	  .timeout_ms = 20 },
+	{ "no answer in time, half of one later",
+	  { CONNECT, ASK(POST), PAUSE(30), SWEEP, SAY(PART), RST },
+	  { NO_ANSWER },
+	  .n = 1,
+	  .requests = 1,
 	  .late = 1,
 	  .timeout_ms = 20 },
+	{ "given up after the time for an answer, which no clock has looked at",
+	  { CONNECT, ASK(POST), PAUSE(30), CLOSE },
+	  { NO_ANSWER },
+	  .n = 1,
+	  .requests = 1,
+	  .timeout_ms = 20 },
+	{ "given up sooner than the longest answer took",
+	  { CONNECT, ASK(POST), PAUSE(200), SAY(OK), ASK(POST), PAUSE(30), CLOSE },
+	  { GOOD, GIVEN_UP },
+	  .n = 2,
+	  .requests = 2,
+	  .abandon_ms = 20 },
+	{ "waits longer than the longest answer took",
+	  { CONNECT, ASK(POST), PAUSE(100), SWEEP, SAY(OK), ASK(POST), PAUSE(70), SWEEP, PAUSE(200),
+	    SWEEP },
+	  { NO_ANSWER, LATE, NO_ANSWER },
+	  .n = 3,
+	  .requests = 2,
+	  .timeout_ms = 50 },
 	{ "an answer that stops",
 	  { CONNECT, ASK(POST), SAY(PART), PAUSE(30), SWEEP },
-	  { { SG_HARD, SG_CAUSE_NO_ANSWER, 200, false, 0 } },
+	  { { SG_HARD, SG_CAUSE_NO_ANSWER, 200, false, 0, false } },
 	  .n = 1,
 	  .requests = 1,
 	  .timeout_ms = 20 },
@@ -382,7 +346,7 @@ static const struct row {
 	{ "ClientHello, EOF", { CONNECT, ASK(HELLO), FIN }, { TLS }, .n = 1, .requests = 0 },
 	{ "ServerHello, client closes",
 	  { CONNECT, ASK(HELLO), SAY(SERVER_HELLO), CLOSE },
-	  { { SG_CALLER, SG_CAUSE_ANSWER, 0, true, 0 } },
+	  { { SG_CALLER, SG_CAUSE_ANSWER, 0, true, 0, false } },
 	  .n = 1,
 	  .requests = 0 },
 	{ "handshake alone",
@@ -463,7 +427,7 @@ static void test_killed_agents(void **state)
 
 static void test_kills_are_local(void **state)
 {
-	static const struct talk_outcome killed = { SG_LOCAL, SG_CAUSE_KILLED, 0, false, 0 };
+	static const struct talk_outcome killed = { SG_LOCAL, SG_CAUSE_KILLED, 0, false, 0, false };
 	struct sg_policy policy = rig_policy();
 	struct sg_stats st;
 
@@ -497,7 +461,7 @@ static void test_kills_are_local(void **state)
 
 static void expect_connect_outcome(const char *name, enum sg_class class, enum sg_cause cause)
 {
-	const struct talk_outcome outcome = { class, cause, 0, false, 0 };
+	const struct talk_outcome outcome = { class, cause, 0, false, 0, false };
 	const struct talk_want want = { .name = name, .outcomes = &outcome, .n = 1, .connects = 1 };
 
 	talk_expect(&talk, &want, &events);

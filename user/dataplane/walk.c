@@ -251,7 +251,7 @@ static int sweep_one(void *data, const struct sg_flow *f)
 		return 0;
 	if (f->flags & SG_FLOW_PROBE && sg_flow_connecting(f)) /* and then it has little time */
 		next_at(s, s->now + SG_UNUSED_NS);
-	sg_flow_due(f, &srv->policy, &due);
+	sg_flow_due(f, srv, &due);
 	if (due.what == SG_DUE_NOTHING)
 		return 0;
 	if (due.at <= s->now)

@@ -347,14 +347,33 @@ static void tell_held(struct breaker *m, struct server *s, struct breaker_server
 	bus_report(m->part.d->bus, &e);
 }
 
+/* An answer came to what had been counted as unanswered: it teaches what is usual, too. */
+static void on_late(struct server *s, struct breaker_server *b, const struct sg_event *k)
+{
+	uint64_t waited = k->was_ns + k->latency_ns > k->t_ns ? k->was_ns + k->latency_ns - k->t_ns
+							      : 0; /* when it was counted */
+	bool was_slow = waited > b->baseline.slow_ns;
+	bool slow = judge_latency(s, b, k);
+
+	engine_correct(&b->engine, k->was_ns, k->generation, (enum sg_class)k->outcome, was_slow,
+		       slow);
+	if (k->outcome == SG_SUCCESS && !slow)
+		callers_correct(&b->callers, k->source);
+}
+
 static void on_outcome(struct breaker *m, struct server *s, const struct sg_event *k)
 {
 	struct breaker_server *b = module_server(m, s);
 	struct sg_command cmd = { .op = SG_CMD_TRIP, .server = s->id, .generation = k->generation };
-	bool slow = judge_latency(s, b, k);
 	struct window_rates rates;
 	enum sg_reason reason;
+	bool slow;
 
+	if (k->flags & SG_OUT_LATE) {
+		on_late(s, b, k);
+		return;
+	}
+	slow = judge_latency(s, b, k);
 	if (k->outcome <= SG_SOFT)
 		callers_add(&b->callers, k->source, k->outcome != SG_SUCCESS || slow, k->t_ns);
 	if (k->effect == SG_EFFECT_HELD)
