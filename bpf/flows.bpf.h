@@ -224,7 +224,7 @@ static __always_inline void sg_correct(const struct sg_scope *s, const struct sg
 }
 
 /* The breaker has taken what the clock ended: true if it came to an end meanwhile. */
-static __always_inline bool sg_settle(const struct sg_scope *s, struct sg_flow *f, __u32 serial)
+static __always_inline bool sg_conclude(const struct sg_scope *s, struct sg_flow *f, __u32 serial)
 {
 	bool late = false;
 

@@ -444,7 +444,7 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 		sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
 	r.latency_ns = now - f->connect_ns;
 	sg_report(s, f, &r);
-	sg_settle(s, f, r.serial); /* nothing comes meanwhile: this holds the socket */
+	sg_conclude(s, f, r.serial); /* nothing comes meanwhile: this holds the socket */
 }
 
 /* A state of a tracked socket changes, where states come from here. */

@@ -57,7 +57,7 @@ __weak __noinline int sg_sweep_one(__u64 cookie, __u32 serial, __u64 now)
 	sg_result_is(&r, due.outcome, due.cause);
 	r.latency_ns = now > since ? now - since : 0;
 	sg_report(&s, f, &r);
-	if (sg_settle(&s, f, serial))
+	if (sg_conclude(&s, f, serial))
 		sg_sweep_late(cookie, now);
 	return 1;
 }

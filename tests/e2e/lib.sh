@@ -281,6 +281,18 @@ expect_server() { # NAME PATH VALUE
 	expect_eq "$(server "$1" "$2")" "$3" "$1 $2"
 }
 
+causes() { # NAME: of its calls so far, as "N class cause", sorted
+	sg events --calls --json --since 600s --server "$1" >"$TMP/events"
+	paste -d ' ' <("$TOOLS/jget" --lines "$TMP/events" outcome op=call) \
+		<("$TOOLS/jget" --lines "$TMP/events" cause op=call) | sort | uniq -c |
+		sed 's/^ *//' | paste -sd ','
+}
+
+causes_are() { # NAME PATTERN; events of what went well come with the daemon's tick
+	# shellcheck disable=SC2053
+	[[ $(causes "$1") == $2 ]]
+}
+
 expect_server_soon() { # NAME PATH VALUE [SECONDS]
 	pass
 	wait_for "${4:-5}" server_is "$1" "$2" "$3" ||

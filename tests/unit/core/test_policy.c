@@ -237,7 +237,7 @@ static void test_slow_limit(void **state)
 	assert_true(policy_slow_ns(&p, 0, 0, 0) == SG_FOREVER);
 	assert_int_equal(policy_slow_ns(&p, 29, log(0.5), 0), SECONDS(10));
 	assert_int_equal(policy_slow_ns(&p, 1, log(11), 0), SECONDS(44));
-	/* learnt: by the usual alone */
+	/* learned: by the usual alone */
 	assert_int_equal(policy_slow_ns(&p, 30, log(0.5), 0), SECONDS(2));
 	assert_int_equal(policy_slow_ns(&p, 30, log(0.001), 0), SECONDS(1));
 	assert_int_equal(policy_slow_ns(&p, 30, log(11), 0), SECONDS(44));
