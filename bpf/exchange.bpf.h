@@ -44,14 +44,20 @@ static __always_inline bool sg_exchange_end(const struct sg_scope *s, struct sg_
 }
 
 /* A connect that was counted as unanswered was answered: it is nobody's failure. */
-static __always_inline void sg_connect_late(const struct sg_scope *s, struct sg_flow *f, __u64 now)
+__weak __noinline int sg_connect_late(__u64 cookie, __u64 now)
 {
-	struct sg_result r = { .now = now, .serial = f->serial };
+	struct sg_result r = { .now = now };
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_find(cookie, &s);
 
+	if (!f)
+		return 0;
+	r.serial = f->serial;
 	sg_result_is(&r, SG_CALLER, SG_CAUSE_TIMEOUT);
 	r.flags = SG_OUT_LATE;
 	r.latency_ns = now - f->connect_ns;
-	sg_report(s, f, &r);
+	sg_report(&s, f, &r);
+	return 0;
 }
 
 /* The flow is idle from now on; if it was to die after this exchange, the daemon is told. */

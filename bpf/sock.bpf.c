@@ -247,7 +247,7 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		if (sg_flow_silent(f))
 			return;
 		if (f->flags & SG_FLOW_OVERDUE)
-			sg_connect_late(s, f, now);
+			sg_connect_late(s->cookie, now);
 		sg_reached(s, f);
 		SG_COUNT(s, established);
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
