@@ -266,6 +266,8 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		r->flags |= SG_OUT_PROBE;
 	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
 		r->flags |= SG_OUT_SLOW;
+	if (was & SG_FLOW_H2)
+		r->flags |= SG_OUT_ESTIMATE;
 	f->counted_ns = r->now;
 	f->counted_flags = r->flags;
 	sg_bring_up(s, r->now);

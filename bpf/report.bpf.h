@@ -52,9 +52,16 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, __u8 outc
 	case SG_CAUSE_UNREACHABLE:
 		SG_COUNT(s, unreachable);
 		break;
+	case SG_CAUSE_TLS:
+		SG_COUNT(s, handshake_failures);
+		SG_COUNT(s, reset);
+		break;
+	case SG_CAUSE_DISTRUST:
+	case SG_CAUSE_CERTIFICATE:
+		SG_COUNT(s, handshake_failures);
+		break;
 	case SG_CAUSE_RESET:
 	case SG_CAUSE_TRUNCATED:
-	case SG_CAUSE_TLS:
 		SG_COUNT(s, reset);
 		break;
 	case SG_CAUSE_NO_ANSWER:

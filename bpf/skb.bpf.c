@@ -17,6 +17,7 @@
 #include "http1.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
+#include "tls.bpf.h"
 #include "verdict.h"
 
 #define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
@@ -114,16 +115,48 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u
  * client's last flight (CCS and Finished, or Finished alone) is short.
  */
 static __always_inline bool sg_tls_request(const struct sg_scope *s, struct sg_flow *f, __u32 head,
-					   __u32 len)
+					   __u32 len, __u64 now)
 {
 	__u32 type = head >> 24;
 
 	if (f->flags & SG_FLOW_TLS_READY)
 		return true;
-	if (type != 0x17 && type != 0x14)
+	if (type != SG_TLS_DATA && type != SG_TLS_CHANGE_CIPHER)
 		return false;
 	sg_flags(s, f, 0, SG_FLOW_TLS_READY);
+	if (!sg_flow_silent(f)) {
+		SG_COUNT(s, handshakes);
+		if (f->opened_ns)
+			sg_hist_add(s->id, SG_METRIC_TLS, now - f->opened_ns);
+	}
 	return len > 90;
+}
+
+/* A connection begins as TLS does. */
+static __always_inline void sg_tls_begin(struct __sk_buff *skb, const struct sg_scope *s,
+					 struct sg_flow *f, const struct sg_segment *seg)
+{
+	bool h2 = sg_tls_offers_h2(skb, seg->payload, seg->len);
+
+	sg_flags(s, f, 0, h2 ? SG_FLOW_TLS | SG_FLOW_H2 : SG_FLOW_TLS);
+	if (h2 && !sg_flow_silent(f))
+		SG_COUNT(s, h2);
+}
+
+/* Is this payload of a TLS client no request: an alert, or what keeps HTTP/2 going? */
+static __always_inline bool sg_tls_aside(struct __sk_buff *skb, const struct sg_scope *s,
+					 const struct sg_flow *f, const struct sg_segment *seg,
+					 __u64 now)
+{
+	int alert = sg_tls_alert(skb, seg->payload, seg->len);
+
+	if (alert != SG_ALERT_NONE) {
+		if (alert != SG_ALERT_CLOSE_NOTIFY || !sg_exchange_handshake(f))
+			sg_flow_alert(s->cookie, (__u32)alert, 1, now);
+		return true;
+	}
+	return f->flags & SG_FLOW_H2 && f->flags & SG_FLOW_TLS_READY &&
+	       seg->len < SG_TLS_H2_CONTROL_MAX;
 }
 
 /* Notes that an exchange begins; decides what kind of request it is. */
@@ -132,7 +165,7 @@ static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct s
 {
 	sg_flags(s, f,
 		 SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED |
-			 SG_FLOW_OVERDUE,
+			 SG_FLOW_OVERDUE | SG_FLOW_QUIET,
 		 0);
 	f->exchange++;
 	f->serial++;
@@ -220,6 +253,11 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	else
 		head = (__u32)first[0] << 24 | (__u32)first[1] << 16 | (__u32)first[2] << 8 |
 		       first[3];
+	if (f->flags & SG_FLOW_TLS && sg_tls_aside(skb, s, f, seg, now)) {
+		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
+			return SG_DROP;
+		goto pass;
+	}
 	more = f->exchange && f->method != SG_METHOD_UNKNOWN &&
 	       sg_http_method(head) == SG_METHOD_UNKNOWN;
 	/* more of a request that began before; an early answer changes nothing. A new request
@@ -236,11 +274,11 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 			return SG_DROP;
 		goto pass;
 	}
-	if (f->phase != SG_PHASE_IDLE)
+	if (f->phase != SG_PHASE_IDLE || f->flags & SG_FLOW_QUIET)
 		sg_flow_complete(s->cookie, now, f->last_ns ? f->last_ns : now);
 
 	if (!f->exchange && head >> 16 == 0x1603)
-		sg_flags(s, f, 0, SG_FLOW_TLS);
+		sg_tls_begin(skb, s, f, seg);
 	if (f->flags & SG_FLOW_EXEMPT) {
 		admit = SG_ALLOW;
 	} else {
@@ -254,7 +292,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 		SG_COUNT(s, would_deny); /* unless its connect was counted for it */
 	sg_exchange_begin(s, f, head, now);
 	f->request_seq = seg->seq;
-	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len)) {
+	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len, now)) {
 		if (f->flags & SG_FLOW_TLS_READY)
 			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */
 		goto pass;
@@ -551,8 +589,20 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 {
 	__u32 body = seg->len;
 
-	if (f->phase == SG_PHASE_IDLE)
-		return;
+	if (f->phase == SG_PHASE_IDLE) {
+		if (!(f->flags & SG_FLOW_QUIET))
+			return;
+		sg_flags(s, f, SG_FLOW_QUIET, 0); /* it was not over */
+		f->phase = SG_PHASE_BODY;
+	}
+	if (sg_exchange_handshake(f)) {
+		int alert = sg_tls_alert(skb, seg->payload, seg->len);
+
+		if (alert > SG_ALERT_CLOSE_NOTIFY) {
+			sg_flow_alert(s->cookie, (__u32)alert, 0, now);
+			return;
+		}
+	}
 	f->last_ns = now;
 	f->rx_bytes = f->rx_bytes + body < f->rx_bytes ? ~0U : f->rx_bytes + body;
 	if (f->phase == SG_PHASE_REQUEST) {

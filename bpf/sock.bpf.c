@@ -12,6 +12,7 @@
 #include "http1.h"
 #include "maps.bpf.h"
 #include "report.bpf.h"
+#include "tls.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 
@@ -183,14 +184,15 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 	} else if ((ended || err == SG_ECONNRESET || err == SG_EPIPE) &&
 		   sg_stale(f, sk, err, now)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_STALE);
+	} else if (unknown && f->flags & SG_FLOW_TLS && !sg_exchange_handshake(f) &&
+		   (!err || now - f->last_ns > SG_SILENCE_NS)) {
+		sg_tls_end(f, r, now);
 	} else if (err == SG_ECONNRESET) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
 	} else if (err == SG_ETIMEDOUT) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (err) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
-	} else if (unknown && sg_exchange_ambiguous(f)) {
-		sg_result_is(r, SG_CALLER, SG_CAUSE_NONE);
 	} else if (unknown || whole || (to_end && ended)) {
 		sg_result_is(r, SG_SUCCESS, SG_CAUSE_ANSWER);
 		if (f->method != SG_METHOD_UNKNOWN)
@@ -266,9 +268,12 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 			if (newstate == SG_TCP_CLOSE_WAIT)
 				sg_flags(s, f, 0, SG_FLOW_HALF);
 			sg_give_back(s, f, false);
-			return;
+			if (!(sg_flags(s, f, SG_FLOW_QUIET, 0) & SG_FLOW_QUIET))
+				return;
+			sg_result_is(&r, SG_UNKNOWN, SG_CAUSE_UNSEEN);
+		} else {
+			sg_judge_exchange(s, f, &r, sk, newstate, now);
 		}
-		sg_judge_exchange(s, f, &r, sk, newstate, now);
 		f->phase = SG_PHASE_IDLE;
 		sg_exchange_result(f, &r, now, f->last_ns ? f->last_ns : now);
 	}

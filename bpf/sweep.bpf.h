@@ -53,7 +53,12 @@ __weak __noinline int sg_sweep_one(__u64 cookie, __u32 serial, __u64 now)
 		return SG_SWEPT;
 	}
 	if (due.what == SG_DUE_SILENCE) {
-		sg_exchange_complete(&s, f, now, f->last_ns);
+		if (!(f->flags & SG_FLOW_TLS)) {
+			sg_exchange_complete(&s, f, now, f->last_ns);
+		} else { /* perhaps it is over: what comes next tells */
+			sg_flags(&s, f, 0, SG_FLOW_QUIET);
+			sg_exchange_idle(&s, f, now);
+		}
 		return SG_SWEPT;
 	}
 	since = sg_flow_connecting(f) ? f->connect_ns : f->request_ns;

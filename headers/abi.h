@@ -170,6 +170,7 @@ enum sg_metric {
 	SG_METRIC_CONNECT,    /* connect() to established */
 	SG_METRIC_FIRST_BYTE, /* first request byte to first answer byte */
 	SG_METRIC_ANSWER,     /* first request byte to last answer byte */
+	SG_METRIC_TLS,        /* established to the end of the TLS handshake */
 	SG_METRIC_COUNT
 };
 
@@ -265,6 +266,8 @@ struct sg_pulse {
 #define SG_FLOW_OVERDUE (1U << 26)   /* was counted as unanswered: what comes corrects that */
 #define SG_FLOW_SETTLED (1U << 27)   /* and the breaker has taken it */
 #define SG_FLOW_LATE (1U << 28)      /* something came before that */
+#define SG_FLOW_QUIET (1U << 29)     /* its encrypted answer may be over: nobody reported it */
+#define SG_FLOW_H2 (1U << 30)        /* its client offers HTTP/2 */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {

@@ -84,11 +84,12 @@ enum sg_admit {
 };
 
 /* Flags of an outcome. */
-#define SG_OUT_SLOW 1U     /* its latency is strictly above the slow limit */
-#define SG_OUT_PROBE 2U    /* the call held a probe */
-#define SG_OUT_COMPLETE 4U /* a complete answer came, whatever it said */
-#define SG_OUT_HELD 8U     /* others are well: it does not open the breaker, see witness.h */
-#define SG_OUT_LATE 16U    /* it replaces what was counted of the same call before */
+#define SG_OUT_SLOW 1U      /* its latency is strictly above the slow limit */
+#define SG_OUT_PROBE 2U     /* the call held a probe */
+#define SG_OUT_COMPLETE 4U  /* a complete answer came, whatever it said */
+#define SG_OUT_HELD 8U      /* others are well: it does not open the breaker, see witness.h */
+#define SG_OUT_ESTIMATE 32U /* HTTP/2, whose exchanges cannot be told apart */
+#define SG_OUT_LATE 16U     /* it replaces what was counted of the same call before */
 
 /* What the transition needs to know of a server's policy. */
 struct sg_policy {

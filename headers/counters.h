@@ -47,6 +47,10 @@
 	X(untrusted, NULL, "untrusted", "untrusted", UNTRUSTED, "")                              \
 	/* connects without a record, for want of memory: judged, not measured */                \
 	X(unrecorded, NULL, "unrecorded", "unrecorded", UNRECORDED, "")                          \
+	X(handshakes, "tls", "handshakes", "tls handshakes", TLS, "done")                        \
+	X(handshake_failures, "tls", "failed", "  failed", TLS, "failed")                        \
+	/* connections whose client offers HTTP/2 */                                             \
+	X(h2, "tls", "h2_offered", "  h2 offered", NONE, "")                                     \
 	X(established, NULL, NULL, NULL, NONE, "")                                               \
 	X(r1xx, NULL, NULL, NULL, RESPONSES, "1xx")                                              \
 	X(abandoned, NULL, NULL, NULL, REQUEST_FAILURES, "abandoned")                            \

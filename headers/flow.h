@@ -107,7 +107,8 @@ static __always_inline void sg_due_limit(const struct sg_flow *f, const struct s
 		d->at = f->lease_ns;
 		d->cause = SG_CAUSE_LEASE;
 	} else if (!connecting && sg_exchange_ambiguous(f) && f->rx_bytes) {
-		d->outcome = SG_CALLER;
+		d->outcome = SG_UNKNOWN;
+		d->cause = SG_CAUSE_UNSEEN;
 	}
 }
 

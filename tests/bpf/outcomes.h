@@ -27,6 +27,6 @@
 #define NEUTRAL200 OUTCOME(SG_LOCAL, SG_CAUSE_NONE, 200, false, false)
 #define TLS OUTCOME(SG_HARD, SG_CAUSE_TLS, 0, false, false)
 #define NO_ANSWER OUTCOME(SG_HARD, SG_CAUSE_NO_ANSWER, 0, false, false)
-#define AMBIGUOUS OUTCOME(SG_CALLER, SG_CAUSE_NONE, 0, false, false)
+#define UNSEEN OUTCOME(SG_UNKNOWN, SG_CAUSE_UNSEEN, 0, false, false)
 
 #endif

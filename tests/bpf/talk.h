@@ -132,9 +132,11 @@ struct talk_want {
 	size_t n;
 	unsigned int connects;
 	unsigned int requests;
-	unsigned int interims;  /* answers 1xx */
-	unsigned int late;      /* answers 200 without an outcome of their own */
-	unsigned int uncounted; /* outcomes whose status is in no r?xx counter */
+	unsigned int interims;   /* answers 1xx */
+	unsigned int late;       /* answers 200 without an outcome of their own */
+	unsigned int handshakes; /* of TLS, to their end */
+	unsigned int h2;         /* offers of HTTP/2 */
+	unsigned int uncounted;  /* outcomes whose status is in no r?xx counter */
 };
 void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events *events);
 
