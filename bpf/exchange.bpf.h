@@ -11,6 +11,33 @@
 #include "http1.h"
 #include "report.bpf.h"
 
+/*
+ * Bytes of an answer passed unseen: they came before what was missing in front
+ * of them, and TCP had them in its queue. A header with a hole tells its status
+ * at most; a hole is bridged where a length, or the data of a chunk, says what it was.
+ */
+__weak __noinline int sg_flow_skip(__u64 cookie, __u32 gap)
+{
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	__u64 left;
+
+	if (!f)
+		return 0;
+	left = f->http.number[SG_SLOT_LENGTH];
+	if (f->phase != SG_PHASE_BODY) {
+		f->phase = SG_PHASE_BODY;
+		sg_http_hole(&f->http);
+	} else if (f->http.framing == SG_FRAMING_LENGTH) {
+		f->http.number[SG_SLOT_LENGTH] = left > gap ? left - gap : 0;
+	} else if (f->http.framing == SG_FRAMING_CHUNKED) {
+		if (f->http.chunk != SG_CHUNK_DATA || left < gap)
+			f->http.framing = SG_FRAMING_UNKNOWN;
+		else
+			sg_chunk_skip(&f->http, gap);
+	}
+	return 0;
+}
+
 static __always_inline void sg_exchange_result(const struct sg_flow *f, struct sg_result *r,
 					       __u64 now, __u64 end)
 {
@@ -32,7 +59,8 @@ static __always_inline bool sg_exchange_end(const struct sg_scope *s, struct sg_
 
 	if (f->method != SG_METHOD_UNKNOWN)
 		r.outcome = sg_http_class(&f->http, f->method, &r.cause);
-	r.flags = SG_OUT_COMPLETE;
+	if (r.outcome != SG_UNKNOWN)
+		r.flags = SG_OUT_COMPLETE;
 	if (!whole && r.outcome != SG_HARD && r.outcome != SG_SOFT)
 		return false;
 	sg_exchange_result(f, &r, now, end);

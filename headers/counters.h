@@ -47,6 +47,8 @@
 	X(untrusted, NULL, "untrusted", "untrusted", UNTRUSTED, "")                              \
 	/* connects without a record, for want of memory: judged, not measured */                \
 	X(unrecorded, NULL, "unrecorded", "unrecorded", UNRECORDED, "")                          \
+	/* answers in chunks that could not be followed: malformed, or too many in a segment */     \
+	X(unframed, NULL, "unframed", "unframed", UNFRAMED, "")                                  \
 	X(established, NULL, NULL, NULL, NONE, "")                                               \
 	X(r1xx, NULL, NULL, NULL, RESPONSES, "1xx")                                              \
 	X(abandoned, NULL, NULL, NULL, REQUEST_FAILURES, "abandoned")                            \

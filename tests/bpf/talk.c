@@ -287,7 +287,7 @@ static bool is(const struct talk_outcome *want, const struct sg_event *e)
 
 static void count_outcome(struct sg_stats *st, const struct talk_outcome *o)
 {
-	__u64 *const by_class[] = { &st->success, &st->hard,    &st->soft,
+	__u64 *const by_class[] = { &st->success, &st->hard,    &st->soft,   &st->ignored,
 				    &st->ignored, &st->ignored, &st->ignored };
 	__u64 *const by_cause[SG_CAUSE_COUNT] = {
 		[SG_CAUSE_REFUSED] = &st->refused,
@@ -320,7 +320,8 @@ void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events
 	struct sg_stats st = { .connects = want->connects,
 			       .requests = want->requests,
 			       .r1xx = want->interims,
-			       .r2xx = want->late };
+			       .r2xx = want->late,
+			       .unframed = want->unframed };
 	struct sg_stats got;
 	bool same;
 

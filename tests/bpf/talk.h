@@ -134,6 +134,7 @@ struct talk_want {
 	unsigned int interims;  /* answers 1xx */
 	unsigned int late;      /* answers 200 without an outcome of their own */
 	unsigned int uncounted; /* outcomes whose status is in no r?xx counter */
+	unsigned int unframed;  /* answers whose chunks cannot be followed */
 };
 void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events *events);
 

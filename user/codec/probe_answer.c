@@ -239,7 +239,8 @@ static void body_end(struct probe_answer *a)
 	enum sg_class class = sg_http_class(&a->http, SG_METHOD_POST, &cause);
 
 	if (a->result.status != 200) /* no message with it: neutral, even if it is a 2xx */
-		finish(a, class == SG_SUCCESS ? SG_CALLER : class, SG_CAUSE_STATUS, true);
+		finish(a, class == SG_SUCCESS ? SG_CALLER : class,
+		       class == SG_SUCCESS ? SG_CAUSE_STATUS : (enum sg_cause)cause, true);
 	else if (!a->stream)
 		judge_text(a, &a->text);
 	else if (a->polls) /* it may have been meant: agents come back for their answer */
@@ -414,8 +415,13 @@ bool probe_answer_feed(struct probe_answer *a, const char *data, size_t len)
 
 bool probe_answer_eof(struct probe_answer *a)
 {
+	uint8_t cause;
+	enum sg_class class = sg_http_class(&a->http, SG_METHOD_POST, &cause);
+
 	if (!a->over && a->http.bits & SG_HTTP_END && a->http.framing == SG_FRAMING_CLOSE)
 		body_end(a);
-	finish(a, SG_HARD, SG_CAUSE_TRUNCATED, false); /* unless it was complete */
+	if (!a->over && sg_http_refuses(&a->http))
+		finish(a, class, (enum sg_cause)cause, false); /* no body makes it better */
+	finish(a, SG_HARD, SG_CAUSE_TRUNCATED, false);         /* unless it was complete */
 	return true;
 }
