@@ -38,13 +38,24 @@ __weak __noinline int sg_flow_skip(__u64 cookie, __u32 gap)
 	return 0;
 }
 
+/* How long it is from now to a date that Retry-After named (http1.h); 0 if nobody knows. */
+__weak __noinline __u64 sg_date_ns(__u64 digits, __u64 now)
+{
+	struct sg_cfg *c = sg_config();
+
+	return c && c->wall_ns ? sg_http_date_ns(digits, now + c->wall_ns) : 0;
+}
+
 static __always_inline void sg_exchange_result(const struct sg_flow *f, struct sg_result *r,
 					       __u64 now, __u64 end)
 {
 	r->now = now;
 	r->latency_ns = end > f->request_ns ? end - f->request_ns : 0;
 	r->first_ns = f->first_ns > f->request_ns ? f->first_ns - f->request_ns : 0;
-	r->retry_after_ns = f->http.number[SG_SLOT_RETRY] * 1000000000ULL;
+	if (f->http.bits & SG_HTTP_DATE)
+		r->retry_after_ns = sg_date_ns(f->http.number[SG_SLOT_RETRY], now);
+	else
+		r->retry_after_ns = f->http.number[SG_SLOT_RETRY] * 1000000000ULL;
 }
 
 /*

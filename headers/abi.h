@@ -203,6 +203,7 @@ struct sg_cfg {
 	__u64 bypass_until_ns; /* reserved */
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
+	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -293,7 +294,7 @@ enum sg_http_slot {
 	SG_SLOT_NONE, /* scratch */
 	SG_SLOT_STATUS,
 	SG_SLOT_LENGTH, /* Content-Length, then what is left of the body or of the chunk */
-	SG_SLOT_RETRY,  /* Retry-After, seconds */
+	SG_SLOT_RETRY,  /* Retry-After: seconds, or the digits of a date */
 	SG_SLOT_COUNT
 };
 

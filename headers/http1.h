@@ -22,6 +22,7 @@
 #define SG_HTTP_AGAIN 256U    /* one more Content-Length begins */
 #define SG_HTTP_REPEATED 512U /* there was more than one */
 #define SG_HTTP_DIFFERS 1024U /* and they were not the same */
+#define SG_HTTP_DATE 2048U    /* Retry-After is a date */
 #define SG_HTTP_HOLE 8192U    /* some of the header was not seen */
 
 /* Where a scan has to stop: what follows is not the automaton's. */
@@ -257,8 +258,10 @@ static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8
 	}
 	if (method == SG_METHOD_CONNECT)
 		return SG_CALLER;
-	if (s == 429 || (s == 503 && h->bits & SG_HTTP_RETRY))
+	if (s == 429 || (s == 503 && h->bits & SG_HTTP_RETRY)) {
+		*cause = SG_CAUSE_LIMITED;
 		return SG_SOFT;
+	}
 	if (s >= 500 && s != 501 && s != 505)
 		return SG_HARD;
 	if (s < 200 || s >= 300 || s == 202 || s == 204 || s == 205 || h->body == SG_HTTP_BODY_NONE)
@@ -272,6 +275,30 @@ static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8
 	}
 	*cause = SG_CAUSE_ANSWER;
 	return SG_SUCCESS;
+}
+
+/* --- Retry-After --------------------------------------------------------------------- */
+
+#define SG_DAY_S 86400U
+
+/*
+ * How long from the wall time `wall_ns` to the time of day of a date, whose digits end in
+ * its hour, minute and second. More than SG_RETRY_AFTER_MAX_NS does not count, so that the day does
+ * not matter; what is more than half a day ahead is past. 0 if there is no such time of day.
+ */
+static __always_inline __u64 sg_http_date_ns(__u64 digits, __u64 wall_ns)
+{
+	__u32 time = (__u32)(digits % 1000000);
+	__u32 hour = time / 10000;
+	__u32 minute = time / 100 % 100;
+	__u32 second = time % 100;
+	__u32 now = (__u32)(wall_ns / 1000000000ULL % SG_DAY_S);
+	__u32 ahead;
+
+	if (hour > 23 || minute > 59 || second > 60)
+		return 0;
+	ahead = (hour * 3600 + minute * 60 + second + SG_DAY_S - now) % SG_DAY_S;
+	return ahead < SG_DAY_S / 2 ? ahead * 1000000000ULL : 0;
 }
 
 /* The method that a request's first four bytes (big-endian) announce. */

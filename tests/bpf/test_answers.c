@@ -5,6 +5,8 @@
  */
 #include "bpf/talk.h"
 
+#include <time.h>
+
 #define POST "POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 #define GET "GET /mcp HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
 #define INTERIM                                                      \
@@ -42,7 +44,7 @@ static int teardown(void **state)
 
 #define ANSWERED .class = SG_SUCCESS, .cause = SG_CAUSE_ANSWER
 #define HARD .class = SG_HARD, .cause = SG_CAUSE_STATUS
-#define SOFT .class = SG_SOFT, .cause = SG_CAUSE_STATUS
+#define SOFT .class = SG_SOFT, .cause = SG_CAUSE_LIMITED
 #define CALLER .class = SG_CALLER, .cause = SG_CAUSE_STATUS
 #define BAD .class = SG_HARD, .cause = SG_CAUSE_BAD_RESPONSE
 #define PROXY .class = SG_CALLER, .cause = SG_CAUSE_PROXY
@@ -118,7 +120,7 @@ static const struct answer {
 	{ POST, "HTTP/1.1 503 Later\r\nretry-after:  120 \r\nContent-Length: 0\r\n\r\n", SOFT, 503,
 	  120 },
 	{ POST,
-	  "HTTP/1.1 503 Later\r\nRetry-After: Fri, 20 Nov 2026 19:00:00 GMT\r\n"
+	  "HTTP/1.1 503 Later\r\nRetry-After: Sun Nov  6 08:49:37 1994\r\n"
 	  "Content-Length: 0\r\n\r\n",
 	  SOFT, 503 },
 	{ POST, "HTTP/1.1 500 x\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n", HARD, 500, 5 },
@@ -409,6 +411,44 @@ static void test_several_turns(void **state)
 	talk.name = TALK_V4;
 }
 
+/* A date says for how long, too: by the wall clock, which the daemon tells with its lease. */
+static void test_dates(void **state)
+{
+	static const int ahead[] = { 20, 200, 4000, -20 };
+	struct sg_policy policy = rig_policy();
+	char text[200];
+	char date[64];
+
+	(void)state;
+	rig_server(dp, &policy, NS_PER_SEC);
+	dataplane_lease(dp, SG_FOREVER);
+	assert_int_equal(talk_dial(&talk), 0);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(ahead); i++) {
+		int wanted = ahead[i / 2];
+		time_t then = time(NULL) + wanted;
+		int got;
+
+		if (i % 2)
+			strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&then));
+		else
+			strftime(date, sizeof(date), "%A, %d-%b-26 %H:%M:%S GMT", gmtime(&then));
+		snprintf(text, sizeof(text),
+			 "HTTP/1.1 429 x\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", date);
+		events.n = 0;
+		talk_ask(&talk, POST);
+		talk_say(&talk, text);
+		rig_wait(dp, &events, 1);
+		assert_int_equal(events.n, 1);
+		got = (int)(events.e[0].retry_after_ns / NS_PER_SEC);
+		if (wanted < 0)
+			wanted = 0;
+		if (got > wanted || got < wanted - (wanted ? 10 : 0)) /* some time went by */
+			fail_msg("%s: %d s, not %d", date, got, wanted);
+		assert_int_equal(events.e[0].cause, SG_CAUSE_LIMITED);
+	}
+	talk_end(&talk);
+}
+
 /* More chunks in a segment than are followed: silence ends such an answer, and it is counted. */
 static void test_many_chunks(void **state)
 {
@@ -677,6 +717,7 @@ static int run(void)
 		cmocka_unit_test(test_every_answer_torn_at_every_byte),
 		cmocka_unit_test(test_every_answer_in_single_bytes),
 		cmocka_unit_test(test_several_turns),
+		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_many_chunks),
 		cmocka_unit_test(test_streak),
 		cmocka_unit_test(test_large_bodies),

@@ -126,17 +126,32 @@ static unsigned int length_value(struct builder *b, unsigned int effect, const s
 	return begin;
 }
 
-/* Retry-After in seconds; a date is left alone. */
+/*
+ * Retry-After: seconds, or a date, of which all digits are kept. A date without a comma has its
+ * year behind the time, and is left alone.
+ */
 static unsigned int retry_value(struct builder *b)
 {
-	unsigned int space = state_new(b, b->at.skip);
+	unsigned int name = state_new(b, 0);
+	unsigned int space = state_new(b, name);
 	unsigned int seconds = state_new(b, b->at.skip);
+	unsigned int date = state_new(b, 0);
+	unsigned int digits = state_new(b, date);
 
+	memset(b->t->next[name], (int)name, SG_HTTP_CLASSES);
+	memset(b->t->next[date], (int)date, SG_HTTP_CLASSES);
+	edge(b, name, '\n', b->at.start);
+	edge(b, name, ',', date);
+	edge(b, date, '\n', b->at.start);
+	digit_edges(b, date, digits);
+	digit_edges(b, digits, digits);
 	blank_edges(b, space, space);
 	digit_edges(b, space, seconds);
 	digit_edges(b, seconds, seconds);
 	b->t->slot[seconds] = SG_SLOT_RETRY;
+	b->t->slot[digits] = SG_SLOT_RETRY;
 	b->t->effect[space] = SG_HTTP_RETRY;
+	b->t->effect[date] = SG_HTTP_DATE;
 	return space;
 }
 

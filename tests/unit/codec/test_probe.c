@@ -145,8 +145,8 @@ static const struct row rows[] = {
 	  SG_CAUSE_STATUS, 502, false },
 	{ "503", "HTTP/1.1 503 x\r\n\r\n", false, SG_HARD, SG_CAUSE_STATUS, 503, false },
 	{ "503 with a date", "HTTP/1.1 503 x\r\nRetry-After: Fri, 20 Nov\r\n\r\n", false, SG_SOFT,
-	  SG_CAUSE_STATUS, 503, false },
-	{ "429", "HTTP/1.1 429 x\r\n\r\n", false, SG_SOFT, SG_CAUSE_STATUS, 429, false },
+	  SG_CAUSE_LIMITED, 503, false },
+	{ "429", "HTTP/1.1 429 x\r\n\r\n", false, SG_SOFT, SG_CAUSE_LIMITED, 429, false },
 	{ "407", "HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n", false, SG_CALLER, SG_CAUSE_PROXY,
 	  407, true },
 	{ "501", "HTTP/1.1 501 x\r\nContent-Length: 0\r\n\r\n", false, SG_CALLER, SG_CAUSE_STATUS,
@@ -325,6 +325,8 @@ static void test_a_zero_byte_ends_a_stream(void **state)
 	probe_answer_done(&a);
 }
 
+#define DATE "HTTP/1.1 429 x\r\nRetry-After: Fri, 20 Nov 2026 19:00:20 GMT\r\n\r\n"
+
 static void test_retry_after_is_capped(void **state)
 {
 	struct sg_http_table t;
@@ -341,6 +343,14 @@ static void test_retry_after_is_capped(void **state)
 		SG_RETRY_AFTER_MAX_NS);
 	assert_int_equal(
 		flood(&a, "HTTP/1.1 500 x\r\nRetry-After: 7\r\n\r\n", "", 0)->retry_after_ns, 0);
+	/* a date, 30 s before and after which it is; without a clock it says nothing */
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, 0);
+	a.wall_ns = SECONDS(1795201190); /* 20 November 2026, 18:59:50 */
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, SECONDS(30));
+	a.wall_ns += SECONDS(60);
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, 0);
+	a.wall_ns -= SECONDS(3600);
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, SG_RETRY_AFTER_MAX_NS);
 	probe_answer_done(&a);
 }
 

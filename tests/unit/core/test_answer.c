@@ -163,8 +163,12 @@ static const struct head {
 	{ "HTTP/1.1 503 x\r\nRetry-After: 30\r\n\r\n", SG_HTTP_RETRY, 503, 0, 30 },
 	{ "HTTP/1.1 503 x\r\nretry-after:5 \r\nContent-Length: 2\r\n\r\n", SG_HTTP_RETRY | LENGTH,
 	  503, 2, 5 },
-	{ "HTTP/1.1 429 x\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n", SG_HTTP_RETRY,
-	  429, 0, 0 },
+	{ "HTTP/1.1 429 x\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n",
+	  SG_HTTP_RETRY | SG_HTTP_DATE, 429, 0, 311999235959 },
+	{ "HTTP/1.1 429 x\r\nRetry-After: Friday, 31-Dec-99 23:59:59 GMT\r\n\r\n",
+	  SG_HTTP_RETRY | SG_HTTP_DATE, 429, 0, 3199235959 },
+	{ "HTTP/1.1 429 x\r\nRetry-After: Fri Dec 31 23:59:59 1999\r\n\r\n", SG_HTTP_RETRY, 429, 0,
+	  0 },
 	{ "HTTP/1.1 429 x\r\nRetry-After: 7 or so, 12\r\n\r\n", SG_HTTP_RETRY, 429, 0, 7 },
 	/* the same length, however often it is said */
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", AGAIN, 200, 5, 0 },
@@ -348,6 +352,7 @@ static void test_every_status(void **state)
 			want = SG_HARD;
 		} else if (s == 429) {
 			want = SG_SOFT;
+			cause_wanted = SG_CAUSE_LIMITED;
 		} else if (s == 407) {
 			cause_wanted = SG_CAUSE_PROXY;
 		} else if (s >= 200 && s < 300 && s != 202 && s != 204 && s != 205) {
@@ -373,6 +378,7 @@ static void test_retry_after_makes_503_soft(void **state)
 		if (s == 503)
 			want = SG_SOFT;
 		assert_int_equal(sg_http_class(&retry, SG_METHOD_POST, &cause), want);
+		assert_int_equal(cause == SG_CAUSE_LIMITED, s == 503 || s == 429);
 	}
 }
 
@@ -503,7 +509,7 @@ static void test_holes(void **state)
 		{ "HTTP/1.1 50", SG_UNKNOWN, SG_CAUSE_UNSEEN },
 		{ "HTTP/1.1 103 x\r\nLink", SG_UNKNOWN, SG_CAUSE_UNSEEN },
 		{ "HTTP/1.1 503", SG_HARD, SG_CAUSE_STATUS },
-		{ "HTTP/1.1 503 x\r\nRetry-After: 5\r\n", SG_SOFT, SG_CAUSE_STATUS },
+		{ "HTTP/1.1 503 x\r\nRetry-After: 5\r\n", SG_SOFT, SG_CAUSE_LIMITED },
 		{ "HTTP/1.1 404 x\r\nContent-Type: text/html\r\n", SG_CALLER, SG_CAUSE_STATUS },
 		{ "HTTP/1.1 200 x\r\nContent-Type: text/html\r\n", SG_SUCCESS, SG_CAUSE_ANSWER },
 	};
@@ -517,6 +523,32 @@ static void test_holes(void **state)
 		assert_int_equal(sg_http_class(&h, SG_METHOD_POST, &cause), cases[i].class);
 		assert_int_equal(cause, cases[i].cause);
 		assert_int_equal(h.framing, SG_FRAMING_UNKNOWN);
+	}
+}
+
+/* --- Retry-After as a date ------------------------------------------------------------ */
+
+static void test_dates(void **state)
+{
+	/* 20 November 2026, 18:59:50 */
+	const uint64_t now = 1795201190ULL * 1000000000ULL;
+	static const struct {
+		uint64_t digits;
+		unsigned int seconds;
+	} cases[] = {
+		{ 202026185950, 0 },     { 202026185951, 1 },     { 202026190030, 40 },
+		{ 2026190030, 40 },      { 202026185949, 0 },     { 202026070000, 43210 },
+		{ 202026065949, 43199 }, { 212026000000, 18010 }, { 202026240000, 0 },
+		{ 202026196000, 0 },     { 202026190061, 0 },     { 0, 18010 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t want = cases[i].seconds >= 43200 ? 0 : cases[i].seconds;
+
+		assert_int_equal(sg_http_date_ns(cases[i].digits, now), want * 1000000000ULL);
+		assert_int_equal(sg_http_date_ns(cases[i].digits, now + 86400000000000ULL * 99),
+				 want * 1000000000ULL);
 	}
 }
 
@@ -724,6 +756,7 @@ int main(void)
 		cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_chunks_cut_at_every_pair_of_places),
 		cmocka_unit_test(test_chunks_in_single_bytes),
 		cmocka_unit_test(test_chunk_noise),
