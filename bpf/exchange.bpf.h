@@ -58,6 +58,29 @@ static __always_inline void sg_exchange_result(const struct sg_flow *f, struct s
 		r->retry_after_ns = f->http.number[SG_SLOT_RETRY] * 1000000000ULL;
 }
 
+/* What the answer means, as far as it has been read: for a server that has told what it speaks. */
+static __always_inline __u8 sg_exchange_class(const struct sg_scope *s, const struct sg_flow *f,
+					      __u8 *cause)
+{
+	__u8 outcome = sg_http_class(&f->http, f->method, cause);
+
+	if (!(s->server->flags & SG_SRV_SPOKE) || !sg_http_no_route(&f->http, f->method))
+		return outcome;
+	*cause = SG_CAUSE_NO_ROUTE;
+	return SG_HARD;
+}
+
+/* A POST had its answer: has the server told now in what it speaks? */
+static __always_inline void sg_exchange_learn(const struct sg_scope *s, const struct sg_flow *f)
+{
+	if (s->server->flags & SG_SRV_SPOKE || f->method != SG_METHOD_POST ||
+	    !(f->http.bits & SG_HTTP_TYPE_MCP) || sg_flow_silent(f))
+		return;
+	bpf_spin_lock(&s->server->lock);
+	s->server->flags |= SG_SRV_SPOKE;
+	bpf_spin_unlock(&s->server->lock);
+}
+
 /*
  * Reports the outcome of an exchange: of its header (`whole` false), when the status
  * alone decides, or of its whole answer. `end` is the time of the last byte.
@@ -69,12 +92,14 @@ static __always_inline bool sg_exchange_end(const struct sg_scope *s, struct sg_
 	struct sg_result r = { .serial = f->serial, .cause = SG_CAUSE_ANSWER };
 
 	if (f->method != SG_METHOD_UNKNOWN)
-		r.outcome = sg_http_class(&f->http, f->method, &r.cause);
+		r.outcome = sg_exchange_class(s, f, &r.cause);
 	if (r.outcome != SG_UNKNOWN)
 		r.flags = SG_OUT_COMPLETE;
 	if (!whole && r.outcome != SG_HARD && r.outcome != SG_SOFT)
 		return false;
 	sg_exchange_result(f, &r, now, end);
+	if (r.outcome == SG_SUCCESS)
+		sg_exchange_learn(s, f);
 	if (whole && r.outcome == SG_SUCCESS && !sg_flow_silent(f)) {
 		sg_hist_add(s->id, SG_METRIC_FIRST_BYTE, r.first_ns);
 		sg_hist_add(s->id, SG_METRIC_ANSWER, r.latency_ns);

@@ -174,13 +174,15 @@ static __always_inline bool sg_streamed(const struct sg_flow *f)
 #define SG_CLOSED_OPEN (1 << 17)  /* the answer does not decide it, but how the connection ended */
 
 /* What the answer means, as complete as it will be. */
-static __always_inline int sg_closed_answer(const struct sg_flow *f)
+static __always_inline int sg_closed_answer(const struct sg_scope *s, const struct sg_flow *f)
 {
 	__u8 cause = SG_CAUSE_ANSWER;
 	__u8 outcome = SG_SUCCESS;
 
 	if (f->method != SG_METHOD_UNKNOWN)
-		outcome = sg_http_class(&f->http, f->method, &cause);
+		outcome = sg_exchange_class(s, f, &cause);
+	if (outcome == SG_SUCCESS)
+		sg_exchange_learn(s, f);
 	return outcome | cause << 8;
 }
 
@@ -206,7 +208,7 @@ __noinline int sg_flow_closed(__u64 cookie, __u32 early, __u32 ended, __u32 err)
 	if (f->phase != SG_PHASE_BODY)
 		return SG_CLOSED_OPEN;
 	if (sg_http_refuses(&f->http))
-		return sg_closed_answer(f);
+		return sg_closed_answer(&s, f);
 	if (err)
 		return SG_CLOSED_OPEN;
 	whole = ended && f->http.framing == SG_FRAMING_CLOSE;
@@ -217,7 +219,7 @@ __noinline int sg_flow_closed(__u64 cookie, __u32 early, __u32 ended, __u32 err)
 			return SG_CALLER | SG_CAUSE_NONE << 8;
 		whole = true;
 	}
-	return whole ? sg_closed_answer(f) | SG_CLOSED_WHOLE : SG_CLOSED_OPEN;
+	return whole ? sg_closed_answer(&s, f) | SG_CLOSED_WHOLE : SG_CLOSED_OPEN;
 }
 
 /* The answer, or the request, decided it. */

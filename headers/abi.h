@@ -102,6 +102,7 @@ struct sg_subuid {
 #define SG_SRV_USED 1U    /* the id is in use */
 #define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
 #define SG_SRV_PROBED 4U  /* the daemon makes the first probe, if it comes in time */
+#define SG_SRV_SPOKE 8U   /* it has answered a POST in JSON or events; the kernel's own */
 
 /* Changed only under `lock`: by BPF programs, and by user space through the
  * command program. The lock must stay the first member. */

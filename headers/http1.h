@@ -23,6 +23,7 @@
 #define SG_HTTP_REPEATED 512U /* there was more than one */
 #define SG_HTTP_DIFFERS 1024U /* and they were not the same */
 #define SG_HTTP_DATE 2048U    /* Retry-After is a date */
+#define SG_HTTP_TEXT 4096U    /* the content type was text/plain or text/html */
 #define SG_HTTP_HOLE 8192U    /* some of the header was not seen */
 
 /* Where a scan has to stop: what follows is not the automaton's. */
@@ -221,7 +222,7 @@ static __always_inline void sg_http_body_begin(struct sg_http *h)
 /* Bytes passed unseen inside the header: what it said there is not known, nor where it ends. */
 static __always_inline void sg_http_hole(struct sg_http *h)
 {
-	h->bits = (h->bits & ~SG_HTTP_TYPE) | SG_HTTP_HOLE;
+	h->bits = (h->bits & ~(SG_HTTP_TYPE | SG_HTTP_TEXT)) | SG_HTTP_HOLE;
 	h->framing = SG_FRAMING_UNKNOWN;
 }
 
@@ -275,6 +276,13 @@ static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8
 	}
 	*cause = SG_CAUSE_ANSWER;
 	return SG_SUCCESS;
+}
+
+/* A POST that found nothing, in words for people, not in JSON: nobody is there who would answer it. */
+static __always_inline bool sg_http_no_route(const struct sg_http *h, __u8 method)
+{
+	return method == SG_METHOD_POST && sg_http_status(h) == 404 && h->bits & SG_HTTP_TEXT &&
+	       h->body != SG_HTTP_BODY_NONE;
 }
 
 /* --- Retry-After --------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #define POST "POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 #define GET "GET /mcp HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+#define NOT_FOUND(type) "HTTP/1.1 404 x\r\nContent-Type: " type "\r\nContent-Length: 2\r\n\r\nno"
 #define INTERIM                                                      \
 	"HTTP/1.1 102 x\r\n\r\nHTTP/1.1 103 x\r\nLink: </x>\r\n\r\n" \
 	"HTTP/1.1 100 x\r\n\r\n"
@@ -47,6 +48,7 @@ static int teardown(void **state)
 #define SOFT .class = SG_SOFT, .cause = SG_CAUSE_LIMITED
 #define CALLER .class = SG_CALLER, .cause = SG_CAUSE_STATUS
 #define BAD .class = SG_HARD, .cause = SG_CAUSE_BAD_RESPONSE
+#define NO_ROUTE .class = SG_HARD, .cause = SG_CAUSE_NO_ROUTE
 #define PROXY .class = SG_CALLER, .cause = SG_CAUSE_PROXY
 #define CONNECT_TO "CONNECT mcp.example:443 HTTP/1.1\r\nHost: mcp.example:443\r\n\r\n"
 #define STATUS(n) "HTTP/1.1 " #n " Any Reason\r\nContent-Length: 3\r\n\r\nabc"
@@ -365,6 +367,19 @@ static const struct row {
 	  { GOOD, GOOD },
 	  .n = 2,
 	  .requests = 2 },
+	{ "a POST that finds nothing, where POSTs were answered",
+	  { CONNECT, ASK(POST), SAY(NOT_FOUND("text/plain")), ASK(POST), SAY(OK_JSON), ASK(POST),
+	    SAY(NOT_FOUND("text/plain; charset=utf-8")), ASK(POST),
+	    SAY(NOT_FOUND("application/json")), ASK(GET), SAY(NOT_FOUND("text/html")), ASK(POST),
+	    SAY(NOT_FOUND("text/html")) },
+	  { { CALLER, 404, true, 0 },
+	    GOOD,
+	    { NO_ROUTE, 404, true, 0 },
+	    { CALLER, 404, true, 0 },
+	    { CALLER, 404, true, 0 },
+	    { NO_ROUTE, 404, true, 0 } },
+	  .n = 6,
+	  .requests = 6 },
 	{ "frames behind an upgrade",
 	  { CONNECT, ASK(GET), SAY("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"), ASK("\x81\x82"),
 	    SAY("\x81\x02hi"), ASK("\x81\x82"), FIN },

@@ -203,6 +203,7 @@ static unsigned int type_value(struct builder *b)
 {
 	unsigned int type = state_new(b, 0);
 	unsigned int found = state_new(b, b->at.skip);
+	unsigned int text = state_new(b, b->at.skip);
 	unsigned int json =
 		search_value(b, "json", ';', SG_HTTP_TYPE, SG_HTTP_TYPE | SG_HTTP_TYPE_MCP);
 	unsigned int subtype = state_new(b, 0);
@@ -214,9 +215,12 @@ static unsigned int type_value(struct builder *b)
 	edge(b, type, '/', subtype);
 	b->t->effect[type] = SG_HTTP_TYPE;
 	b->t->effect[found] = SG_HTTP_TYPE_MCP | SG_HTTP_STREAM;
+	b->t->effect[text] = SG_HTTP_TEXT;
 	memcpy(b->t->next[subtype], b->t->next[json], SG_HTTP_CLASSES);
 	first = b->states;
 	word(b, subtype, "event-stream", json, found);
+	word(b, subtype, "plain", json, text);
+	word(b, subtype, "html", json, text);
 	restart(b, first, json);
 	return type;
 }

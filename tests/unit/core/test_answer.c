@@ -102,6 +102,7 @@ static void test_noise(void **state)
 #define LENGTH (SG_HTTP_LENGTH)
 #define TYPE (SG_HTTP_TYPE)
 #define MCP (SG_HTTP_TYPE | SG_HTTP_TYPE_MCP)
+#define TEXT (SG_HTTP_TYPE | SG_HTTP_TEXT)
 #define AGAIN (SG_HTTP_LENGTH | SG_HTTP_REPEATED)
 #define ANY 0xffffffffU
 
@@ -148,16 +149,16 @@ static const struct head {
 	{ "HTTP/1.1 200 OK\r\nContent-Type: text/x-event-stream\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: jsjson\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: text/event;of=json\r\n\r\n", TYPE, 200, 0, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Type: text/plain; note=json\r\n\r\n", TYPE, 200, 0, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html;charset=x\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/plain; note=json\r\n\r\n", TEXT, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html;charset=x\r\n\r\n", TEXT, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: text/x-plain\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: application/xml; as=json\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: x/text/event-stream\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: application/jso\r\nX: n\r\n\r\n", TYPE, 200, 0, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", TYPE, 200, 0, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", TEXT, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type: text/event\r\n\r\n", TYPE, 200, 0, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Type:\r\n\r\n", TYPE, 200, 0, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX: application/json\r\n\r\n", TYPE, 200, 0,
+	{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX: application/json\r\n\r\n", TEXT, 200, 0,
 	  0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Types: application/json\r\n\r\n", 0, 200, 0, 0 },
 	{ "HTTP/1.1 503 x\r\nRetry-After: 30\r\n\r\n", SG_HTTP_RETRY, 503, 0, 30 },
@@ -522,7 +523,24 @@ static void test_holes(void **state)
 		sg_http_hole(&h);
 		assert_int_equal(sg_http_class(&h, SG_METHOD_POST, &cause), cases[i].class);
 		assert_int_equal(cause, cases[i].cause);
+		assert_false(sg_http_no_route(&h, SG_METHOD_POST));
 		assert_int_equal(h.framing, SG_FRAMING_UNKNOWN);
+	}
+}
+
+static void test_no_route(void **state)
+{
+	(void)state;
+	for (unsigned int s = 400; s < 600; s++) {
+		struct sg_http text = of_status(s, SG_HTTP_TYPE | SG_HTTP_TEXT);
+		struct sg_http json = of_status(s, SG_HTTP_TYPE | SG_HTTP_TYPE_MCP);
+		struct sg_http none = of_status(s, SG_HTTP_TYPE | SG_HTTP_TEXT);
+
+		none.body = SG_HTTP_BODY_NONE;
+		assert_int_equal(sg_http_no_route(&text, SG_METHOD_POST), s == 404);
+		assert_false(sg_http_no_route(&text, SG_METHOD_GET));
+		assert_false(sg_http_no_route(&json, SG_METHOD_POST));
+		assert_false(sg_http_no_route(&none, SG_METHOD_POST));
 	}
 }
 
@@ -756,6 +774,7 @@ int main(void)
 		cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_no_route),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_chunks_cut_at_every_pair_of_places),
 		cmocka_unit_test(test_chunks_in_single_bytes),
