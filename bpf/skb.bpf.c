@@ -133,7 +133,7 @@ __noinline int sg_flow_chunk(struct __sk_buff *skb, __u32 end, __u32 len, __u64 
 	part = *(volatile __u64 *)&buf->len; /* as in sg_flow_scan() */
 	part = ((part - 1) & (SG_CHUNK_SCAN - 1)) + 1;
 	if (bpf_skb_load_bytes(skb, end - len, buf->data, part))
-		return 0;
+		return (int)len; /* it cannot be followed */
 	state = f->http.chunk;
 	left = f->http.number[SG_SLOT_LENGTH];
 	for (i = 0; i < part; i++) {
