@@ -99,6 +99,18 @@ static struct view theirs_in_bytes(const char *text, __u8 method)
 
 /* --- ours ------------------------------------------------------------------------------ */
 
+/* What of a content type the scanner tells apart. */
+static const char *seen_kind(unsigned int bits)
+{
+	if (bits & SG_HTTP_STREAM)
+		return "event-stream";
+	if (bits & SG_HTTP_TYPE_MCP)
+		return "json";
+	if (bits & SG_HTTP_TEXT)
+		return "text";
+	return bits & SG_HTTP_TYPE ? "other" : "";
+}
+
 static struct view ours(const char *text, __u8 method, const struct segments *cut, bool *whole)
 {
 	struct view v = { .status = -1, .end = AT_CLOSE };
@@ -116,18 +128,11 @@ static struct view ours(const char *text, __u8 method, const struct segments *cu
 		v.end = (long)taken;
 	if (!(s.http.bits & SG_HTTP_BAD))
 		v.status = (int)sg_http_status(&s.http);
-	if (s.http.bits & SG_HTTP_STREAM)
-		strcpy(v.type, "event-stream");
-	else if (s.http.bits & SG_HTTP_TYPE_MCP)
-		strcpy(v.type, "json");
-	else if (s.http.bits & SG_HTTP_TEXT)
-		strcpy(v.type, "text");
-	else if (s.http.bits & SG_HTTP_TYPE)
-		strcpy(v.type, "other");
+	snprintf(v.type, sizeof(v.type), "%s", seen_kind(s.http.bits));
 	return v;
 }
 
-/* What of a content type the scanner tells apart. */
+/* The same of the type itself. */
 static const char *kind(const char *type)
 {
 	const char *sub = strchr(type, '/');
