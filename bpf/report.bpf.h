@@ -228,7 +228,8 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 times, 
 	__u8 outcome = sg_what_outcome(what);
 	__u32 flags = SG_FLOW_OPENED;
 	__u8 cause = sg_what_cause(what);
-	bool said = cause == SG_CAUSE_STATUS || cause == SG_CAUSE_BAD_RESPONSE;
+	bool said = cause == SG_CAUSE_STATUS || cause == SG_CAUSE_BAD_RESPONSE ||
+		    cause == SG_CAUSE_NO_ROUTE;
 	bool elsewhere = false;
 	bool held = false;
 	__u32 slot = 0;

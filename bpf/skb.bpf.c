@@ -20,9 +20,10 @@
 #include "tls.bpf.h"
 #include "verdict.h"
 
-#define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
-#define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */
-#define SG_HEADS 64 /* and how many times in one segment: interim answers, long headers */
+#define SG_SCAN 1024     /* bytes of an answer's header that are scanned at a time */
+#define SG_HEADS 64      /* and how many times in one segment: interim answers, long headers */
+#define SG_CHUNK_SCAN 32 /* bytes between the data of chunks that are scanned at a time */
+#define SG_CHUNKS 512    /* and how many times in one segment: chunks, long extensions */
 
 struct sg_scratch {
 	__u8 data[SG_SCAN];
@@ -69,7 +70,7 @@ static __always_inline void sg_interim(struct sg_flow *f)
 /*
  * Scans header bytes at `payload` up to the end of one answer's header; returns how many
  * of `len` it took. An interim answer is counted and forgotten: what follows it is next.
- * The loop leaves at the first end it meets: each branch in it counts a thousandfold.
+ * The loop leaves where it has to stop: each branch in it counts a thousandfold.
  */
 __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u64 cookie)
 {
@@ -96,16 +97,69 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u
 	bits = f->http.bits;
 	for (i = 0; i < part; i++) {
 		state = sg_http_step(&f->http, table, state, &bits, buf->data[i]);
-		if (bits & (SG_HTTP_END | SG_HTTP_BAD)) {
+		if (bits & SG_HTTP_STOP) {
 			i++;
 			break;
 		}
 	}
 	f->http.state = (__u8)state;
-	f->http.bits = (__u8)bits;
+	f->http.bits = (__u16)bits;
+	if (bits & SG_HTTP_STOP)
+		sg_http_stopped(&f->http);
 	if (sg_http_interim(&f->http))
 		sg_interim(f);
 	return (int)i;
+}
+
+/*
+ * Reads a body in chunks, the `len` bytes that end at `end`: skips data, and scans what is in
+ * front of the next. Returns how many bytes are still to be read, 0 when there is a stop.
+ */
+__noinline int sg_flow_chunk(struct __sk_buff *skb, __u32 end, __u32 len, __u64 cookie)
+{
+	struct sg_scratch *buf = SG_ONLY(scratch);
+	struct sg_http_table *table = SG_ONLY(http_dfa);
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	__u32 state;
+	__u64 left;
+	__u64 part;
+	__u64 i;
+
+	if (!f || !buf || !table)
+		return 0;
+	len -= sg_chunk_skip(&f->http, len);
+	if (!len)
+		return 0;
+	*(volatile __u64 *)&buf->len = len < SG_CHUNK_SCAN ? len : SG_CHUNK_SCAN;
+	part = *(volatile __u64 *)&buf->len; /* as in sg_flow_scan() */
+	part = ((part - 1) & (SG_CHUNK_SCAN - 1)) + 1;
+	if (bpf_skb_load_bytes(skb, end - len, buf->data, part))
+		return (int)len; /* it cannot be followed */
+	state = f->http.chunk;
+	left = f->http.number[SG_SLOT_LENGTH];
+	for (i = 0; i < part; i++) {
+		state = sg_chunk_step(table, state, &left, buf->data[i]);
+		if (sg_chunk_stops(state, left)) {
+			i++;
+			break;
+		}
+	}
+	sg_chunk_stopped(&f->http, state, left);
+	return f->http.chunk > SG_CHUNK_END ? (int)(len - i) : 0;
+}
+
+/* The same for as many chunks as one segment may hold. */
+__noinline int sg_flow_chunks(struct __sk_buff *skb, __u32 end, __u32 len, __u64 cookie)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_CHUNKS; i++) {
+		len = (__u32)sg_flow_chunk(skb, end, len, cookie);
+		if (!len)
+			break;
+	}
+	return (int)len;
 }
 
 /* --- requests --------------------------------------------------------------- */
@@ -173,7 +227,6 @@ static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct s
 	f->first_ns = 0;
 	f->last_ns = 0;
 	f->rx_bytes = 0;
-	f->tail = 0;
 	f->method = sg_http_method(head);
 	sg_http_reset(&f->http);
 	f->phase = SG_PHASE_REQUEST;
@@ -260,16 +313,14 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	}
 	more = f->exchange && f->method != SG_METHOD_UNKNOWN &&
 	       sg_http_method(head) == SG_METHOD_UNKNOWN;
-	/* more of a request that began before; an early answer changes nothing. A new request
-	 * behind an empty line means that a chunked body ended with trailers. */
+	/* more of a request that began before; an early answer changes nothing */
 	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
-	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN &&
-	     (more || f->http.framing != SG_FRAMING_CHUNKED || (__u32)f->tail != SG_EMPTY_LINE))) {
+	    (f->phase == SG_PHASE_BODY && (more || f->http.framing != SG_FRAMING_UNKNOWN))) {
 		if (!sg_exchange_handshake(f))
 			goto pass;
 	}
-	/* nor does more of one whose answer came early, or what follows an upgrade, begin an exchange */
-	if (f->phase == SG_PHASE_IDLE && more) {
+	/* nor does more of one whose answer came early, or what is in a tunnel, begin an exchange */
+	if (f->phase == SG_PHASE_IDLE && (more || sg_http_tunnel(&f->http, f->method))) {
 		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
 			return SG_DROP;
 		goto pass;
@@ -316,28 +367,6 @@ static __always_inline bool sg_body_take(struct sg_flow *f, __u32 bytes)
 }
 
 /*
- * Bytes of an answer passed unseen: they came before what was missing in front
- * of them, and TCP had them in its queue. A header with a hole tells its status
- * at most.
- */
-static __always_inline void sg_skip(struct sg_flow *f, __u32 gap)
-{
-	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_CLOSE)
-		return;
-	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_LENGTH) {
-		sg_body_take(f, gap);
-		return;
-	}
-	if (f->phase != SG_PHASE_BODY) {
-		f->http.bits &= ~SG_HTTP_TYPE;
-		if (sg_http_status(&f->http) < 100)
-			f->method = SG_METHOD_UNKNOWN;
-	}
-	f->http.framing = SG_FRAMING_UNKNOWN;
-	f->phase = SG_PHASE_BODY;
-}
-
-/*
  * When a hole is filled TCP acknowledges at once, and with it all that waited
  * behind the hole: that may have been the end of the answer.
  */
@@ -366,9 +395,11 @@ static __always_inline void sg_catch_up(struct __sk_buff *skb, const struct sg_s
 	if (f->phase != SG_PHASE_HEAD && f->phase != SG_PHASE_BODY)
 		return;
 	f->last_ns = now;
-	sg_skip(f, gap);
+	sg_flow_skip(s->cookie, gap);
 	if (f->http.framing == SG_FRAMING_LENGTH && !f->http.number[SG_SLOT_LENGTH])
 		sg_flow_complete(s->cookie, now, now);
+	else if (f->http.framing == SG_FRAMING_UNKNOWN)
+		sg_pulse_silent(now);
 }
 
 /* --- quarantine ------------------------------------------------------------- */
@@ -495,29 +526,6 @@ static __always_inline bool sg_fresh(const struct sg_scope *s, struct bpf_sock *
 	return true;
 }
 
-/* Remembers the last eight bytes of the answer, as far as it is, or may be, in chunks. */
-static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
-				    const struct sg_segment *seg)
-{
-	__u64 last;
-	__u32 len;
-	__u8 byte;
-	__u32 i;
-
-	if (seg->len >= 8) {
-		if (!bpf_skb_load_bytes(skb, seg->payload + seg->len - 8, &last, sizeof(last)))
-			f->tail = bpf_be64_to_cpu(last);
-		return;
-	}
-	len = seg->len;
-	asm volatile("" : "+r"(len)); /* or the bound of the loop is dropped as implied */
-	for (i = 0; i < 7; i++) {
-		if (i >= len || bpf_skb_load_bytes(skb, seg->payload + i, &byte, 1))
-			break;
-		f->tail = f->tail << 8 | byte;
-	}
-}
-
 static __always_inline void sg_count_status(const struct sg_scope *s, __u32 status)
 {
 	if (status < 100 || status > 599)
@@ -546,7 +554,7 @@ static __always_inline bool sg_header_decides(const struct sg_http *h)
 static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_BODY;
-	if (f->http.bits & SG_HTTP_END)
+	if ((f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) == SG_HTTP_END)
 		sg_http_body_begin(&f->http);
 	if (!(f->http.bits & SG_HTTP_BAD) && !sg_flow_silent(f))
 		sg_count_status(s, sg_http_status(&f->http));
@@ -554,13 +562,32 @@ static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_f
 		sg_pulse_armed(now);
 }
 
-/* Is the body complete, now that `body` more bytes of it came? */
-static __always_inline bool sg_body_done(struct sg_flow *f, __u32 body)
+/*
+ * Reads chunks, the last `body` bytes of a segment; true if the last one is complete. Where they
+ * cannot be followed, because they are malformed or too many, silence ends them.
+ */
+static __always_inline bool sg_chunks(struct __sk_buff *skb, const struct sg_scope *s,
+				      struct sg_flow *f, const struct sg_segment *seg, __u32 body)
+{
+	bool many = body && sg_flow_chunks(skb, seg->payload + seg->len, body, s->cookie);
+
+	if (many || f->http.chunk == SG_CHUNK_BAD) {
+		f->http.framing = SG_FRAMING_UNKNOWN;
+		if (!sg_flow_silent(f))
+			SG_COUNT(s, unframed);
+	}
+	return f->http.chunk == SG_CHUNK_END;
+}
+
+/* Is the body complete, now that the last `body` bytes of a segment came? */
+static __always_inline bool sg_body_done(struct __sk_buff *skb, const struct sg_scope *s,
+					 struct sg_flow *f, const struct sg_segment *seg,
+					 __u32 body)
 {
 	if (sg_http_bodyless(&f->http, f->method))
 		return true;
 	if (f->http.framing == SG_FRAMING_CHUNKED)
-		return sg_http_chunked_end(f->tail);
+		return sg_chunks(skb, s, f, seg, body);
 	if (f->http.framing != SG_FRAMING_LENGTH)
 		return false;
 	return sg_body_take(f, body);
@@ -612,23 +639,19 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 			f->phase = SG_PHASE_BODY; /* its end is silence */
 	}
 	if (gap)
-		sg_skip(f, gap);
+		sg_flow_skip(s->cookie, gap);
 	if (f->phase == SG_PHASE_HEAD) {
 		__u32 taken = sg_head(skb, s, f, seg);
 
 		/* a header longer than what is scanned: what was read must do */
-		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len) {
-			sg_tail(skb, f, seg);
+		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
 			return;
-		}
 		body = seg->len > taken ? seg->len - taken : 0;
 		sg_header_done(s, f, now);
 	}
 	if (body)
 		f->http.body = SG_HTTP_BODY_BEGUN;
-	if (f->http.framing == SG_FRAMING_CHUNKED)
-		sg_tail(skb, f, seg);
-	if (sg_body_done(f, body))
+	if (sg_body_done(skb, s, f, seg, body))
 		sg_flow_complete(s->cookie, now, now);
 	else if (f->http.framing == SG_FRAMING_UNKNOWN)
 		sg_pulse_silent(now);

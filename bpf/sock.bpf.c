@@ -25,7 +25,11 @@
 #define SG_CROSSING_NS 1000000ULL /* how much longer than the usual round trip one may be */
 #define SG_TCP_SYN_SENT 2
 #define SG_TCP_FIN_WAIT1 4
+#define SG_TCP_FIN_WAIT2 5
 #define SG_TCP_CLOSE_WAIT 8
+#define SG_TCP_CLOSING 11
+#define SG_SOCK_DONE 1 /* bit of sk_flags: the peer's FIN has been taken */
+#define SG_SHUTDOWN_MASK 3
 #define SG_PF_EXITING 0x4
 
 /* Tracing programs of a replaced load stay attached for a moment: only one may count. */
@@ -121,20 +125,39 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, const str
 /*
  * The server closed: did the rest of an answer come before what was missing in
  * front of it? TCP takes it from its queue together with the FIN (which has a
- * number, too), so that no acknowledgement shows it first (see sg_catch_up).
+ * number, too), so that no acknowledgement shows it first (see sg_catch_up). Returns
+ * how many bytes that were.
  */
-static __always_inline bool sg_came_early(struct sg_flow *f, struct sock *sk)
+static __always_inline __u32 sg_came_early(const struct sg_flow *f, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 gap;
 
-	if (!tp || !(f->flags & SG_FLOW_SEEN_RX) || f->phase != SG_PHASE_BODY ||
-	    f->http.framing == SG_FRAMING_UNKNOWN)
-		return false;
+	if (!tp || !(f->flags & SG_FLOW_SEEN_RX))
+		return 0;
 	gap = tp->rcv_nxt - 1 - f->rx_next;
-	if (!gap || gap >> 31)
-		return false;
-	return f->http.framing != SG_FRAMING_LENGTH || gap >= f->http.number[SG_SLOT_LENGTH];
+	return gap >> 31 ? 0 : gap;
+}
+
+/*
+ * Has the server closed, by this change of state? An agent that has nothing more to send
+ * (shutdown) waits for its answer, and need not have closed before it.
+ */
+static __always_inline bool sg_server_closed(struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate == SG_TCP_CLOSE && oldstate == SG_TCP_FIN_WAIT2)
+		return !sk->sk_err && sk->__sk_common.skc_flags >> SG_SOCK_DONE & 1;
+	return newstate == SG_TCP_CLOSE_WAIT || newstate == SG_TCP_CLOSING;
+}
+
+/* Does a change of state end what is outstanding? When an agent closes what it had half
+ * closed before, its state changes to the one that it has. */
+static __always_inline bool sg_state_ends(struct sock *sk, int newstate)
+{
+	if (newstate == SG_TCP_FIN_WAIT1 || newstate == SG_TCP_FIN_WAIT2)
+		return sk->sk_shutdown == SG_SHUTDOWN_MASK;
+	return newstate == SG_TCP_CLOSE || newstate == SG_TCP_CLOSE_WAIT ||
+	       newstate == SG_TCP_CLOSING;
 }
 
 /*
@@ -164,40 +187,99 @@ static __always_inline bool sg_streamed(const struct sg_flow *f)
 	       f->http.bits & SG_HTTP_STREAM;
 }
 
+/* What sg_flow_closed() returns, besides a class, and a cause << 8. */
+#define SG_CLOSED_WHOLE (1 << 16) /* all of the answer came */
+#define SG_CLOSED_OPEN (1 << 17)  /* the answer does not decide it, but how the connection ended */
+
+/* What the answer means, as complete as it will be. */
+static __always_inline int sg_closed_answer(const struct sg_scope *s, const struct sg_flow *f)
+{
+	__u8 cause = SG_CAUSE_ANSWER;
+	__u8 outcome = SG_SUCCESS;
+
+	if (f->method != SG_METHOD_UNKNOWN)
+		outcome = sg_exchange_class(s, f, &cause);
+	if (outcome == SG_SUCCESS)
+		sg_exchange_learn(s, f);
+	return outcome | cause << 8;
+}
+
+/* Of an encrypted one. */
+static __always_inline int sg_closed_tls(const struct sg_flow *f, __u64 now)
+{
+	struct sg_result r;
+
+	sg_tls_end(f, &r, now);
+	return r.outcome | r.cause << 8 | SG_CLOSED_WHOLE;
+}
+
+/*
+ * A connection is over, without `err` or with it, `ended` by its server, `early` bytes of the answer
+ * having come unseen: does the request, or what came of the answer, decide what that means? A
+ * function of its own, so that the verifier walks it once and not for every way to that end.
+ */
+__noinline int sg_flow_closed(__u64 cookie, __u32 early, __u32 ended, __u32 err, __u64 now)
+{
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_find(cookie, &s);
+	bool whole;
+
+	if (!f)
+		return SG_CLOSED_OPEN;
+	if (early)
+		sg_flow_skip(cookie, early);
+	if (f->method == SG_METHOD_CONNECT)
+		return SG_CALLER | SG_CAUSE_PROXY << 8;
+	if (sg_exchange_neutral(f))
+		return SG_LOCAL | SG_CAUSE_NONE << 8;
+	if (f->phase != SG_PHASE_BODY)
+		return SG_CLOSED_OPEN;
+	if (sg_http_refuses(&f->http))
+		return sg_closed_answer(&s, f);
+	if (f->flags & SG_FLOW_TLS && !sg_exchange_handshake(f) &&
+	    (!err || now - f->last_ns > SG_SILENCE_NS))
+		return sg_closed_tls(f, now);
+	if (err)
+		return SG_CLOSED_OPEN;
+	whole = ended && f->http.framing == SG_FRAMING_CLOSE;
+	if (f->http.framing == SG_FRAMING_LENGTH)
+		whole = early && !f->http.number[SG_SLOT_LENGTH];
+	if (f->http.framing == SG_FRAMING_UNKNOWN)
+		whole = true;
+	return whole ? sg_closed_answer(&s, f) | SG_CLOSED_WHOLE : SG_CLOSED_OPEN;
+}
+
+/* The answer, or the request, decided it. */
+static __always_inline void sg_closed(struct sg_result *r, __u32 what)
+{
+	sg_result_is(r, what & 0xff, what >> 8 & 0xff);
+	if (what & SG_CLOSED_WHOLE && r->outcome != SG_UNKNOWN)
+		r->flags = SG_OUT_COMPLETE;
+}
+
 /* What the end of a connection means for the exchange that was outstanding. */
 static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct sg_flow *f,
-					      struct sg_result *r, struct sock *sk, int newstate,
+					      struct sg_result *r, struct sock *sk, bool ended,
 					      __u64 now)
 {
+	__u32 early = ended ? sg_came_early(f, sk) : 0;
 	int err = sk->sk_err;
-	bool body = f->phase == SG_PHASE_BODY;
-	bool unknown = body && f->http.framing == SG_FRAMING_UNKNOWN;
-	bool to_end = body && f->http.framing == SG_FRAMING_CLOSE;
-	bool ended = newstate == SG_TCP_CLOSE_WAIT;
-	bool whole = ended && sg_came_early(f, sk);
+	__u32 what = (__u32)sg_flow_closed(s->cookie, early, ended, err != 0, now);
 
 	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
 	    (err == SG_ETIMEDOUT && f->flags & (SG_FLOW_ARMED | SG_FLOW_STOPPED))) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
-	} else if (sg_exchange_neutral(f)) {
-		sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
+	} else if (!(what & SG_CLOSED_OPEN)) {
+		sg_closed(r, what);
 	} else if ((ended || err == SG_ECONNRESET || err == SG_EPIPE) &&
 		   sg_stale(f, sk, err, now)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_STALE);
-	} else if (unknown && f->flags & SG_FLOW_TLS && !sg_exchange_handshake(f) &&
-		   (!err || now - f->last_ns > SG_SILENCE_NS)) {
-		sg_tls_end(f, r, now);
 	} else if (err == SG_ECONNRESET) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
 	} else if (err == SG_ETIMEDOUT) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (err) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
-	} else if (unknown || whole || (to_end && ended)) {
-		sg_result_is(r, SG_SUCCESS, SG_CAUSE_ANSWER);
-		if (f->method != SG_METHOD_UNKNOWN)
-			r->outcome = sg_http_class(&f->http, f->method, &r->cause);
-		r->flags = SG_OUT_COMPLETE;
 	} else if (ended) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_TRUNCATED);
 	} else if (sg_overdue(s, f, now)) {
@@ -255,8 +337,7 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
 		return;
 	}
-	if (newstate != SG_TCP_CLOSE && newstate != SG_TCP_CLOSE_WAIT &&
-	    newstate != SG_TCP_FIN_WAIT1)
+	if (!sg_state_ends(sk, newstate))
 		return;
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
@@ -272,7 +353,8 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 				return;
 			sg_result_is(&r, SG_UNKNOWN, SG_CAUSE_UNSEEN);
 		} else {
-			sg_judge_exchange(s, f, &r, sk, newstate, now);
+			sg_judge_exchange(s, f, &r, sk, sg_server_closed(sk, oldstate, newstate),
+					  now);
 		}
 		f->phase = SG_PHASE_IDLE;
 		sg_exchange_result(f, &r, now, f->last_ns ? f->last_ns : now);

@@ -102,6 +102,7 @@ struct sg_subuid {
 #define SG_SRV_USED 1U    /* the id is in use */
 #define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
 #define SG_SRV_PROBED 4U  /* the daemon makes the first probe, if it comes in time */
+#define SG_SRV_SPOKE 8U   /* it has answered a POST in JSON or events; the kernel's own */
 
 /* Changed only under `lock`: by BPF programs, and by user space through the
  * command program. The lock must stay the first member. */
@@ -206,6 +207,7 @@ struct sg_cfg {
 	__u64 bypass_until_ns; /* reserved */
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
+	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -292,6 +294,7 @@ enum sg_method {
 	SG_METHOD_DELETE,
 	SG_METHOD_HEAD,
 	SG_METHOD_OTHER,
+	SG_METHOD_CONNECT,
 	SG_METHOD_COUNT
 };
 
@@ -299,25 +302,27 @@ enum sg_method {
 enum sg_http_slot {
 	SG_SLOT_NONE, /* scratch */
 	SG_SLOT_STATUS,
-	SG_SLOT_LENGTH, /* Content-Length, then what is left of the body */
-	SG_SLOT_RETRY,  /* Retry-After, seconds */
+	SG_SLOT_LENGTH, /* Content-Length, then what is left of the body or of the chunk */
+	SG_SLOT_RETRY,  /* Retry-After: seconds, or the digits of a date */
 	SG_SLOT_COUNT
 };
 
-/* Incremental scan of an answer's header; see http1.h. */
 enum sg_http_body {
 	SG_HTTP_BODY_UNKNOWN,
 	SG_HTTP_BODY_NONE,  /* the header says that there is none */
 	SG_HTTP_BODY_BEGUN, /* some of it has come */
 };
 
+/* Incremental scan of an answer: its header, then its chunks; see http1.h. */
 struct sg_http {
 	__u64 number[4]; /* by enum sg_http_slot */
+	__u64 length;    /* the first Content-Length, where there are several */
+	__u16 bits;      /* SG_HTTP_* */
 	__u8 state;      /* of the automaton */
-	__u8 bits;       /* SG_HTTP_* */
 	__u8 framing;    /* enum sg_framing, once the header is complete */
 	__u8 body;       /* enum sg_http_body */
-	__u8 pad[4];
+	__u8 chunk;      /* enum sg_chunk_state, with SG_FRAMING_CHUNKED */
+	__u8 pad[2];
 };
 
 /* What user space itself saw end: SG_CMD_OUTCOME. */
@@ -358,7 +363,6 @@ struct sg_flow {
 	__u64 lease_ns;   /* the probe fails then; 0: not started */
 	__u64 asked_ns;   /* when its kill was last asked for */
 	__u64 dead_ns;
-	__u64 tail; /* last 8 bytes of the answer so far, if it comes in chunks */
 	struct sg_http http;
 	__u32 rx_next; /* next expected sequence number */
 	__u32 tx_next;
@@ -390,17 +394,22 @@ struct sg_flow {
 	__u32 pad;
 };
 
-/* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
+/* --- http_dfa: one entry, the automata that scan an answer's header and chunks -- */
 
-#define SG_HTTP_STATES 128
-#define SG_HTTP_CLASSES 32
+#define SG_HTTP_STATES 256
+#define SG_HTTP_CLASSES 64
+#define SG_CHUNK_STATES 16
+#define SG_CHUNK_CLASSES 8
 
 /* Built by answer_table_build(); every index is masked, so any content is safe. */
 struct sg_http_table {
 	__u8 class[256];                            /* of a byte */
 	__u8 next[SG_HTTP_STATES][SG_HTTP_CLASSES]; /* state */
-	__u8 effect[SG_HTTP_STATES];                /* SG_HTTP_*, on entering a state */
+	__u16 effect[SG_HTTP_STATES];               /* SG_HTTP_*, on entering a state */
 	__u8 slot[SG_HTTP_STATES];                  /* enum sg_http_slot a digit goes to */
+	__u8 chunk_class[256];                      /* of a byte between chunks */
+	__u8 chunk_next[SG_CHUNK_STATES][SG_CHUNK_CLASSES];
+	__u8 chunk_shift[SG_CHUNK_STATES]; /* 4 in a state whose byte is a digit of a size */
 };
 
 /* --- ev: ring buffer ------------------------------------------------------ */

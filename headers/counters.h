@@ -47,6 +47,8 @@
 	X(untrusted, NULL, "untrusted", "untrusted", UNTRUSTED, "")                              \
 	/* connects without a record, for want of memory: judged, not measured */                \
 	X(unrecorded, NULL, "unrecorded", "unrecorded", UNRECORDED, "")                          \
+	/* answers in chunks that could not be followed: malformed, or too many in a segment */     \
+	X(unframed, NULL, "unframed", "unframed", UNFRAMED, "")                                  \
 	X(handshakes, "tls", "handshakes", "tls handshakes", TLS, "done")                        \
 	X(handshake_failures, "tls", "failed", "  failed", TLS, "failed")                        \
 	/* connections whose client offers HTTP/2 */                                             \

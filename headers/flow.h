@@ -30,7 +30,7 @@ static __always_inline bool sg_exchange_ambiguous(const struct sg_flow *f)
 static __always_inline bool sg_exchange_neutral(const struct sg_flow *f)
 {
 	return f->method == SG_METHOD_GET || f->method == SG_METHOD_DELETE ||
-	       f->method == SG_METHOD_HEAD;
+	       f->method == SG_METHOD_HEAD || f->method == SG_METHOD_CONNECT;
 }
 
 /* Has its SYN left, and nothing come back? */

@@ -330,7 +330,8 @@ void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events
 			       .r1xx = want->interims,
 			       .r2xx = want->late,
 			       .handshakes = want->handshakes,
-			       .h2 = want->h2 };
+			       .h2 = want->h2,
+			       .unframed = want->unframed };
 	struct sg_stats got;
 	bool same;
 

@@ -137,6 +137,7 @@ struct talk_want {
 	unsigned int handshakes; /* of TLS, to their end */
 	unsigned int h2;         /* offers of HTTP/2 */
 	unsigned int uncounted;  /* outcomes whose status is in no r?xx counter */
+	unsigned int unframed;   /* answers whose chunks cannot be followed */
 };
 void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events *events);
 

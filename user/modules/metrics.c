@@ -60,6 +60,8 @@ static const struct family families[COUNTER_FAMILY_COUNT] = {
 				"host, from which nothing is learned." },
 	[COUNTER_UNRECORDED] = { "switchgear_unrecorded_connects_total",
 				 "Connects of which no record could be made: judged, but not measured." },
+	[COUNTER_UNFRAMED] = { "switchgear_unframed_answers_total",
+			       "Answers whose chunks could not be followed to their end." },
 };
 
 /* The samples of one family for one server. */

@@ -20,7 +20,7 @@ static const char idle_server[] =
 	"\"unreachable\":0},\"requests\":0,\"responses\":{\"2xx\":0,\"3xx\":0,\"4xx\":0,\"5xx\":0},"
 	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
-	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0,"
+	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0,\"unframed\":0,"
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null}";
 
@@ -38,8 +38,8 @@ static const char busy_server[] =
 	"\"unreachable\":5},\"requests\":6,\"responses\":{\"2xx\":7,\"3xx\":8,\"4xx\":9,\"5xx\":10},"
 	"\"bad_responses\":11,\"rpc_errors\":12,\"timeouts\":13,\"denied\":14,\"would_deny\":15,"
 	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
-	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23,"
-	"\"tls\":{\"handshakes\":24,\"failed\":25,\"h2_offered\":26}},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
+	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23,\"unframed\":24,"
+	"\"tls\":{\"handshakes\":25,\"failed\":26,\"h2_offered\":27}},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
 	"\"until\":null,\"by\":\"me\"}}";
@@ -165,7 +165,8 @@ static void test_decode_server(void **state)
 	assert_int_equal(s.counters.dropped_packets, 21);
 	assert_int_equal(s.counters.untrusted, 22);
 	assert_int_equal(s.counters.unrecorded, 23);
-	assert_int_equal(s.counters.h2, 26);
+	assert_int_equal(s.counters.unframed, 24);
+	assert_int_equal(s.counters.h2, 27);
 	assert_int_equal(s.endpoints[1].port, 0);
 	status_server_done(&s);
 }
