@@ -169,9 +169,30 @@ struct sg_caller {
 	__u32 at;     /* SG_AT */
 };
 
+/* Which process connects: for people alone, so that a record that changes hands meanwhile may be
+ * wrong for a moment. Its text is foreign. */
+static __always_inline void sg_flow_process(struct sg_flow *f)
+{
+	f->pid = bpf_get_current_pid_tgid() >> 32;
+	f->cgroup = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(f->comm, sizeof(f->comm));
+}
+
+/* Where it is to go, as it was asked for. */
+static __always_inline void sg_flow_asked(struct bpf_sock_addr *ctx, struct sg_flow *f, bool v6)
+{
+	if (v6)
+		sg_addr_v6(f->remote, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			   ctx->user_ip6[3]);
+	else
+		sg_addr_v4(f->remote, ctx->user_ip4);
+	f->remote_port = (__be16)ctx->user_port;
+}
+
 /* Makes the record ready for a new connect; false if it is being removed just now. */
 static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struct sg_scope *s,
-					  struct sg_flow *f, const struct sg_caller *by, __u64 now)
+					  struct sg_flow *f, const struct sg_caller *by, bool v6,
+					  __u64 now)
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__u8 proto = (__u8)ctx->protocol;
@@ -194,8 +215,11 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 		f->phase = SG_PHASE_IDLE;
 		f->exchange = 0;
 		f->serial++;
+		sg_flow_asked(ctx, f, v6);
 	}
 	bpf_spin_unlock(&f->lock);
+	if (!gone)
+		sg_flow_process(f);
 	return !gone;
 }
 
@@ -292,7 +316,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		return sg_refuse(ctx, s->server, v6);
 	}
 	f = sg_flow_make(ctx, cookie);
-	if (!f || !sg_flow_start(ctx, s, f, &by, now)) {
+	if (!f || !sg_flow_start(ctx, s, f, &by, v6, now)) {
 		if (!sg_unrecorded(s, &a, by.source, observe))
 			return sg_refuse(ctx, s->server, v6);
 		return SG_PROCEED;

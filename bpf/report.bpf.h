@@ -205,6 +205,23 @@ static __always_inline void sg_words_unpack(struct sg_event *e, __u64 who, __u64
 	e->flags = sg_what_flags(what);
 }
 
+/* Whose socket it was, and where it went. A record that is another socket's by now tells nothing. */
+static __always_inline void sg_event_whose(struct sg_event *e, __u64 cookie)
+{
+	const struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+
+	e->cookie = cookie;
+	e->source = SG_SOURCE_DAEMON;
+	if (!f || f->cookie != cookie)
+		return;
+	e->source = f->source;
+	e->pid = f->pid;
+	e->cgroup = f->cgroup;
+	e->port = f->remote_port;
+	__builtin_memcpy(e->addr, f->remote, sizeof(e->addr));
+	__builtin_memcpy(e->comm, f->comm, sizeof(e->comm));
+}
+
 /*
  * Whose outcome it is: where a connect failed, and who saw it (witness.h). Returns what
  * it counts as. A function of its own, of numbers, as the one below; not one with it,
@@ -269,7 +286,6 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	struct sg_transition unused;
 	struct sg_transition mv;
 	struct sg_event *e;
-	struct sg_flow *f;
 	__u8 may_trip;
 	__u32 streak;
 	__u32 group;
@@ -302,9 +318,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	}
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
-		f = bpf_map_lookup_elem(&flows, &cookie);
-		e->source = f ? f->source : SG_SOURCE_DAEMON;
-		e->cookie = cookie;
+		sg_event_whose(e, cookie);
 		e->streak = streak;
 		sg_words_unpack(e, who, what, times);
 		e->effect = effect;

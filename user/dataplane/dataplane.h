@@ -275,6 +275,10 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
 int dataplane_own_add(struct dataplane *dp, int socket, uint64_t *ret_cookie) MUST_CHECK;
 void dataplane_own_remove(struct dataplane *dp, uint64_t cookie);
 
+/* The cgroup with this id, as a path below the mount of its hierarchy ("/agents"); its number where
+ * that cannot be told: it is gone, or this process may not ask. Returns out. */
+char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t size);
+
 /* Did killing a socket work when it was tried last? If not, what a breaker denies on open
  * connections passes: a request that is dropped and not killed would hang. No system call. */
 void dataplane_can_kill(struct dataplane *dp, bool can);
