@@ -89,6 +89,14 @@ struct status_latency { /* milliseconds, NAN without samples */
 	double p99;
 };
 
+struct status_cause { /* calls of the last hour that ended so */
+	enum sg_class class;
+	enum sg_cause cause;
+	uint64_t calls;
+	uint64_t latest_wall_ns;
+	uint64_t latency_ns; /* of the latest */
+};
+
 struct status_server {
 	char name[SG_NAME_LEN];
 	char *url;     /* redacted; NULL: none */
@@ -113,6 +121,9 @@ struct status_server {
 	enum visibility visibility;
 	struct sg_stats counters; /* of them those that counters.h gives a key */
 	struct status_latency latency;
+	struct status_cause *causes;
+	size_t n_causes;
+	uint64_t causes_lost; /* records that are missing in them, of any server */
 };
 
 struct status_xdp {

@@ -24,6 +24,7 @@
 	X(killer)      \
 	X(resolve)     \
 	X(journal)     \
+	X(summary)     \
 	X(shown)       \
 	X(exporter)
 

@@ -21,7 +21,8 @@ static const char idle_server[] =
 	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
 	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
-	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null}";
+	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
+	"\"causes\":[],\"causes_lost\":0}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -40,7 +41,9 @@ static const char busy_server[] =
 	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
-	"\"until\":null,\"by\":\"me\"}}";
+	"\"until\":null,\"by\":\"me\"},"
+	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
+	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -74,6 +77,11 @@ static void fill_busy(struct status_server *s)
 		if (c->key)
 			counter_set(c, &s->counters, ++n);
 	s->latency = (struct status_latency){ 1.2, 3.4, 9.9 };
+	s->causes = calloc(1, sizeof(*s->causes));
+	assert_non_null(s->causes);
+	s->causes[0] = (struct status_cause){ SG_HARD, SG_CAUSE_NO_ANSWER, 3, WALL, SECONDS(60.5) };
+	s->n_causes = 1;
+	s->causes_lost = 24;
 }
 
 static void fill(struct status *s)
