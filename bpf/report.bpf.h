@@ -213,6 +213,23 @@ static __always_inline void sg_words_unpack(struct sg_event *e, __u64 who, __u64
 	e->flags = sg_what_flags(what);
 }
 
+/* Whose socket it was, and where it went. A record that is another socket's by now tells nothing. */
+static __always_inline void sg_event_whose(struct sg_event *e, __u64 cookie)
+{
+	const struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+
+	e->cookie = cookie;
+	e->source = SG_SOURCE_DAEMON;
+	if (!f || f->cookie != cookie)
+		return;
+	e->source = f->source;
+	e->pid = f->pid;
+	e->cgroup = f->cgroup;
+	e->port = f->remote_port;
+	__builtin_memcpy(e->addr, f->remote, sizeof(e->addr));
+	__builtin_memcpy(e->comm, f->comm, sizeof(e->comm));
+}
+
 /*
  * Whose outcome it is: where a connect failed, and who saw it (witness.h). Returns what
  * it counts as. A function of its own, of numbers, as the one below; not one with it,
@@ -318,8 +335,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 		f->counted = failures;
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
-		e->source = f ? f->source : SG_SOURCE_DAEMON;
-		e->cookie = cookie;
+		sg_event_whose(e, cookie);
 		e->streak = streak;
 		sg_words_unpack(e, who, what, times);
 		e->effect = effect;
@@ -365,11 +381,12 @@ __weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64
 		sg_group_slot_move(group, place);
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
-		e->source = f->source;
-		e->cookie = cookie;
+		sg_event_whose(e, cookie);
 		e->streak = streak;
 		sg_words_unpack(e, who, what | SG_OUT_LATE, times);
 		e->was_ns = f->counted_ns;
+		e->was_outcome = f->counted_outcome;
+		e->was_cause = f->counted_cause;
 		e->effect = mv.seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_NONE;
 		bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 	}

@@ -30,6 +30,7 @@
 #define SG_FLOWS_MAX 65536U
 #define SG_OWN_MAX 1024U
 #define SG_SUBUIDS_MAX 4096U
+#define SG_COMM_LEN 16
 #define SG_LEASE_NS 1000000000ULL
 #define SG_OWN_PROBE_NS 2000000000ULL /* from the deadline on the first probe is the daemon's */
 #define SG_SILENCE_NS 200000000ULL    /* an answer of unknown end is over after so much silence */
@@ -370,6 +371,7 @@ struct sg_flow {
 	__u32 rx_bytes; /* of the current answer, saturating */
 	__u32 serial;   /* counts connects and exchanges of this socket */
 	__u32 ifindex;  /* of SO_BINDTODEVICE, 0: none */
+	/* Before SG_FLOW_TUPLE, remote and its port are what was asked for. */
 	__u8 local[16]; /* IPv4 v4-mapped; valid with SG_FLOW_TUPLE, as what follows */
 	__u8 remote[16];
 	__be16 local_port;
@@ -387,11 +389,17 @@ struct sg_flow {
 	__u32 source;       /* who connected, see witness.h */
 	__u64 opened_ns;    /* connected */
 	__u32 request_seq;  /* of the first byte of the current exchange's request */
+	__u32 pid;          /* of the process that connected; 0: nobody saw it */
+	__u64 cgroup;       /* id of the process's */
+	/* of its thread: foreign text */
+	char comm[SG_COMM_LEN];
 	/* of the failure that was counted of an overdue connect or exchange: */
-	__u32 counted; /* its number, see sg_breaker_correct() */
 	__u64 counted_ns;
-	__u32 counted_flags; /* SG_OUT_* */
-	__u32 pad;
+	__u32 counted;        /* its number, see sg_breaker_correct() */
+	__u8 counted_flags;   /* SG_OUT_* */
+	__u8 counted_outcome; /* enum sg_class */
+	__u8 counted_cause;   /* enum sg_cause */
+	__u8 pad;
 };
 
 /* --- http_dfa: one entry, the automata that scan an answer's header and chunks -- */
@@ -471,7 +479,17 @@ struct sg_event {
 	__u8 flags;   /* SG_OUT_*; SG_EV_KILL: SG_KILL_* */
 	__u8 method;  /* enum sg_method */
 	__u8 effect;  /* enum sg_effect, SG_EV_OUTCOME */
-	__u8 pad[5];
+	/* with SG_OUT_LATE: what it replaces */
+	__u8 was_outcome;
+	__u8 was_cause;
+	__u8 pad[3];
+	/* SG_EV_OUTCOME: whose socket it was, where that is known; else 0 */
+	__u64 cgroup;
+	__u32 pid;
+	__be16 port; /* of the peer */
+	__u8 pad2[2];
+	__u8 addr[16]; /* the same, IPv4 v4-mapped */
+	char comm[SG_COMM_LEN];
 };
 
 /* --- commands: packet data of a BPF_PROG_TEST_RUN of sg_command ------------ */
@@ -590,8 +608,8 @@ SG_ASSERT_SIZE(struct sg_slots, 20);
 SG_ASSERT_SIZE(struct sg_sources, 160);
 SG_ASSERT_SIZE(struct sg_server, 432);
 SG_ASSERT_SIZE(struct sg_transition, 48);
-SG_ASSERT_SIZE(struct sg_event, 128);
-SG_ASSERT_SIZE(struct sg_flow, 248);
+SG_ASSERT_SIZE(struct sg_event, 176);
+SG_ASSERT_SIZE(struct sg_flow, 272);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

@@ -124,7 +124,8 @@ static void add_identity(struct table *t, const struct status_server *s, struct 
 	else if (s->group)
 		ROW(t, "group", COLOUR_NONE, "%s", s->group);
 	ROW(t, "endpoints", COLOUR_NONE, "%s", show_endpoints(s, SIZE_MAX, b));
-	ROW(t, "visibility", COLOUR_NONE, "%s", visibility_name(s->visibility));
+	ROW(t, "visibility", COLOUR_NONE, "%s%s%s", visibility_name(s->visibility),
+	    *s->visibility_reason ? ": " : "", s->visibility_reason);
 }
 
 static void add_breaker(struct table *t, const struct status_server *s, struct buf *b)
@@ -176,6 +177,28 @@ static void add_measured(struct table *t, const struct status_server *s)
 			ROW(t, c->label, COLOUR_NONE, "%" PRIu64, counter_get(c, &s->counters));
 }
 
+/* How calls ended lately, one line each: "3 hard no_answer, the latest at TIME after 60.0 s" */
+static void add_causes(struct table *t, const struct status_server *s)
+{
+	char when[32];
+	char text[32];
+
+	if (!s->n_causes)
+		ROW(t, "last hour", COLOUR_NONE, "no calls that ended");
+	for (size_t i = 0; i < s->n_causes; i++) {
+		const struct status_cause *c = &s->causes[i];
+		bool bad = c->class == SG_HARD || c->class == SG_SOFT;
+
+		ROW(t, i ? "" : "last hour", bad ? COLOUR_WARN : COLOUR_NONE,
+		    "%" PRIu64 " %s %s, the latest at %s after %s", c->calls, class_name(c->class),
+		    cause_name(c->cause), clock_format(when, sizeof(when), c->latest_wall_ns),
+		    text_milliseconds(text, sizeof(text), (double)c->latency_ns / 1e6));
+	}
+	if (s->causes_lost)
+		ROW(t, "", COLOUR_BAD, "%" PRIu64 " records were lost: sums are incomplete",
+		    s->causes_lost);
+}
+
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
 	CLEANUP(table_done) struct table table;
@@ -186,6 +209,7 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_breaker(&table, s, &b);
 	add_quarantine(&table, s, &b);
 	add_measured(&table, s);
+	add_causes(&table, s);
 	return table_print(&table, coloured, out);
 }
 

@@ -89,6 +89,14 @@ struct status_latency { /* milliseconds, NAN without samples */
 	double p99;
 };
 
+struct status_cause { /* calls of the last hour that ended so */
+	enum sg_class class;
+	enum sg_cause cause;
+	uint64_t calls;
+	uint64_t latest_wall_ns;
+	uint64_t latency_ns; /* of the latest */
+};
+
 struct status_server {
 	char name[SG_NAME_LEN];
 	char *url;     /* redacted; NULL: none */
@@ -111,8 +119,12 @@ struct status_server {
 	struct status_endpoint *endpoints;
 	size_t n_endpoints;
 	enum visibility visibility;
-	struct sg_stats counters; /* of them those that counters.h gives a key */
+	char visibility_reason[STATUS_REASON_LEN]; /* why none; "" else */
+	struct sg_stats counters;                  /* of them those that counters.h gives a key */
 	struct status_latency latency;
+	struct status_cause *causes;
+	size_t n_causes;
+	uint64_t causes_lost; /* records that are missing in them, of any server */
 };
 
 struct status_xdp {

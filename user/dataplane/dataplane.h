@@ -116,6 +116,15 @@ size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t m
  * returns how many are not. */
 size_t dataplane_check(struct dataplane *dp);
 
+/* Programs of others at the hooks of connect, of the protected cgroup and those above it. */
+struct dataplane_foreign {
+	uint32_t id;
+	char name[17]; /* foreign text */
+	bool before;   /* it sees a connect before we do */
+};
+/* Fills at most max, in the order in which they run; returns how many. */
+size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, size_t max);
+
 /* --- servers ----------------------------------------------------------------------- */
 
 /* The lowest id with this name, "": that is free; -ENOENT if there is none. */
@@ -274,6 +283,10 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
  * nobody can forge; before it connects. To be taken back when it is of no use any more. -errno. */
 int dataplane_own_add(struct dataplane *dp, int socket, uint64_t *ret_cookie) MUST_CHECK;
 void dataplane_own_remove(struct dataplane *dp, uint64_t cookie);
+
+/* The cgroup with this id, as a path below the mount of its hierarchy ("/agents"); its number where
+ * that cannot be told: it is gone, or this process may not ask. Returns out. */
+char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t size);
 
 /* Did killing a socket work when it was tried last? If not, what a breaker denies on open
  * connections passes: a request that is dropped and not killed would hang. No system call. */

@@ -105,6 +105,7 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
 	if (!dp->pin_dir || !dp->cgroup)
 		return -ENOMEM;
+	dp->cgroups = cgroup_names_new(o->cgroup);
 	r = netns_new(&dp->netns);
 	if (!r)
 		r = dataplane_pins_open(dp);
@@ -179,8 +180,14 @@ void dataplane_close(struct dataplane *dp)
 	}
 	switchgear_bpf__destroy(dp->skel);
 	closep(&dp->dir_fd);
+	cgroup_names_free(dp->cgroups);
 	netns_free(dp->netns);
 	free(dp->cgroup);
 	free(dp->pin_dir);
 	free(dp);
+}
+
+char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t size)
+{
+	return cgroup_names_get(dp->cgroups, id, out, size);
 }

@@ -11,7 +11,8 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
 const struct subscription modules_table[] = {
 	{ SIGNAL_TICK, { &persist_module, &quarantine_module } },
 	{ SIGNAL_OUTCOME,
-	  { &journal_module, &breaker_module, &groups_module, &healthcheck_module } },
+	  { &journal_module, &summary_module, &breaker_module, &groups_module,
+	    &healthcheck_module } },
 	{ SIGNAL_TRANSITION,
 	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module } },
 	{ SIGNAL_KILL, { &killer_module } },

@@ -16,6 +16,7 @@
 	X(timeouts)    \
 	X(selftest)    \
 	X(locals)      \
+	X(foreign)     \
 	X(persist)     \
 	X(breaker)     \
 	X(groups)      \
@@ -24,6 +25,7 @@
 	X(killer)      \
 	X(resolve)     \
 	X(journal)     \
+	X(summary)     \
 	X(shown)       \
 	X(exporter)
 

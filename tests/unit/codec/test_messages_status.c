@@ -22,7 +22,8 @@ static const char idle_server[] =
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
 	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0,\"unframed\":0,"
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
-	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null}";
+	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
+	"\"causes\":[],\"causes_lost\":0}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -42,7 +43,9 @@ static const char busy_server[] =
 	"\"tls\":{\"handshakes\":25,\"failed\":26,\"h2_offered\":27}},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
-	"\"until\":null,\"by\":\"me\"}}";
+	"\"until\":null,\"by\":\"me\"},"
+	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
+	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -76,6 +79,11 @@ static void fill_busy(struct status_server *s)
 		if (c->key)
 			counter_set(c, &s->counters, ++n);
 	s->latency = (struct status_latency){ 1.2, 3.4, 9.9 };
+	s->causes = calloc(1, sizeof(*s->causes));
+	assert_non_null(s->causes);
+	s->causes[0] = (struct status_cause){ SG_HARD, SG_CAUSE_NO_ANSWER, 3, WALL, SECONDS(60.5) };
+	s->n_causes = 1;
+	s->causes_lost = 24;
 }
 
 static void fill(struct status *s)
