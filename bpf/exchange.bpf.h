@@ -16,6 +16,7 @@ static __always_inline void sg_exchange_result(const struct sg_flow *f, struct s
 {
 	r->now = now;
 	r->latency_ns = end > f->request_ns ? end - f->request_ns : 0;
+	r->latency_ns = sg_awake_for(r->latency_ns, f->asleep_ns);
 	r->first_ns = f->first_ns > f->request_ns ? f->first_ns - f->request_ns : 0;
 	r->retry_after_ns = f->http.number[SG_SLOT_RETRY] * 1000000000ULL;
 }

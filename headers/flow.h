@@ -39,6 +39,12 @@ static __always_inline bool sg_flow_connecting(const struct sg_flow *f)
 	return (f->flags & (SG_FLOW_TUPLE | SG_FLOW_OPENED)) == SG_FLOW_TUPLE;
 }
 
+/* How long this host slept since the connect or the exchange began; `asleep`: since boot. */
+static __always_inline __u64 sg_flow_slept(const struct sg_flow *f, __u64 asleep)
+{
+	return asleep > f->asleep_ns + SG_NAP_NS ? asleep - f->asleep_ns : 0;
+}
+
 /* --- what the clock ends ----------------------------------------------------------- */
 
 enum sg_due_what {
@@ -81,9 +87,10 @@ static __always_inline void sg_due_limit(const struct sg_flow *f, const struct s
 	}
 }
 
-/* What the clock will make of a flow, and when. */
+/* What the clock will make of a flow, and when; nobody is late for the time that this host,
+ * which was asleep for `asleep` since boot, slept meanwhile. */
 static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg_policy *p,
-					struct sg_due *d)
+					__u64 asleep, struct sg_due *d)
 {
 	bool connecting = sg_flow_connecting(f);
 
@@ -108,6 +115,7 @@ static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg
 		d->at = f->last_ns + SG_SILENCE_NS;
 	} else if (!(f->flags & SG_FLOW_COUNTED) && (connecting || !sg_exchange_neutral(f))) {
 		sg_due_limit(f, p, connecting, d);
+		d->at += sg_flow_slept(f, asleep);
 	}
 }
 
