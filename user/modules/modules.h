@@ -23,6 +23,7 @@
 	X(quarantine)  \
 	X(killer)      \
 	X(resolve)     \
+	X(routes)      \
 	X(journal)     \
 	X(shown)       \
 	X(exporter)
