@@ -56,7 +56,8 @@ struct route {
 	unsigned int lost;  /* that it led to, and nothing does now */
 	bool held;
 	bool told; /* that it is broken */
-	uint64_t told_ns;
+	enum way_sign told_sign;
+	uint64_t told_ns;     /* first */
 	struct look *look;    /* NULL: none */
 	uint64_t next_ns;     /* of the next one */
 	unsigned int silent;  /* rounds in a row without any answer */
@@ -143,7 +144,7 @@ static void tell(struct routes *m, uint32_t index, bool broken)
 	char way[WAY_TEXT];
 	struct event e;
 
-	if (broken == r->told)
+	if (broken == r->told && (!broken || r->sign == r->told_sign))
 		return;
 	bus_event(&e, EVENT_HOST_OFFLINE, "");
 	e.ok = !broken;
@@ -151,7 +152,7 @@ static void tell(struct routes *m, uint32_t index, bool broken)
 	way_text(way, sizeof(way), &r->way);
 	memcpy(e.error, way, sizeof(way));
 	if (broken) {
-		r->told_ns = now;
+		r->told_ns = r->told ? r->told_ns : now;
 		describe(m, index, e.text, sizeof(e.text));
 		bus_alarm(m->part.d->bus, "", "%s; failures of calls there do not count meanwhile",
 			  e.text);
@@ -160,6 +161,7 @@ static void tell(struct routes *m, uint32_t index, bool broken)
 			 (double)(now - r->told_ns) / 1e9, names, way);
 	}
 	r->told = broken;
+	r->told_sign = r->sign;
 	bus_report(m->part.d->bus, &e);
 }
 
@@ -474,7 +476,7 @@ static void signs(struct routes *m, uint64_t now)
 			continue;
 		sign = r->lost && !r->found ? WAY_GONE : ways_sign(m->ask, &r->way);
 		if (sign == WAY_UNKNOWN) /* a next hop that is asked for again is not there yet */
-			continue;
+			sign = r->sign == WAY_NO_HOP ? r->sign : WAY_FINE;
 		bad = way_sign_bad(sign);
 		if (bad != way_sign_bad(r->sign))
 			(void)!dataplane_route_set(m->part.d->dp, i, bad, bad ? 0 : now);
