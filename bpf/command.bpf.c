@@ -60,6 +60,8 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		break;
 	case SG_CMD_VIA:
 		srv->route[cmd->flags % SG_SLOTS_MAX] = (__u16)cmd->limit;
+		sg_slot_nowhere(&srv->slots, cmd->flags % SG_SLOTS_MAX,
+				cmd->flags & SG_VIA_NOWHERE);
 		break;
 	default: /* SG_CMD_READ, and what was done before */
 		break;

@@ -490,10 +490,12 @@ enum sg_command_op {
 			 * rest_ns; out: flags: places taken */
 	SG_CMD_SLOTS,   /* flags: mask of the server's addresses */
 	SG_CMD_REACHED, /* generation: see sg_breaker_reached() */
-	SG_CMD_VIA,     /* flags: slot; limit: its route */
+	SG_CMD_VIA,     /* flags: slot, SG_VIA_NOWHERE; limit: its route */
 	SG_CMD_ROUTE,   /* server: index of a route; flags: SG_VIA_*; until_ns: see there */
 	SG_CMD_COUNT
 };
+
+#define SG_VIA_NOWHERE (1U << 8) /* there is none */
 
 /* What the daemon says of a route. */
 #define SG_VIA_OFFLINE 1U /* it is of no use; without that bit it may be */

@@ -127,7 +127,7 @@ expect_said() { # PATTERN
 
 part() { # WHAT
 	t "$1"
-	sleep 1.1 # what is said from here on, is said of this
+	until_ms $(($(now_ms) + 1100)) # what is said from here on, is said of this
 	PART=$SECONDS
 }
 PART=$SECONDS
@@ -243,7 +243,7 @@ for name in $ALL; do
 	PIDS+=("$!")
 	agents[${#agents[@]}]=$!
 done
-sleep 0.1
+wait_for 5 grep -q " ok " "$TMP/calls-d" # all are connected
 uplink down
 wait "${agents[@]}"
 calls 5 $ALL
@@ -270,17 +270,10 @@ dead del b
 part "two of four are dead, while the others answer: they open"
 well
 dead add a b
-calls 8 $ALL &
-pids=$!
-calls_more() {
-	for _ in 1 2 3 4 5 6 7 8; do
-		call "${AT[c]}"
-		call "${AT[d]}"
-		sleep 0.2
-	done
-}
-calls_more
-wait "$pids"
+calls 40 c d & # they have their answers at once
+others=$!
+calls 6 a b
+wait "$others"
 expect_states 1 a b
 expect_states 0 c d
 dead del a b

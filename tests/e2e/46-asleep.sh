@@ -7,7 +7,7 @@
 
 LIMIT=$((SLOW > 1 ? 5 : 2)) # s, of each call
 WAKING=3                    # for so long after it failures tell nothing
-SLEPT=2                     # what `bpfpin sleep` adds
+SLEPT=2                     # what `bpfpin asleep` adds
 BREAKER='"consecutive_failures":3,"window_calls":10,"min_calls":4,"failure_rate":0.5,
 "slow_seconds":0.3,"slow_rate":0.5,"window_seconds":0,"window_buckets":0,"open_seconds":60,
 "open_factor":1,"jitter":0,"ramp_seconds":0,"half_open_probes":1,'
@@ -46,7 +46,7 @@ give_up() { # the agents do
 }
 
 fall_asleep() {
-	expect_ok "$TOOLS/bpfpin" sleep "$PINS/cfg"
+	expect_ok "$TOOLS/bpfpin" asleep "$PINS/cfg"
 }
 
 asleep_calls() { # SERVER: how many ended so
@@ -63,7 +63,7 @@ state_in_kernel() { # ID
 }
 
 awake() { # what begins from here on counts
-	sleep $((WAKING + 1))
+	until_ms $(($(now_ms) + WAKING * 1000 + 500))
 }
 
 start_daemon
@@ -149,9 +149,9 @@ kill9_daemon
 daemon_forgotten
 begin 127.0.0.1:3001 4
 begin 10.83.0.2:3003 4
-sleep 1
+until_ms $(($(now_ms) + LIMIT * 500)) # they are under way
 fall_asleep
-sleep $((LIMIT + SLEPT + 2))
+until_ms $(($(now_ms) + (LIMIT + SLEPT + 2) * 1000))
 give_up
 expect_eq "$(state_in_kernel "$hangs") $(state_in_kernel "$gone")" "0 0"
 

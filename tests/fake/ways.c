@@ -98,8 +98,10 @@ int dataplane_route_set(struct dataplane *dp, uint32_t index, bool offline, uint
 	return 0;
 }
 
-int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route)
+int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route,
+			 bool nowhere)
 {
+	(void)nowhere;
 	(void)dp;
 	(void)id;
 	(void)slot;

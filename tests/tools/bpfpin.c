@@ -20,7 +20,7 @@ static const char usage[] =
 	"                              prints how many\n"
 	"       bpfpin empty MAP       takes these out again\n"
 	"       bpfpin lease CFG       returns when no daemon is alive: its lease has run out\n"
-	"       bpfpin sleep CFG       this host has been asleep for two seconds more, it says\n"
+	"       bpfpin asleep CFG      this host has been asleep for two seconds more, it says\n"
 	"       bpfpin pass LINK       of cgroup_skb: all packets pass from now on\n"
 	"Exit status: 0 done, 1 failed, 2 usage.\n";
 
@@ -209,8 +209,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*fn)(int fd);
-	} verbs[] = { { "count", count }, { "fill", fill },    { "empty", empty },
-		      { "lease", lease }, { "sleep", asleep }, { "pass", pass } };
+	} verbs[] = { { "count", count }, { "fill", fill },     { "empty", empty },
+		      { "lease", lease }, { "asleep", asleep }, { "pass", pass } };
 
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 

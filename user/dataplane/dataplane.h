@@ -211,14 +211,16 @@ int dataplane_route_name(struct dataplane *dp, uint32_t index, const struct addr
 /* Is it of no use? back_ns, if not 0: what began before tells nothing. */
 int dataplane_route_set(struct dataplane *dp, uint32_t index, bool offline,
 			uint64_t back_ns) MUST_CHECK;
-/* The route of one slot of a server's addresses; SG_ROUTE_NONE: none. */
-int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot,
-			 uint32_t route) MUST_CHECK;
+/* The route of one slot of a server's addresses, SG_ROUTE_NONE: none that has a number; or is
+ * there no way at all? */
+int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route,
+			 bool nowhere) MUST_CHECK;
 
 /* How the ways to a server's addresses fare, by their slots (witness.h). */
 struct dataplane_ways {
 	uint16_t route[SG_SLOTS_MAX];
 	uint16_t failed[SG_SLOTS_MAX]; /* connects in a row */
+	uint8_t nowhere;               /* a bit for each that there is no way to */
 	uint64_t held_ns;              /* for its route's sake it did not open, latest; 0: never */
 };
 int dataplane_server_ways(struct dataplane *dp, uint32_t id, struct dataplane_ways *ret) MUST_CHECK;

@@ -56,10 +56,14 @@ int dataplane_route_set(struct dataplane *dp, uint32_t index, bool offline, uint
 	return dataplane_command(dp, &cmd);
 }
 
-int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route)
+int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route,
+			 bool nowhere)
 {
-	struct sg_command cmd = { .op = SG_CMD_VIA, .server = id, .flags = slot, .limit = route };
+	struct sg_command cmd = { .op = SG_CMD_VIA, .server = id, .flags = slot };
 
+	cmd.limit = route;
+	if (nowhere)
+		cmd.flags |= SG_VIA_NOWHERE;
 	return dataplane_command(dp, &cmd);
 }
 
@@ -71,6 +75,7 @@ int dataplane_server_ways(struct dataplane *dp, uint32_t id, struct dataplane_wa
 		return -errno;
 	memcpy(ret->route, entry.route, sizeof(ret->route));
 	memcpy(ret->failed, entry.slots.failed, sizeof(ret->failed));
+	ret->nowhere = entry.slots.nowhere;
 	ret->held_ns = entry.held_ns;
 	return 0;
 }

@@ -78,6 +78,7 @@ struct routes {
 
 struct routes_server {
 	uint16_t via[SG_SLOTS_MAX]; /* as the kernel has it */
+	uint8_t nowhere;            /* the same: slots to which there is no way */
 	unsigned int silent;        /* rounds in a row in which others answered, and it did not */
 };
 
@@ -408,8 +409,15 @@ static uint32_t number(struct routes *m, const struct way *way)
 	return i;
 }
 
+/* What the addresses of a server come to. */
+struct assignment {
+	uint16_t via[SG_SLOTS_MAX];
+	uint8_t nowhere;
+	uint8_t somewhere; /* of several that share a slot one is enough */
+};
+
 static void assign_address(struct routes *m, const struct server *s, const struct addr *a,
-			   uint16_t *via)
+			   struct assignment *to)
 {
 	uint32_t slot = dataplane_server_slot(m->part.d->dp, s->id, a, s->config->port);
 	uint32_t was = slot < SG_SLOTS_MAX ? of(m, s)->via[slot] : SG_ROUTE_NONE;
@@ -420,24 +428,36 @@ static void assign_address(struct routes *m, const struct server *s, const struc
 		return;
 	r = ways_ask(m->ask, a, &way);
 	if (!r) {
-		via[slot] = (uint16_t)number(m, &way);
-		m->v[via[slot]].found++;
+		to->via[slot] = (uint16_t)number(m, &way);
+		m->v[to->via[slot]].found++;
 	} else if (r < 0) { /* it may come again */
-		via[slot] = (uint16_t)was;
+		to->via[slot] = (uint16_t)was;
 		m->v[was].lost++;
+		to->nowhere |= (uint8_t)(1U << slot);
 	}
+	if (r >= 0)
+		to->somewhere |= (uint8_t)(1U << slot);
 }
 
 static void assign_server(struct routes *m, const struct server *s)
 {
-	uint16_t via[SG_SLOTS_MAX] = { 0 };
+	struct routes_server *now = of(m, s);
+	struct assignment to = { 0 };
 
 	for (size_t i = 0; i < s->n_addrs; i++)
-		assign_address(m, s, &s->addrs[i], via);
-	for (uint32_t slot = 0; slot < SG_SLOTS_MAX; slot++)
-		if (via[slot] != of(m, s)->via[slot] &&
-		    !dataplane_server_via(m->part.d->dp, s->id, slot, via[slot]))
-			of(m, s)->via[slot] = via[slot];
+		assign_address(m, s, &s->addrs[i], &to);
+	to.nowhere &= (uint8_t)~to.somewhere;
+	for (uint32_t slot = 0; slot < SG_SLOTS_MAX; slot++) {
+		uint8_t bit = (uint8_t)(1U << slot);
+
+		if (to.via[slot] == now->via[slot] && !((to.nowhere ^ now->nowhere) & bit))
+			continue;
+		if (dataplane_server_via(m->part.d->dp, s->id, slot, to.via[slot],
+					 to.nowhere & bit))
+			continue;
+		now->via[slot] = to.via[slot];
+		now->nowhere = (uint8_t)((now->nowhere & ~bit) | (to.nowhere & bit));
+	}
 }
 
 /* Numbers that nobody has any more are free. */
@@ -575,9 +595,11 @@ static int routes_ready(void *m, struct server *s, UNUSED const struct server_st
 	struct dataplane_ways ways;
 	int r = dataplane_server_ways(routes->part.d->dp, s->id, &ways);
 
-	if (!r)
-		memcpy(of(m, s)->via, ways.route, sizeof(ways.route));
-	return r;
+	if (r)
+		return r;
+	memcpy(of(m, s)->via, ways.route, sizeof(ways.route));
+	of(m, s)->nowhere = ways.nowhere;
+	return 0;
 }
 
 static void routes_signal(void *m, const struct signal *signal)
