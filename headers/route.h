@@ -10,6 +10,8 @@
  *  R3  What comes after two of them had failed, or while something was held, brings the route
  *      back: calls that began before tell nothing, nor do rows that did.
  *  R4  While the daemon knows that the route is of no use nothing counts at all.
+ *  R5  Servers on the link of an interface share no hop: of them only R4 holds. That several
+ *      hosts of a network, or several servers of one, are gone is no sign of the way.
  */
 #ifndef SWITCHGEAR_ROUTE_H
 #define SWITCHGEAR_ROUTE_H
@@ -23,6 +25,7 @@
 /* Flags of a route. */
 #define SG_ROUTE_USED 1U
 #define SG_ROUTE_OFFLINE 2U /* of no use, while the daemon lives that says so */
+#define SG_ROUTE_LINK 4U    /* there is no next hop */
 
 struct sg_route {
 	__u64 ok_ns;   /* about the latest time that something came from a server of it */
@@ -71,7 +74,7 @@ static __always_inline __u32 sg_route_failed(struct sg_route *r, __u32 server, _
 {
 	if (began < r->back_ns)
 		return SG_ROUTE_BEFORE;
-	if (r->failed[0] != server && r->failed[1] != server) {
+	if (!(r->flags & SG_ROUTE_LINK) && r->failed[0] != server && r->failed[1] != server) {
 		if (!r->failed[0])
 			r->failed[0] = server;
 		else if (!r->failed[1])

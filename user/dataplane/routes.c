@@ -38,11 +38,14 @@ int dataplane_route_get(struct dataplane *dp, uint32_t index, struct sg_route_en
 int dataplane_route_name(struct dataplane *dp, uint32_t index, const struct addr *hop,
 			 uint32_t ifindex)
 {
+	static const struct addr none;
 	struct sg_route_entry entry = { .ifindex = ifindex };
 
 	memcpy(entry.hop, hop->bytes, sizeof(entry.hop));
 	if (ifindex)
 		entry.route.flags = SG_ROUTE_USED;
+	if (ifindex && !memcmp(hop, &none, sizeof(none)))
+		entry.route.flags |= SG_ROUTE_LINK;
 	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.routes), &index, &entry, BPF_F_LOCK))
 		return log_failure(-errno, SUB, "cannot enter route %u", index);
 	return 0;

@@ -211,6 +211,28 @@ static void test_what_is_a_break(void **state)
 	assert_int_equal(r.back_ns, START + 8 * SECOND);
 }
 
+/* On the link of an interface nobody is compared with anybody. */
+static void test_on_the_link(void **state)
+{
+	struct sg_route r = route_at(START);
+	struct server s[4];
+
+	(void)state;
+	r.flags |= SG_ROUTE_LINK;
+	servers_init(s, 4);
+	for (unsigned int n = 0; n < STREAK; n++)
+		for (unsigned int i = 0; i < 3; i++)
+			fails(&r, &s[i], START + n * SECOND, START + (n + 3) * SECOND);
+	assert_int_equal(how_many_open(s, 4), 3);
+	assert_false(sg_route_came(&r, START + 60 * SECOND));
+	r.flags |= SG_ROUTE_OFFLINE;
+	assert_int_equal(sg_route_failed(&r, 5, START + 61 * SECOND, START, true, true,
+					 START + 62 * SECOND),
+			 SG_ROUTE_BROKEN);
+	assert_true(sg_route_came(&r, START + 63 * SECOND));
+	assert_int_equal(r.flags, SG_ROUTE_USED | SG_ROUTE_LINK);
+}
+
 /* Who leaves a route is no witness of its break. */
 static void test_who_leaves(void **state)
 {
@@ -342,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_alone_there_is_nothing_to_compare_with),
 		cmocka_unit_test(test_offline),
 		cmocka_unit_test(test_what_is_a_break),
+		cmocka_unit_test(test_on_the_link),
 		cmocka_unit_test(test_who_leaves),
 		cmocka_unit_test(test_random_sequences),
 		cmocka_unit_test(test_random_breaks),
