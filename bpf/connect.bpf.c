@@ -152,6 +152,7 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__u8 proto = (__u8)ctx->protocol;
+	__u64 asleep = sg_asleep();
 	bool gone;
 
 	bpf_spin_lock(&f->lock);
@@ -167,6 +168,7 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 		f->netns = netns;
 		f->proto = proto;
 		f->connect_ns = now;
+		f->asleep_ns = asleep;
 		f->asked_ns = 0;
 		f->phase = SG_PHASE_IDLE;
 		f->exchange = 0;

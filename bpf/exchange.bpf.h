@@ -51,6 +51,7 @@ static __always_inline void sg_exchange_result(const struct sg_flow *f, struct s
 {
 	r->now = now;
 	r->latency_ns = end > f->request_ns ? end - f->request_ns : 0;
+	r->latency_ns = sg_awake_for(r->latency_ns, f->asleep_ns);
 	r->first_ns = f->first_ns > f->request_ns ? f->first_ns - f->request_ns : 0;
 	if (f->http.bits & SG_HTTP_DATE)
 		r->retry_after_ns = sg_date_ns(f->http.number[SG_SLOT_RETRY], now);

@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "maps.bpf.h"
 #include "report.bpf.h"
+#include "route.bpf.h"
 #include "verdict.h"
 
 #include <bpf/bpf_core_read.h>
@@ -287,6 +288,7 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 	f->counted_flags = r->flags;
 	sg_bring_up(s, r->now);
 	what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
+	what = sg_excuse(sg_who_pack(r->generation, s->id), what, r->now, r->latency_ns, f->cookie);
 	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now,
 			sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
 	f->counted_outcome = sg_what_outcome(what);

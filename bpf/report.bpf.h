@@ -348,8 +348,8 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 }
 
 /*
- * What was counted as a failure of the clock has come to an end after all: that replaces it. A
- * function of its own, as the former. Returns SG_EFFECT_*.
+ * What was counted as a failure of the clock, or excused as one, has come to an end after all:
+ * that replaces it. A function of its own, as the former. Returns SG_EFFECT_*.
  */
 __weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64 times,
 					 __u64 cookie)
@@ -362,16 +362,19 @@ __weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64
 	struct sg_event *e;
 	__u32 streak;
 	__u32 group;
+	bool failed;
 	__u32 seq;
 	int place;
 
 	if (!srv || !f)
 		return SG_EFFECT_STALE;
+	failed = f->counted_outcome == SG_HARD;
 	bpf_spin_lock(&srv->lock);
 	seq = srv->breaker.last.seq;
-	sg_breaker_correct(&srv->breaker, &srv->policy, now, sg_who_generation(who), f->counted,
-			   f->counted_flags, sg_what_outcome(what), sg_what_flags(what),
-			   sg_what_retry_ns(what), &unused);
+	if (failed || sg_what_outcome(what) == SG_SUCCESS)
+		sg_breaker_correct(&srv->breaker, &srv->policy, now, sg_who_generation(who),
+				   f->counted, failed ? f->counted_flags : 0, sg_what_outcome(what),
+				   sg_what_flags(what), sg_what_retry_ns(what), &unused);
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
 	place = sg_slot(srv);

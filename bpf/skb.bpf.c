@@ -224,6 +224,7 @@ static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct s
 	f->exchange++;
 	f->serial++;
 	f->request_ns = now;
+	f->asleep_ns = sg_asleep();
 	f->first_ns = 0;
 	f->last_ns = 0;
 	f->rx_bytes = 0;
@@ -526,6 +527,20 @@ static __always_inline bool sg_fresh(const struct sg_scope *s, struct bpf_sock *
 	return true;
 }
 
+/* A segment without payload is a sign of life, too, while nothing else came since the request:
+ * if it is TCP's, see sg_fresh(). */
+static __always_inline void sg_heard(const struct sg_scope *s, struct bpf_sock *sk,
+				     struct sg_flow *f, const struct sg_segment *seg, __u64 now)
+{
+	struct bpf_tcp_sock *tp;
+
+	if (f->phase != SG_PHASE_REQUEST || f->heard == f->serial)
+		return;
+	tp = bpf_tcp_sock(sk);
+	if (tp && tp->rcv_nxt == seg->seq)
+		sg_came(s, f, now);
+}
+
 static __always_inline void sg_count_status(const struct sg_scope *s, __u32 status)
 {
 	if (status < 100 || status > 599)
@@ -690,8 +705,15 @@ int sg_ingress(struct __sk_buff *skb)
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
 		return sg_stop(&s, f, parsed, &seg, now);
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || !parsed || !seg.len || !sg_fresh(&s, sk, f, &seg, &gap))
+	if (!sk || !parsed)
 		return SG_PASS;
+	if (!seg.len) {
+		sg_heard(&s, sk, f, &seg, now);
+		return SG_PASS;
+	}
+	if (!sg_fresh(&s, sk, f, &seg, &gap))
+		return SG_PASS;
+	sg_came(&s, f, now);
 	sg_answer(skb, &s, f, &seg, gap, now);
 	return SG_PASS;
 }

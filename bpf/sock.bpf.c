@@ -60,8 +60,8 @@ static __always_inline void sg_given_up(struct sg_result *r, bool hangs, __u8 ca
 /* Has the answer been out for so long that it failed, whether the clock was looked at or not? */
 static __always_inline bool sg_overdue(const struct sg_scope *s, const struct sg_flow *f, __u64 now)
 {
-	return now >=
-	       sg_flow_waits(f, false) + sg_patience(s->server, s->server->policy.timeout_ns);
+	return now >= sg_flow_waits(f, false) + sg_flow_slept(f, sg_asleep()) +
+			      sg_patience(s->server, s->server->policy.timeout_ns);
 }
 
 /*
@@ -320,12 +320,25 @@ static __always_inline void sg_reached(const struct sg_scope *s, const struct sg
 	bpf_spin_unlock(&s->server->lock);
 }
 
+/* Does a change of state come of something that the server sent? */
+static __always_inline bool sg_state_came(struct sock *sk, int oldstate, int newstate)
+{
+	int err = sk->sk_err;
+
+	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED)
+		return true;
+	return newstate == SG_TCP_CLOSE_WAIT || err == SG_ECONNREFUSED || err == SG_ECONNRESET ||
+	       err == SG_EPIPE;
+}
+
 /* What a change of state means for the connect or the exchange. */
 static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
 					     struct sock *sk, int oldstate, int newstate, __u64 now)
 {
 	struct sg_result r = { .serial = f->serial };
 
+	if (sg_state_came(sk, oldstate, newstate))
+		sg_came(s, f, now);
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
 		f->opened_ns = now;
 		sg_flags(s, f, 0, SG_FLOW_OPENED);
@@ -524,7 +537,7 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 		return;
 	}
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
-	    now < f->connect_ns + s->server->policy.connect_ns)
+	    now < f->connect_ns + s->server->policy.connect_ns + sg_flow_slept(f, sg_asleep()))
 		return;
 	if (f->flags & SG_FLOW_OPTIONS)
 		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);

@@ -12,6 +12,7 @@
 
 #include "breaker.h"
 #include "counters.h"
+#include "route.h"
 #include "witness.h"
 
 #pragma GCC diagnostic push
@@ -37,7 +38,9 @@
 #define SG_GRACE_NS 1000000000ULL     /* a dead flow's record stays so long: see struct sg_flow */
 #define SG_UNUSED_NS 250000000ULL     /* a probe that nothing is sent with goes back */
 #define SG_ASK_NS 20000000ULL         /* the kill of a flow is asked for once in so long */
-#define SG_WATCH_NS 1000000000ULL     /* how often sg_watch looks while there is no daemon */
+#define SG_NAP_NS 500000000ULL     /* less is no sleep, but two clocks read one after the other */
+#define SG_WAKING_NS 3000000000ULL /* after it the network may take so long to be there */
+#define SG_WATCH_NS 1000000000ULL  /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> whose it is (u32, SG_AT) --------------------------- */
@@ -119,6 +122,20 @@ struct sg_server {
 	struct sg_sources sources;
 	__u64 success_ns; /* when it last answered well */
 	__u64 longest_ns; /* and how long that takes at most; falls slowly (sg_patience()) */
+	__u64 row_ns;     /* when the first failure of the streak was seen */
+	__u64 held_ns;    /* for its route's sake it did not open, latest; 0: never */
+	__u16 route[SG_SLOTS_MAX]; /* of each address, from the daemon's namespace; index in `routes` */
+};
+
+/* --- routes: index -> how the way to servers fares, see route.h -------------- */
+
+#define SG_ROUTES_MAX 256U /* index 0 is none */
+
+struct sg_route_entry {
+	struct bpf_spin_lock lock;
+	__u32 ifindex;
+	__u8 hop[16]; /* IPv4 v4-mapped; zero: there is none, the servers are on the link */
+	struct sg_route route;
 };
 
 /* --- groups: index -> members that may not all be open at once ------------ */
@@ -209,6 +226,7 @@ struct sg_cfg {
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
 	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
+	__u64 asleep_ns;       /* taken for time asleep, besides what the clocks say: for tests */
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -233,8 +251,10 @@ struct sg_pulse {
 	__u64 dead_ns;     /* the latest time a flow ended */
 	__u64 lost_events; /* records that found the ring full */
 	__u64 probe_ns;    /* the latest time a probe was handed out */
-	__u64 pad[3];
-	__u64 armed_ns; /* the latest time a flow was armed; on a cache line of its own */
+	__u64 asleep_ns;   /* since boot, as it was seen last */
+	__u64 awake_ns;    /* what begins from then on counts: this host slept before */
+	__u64 route_ns;    /* the latest time failures were held for a route, or one came back */
+	__u64 armed_ns;    /* the latest time a flow was armed; on a cache line of its own */
 };
 
 /* --- sk_ctx: socket storage of tracked sockets, u64: its cookie ------------ */
@@ -400,6 +420,9 @@ struct sg_flow {
 	__u8 counted_outcome; /* enum sg_class */
 	__u8 counted_cause;   /* enum sg_cause */
 	__u8 pad;
+	__u64 asleep_ns; /* time asleep since boot as the connect or the exchange began */
+	__u32 heard;     /* `serial` of the latest for which anything at all came */
+	__u32 pad2;
 };
 
 /* --- http_dfa: one entry, the automata that scan an answer's header and chunks -- */
@@ -509,8 +532,16 @@ enum sg_command_op {
 			 * rest_ns; out: flags: places taken */
 	SG_CMD_SLOTS,   /* flags: mask of the server's addresses */
 	SG_CMD_REACHED, /* generation: see sg_breaker_reached() */
+	SG_CMD_VIA,     /* flags: slot, SG_VIA_NOWHERE; limit: its route */
+	SG_CMD_ROUTE,   /* server: index of a route; flags: SG_VIA_*; until_ns: see there */
 	SG_CMD_COUNT
 };
+
+#define SG_VIA_NOWHERE (1U << 8) /* there is none */
+
+/* What the daemon says of a route. */
+#define SG_VIA_OFFLINE 1U /* it is of no use; without that bit it may be */
+#define SG_VIA_BACK 2U    /* it is back: what began before until_ns tells nothing */
 
 /* Written in place by the program; the run's return value is 0 or an errno. */
 struct sg_command {
@@ -606,10 +637,11 @@ SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 136);
 SG_ASSERT_SIZE(struct sg_slots, 20);
 SG_ASSERT_SIZE(struct sg_sources, 160);
-SG_ASSERT_SIZE(struct sg_server, 432);
+SG_ASSERT_SIZE(struct sg_server, 464);
+SG_ASSERT_SIZE(struct sg_route_entry, 64);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 176);
-SG_ASSERT_SIZE(struct sg_flow, 272);
+SG_ASSERT_SIZE(struct sg_flow, 288);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

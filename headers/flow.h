@@ -72,6 +72,12 @@ static __always_inline __u64 sg_flow_waits(const struct sg_flow *f, bool connect
 	return f->last_ns > f->request_ns ? f->last_ns : f->request_ns;
 }
 
+/* How long this host slept since the connect or the exchange began; `asleep`: since boot. */
+static __always_inline __u64 sg_flow_slept(const struct sg_flow *f, __u64 asleep)
+{
+	return asleep > f->asleep_ns + SG_NAP_NS ? asleep - f->asleep_ns : 0;
+}
+
 /* --- what the clock ends ----------------------------------------------------------- */
 
 enum sg_due_what {
@@ -112,9 +118,10 @@ static __always_inline void sg_due_limit(const struct sg_flow *f, const struct s
 	}
 }
 
-/* What the clock will make of a flow, and when. */
+/* What the clock will make of a flow, and when; nobody is late for the time that this host,
+ * which was asleep for `asleep` since boot, slept meanwhile. */
 static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg_server *srv,
-					struct sg_due *d)
+					__u64 asleep, struct sg_due *d)
 {
 	const struct sg_policy *p = &srv->policy;
 	bool connecting = sg_flow_connecting(f);
@@ -140,6 +147,7 @@ static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg
 		d->at = f->last_ns + SG_SILENCE_NS;
 	} else if (!(f->flags & SG_FLOW_COUNTED) && (connecting || !sg_exchange_neutral(f))) {
 		sg_due_limit(f, srv, connecting, d);
+		d->at += sg_flow_slept(f, asleep);
 	}
 }
 

@@ -29,6 +29,7 @@ static enum colour event_colour(const struct event *e)
 	case EVENT_ONE_CLIENT:
 		return COLOUR_WARN;
 	case EVENT_SELFTEST:
+	case EVENT_HOST_OFFLINE:
 		return e->ok ? COLOUR_GOOD : COLOUR_BAD;
 	default:
 		return COLOUR_NONE;

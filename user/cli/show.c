@@ -80,6 +80,9 @@ static const char *show_endpoints(const struct status_server *s, size_t most, st
 			buf_printf(b, ":%u", e->port);
 		if (*e->owner)
 			buf_printf(b, " (of \"%s\")", e->owner);
+		if (e->failed)
+			buf_printf(b, " (%" PRIu32 " connect%s failed)", e->failed,
+				   e->failed > 1 ? "s" : "");
 	}
 	if (s->n_endpoints > most)
 		buf_printf(b, " +%zu", s->n_endpoints - most);

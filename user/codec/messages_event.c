@@ -66,7 +66,10 @@ static const struct row rows[] = {
 	ROW(KILLS, "error", KIND_TEXT, error, .zero = ZERO_OMITTED),
 	ROW(IN(LOSS), "count", KIND_UINT64, count),
 	ROW(IN(SELFTEST), "ok", KIND_BOOL, ok),
-	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT), "detail", KIND_TEXT, text),
+	ROW(IN(HOST_OFFLINE), "over", KIND_BOOL, ok),
+	ROW(IN(HOST_OFFLINE), "route", KIND_TEXT, error),
+	ROW(IN(HOST_OFFLINE), "servers", KIND_UINT64, count),
+	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

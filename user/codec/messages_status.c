@@ -61,6 +61,7 @@ static const struct field endpoint_fields[] = {
 	FIELD("port", KIND_UINT16, status_endpoint, port, .zero = ZERO_NULL),
 	FIELD("source", KIND_TEXT, status_endpoint, source),
 	FIELD("owner", KIND_TEXT, status_endpoint, owner, .zero = ZERO_OMITTED),
+	FIELD("failed", KIND_UINT32, status_endpoint, failed, .zero = ZERO_OMITTED),
 	FIELDS_STOP
 };
 

@@ -21,13 +21,14 @@ enum event_type {
 	EVENT_TRANSITION,
 	EVENT_QUARANTINE,
 	EVENT_RELEASE,
-	EVENT_KILL,       /* connections ended */
-	EVENT_ALARM,      /* text says what the operator should know */
-	EVENT_LOSS,       /* count events were lost */
-	EVENT_RELOAD,     /* the configuration was read anew */
-	EVENT_SELFTEST,   /* its result changed */
-	EVENT_ONE_CLIENT, /* one caller's failures opened nothing: others are served well */
-	EVENT_RESET,      /* an order to a closed breaker: no transition, its history is gone */
+	EVENT_KILL,         /* connections ended */
+	EVENT_ALARM,        /* text says what the operator should know */
+	EVENT_LOSS,         /* count events were lost */
+	EVENT_RELOAD,       /* the configuration was read anew */
+	EVENT_SELFTEST,     /* its result changed */
+	EVENT_ONE_CLIENT,   /* one caller's failures opened nothing: others are served well */
+	EVENT_RESET,        /* an order to a closed breaker: no transition, its history is gone */
+	EVENT_HOST_OFFLINE, /* the way to some servers is broken, or (ok) is no longer */
 	EVENT_TYPE_COUNT
 };
 

@@ -81,6 +81,7 @@ struct status_endpoint {
 	uint16_t port;           /* 0: any */
 	char source[16];         /* "config", "dns", "network" */
 	char owner[SG_NAME_LEN]; /* whose it is, if not the server's; "" it is */
+	uint32_t failed;         /* connects in a row; of addresses from the eighth on, theirs */
 };
 
 struct status_latency { /* milliseconds, NAN without samples */

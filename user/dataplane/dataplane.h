@@ -203,6 +203,40 @@ bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id);
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
 
+/* --- routes and sleep ------------------------------------------------------------------- */
+
+/* For how long this host slept since boot. No system call but for the clocks. */
+uint64_t dataplane_asleep(const struct dataplane *dp);
+/* Has it slept since this was asked last, by whomever? Then the kernel knows that it woke `now`. */
+bool dataplane_woke(struct dataplane *dp, uint64_t now);
+
+/* The latest time failures were held for a route, or one came back. No system call. */
+uint64_t dataplane_route_stirred(const struct dataplane *dp);
+int dataplane_route_get(struct dataplane *dp, uint32_t index,
+			struct sg_route_entry *ret) MUST_CHECK;
+/* Whose number it is from now on, everything at zero; ifindex 0: nobody's. */
+int dataplane_route_name(struct dataplane *dp, uint32_t index, const struct addr *hop,
+			 uint32_t ifindex) MUST_CHECK;
+/* Is it of no use? back_ns, if not 0: what began before tells nothing. */
+int dataplane_route_set(struct dataplane *dp, uint32_t index, bool offline,
+			uint64_t back_ns) MUST_CHECK;
+/* The route of one slot of a server's addresses, SG_ROUTE_NONE: none that has a number; or is
+ * there no way at all? */
+int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route,
+			 bool nowhere) MUST_CHECK;
+
+/* How the ways to a server's addresses fare, by their slots (witness.h). */
+struct dataplane_ways {
+	uint16_t route[SG_SLOTS_MAX];
+	uint16_t failed[SG_SLOTS_MAX]; /* connects in a row */
+	uint8_t nowhere;               /* a bit for each that there is no way to */
+	uint64_t held_ns;              /* for its route's sake it did not open, latest; 0: never */
+};
+int dataplane_server_ways(struct dataplane *dp, uint32_t id, struct dataplane_ways *ret) MUST_CHECK;
+/* The slot of an endpoint of a server; SG_SLOTS_MAX: it has none. */
+uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct addr *a,
+			       uint16_t port);
+
 /* --- time and events -------------------------------------------------------------------- */
 
 /* The daemon is alive until then (boot time). No system call. */

@@ -64,6 +64,8 @@ static int config_write(struct dataplane *dp, const struct dataplane_options *o)
 	r = dataplane_cookie_here(dp, &dp->home_netns);
 	if (r)
 		return r;
+	if (!dp->pulse->asleep_ns) /* else a load before this one has seen how long it slept */
+		dp->pulse->asleep_ns = dataplane_asleep(dp);
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
 	dp->cfg->observe = o->observe;

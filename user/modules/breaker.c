@@ -369,7 +369,7 @@ static void on_outcome(struct breaker *m, struct server *s, const struct sg_even
 	enum sg_reason reason;
 	bool slow;
 
-	if (k->flags & SG_OUT_LATE) {
+	if (k->flags & SG_OUT_LATE && k->was_outcome <= SG_SOFT) {
 		on_late(s, b, k);
 		return;
 	}

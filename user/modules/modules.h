@@ -24,6 +24,7 @@
 	X(quarantine)  \
 	X(killer)      \
 	X(resolve)     \
+	X(routes)      \
 	X(journal)     \
 	X(summary)     \
 	X(shown)       \

@@ -50,14 +50,25 @@ static void latency_fill(struct dataplane *dp, uint32_t id, struct status_latenc
 	to->p99 = hist_quantile_ns(&h, 0.99) / 1e6;
 }
 
+/* How many connects to an address failed in a row, as the kernel has it. */
+static uint32_t failed_at(const struct server *s, const struct dataplane_ways *ways,
+			  const struct addr *a)
+{
+	uint32_t slot = dataplane_server_slot(s->d->dp, s->id, a, s->config->port);
+
+	return slot < SG_SLOTS_MAX ? ways->failed[slot] : 0;
+}
+
 static int endpoints_fill(const struct server *s, struct status_server *to)
 {
+	struct dataplane_ways ways = { 0 };
 	size_t n = s->n_claimed + s->config->n_networks;
 	const struct server *owner;
 
 	to->endpoints = calloc(n + 1, sizeof(*to->endpoints));
 	if (!to->endpoints)
 		return -ENOMEM;
+	(void)!dataplane_server_ways(s->d->dp, s->id, &ways);
 	for (size_t i = 0; i < s->n_claimed; i++) {
 		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
 
@@ -66,6 +77,8 @@ static int endpoints_fill(const struct server *s, struct status_server *to)
 		snprintf(e->source, sizeof(e->source), "%s",
 			 s->config->has_addr ? "config" : "dns");
 		owner = server_owner(s, &s->claimed[i]);
+		if (!owner)
+			e->failed = failed_at(s, &ways, &s->claimed[i]);
 		if (owner)
 			snprintf(e->owner, sizeof(e->owner), "%s", owner->config->name);
 	}

@@ -33,7 +33,7 @@ static const char busy_server[] =
 	"\"community\":0.5,\"strikes\":2},"
 	"\"breaker\":{\"failure_rate\":0.6,\"slow_rate\":0,\"consecutive_failures\":5,"
 	"\"open_remaining_s\":12.25,\"generation\":4},"
-	"\"endpoints\":[{\"address\":\"127.0.0.1\",\"port\":3001,\"source\":\"config\"},"
+	"\"endpoints\":[{\"address\":\"127.0.0.1\",\"port\":3001,\"source\":\"config\",\"failed\":3},"
 	"{\"address\":\"10.0.0.0/8\",\"port\":null,\"source\":\"network\",\"owner\":\"other\"}],\"visibility\":\"plaintext\","
 	"\"counters\":{\"connects\":1,\"connect_failures\":{\"refused\":2,\"timeout\":3,\"reset\":4,"
 	"\"unreachable\":5},\"requests\":6,\"responses\":{\"2xx\":7,\"3xx\":8,\"4xx\":9,\"5xx\":10},"
@@ -71,8 +71,8 @@ static void fill_busy(struct status_server *s)
 	s->breaker = (struct status_breaker){ 0.6, 0, 5, SECONDS(12.25), 4 };
 	s->endpoints = calloc(2, sizeof(*s->endpoints));
 	assert_non_null(s->endpoints);
-	s->endpoints[0] = (struct status_endpoint){ "127.0.0.1", 3001, "config", "" };
-	s->endpoints[1] = (struct status_endpoint){ "10.0.0.0/8", 0, "network", "other" };
+	s->endpoints[0] = (struct status_endpoint){ "127.0.0.1", 3001, "config", "", 3 };
+	s->endpoints[1] = (struct status_endpoint){ "10.0.0.0/8", 0, "network", "other", 0 };
 	s->n_endpoints = 2;
 	s->visibility = VISIBILITY_PLAINTEXT;
 	for (const struct counter *c = counters; c->value; c++)
