@@ -115,7 +115,7 @@ __weak __noinline int sg_connect_late(__u64 cookie, __u64 now)
 	struct sg_scope s;
 	struct sg_flow *f = sg_flow_find(cookie, &s);
 
-	if (!f)
+	if (!f || !(f->flags & SG_FLOW_OVERDUE))
 		return 0;
 	r.serial = f->serial;
 	sg_result_is(&r, SG_CALLER, SG_CAUSE_TIMEOUT);

@@ -103,9 +103,11 @@ static __always_inline bool sg_segment(struct __sk_buff *skb, struct sg_segment 
 	if (bpf_skb_load_bytes(skb, 0, ip, 20))
 		return false;
 	found = sg_transport(skb, ip);
-	if (found < 0 || (found & 0xff) != SG_IPPROTO_TCP)
+	if (found < 0 || (found & 0xff) != SG_IPPROTO_TCP ||
+	    bpf_skb_load_bytes(skb, (__u32)found >> 8, ip, 16)) /* done with: the stack is short */
 		return false;
-	return sg_tcp_segment(skb, (__u32)found >> 8, seg);
+	sg_tcp_read(skb, (__u32)found >> 8, ip, seg);
+	return true;
 }
 
 /* --- by address --------------------------------------------------------------------- */

@@ -77,6 +77,10 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, __u8 outc
 	}
 }
 
+/* Where a transition tells what it did, while that is read back from the breaker: the stack is
+ * short. Nobody reads it. */
+SG_MAP(waste, PERCPU_ARRAY, 0, 1, __u32, struct sg_transition);
+
 struct sg_trip {
 	__u32 generation; /* only if it is still this one */
 	__u8 reason;      /* enum sg_reason */
@@ -91,17 +95,17 @@ static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip 
 				    struct sg_transition *mv)
 {
 	__u32 group = srv->group;
-	struct sg_transition unused;
+	struct sg_transition *unused = SG_ONLY(waste);
 	__u32 seq;
 	int place = 0;
 
-	if (!sg_group_reserve(group, now))
+	if (!unused || !sg_group_reserve(group, now))
 		return SG_EFFECT_OVERFLOW;
 	bpf_spin_lock(&srv->lock);
 	seq = srv->breaker.last.seq;
 	if (srv->group == group) { /* else it changed its group just now: not this time */
 		sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason,
-				&unused);
+				unused);
 		place = sg_slot(srv);
 	}
 	*mv = srv->breaker.last;
@@ -294,7 +298,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
 	struct sg_trip trip = { .generation = sg_who_generation(who),
 				.reason = SG_REASON_CONSECUTIVE };
-	struct sg_transition unused;
+	struct sg_transition *unused = SG_ONLY(waste);
 	struct sg_transition mv;
 	struct sg_event *e;
 	struct sg_flow *f;
@@ -305,7 +309,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	__u8 effect;
 	int place;
 
-	if (!srv)
+	if (!srv || !unused)
 		return SG_EFFECT_STALE;
 	bpf_spin_lock(&srv->lock);
 	may_trip = srv->breaker.may_trip;
@@ -313,7 +317,7 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	srv->breaker.may_trip = srv->breaker.shadow && !(sg_what_flags(what) & SG_OUT_HELD);
 	effect = sg_breaker_outcome(&srv->breaker, &srv->policy, now, trip.generation,
 				    sg_what_outcome(what), sg_what_flags(what),
-				    sg_what_retry_ns(what), &unused);
+				    sg_what_retry_ns(what), unused);
 	srv->breaker.may_trip = may_trip;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
@@ -357,7 +361,7 @@ __weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64
 	__u32 id = sg_who_id(who);
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
-	struct sg_transition unused;
+	struct sg_transition *unused = SG_ONLY(waste);
 	struct sg_transition mv;
 	struct sg_event *e;
 	__u32 streak;
@@ -366,7 +370,7 @@ __weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64
 	__u32 seq;
 	int place;
 
-	if (!srv || !f)
+	if (!srv || !f || !unused)
 		return SG_EFFECT_STALE;
 	failed = f->counted_outcome == SG_HARD;
 	bpf_spin_lock(&srv->lock);
@@ -374,7 +378,7 @@ __weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64
 	if (failed || sg_what_outcome(what) == SG_SUCCESS)
 		sg_breaker_correct(&srv->breaker, &srv->policy, now, sg_who_generation(who),
 				   f->counted, failed ? f->counted_flags : 0, sg_what_outcome(what),
-				   sg_what_flags(what), sg_what_retry_ns(what), &unused);
+				   sg_what_flags(what), sg_what_retry_ns(what), unused);
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
 	place = sg_slot(srv);

@@ -344,8 +344,6 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		sg_flags(s, f, 0, SG_FLOW_OPENED);
 		if (sg_flow_silent(f))
 			return;
-		if (f->flags & SG_FLOW_OVERDUE)
-			sg_connect_late(s->cookie, now);
 		sg_reached(s, f);
 		SG_COUNT(s, established);
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
@@ -524,28 +522,34 @@ static __always_inline void sg_disarm(struct bpf_sock_ops *ops, const struct sg_
 /*
  * Nothing was acknowledged in time. A connect that has waited for its limit is
  * judged here too: without a daemon nobody else would. And what a verdict has
- * stopped ends by itself, if no kill comes.
+ * stopped ends by itself, if no kill comes. A function of its own, for want of stack.
  */
-static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_scope *s,
-				   struct sg_flow *f)
+static __noinline int sg_rto(struct bpf_sock_ops *ops)
 {
+	struct bpf_sock *sk = ops->sk;
+	struct sg_scope s;
+	struct sg_flow *f = sk ? sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s) : NULL;
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct sg_result r = { .serial = f->serial, .now = now };
+	struct sg_result r = { .now = now };
 
+	if (!f)
+		return 1;
+	r.serial = f->serial;
 	if (f->flags & SG_FLOW_STOPPED) {
-		sg_arm(ops, s, f);
-		return;
+		sg_arm(ops, &s, f);
+		return 1;
 	}
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
-	    now < f->connect_ns + s->server->policy.connect_ns + sg_flow_slept(f, sg_asleep()))
-		return;
+	    now < f->connect_ns + s.server->policy.connect_ns + sg_flow_slept(f, sg_asleep()))
+		return 1;
 	if (f->flags & SG_FLOW_OPTIONS)
 		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);
 	else
 		sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
 	r.latency_ns = now - f->connect_ns;
-	sg_report(s, f, &r);
-	sg_conclude(s, f, r.serial); /* nothing comes meanwhile: this holds the socket */
+	sg_report(&s, f, &r);
+	sg_conclude(&s, f, r.serial); /* nothing comes meanwhile: this holds the socket */
+	return 1;
 }
 
 /* A state of a tracked socket changes, where states come from here. */
@@ -719,9 +723,6 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		sg_flow_name(&s, f, sk);
 		sg_callbacks(ops);
-	} else if (op == BPF_SOCK_OPS_RTO_CB) {
-		sg_watch_socket(ops, true);
-		sg_rto(ops, &s, f);
 	} else {
 		SG_COUNT(&s, retransmits);
 	}
@@ -742,11 +743,17 @@ int sg_sockops(struct bpf_sock_ops *ops)
 	case BPF_SOCK_OPS_RTT_CB:
 		sg_acknowledged(ops);
 		return 1;
-	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 	case BPF_SOCK_OPS_STATE_CB:
+		sg_callback(ops);
+		if (ops->args[1] == SG_TCP_ESTABLISHED) /* here and not there, for want of stack */
+			sg_connect_late(bpf_get_socket_cookie(ops), bpf_ktime_get_boot_ns());
+		return 1;
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 	case BPF_SOCK_OPS_RETRANS_CB:
-	case BPF_SOCK_OPS_RTO_CB:
 		return sg_callback(ops);
+	case BPF_SOCK_OPS_RTO_CB:
+		sg_watch_socket(ops, true);
+		return sg_rto(ops);
 	default:
 		return 1;
 	}
