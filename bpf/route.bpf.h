@@ -15,21 +15,36 @@
 
 /* --- sleep ------------------------------------------------------------------------ */
 
+/* How far the two clocks are apart. Sleep moves the one that is read here anyway: where that has
+ * hardly moved since they were compared, the other needs not be read again. */
+static __always_inline __u64 sg_differ(struct sg_pulse *p, __u64 now)
+{
+	__u64 awake;
+	__u64 differ;
+
+	if (now - p->compared_ns < SG_NAP_NS / 2)
+		return p->differed_ns;
+	awake = bpf_ktime_get_ns();
+	now = bpf_ktime_get_boot_ns();
+	differ = now > awake ? now - awake : 0;
+	p->differed_ns = differ;
+	p->compared_ns = now;
+	return differ;
+}
+
 /* How long this host was asleep since boot; notes that it woke. `now`: the kernel's clock, if it
  * has just been read, else 0. */
 __weak __noinline __u64 sg_asleep(__u64 now)
 {
-	__u64 awake = bpf_ktime_get_ns();
-	__u64 asleep;
 	struct sg_cfg *c = sg_config();
 	struct sg_pulse *p = SG_ONLY(pulse);
+	__u64 asleep;
 
+	if (!c || !p)
+		return 0;
 	if (!now)
 		now = bpf_ktime_get_boot_ns();
-	asleep = now > awake ? now - awake : 0; /* the other was read before, or after */
-	if (!c || !p)
-		return asleep;
-	asleep += c->asleep_ns;
+	asleep = sg_differ(p, now) + c->asleep_ns;
 	if (asleep > p->asleep_ns + SG_NAP_NS) {
 		p->asleep_ns = asleep;
 		p->awake_ns = now + SG_WAKING_NS;
@@ -236,6 +251,7 @@ __weak __noinline int sg_route_holds(__u32 id, __u64 now)
 
 	if (!srv || !srv->breaker.streak)
 		return 0;
+#pragma clang loop unroll(disable)
 	for (i = 0; i < SG_SLOTS_MAX; i++) {
 		via = srv->route[i];
 		r = bpf_map_lookup_elem(&routes, &via);

@@ -429,7 +429,7 @@ static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_sco
 		return;
 	}
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
-	    now < f->connect_ns + s->server->policy.connect_ns + sg_flow_slept(f, sg_asleep(now)))
+	    sg_awake_for(now - f->connect_ns, f->asleep_ns) < s->server->policy.connect_ns)
 		return;
 	if (f->flags & SG_FLOW_OPTIONS)
 		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);
