@@ -169,7 +169,10 @@ static __always_inline void sg_unroute(const struct sg_server *srv, const struct
 
 	if (cmd->op == SG_CMD_VIA)
 		sg_route_left(srv->route[cmd->flags % SG_SLOTS_MAX], cmd->server);
-	for (i = 0; cmd->op == SG_CMD_FORGET && i < SG_SLOTS_MAX; i++)
+	if (cmd->op != SG_CMD_FORGET)
+		return;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_SLOTS_MAX; i++)
 		sg_route_left(srv->route[i], cmd->server);
 }
 

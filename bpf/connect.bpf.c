@@ -152,7 +152,7 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__u8 proto = (__u8)ctx->protocol;
-	__u64 asleep = sg_asleep();
+	__u64 asleep = sg_asleep(now);
 	bool gone;
 
 	bpf_spin_lock(&f->lock);

@@ -15,18 +15,36 @@
 
 /* --- sleep ------------------------------------------------------------------------ */
 
-/* How long this host was asleep since boot; notes that it woke. */
-__weak __noinline __u64 sg_asleep(void)
+/* How far the two clocks are apart. Sleep moves the one that is read here anyway: where that has
+ * hardly moved since they were compared, the other needs not be read again. */
+static __always_inline __u64 sg_differ(struct sg_pulse *p, __u64 now)
 {
-	__u64 since_boot = bpf_ktime_get_ns(); /* first, or it could be ahead of the other */
-	__u64 now = bpf_ktime_get_boot_ns();
-	__u64 asleep = now - since_boot;
+	__u64 awake;
+	__u64 differ;
+
+	if (now - p->compared_ns < SG_NAP_NS / 2)
+		return p->differed_ns;
+	awake = bpf_ktime_get_ns();
+	now = bpf_ktime_get_boot_ns();
+	differ = now > awake ? now - awake : 0;
+	p->differed_ns = differ;
+	p->compared_ns = now;
+	return differ;
+}
+
+/* How long this host was asleep since boot; notes that it woke. `now`: the kernel's clock, if it
+ * has just been read, else 0. */
+__weak __noinline __u64 sg_asleep(__u64 now)
+{
 	struct sg_cfg *c = sg_config();
 	struct sg_pulse *p = SG_ONLY(pulse);
+	__u64 asleep;
 
 	if (!c || !p)
-		return asleep;
-	asleep += c->asleep_ns;
+		return 0;
+	if (!now)
+		now = bpf_ktime_get_boot_ns();
+	asleep = sg_differ(p, now) + c->asleep_ns;
 	if (asleep > p->asleep_ns + SG_NAP_NS) {
 		p->asleep_ns = asleep;
 		p->awake_ns = now + SG_WAKING_NS;
@@ -41,7 +59,7 @@ __weak __noinline __u64 sg_awake_for(__u64 latency, __u64 since)
 
 	if (latency < SG_NAP_NS)
 		return latency;
-	asleep = sg_asleep();
+	asleep = sg_asleep(0);
 	asleep = asleep > since + SG_NAP_NS ? asleep - since : 0;
 	return latency > asleep ? latency - asleep : 0;
 }
@@ -184,22 +202,28 @@ static __always_inline __u32 sg_route_judge(struct sg_server *srv, __u64 who, __
  */
 __weak __noinline __u64 sg_excuse(__u64 who, __u64 what, __u64 now, __u64 latency, __u64 cookie)
 {
-	__u32 id = sg_who_id(who);
-	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
-	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
-	struct sg_pulse *p = SG_ONLY(pulse);
-	struct sg_cfg *c = sg_config();
+	bool whole = sg_what_flags(what) & SG_OUT_COMPLETE;
 	__u8 outcome = sg_what_outcome(what);
 	__u8 cause = sg_what_cause(what);
 	bool silent = cause == SG_CAUSE_TIMEOUT || cause == SG_CAUSE_UNREACHABLE;
 	__u64 began = now - latency; /* of the daemon's own probe, which has no record here */
-	bool whole = sg_what_flags(what) & SG_OUT_COMPLETE;
+	__u32 id = sg_who_id(who);
+	struct sg_server *srv;
+	struct sg_pulse *p;
+	struct sg_flow *f;
+	struct sg_cfg *c;
 	__u64 asleep;
 	__u32 via;
 
-	if (!srv || !c || !p || (outcome != SG_HARD && (whole || outcome != SG_CALLER)))
+	if (outcome != SG_HARD && (whole || outcome != SG_CALLER))
+		return what; /* as most are */
+	srv = bpf_map_lookup_elem(&srv_state, &id);
+	f = bpf_map_lookup_elem(&flows, &cookie);
+	p = SG_ONLY(pulse);
+	c = sg_config();
+	if (!srv || !c || !p)
 		return what;
-	asleep = sg_asleep();
+	asleep = sg_asleep(0);
 	via = srv->route[0];
 	if (f && f->cookie == cookie) {
 		if (!whole && sg_flow_slept(f, asleep))
@@ -227,6 +251,7 @@ __weak __noinline int sg_route_holds(__u32 id, __u64 now)
 
 	if (!srv || !srv->breaker.streak)
 		return 0;
+#pragma clang loop unroll(disable)
 	for (i = 0; i < SG_SLOTS_MAX; i++) {
 		via = srv->route[i];
 		r = bpf_map_lookup_elem(&routes, &via);

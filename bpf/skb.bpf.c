@@ -224,7 +224,7 @@ static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct s
 	f->exchange++;
 	f->serial++;
 	f->request_ns = now;
-	f->asleep_ns = sg_asleep();
+	f->asleep_ns = sg_asleep(now);
 	f->first_ns = 0;
 	f->last_ns = 0;
 	f->rx_bytes = 0;

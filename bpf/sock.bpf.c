@@ -60,7 +60,7 @@ static __always_inline void sg_given_up(struct sg_result *r, bool hangs, __u8 ca
 /* Has the answer been out for so long that it failed, whether the clock was looked at or not? */
 static __always_inline bool sg_overdue(const struct sg_scope *s, const struct sg_flow *f, __u64 now)
 {
-	return now >= sg_flow_waits(f, false) + sg_flow_slept(f, sg_asleep()) +
+	return now >= sg_flow_waits(f, false) + sg_flow_slept(f, sg_asleep(now)) +
 			      sg_patience(s->server, s->server->policy.timeout_ns);
 }
 
@@ -540,7 +540,7 @@ static __noinline int sg_rto(struct bpf_sock_ops *ops)
 		return 1;
 	}
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
-	    now < f->connect_ns + s.server->policy.connect_ns + sg_flow_slept(f, sg_asleep()))
+	    sg_awake_for(now - f->connect_ns, f->asleep_ns) < s.server->policy.connect_ns)
 		return 1;
 	if (f->flags & SG_FLOW_OPTIONS)
 		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);

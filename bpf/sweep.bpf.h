@@ -45,7 +45,7 @@ __weak __noinline int sg_sweep_one(__u64 cookie, __u32 serial, __u64 now)
 
 	if (!f || f->serial != serial)
 		return 0;
-	sg_flow_due(f, s.server, sg_asleep(), &due);
+	sg_flow_due(f, s.server, sg_asleep(0), &due);
 	if (due.what == SG_DUE_NOTHING || due.at > now)
 		return 0;
 	if (due.what == SG_DUE_UNUSED) {

@@ -255,6 +255,8 @@ struct sg_pulse {
 	__u64 awake_ns;    /* what begins from then on counts: this host slept before */
 	__u64 route_ns;    /* the latest time failures were held for a route, or one came back */
 	__u64 armed_ns;    /* the latest time a flow was armed; on a cache line of its own */
+	__u64 compared_ns; /* when the clocks were compared, and found to differ by */
+	__u64 differed_ns;
 };
 
 /* --- sk_ctx: socket storage of tracked sockets, u64: its cookie ------------ */

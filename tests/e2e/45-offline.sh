@@ -233,6 +233,15 @@ part "the carrier is lost"
 lose_and_return "carrier down" "carrier up"
 expect_said "*the interface has no carrier*over after*"
 
+part "the carrier is lost while one alone is used: the daemon knows"
+carrier down
+expect_said "*the interface has no carrier*"
+calls 5 a
+expect_states 0 a
+carrier up
+calls 4 $ALL
+expect_states 0 $ALL
+
 part "the router says that it cannot be reached"
 lose_and_return "rejected add" "rejected del"
 
