@@ -8,6 +8,7 @@
  */
 #include "addr.bpf.h"
 #include "admit.bpf.h"
+#include "caller.bpf.h"
 #include "event.bpf.h"
 #include "flows.bpf.h"
 #include "maps.bpf.h"
@@ -66,13 +67,11 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 {
 	struct bpf_sock *from = ctx->sk;
 	struct tcp_sock *tp;
-	struct sock *sk;
 	__u32 flags = 0;
 
 	if (!from)
 		return SG_FLOW_UNTRUSTED;
 	tp = ctx->protocol == SG_IPPROTO_TCP ? bpf_skc_to_tcp_sock(from) : NULL;
-	sk = (struct sock *)tp;
 
 	if (bpf_map_lookup_elem(&own, &cookie))
 		flags = SG_FLOW_EXEMPT;
@@ -80,41 +79,7 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 		return flags | SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
 	if (!tp)
 		return flags | SG_FLOW_UNTRUSTED;
-	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
-		flags |= SG_FLOW_MPTCP;
-	/* a namespace that the initial user namespace does not own */
-	if (sk->__sk_common.skc_net.net->user_ns->level)
-		flags |= SG_FLOW_UNTRUSTED;
-	if (sg_options_own(tp))
-		flags |= SG_FLOW_OPTIONS;
-	return flags;
-}
-
-/* Users that others may be, as newuidmap lets them: by the leading bits of the uid. */
-SG_MAP(subuids, LPM_TRIE, BPF_F_NO_PREALLOC, SG_SUBUIDS_MAX, struct sg_subuid, __u32);
-
-/*
- * Who connects (witness.h): the cgroup at the second level, where an ordinary user has one
- * only, however many he makes below (pods are at the third); where the protected cgroup is
- * that deep itself, or the caller in none, the user, or to whom his user id was handed.
- */
-__noinline __u32 sg_source(void)
-{
-	struct sg_subuid key = { .prefixlen = 32 };
-	__u32 uid = (__u32)bpf_get_current_uid_gid();
-	__u64 above = bpf_get_current_ancestor_cgroup_id(1);
-	__u32 *owner;
-	__u64 id = 0;
-
-	if (!sg_rodata.cgroup || above == sg_rodata.cgroup)
-		id = bpf_get_current_ancestor_cgroup_id(above == sg_rodata.pods ? 3 : 2);
-	if (id)
-		return SG_SOURCE_CGROUP | (__u32)((id * 0x9e3779b97f4a7c15ULL) >> 33);
-	key.uid = bpf_htonl(uid);
-	owner = bpf_map_lookup_elem(&subuids, &key);
-	if (owner)
-		uid = *owner;
-	return SG_SOURCE_USER + uid % (SG_SOURCE_CGROUP - SG_SOURCE_USER);
+	return flags | sg_socket_kind(tp);
 }
 
 /* The socket goes elsewhere, or ends: a probe that it took and never used goes back. */
@@ -168,15 +133,6 @@ struct sg_caller {
 	__u32 source; /* witness.h */
 	__u32 at;     /* SG_AT */
 };
-
-/* Which process connects: for people alone, so that a record that changes hands meanwhile may be
- * wrong for a moment. Its text is foreign. */
-static __always_inline void sg_flow_process(struct sg_flow *f)
-{
-	f->pid = bpf_get_current_pid_tgid() >> 32;
-	f->cgroup = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(f->comm, sizeof(f->comm));
-}
 
 /* Where it is to go, as it was asked for. */
 static __always_inline void sg_flow_asked(struct bpf_sock_addr *ctx, struct sg_flow *f, bool v6)
@@ -252,6 +208,7 @@ static __always_inline bool sg_unrecorded(const struct sg_scope *s, const struct
 					  __u32 source, bool observe)
 {
 	SG_COUNT(s, unrecorded);
+	sg_unrecorded_note(s->cookie);
 	if (a->admit != SG_ALLOW_PROBE)
 		return true;
 	sg_probe_back(s->id, source, a->generation, false);

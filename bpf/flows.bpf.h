@@ -168,6 +168,21 @@ static __always_inline bool sg_options_own(struct tcp_sock *tp)
 	return bpf_core_field_exists(tp->md5sig_info) && BPF_CORE_READ(tp, md5sig_info);
 }
 
+/* What a TCP socket is by itself: SG_FLOW_MPTCP, _UNTRUSTED, _OPTIONS. */
+static __always_inline __u32 sg_socket_kind(struct tcp_sock *tp)
+{
+	__u32 flags = 0;
+
+	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+		flags |= SG_FLOW_MPTCP;
+	/* a namespace that the initial user namespace does not own */
+	if (((struct sock *)tp)->__sk_common.skc_net.net->user_ns->level)
+		flags |= SG_FLOW_UNTRUSTED;
+	if (sg_options_own(tp))
+		flags |= SG_FLOW_OPTIONS;
+	return flags;
+}
+
 /* --- outcomes ------------------------------------------------------------------ */
 
 /*
@@ -269,6 +284,15 @@ static __always_inline void sg_ask_kill(const struct sg_scope *s, struct sg_flow
 		read_;                          \
 	})
 
+static __always_inline void sg_sock_peer(struct bpf_sock *sk, __u32 family, __u8 *addr)
+{
+	if (family == SG_AF_INET)
+		sg_addr_v4(addr, SG_READ(sk->dst_ip4));
+	else
+		sg_addr_v6(addr, SG_READ(sk->dst_ip6[0]), SG_READ(sk->dst_ip6[1]),
+			   SG_READ(sk->dst_ip6[2]), SG_READ(sk->dst_ip6[3]));
+}
+
 /* Notes by what user space can name the socket; its SYN, or its first datagram, leaves now. */
 static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flow *f,
 					 struct bpf_sock *sk)
@@ -279,13 +303,11 @@ static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flo
 		return;
 	if (family == SG_AF_INET) {
 		sg_addr_v4(f->local, SG_READ(sk->src_ip4));
-		sg_addr_v4(f->remote, SG_READ(sk->dst_ip4));
 	} else {
 		sg_addr_v6(f->local, SG_READ(sk->src_ip6[0]), SG_READ(sk->src_ip6[1]),
 			   SG_READ(sk->src_ip6[2]), SG_READ(sk->src_ip6[3]));
-		sg_addr_v6(f->remote, SG_READ(sk->dst_ip6[0]), SG_READ(sk->dst_ip6[1]),
-			   SG_READ(sk->dst_ip6[2]), SG_READ(sk->dst_ip6[3]));
 	}
+	sg_sock_peer(sk, family, f->remote);
 	f->local_port = bpf_htons((__u16)SG_READ(sk->src_port));
 	f->remote_port = SG_READ(sk->dst_port);
 	f->ifindex = SG_READ(sk->bound_dev_if);

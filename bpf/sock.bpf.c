@@ -4,6 +4,7 @@
  * of tracked sockets. A connect that succeeds is not a success: only answers
  * are. What we refused ourselves never gets here, what we killed is excluded.
  */
+#include "caller.bpf.h"
 #include "event.bpf.h"
 #include "exchange.bpf.h"
 #include "flow.h"
@@ -499,6 +500,77 @@ static __always_inline void sg_acknowledged(struct bpf_sock_ops *ops)
 		sg_disarm(ops, &s, f);
 }
 
+/* A record for a socket that has none; NULL if that cannot be. */
+static __always_inline struct sg_flow *sg_flow_new(struct bpf_sock *sk, __u64 cookie)
+{
+	void *zeros = SG_ONLY(blank);
+
+	if (!zeros || !bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
+		return NULL;
+	if (!bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST))
+		return bpf_map_lookup_elem(&flows, &cookie);
+	bpf_sk_storage_delete(&sk_ctx, sk);
+	return NULL;
+}
+
+/*
+ * A socket without a record connects: another program may have rewritten the address that the
+ * connect hook was asked for, and its peer be a server. It cannot be refused any more. It gets
+ * its record, so that what its breaker denies is stopped at the first request, and a quarantine
+ * at its SYN. A function of its own, for the verifier.
+ */
+__weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	struct sg_cfg *c = sg_config();
+	struct sg_ep ep = { .proto = SG_IPPROTO_TCP };
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u64 netns;
+	__u32 kind;
+	__u32 at;
+
+	if (!tp || !c)
+		return 1;
+	sg_sock_peer(sk, SG_READ(sk->family), ep.addr);
+	ep.port = SG_READ(sk->dst_port);
+	netns = sg_netns_of((struct sock *)tp);
+	sg_ep_normalise(&ep, netns);
+	at = sg_server_at(&ep, c);
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at))
+		return 1;
+	s.cookie = bpf_get_socket_cookie(ops);
+	f = sg_flow_new(sk, s.cookie);
+	if (!f) {
+		if (!sg_unrecorded_before(s.cookie))
+			SG_COUNT(&s, unrecorded);
+		return 1;
+	}
+	kind = sg_alias_kind(at, ep.netns) | sg_socket_kind(tp);
+	if (bpf_map_lookup_elem(&own, &s.cookie))
+		kind |= SG_FLOW_EXEMPT;
+	sg_task_process(f);
+	f->server = s.id;
+	f->incarnation = s.server->incarnation;
+	f->generation = s.server->breaker.generation;
+	f->slot = SG_AT_SLOT(at);
+	f->netns = netns;
+	f->proto = SG_IPPROTO_TCP;
+	f->connect_ns = bpf_ktime_get_boot_ns();
+	f->serial = 1;
+	bpf_spin_lock(&f->lock);
+	f->flags = kind;
+	f->cookie = s.cookie;
+	bpf_spin_unlock(&f->lock);
+	sg_flow_name(&s, f, sk);
+	sg_callbacks(ops);
+	sg_pulse_exchange(f->connect_ns);
+	if (!sg_flow_silent(f))
+		SG_COUNT(&s, connects);
+	return 1;
+}
+
 /* What comes seldom: a function of its own, so that the others are short. */
 static __noinline int sg_callback(struct bpf_sock_ops *ops)
 {
@@ -511,8 +583,11 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 	if (!sk)
 		return 1;
 	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (!stored)
+	if (!stored) {
+		if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+			sg_rewritten(ops);
 		return 1;
+	}
 	if (op == BPF_SOCK_OPS_STATE_CB) {
 		sg_state_callback(ops, sk, stored);
 		return 1;

@@ -71,6 +71,7 @@ struct cgroup_subsys_state {
 struct cgroup {
 	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	int level;
 };
 
 struct css_set {
@@ -118,8 +119,19 @@ struct udp_sock {
 	__u16 len;
 };
 
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
 struct task_struct {
 	unsigned int flags;
+	int tgid;
+	struct cred *cred;
+	char comm[16];
 	struct css_set *cgroups;
 };
 

@@ -60,6 +60,17 @@ char *dataplane_cgroup_name(UNUSED struct dataplane *dp, uint64_t id, char *out,
 	return out;
 }
 
+size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && n < ARRAY_SIZE(dp->foreign) && dp->foreign[n].id) {
+		ret[n] = dp->foreign[n];
+		n++;
+	}
+	return n;
+}
+
 /* --- life ---------------------------------------------------------------------------------- */
 
 struct dataplane *fake_dataplane_new(void)

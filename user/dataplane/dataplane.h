@@ -116,6 +116,15 @@ size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t m
  * returns how many are not. */
 size_t dataplane_check(struct dataplane *dp);
 
+/* Programs of others at the hooks of connect, of the protected cgroup and those above it. */
+struct dataplane_foreign {
+	uint32_t id;
+	char name[17]; /* foreign text */
+	bool before;   /* it sees a connect before we do */
+};
+/* Fills at most max, in the order in which they run; returns how many. */
+size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, size_t max);
+
 /* --- servers ----------------------------------------------------------------------- */
 
 /* The lowest id with this name, "": that is free; -ENOENT if there is none. */

@@ -16,6 +16,7 @@
 	X(timeouts)    \
 	X(selftest)    \
 	X(locals)      \
+	X(foreign)     \
 	X(persist)     \
 	X(breaker)     \
 	X(groups)      \
