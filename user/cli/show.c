@@ -124,7 +124,8 @@ static void add_identity(struct table *t, const struct status_server *s, struct 
 	else if (s->group)
 		ROW(t, "group", COLOUR_NONE, "%s", s->group);
 	ROW(t, "endpoints", COLOUR_NONE, "%s", show_endpoints(s, SIZE_MAX, b));
-	ROW(t, "visibility", COLOUR_NONE, "%s", visibility_name(s->visibility));
+	ROW(t, "visibility", COLOUR_NONE, "%s%s%s", visibility_name(s->visibility),
+	    *s->visibility_reason ? ": " : "", s->visibility_reason);
 }
 
 static void add_breaker(struct table *t, const struct status_server *s, struct buf *b)

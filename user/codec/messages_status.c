@@ -103,6 +103,7 @@ static const struct field server_fields[] = {
 	FIELD_END,
 	FIELD_LIST(status_server, endpoints, endpoint_fields),
 	SERVER("visibility", KIND_WORD, visibility, FIELD_WORDS(visibility, VISIBILITY_METADATA)),
+	SERVER("visibility_reason", KIND_TEXT, visibility_reason, .zero = ZERO_OMITTED),
 	SERVER("counters", KIND_OTHER, counters, .write = write_counters, .read = read_counters),
 	FIELD_OBJECT("latency_ms"),
 		SERVER("p50", KIND_NUMBER, latency.p50),

@@ -119,7 +119,8 @@ struct status_server {
 	struct status_endpoint *endpoints;
 	size_t n_endpoints;
 	enum visibility visibility;
-	struct sg_stats counters; /* of them those that counters.h gives a key */
+	char visibility_reason[STATUS_REASON_LEN]; /* why none; "" else */
+	struct sg_stats counters;                  /* of them those that counters.h gives a key */
 	struct status_latency latency;
 	struct status_cause *causes;
 	size_t n_causes;

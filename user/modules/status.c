@@ -78,6 +78,18 @@ static int endpoints_fill(const struct server *s, struct status_server *to)
 	return 0;
 }
 
+/* Why nothing of a server is seen; "" if something is. */
+static const char *unseen_reason(const struct config_server *c)
+{
+	if (c->visibility != VISIBILITY_NONE)
+		return "";
+	if (c->unix_socket)
+		return "Unix sockets are not watched by this version, on no kernel: connects to "
+		       "this one are not seen, refused or measured, and a quarantine cannot cut "
+		       "it off; keep agents from it by the modes of its path";
+	return "it is run as a command: there is no connection to watch";
+}
+
 static int server_fill(struct shown *m, struct server *s, struct status_server *to)
 {
 	struct dataplane *dp = m->part.d->dp;
@@ -91,6 +103,8 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	to->command = copy(s->config->command_shown);
 	to->group = copy(s->config->group);
 	to->visibility = s->config->visibility;
+	snprintf(to->visibility_reason, sizeof(to->visibility_reason), "%s",
+		 unseen_reason(s->config));
 	to->orphan = s->orphan;
 	if (!from)
 		return 0;
