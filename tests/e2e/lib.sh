@@ -19,6 +19,8 @@
 
 set -u
 umask 022
+# those who are called through a proxy are not watched, which is `degraded`
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 
 E2E_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=${BUILD:-$(cd "$E2E_DIR/../.." && pwd)/build}

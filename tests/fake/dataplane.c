@@ -2,7 +2,6 @@
 #include "fake/dataplane.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -52,23 +51,6 @@ static int called(struct dataplane *dp, enum fake_fn fn, uint32_t id, uint32_t a
 		return 0;
 	dp->fail[fn].in = --dp->fail[fn].times ? 1 : 0;
 	return -dp->fail[fn].error;
-}
-
-char *dataplane_cgroup_name(UNUSED struct dataplane *dp, uint64_t id, char *out, size_t size)
-{
-	snprintf(out, size, "/fake/%" PRIu64, id);
-	return out;
-}
-
-size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max && n < ARRAY_SIZE(dp->foreign) && dp->foreign[n].id) {
-		ret[n] = dp->foreign[n];
-		n++;
-	}
-	return n;
 }
 
 /* --- life ---------------------------------------------------------------------------------- */

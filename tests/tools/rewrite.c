@@ -117,6 +117,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	/* before 5.11 programs count as locked memory */
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
 	a.link_create.prog_fd = (uint32_t)load(from, to, name);
 	a.link_create.target_fd = (uint32_t)open(cgroup, O_RDONLY | O_DIRECTORY);
 	a.link_create.attach_type = BPF_CGROUP_INET4_CONNECT;

@@ -202,6 +202,14 @@ static void add_causes(struct table *t, const struct status_server *s)
 		    s->causes_lost);
 }
 
+static void add_proxied(struct table *t, const struct status_server *s)
+{
+	for (size_t i = 0; i < s->n_proxied; i++)
+		ROW(t, i ? "" : "not watched", COLOUR_WARN,
+		    "pid %" PRIu32 " (%s), through the proxy %s", s->proxied[i].pid,
+		    s->proxied[i].comm, s->proxied[i].proxy);
+}
+
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
 	CLEANUP(table_done) struct table table;
@@ -213,6 +221,7 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_quarantine(&table, s, &b);
 	add_measured(&table, s);
 	add_causes(&table, s);
+	add_proxied(&table, s);
 	return table_print(&table, coloured, out);
 }
 

@@ -74,6 +74,13 @@ static const struct field cause_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field proxied_fields[] = {
+	FIELD("pid", KIND_UINT32, status_proxied, pid),
+	FIELD("comm", KIND_TEXT, status_proxied, comm),
+	FIELD("proxy", KIND_TEXT, status_proxied, proxy),
+	FIELDS_STOP
+};
+
 static const struct field server_fields[] = {
 	SERVER("name", KIND_TEXT, name),
 	SERVER("url", KIND_STRING, url),
@@ -128,6 +135,7 @@ static const struct field server_fields[] = {
 	FIELD_END,
 	FIELD_LIST(status_server, causes, cause_fields),
 	SERVER("causes_lost", KIND_UINT64, causes_lost),
+	FIELD_LIST(status_server, proxied, proxied_fields),
 	FIELDS_STOP
 };
 

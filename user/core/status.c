@@ -59,6 +59,7 @@ void status_server_done(struct status_server *s)
 	free(s->group);
 	free(s->endpoints);
 	free(s->causes);
+	free(s->proxied);
 	status_server_init(s);
 }
 

@@ -98,6 +98,12 @@ struct status_cause { /* calls of the last hour that ended so */
 	uint64_t latency_ns; /* of the latest */
 };
 
+struct status_proxied { /* a process that calls the server through a proxy */
+	uint32_t pid;
+	char comm[SG_COMM_LEN];
+	char proxy[80]; /* host:port */
+};
+
 struct status_server {
 	char name[SG_NAME_LEN];
 	char *url;     /* redacted; NULL: none */
@@ -125,6 +131,8 @@ struct status_server {
 	struct status_latency latency;
 	struct status_cause *causes;
 	size_t n_causes;
+	struct status_proxied *proxied;
+	size_t n_proxied;
 	uint64_t causes_lost; /* records that are missing in them, of any server */
 };
 

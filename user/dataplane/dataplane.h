@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "core/kill_target.h"
 #include "core/pins.h"
+#include "dataplane/processes.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -321,6 +322,9 @@ void dataplane_own_remove(struct dataplane *dp, uint64_t cookie);
 /* The cgroup with this id, as a path below the mount of its hierarchy ("/agents"); its number where
  * that cannot be told: it is gone, or this process may not ask. Returns out. */
 char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t size);
+
+/* processes_each() of the protected cgroup. */
+ssize_t dataplane_processes(struct dataplane *dp, process_fn *fn, void *data) MUST_CHECK;
 
 /* Did killing a socket work when it was tried last? If not, what a breaker denies on open
  * connections passes: a request that is dropped and not killed would hang. No system call. */

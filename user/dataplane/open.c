@@ -193,3 +193,8 @@ char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t
 {
 	return cgroup_names_get(dp->cgroups, id, out, size);
 }
+
+ssize_t dataplane_processes(struct dataplane *dp, process_fn *fn, void *data)
+{
+	return processes_each(dp->cgroup, fn, data);
+}

@@ -17,6 +17,7 @@
 	X(selftest)    \
 	X(locals)      \
 	X(foreign)     \
+	X(proxied)     \
 	X(persist)     \
 	X(breaker)     \
 	X(groups)      \

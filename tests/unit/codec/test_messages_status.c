@@ -23,7 +23,7 @@ static const char idle_server[] =
 	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0,\"unframed\":0,"
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
-	"\"causes\":[],\"causes_lost\":0}";
+	"\"causes\":[],\"causes_lost\":0,\"proxied\":[]}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -45,7 +45,8 @@ static const char busy_server[] =
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
 	"\"until\":null,\"by\":\"me\"},"
 	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
-	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24}";
+	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24,"
+	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\"}]}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -84,6 +85,10 @@ static void fill_busy(struct status_server *s)
 	s->causes[0] = (struct status_cause){ SG_HARD, SG_CAUSE_NO_ANSWER, 3, WALL, SECONDS(60.5) };
 	s->n_causes = 1;
 	s->causes_lost = 24;
+	s->proxied = calloc(1, sizeof(*s->proxied));
+	assert_non_null(s->proxied);
+	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128" };
+	s->n_proxied = 1;
 }
 
 static void fill(struct status *s)
