@@ -140,7 +140,8 @@ LIBS_cli := -ljson-c -lm
 LIBS_worker := -lcurl -lseccomp -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
-LIBS_test_core := -lm
+# The other parser in test_libhtp, which says so where there is none.
+LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
 LIBS_test_codec := -ljson-c -lm
 LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -ljson-c -lm

@@ -6,6 +6,7 @@
 #include "maps.bpf.h"
 #include "verdict.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
 #define SG_AF_INET 2
@@ -50,6 +51,24 @@ static __always_inline bool sg_addr_loops(const __u8 *addr)
 static __always_inline __u8 sg_ep_proto(__u8 proto)
 {
 	return proto == SG_IPPROTO_UDPLITE ? SG_IPPROTO_UDP : proto;
+}
+
+/* Before 5.12 it is an atomic64_t. */
+struct net___old {
+	struct {
+		__s64 counter;
+	} net_cookie;
+} __attribute__((preserve_access_index));
+
+/* The cookie of a socket's namespace. */
+static __always_inline __u64 sg_netns_of(struct sock *sk)
+{
+	struct net *net = sk->__sk_common.skc_net.net;
+	struct net___old *old = (struct net___old *)net;
+
+	if (bpf_core_field_exists(old->net_cookie.counter))
+		return (__u64)old->net_cookie.counter;
+	return net->net_cookie;
 }
 
 /* Does the namespace own this address? */

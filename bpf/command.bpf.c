@@ -24,7 +24,7 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 
 	switch (cmd->op) {
 	case SG_CMD_CONFIGURE:
-		srv->flags = cmd->flags;
+		srv->flags = (srv->flags & SG_SRV_SPOKE) | (cmd->flags & ~SG_SRV_SPOKE);
 		srv->group = cmd->group;
 		srv->policy = cmd->policy;
 		b->may_trip = cmd->breaker.may_trip;
@@ -35,6 +35,8 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		break;
 	case SG_CMD_RESET:
 		sg_breaker_reset(b, &srv->policy, now, &unused);
+		srv->longest_ns = 0;
+		srv->success_ns = 0;
 		break;
 	case SG_CMD_RESTORE:
 		*b = cmd->breaker;
@@ -47,6 +49,10 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		__builtin_memset(&srv->policy, 0, sizeof(srv->policy));
 		__builtin_memset(&srv->slots, 0, sizeof(srv->slots));
 		__builtin_memset(&srv->sources, 0, sizeof(srv->sources));
+		srv->success_ns = 0;
+		srv->longest_ns = 0;
+		__builtin_memset(srv->route, 0, sizeof(srv->route));
+		srv->held_ns = 0;
 		srv->incarnation++; /* and so are their records, and entries of ep2srv */
 		break;
 	case SG_CMD_REACHED:
@@ -55,6 +61,11 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		break;
 	case SG_CMD_SLOTS:
 		sg_slots_set(&srv->slots, (__u8)cmd->flags);
+		break;
+	case SG_CMD_VIA:
+		srv->route[cmd->flags % SG_SLOTS_MAX] = (__u16)cmd->limit;
+		sg_slot_nowhere(&srv->slots, cmd->flags % SG_SLOTS_MAX,
+				cmd->flags & SG_VIA_NOWHERE);
 		break;
 	default: /* SG_CMD_READ, and what was done before */
 		break;
@@ -130,6 +141,41 @@ static __always_inline int sg_group_command(struct sg_command *cmd)
 	return 0;
 }
 
+/* What the daemon knows of a route. */
+static __always_inline int sg_route_command(struct sg_command *cmd)
+{
+	__u32 index = cmd->server;
+	struct sg_route_entry *r = bpf_map_lookup_elem(&routes, &index);
+	__u64 back = cmd->flags & SG_VIA_BACK ? cmd->until_ns : 0;
+
+	if (!r || !index)
+		return SG_ENOENT;
+	bpf_spin_lock(&r->lock);
+	if (back) {
+		sg_route_came(&r->route, r->route.ok_ns > back ? r->route.ok_ns : back);
+		r->route.back_ns = r->route.back_ns > back ? r->route.back_ns : back;
+	}
+	r->route.flags &= ~SG_ROUTE_OFFLINE;
+	if (cmd->flags & SG_VIA_OFFLINE)
+		r->route.flags |= SG_ROUTE_OFFLINE;
+	bpf_spin_unlock(&r->lock);
+	return 0;
+}
+
+/* A server leaves the routes of its addresses, or that of one of them. */
+static __always_inline void sg_unroute(const struct sg_server *srv, const struct sg_command *cmd)
+{
+	__u32 i;
+
+	if (cmd->op == SG_CMD_VIA)
+		sg_route_left(srv->route[cmd->flags % SG_SLOTS_MAX], cmd->server);
+	if (cmd->op != SG_CMD_FORGET)
+		return;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_SLOTS_MAX; i++)
+		sg_route_left(srv->route[i], cmd->server);
+}
+
 /* A trip that user space decided: within the limits, unless nothing is enforced anyway. */
 static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_command *cmd,
 					    __u64 now)
@@ -140,6 +186,9 @@ static __always_inline void sg_trip_command(const struct sg_scope *s, struct sg_
 
 	cmd->effect = SG_EFFECT_STALE;
 	if (trip.generation != b->generation || (b->state != SG_CLOSED && b->state != SG_RAMP))
+		return;
+	cmd->effect = SG_EFFECT_HELD;
+	if (trip.reason != SG_REASON_CONSECUTIVE && sg_route_holds(s->id, now))
 		return;
 	cmd->effect = SG_EFFECT_OVERFLOW;
 	if (b->may_trip)
@@ -186,6 +235,8 @@ int sg_command(struct xdp_md *ctx)
 		return SG_EINVAL;
 	if (cmd->op == SG_CMD_GROUP)
 		return sg_group_command(cmd);
+	if (cmd->op == SG_CMD_ROUTE)
+		return sg_route_command(cmd);
 	id = cmd->server;
 	srv = bpf_map_lookup_elem(&srv_state, &id);
 	if (!srv)
@@ -194,6 +245,8 @@ int sg_command(struct xdp_md *ctx)
 	    cmd->state != SG_FORCED_CLOSED && cmd->state != SG_DISABLED && cmd->state != SG_SHADOW)
 		return SG_EINVAL;
 	if (cmd->op == SG_CMD_CONFIGURE && cmd->group >= SG_GROUPS_MAX)
+		return SG_EINVAL;
+	if (cmd->op == SG_CMD_VIA && cmd->limit >= SG_ROUTES_MAX)
 		return SG_EINVAL;
 	if (cmd->op == SG_CMD_KILLED)
 		sg_count_killed(id, cmd->flags);
@@ -213,6 +266,7 @@ int sg_command(struct xdp_md *ctx)
 		sg_own_probe(cmd, now);
 	else if (cmd->op == SG_CMD_TRIP)
 		sg_trip_command(&s, cmd, now);
+	sg_unroute(srv, cmd);
 
 	bpf_spin_lock(&srv->lock);
 	group = srv->group;

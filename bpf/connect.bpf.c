@@ -8,6 +8,7 @@
  */
 #include "addr.bpf.h"
 #include "admit.bpf.h"
+#include "caller.bpf.h"
 #include "event.bpf.h"
 #include "flows.bpf.h"
 #include "maps.bpf.h"
@@ -66,13 +67,11 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 {
 	struct bpf_sock *from = ctx->sk;
 	struct tcp_sock *tp;
-	struct sock *sk;
 	__u32 flags = 0;
 
 	if (!from)
 		return SG_FLOW_UNTRUSTED;
 	tp = ctx->protocol == SG_IPPROTO_TCP ? bpf_skc_to_tcp_sock(from) : NULL;
-	sk = (struct sock *)tp;
 
 	if (bpf_map_lookup_elem(&own, &cookie))
 		flags = SG_FLOW_EXEMPT;
@@ -80,41 +79,7 @@ __noinline int sg_flow_kind(struct bpf_sock_addr *ctx, __u64 cookie)
 		return flags | SG_FLOW_UDP | SG_FLOW_UNTRUSTED;
 	if (!tp)
 		return flags | SG_FLOW_UNTRUSTED;
-	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
-		flags |= SG_FLOW_MPTCP;
-	/* a namespace that the initial user namespace does not own */
-	if (sk->__sk_common.skc_net.net->user_ns->level)
-		flags |= SG_FLOW_UNTRUSTED;
-	if (sg_options_own(tp))
-		flags |= SG_FLOW_OPTIONS;
-	return flags;
-}
-
-/* Users that others may be, as newuidmap lets them: by the leading bits of the uid. */
-SG_MAP(subuids, LPM_TRIE, BPF_F_NO_PREALLOC, SG_SUBUIDS_MAX, struct sg_subuid, __u32);
-
-/*
- * Who connects (witness.h): the cgroup at the second level, where an ordinary user has one
- * only, however many he makes below (pods are at the third); where the protected cgroup is
- * that deep itself, or the caller in none, the user, or to whom his user id was handed.
- */
-__noinline __u32 sg_source(void)
-{
-	struct sg_subuid key = { .prefixlen = 32 };
-	__u32 uid = (__u32)bpf_get_current_uid_gid();
-	__u64 above = bpf_get_current_ancestor_cgroup_id(1);
-	__u32 *owner;
-	__u64 id = 0;
-
-	if (!sg_rodata.cgroup || above == sg_rodata.cgroup)
-		id = bpf_get_current_ancestor_cgroup_id(above == sg_rodata.pods ? 3 : 2);
-	if (id)
-		return SG_SOURCE_CGROUP | (__u32)((id * 0x9e3779b97f4a7c15ULL) >> 33);
-	key.uid = bpf_htonl(uid);
-	owner = bpf_map_lookup_elem(&subuids, &key);
-	if (owner)
-		uid = *owner;
-	return SG_SOURCE_USER + uid % (SG_SOURCE_CGROUP - SG_SOURCE_USER);
+	return flags | sg_socket_kind(tp);
 }
 
 /* The socket goes elsewhere, or ends: a probe that it took and never used goes back. */
@@ -169,12 +134,25 @@ struct sg_caller {
 	__u32 at;     /* SG_AT */
 };
 
+/* Where it is to go, as it was asked for. */
+static __always_inline void sg_flow_asked(struct bpf_sock_addr *ctx, struct sg_flow *f, bool v6)
+{
+	if (v6)
+		sg_addr_v6(f->remote, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			   ctx->user_ip6[3]);
+	else
+		sg_addr_v4(f->remote, ctx->user_ip4);
+	f->remote_port = (__be16)ctx->user_port;
+}
+
 /* Makes the record ready for a new connect; false if it is being removed just now. */
 static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struct sg_scope *s,
-					  struct sg_flow *f, const struct sg_caller *by, __u64 now)
+					  struct sg_flow *f, const struct sg_caller *by, bool v6,
+					  __u64 now)
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__u8 proto = (__u8)ctx->protocol;
+	__u64 asleep = sg_asleep(now);
 	bool gone;
 
 	bpf_spin_lock(&f->lock);
@@ -190,12 +168,16 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 		f->netns = netns;
 		f->proto = proto;
 		f->connect_ns = now;
+		f->asleep_ns = asleep;
 		f->asked_ns = 0;
 		f->phase = SG_PHASE_IDLE;
 		f->exchange = 0;
 		f->serial++;
+		sg_flow_asked(ctx, f, v6);
 	}
 	bpf_spin_unlock(&f->lock);
+	if (!gone)
+		sg_flow_process(f);
 	return !gone;
 }
 
@@ -228,6 +210,7 @@ static __always_inline bool sg_unrecorded(const struct sg_scope *s, const struct
 					  __u32 source, bool observe)
 {
 	SG_COUNT(s, unrecorded);
+	sg_unrecorded_note(s->cookie);
 	if (a->admit != SG_ALLOW_PROBE)
 		return true;
 	sg_probe_back(s->id, source, a->generation, false);
@@ -292,7 +275,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		return sg_refuse(ctx, s->server, v6);
 	}
 	f = sg_flow_make(ctx, cookie);
-	if (!f || !sg_flow_start(ctx, s, f, &by, now)) {
+	if (!f || !sg_flow_start(ctx, s, f, &by, v6, now)) {
 		if (!sg_unrecorded(s, &a, by.source, observe))
 			return sg_refuse(ctx, s->server, v6);
 		return SG_PROCEED;

@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "maps.bpf.h"
 #include "report.bpf.h"
+#include "route.bpf.h"
 #include "verdict.h"
 
 #include <bpf/bpf_core_read.h>
@@ -168,28 +169,51 @@ static __always_inline bool sg_options_own(struct tcp_sock *tp)
 	return bpf_core_field_exists(tp->md5sig_info) && BPF_CORE_READ(tp, md5sig_info);
 }
 
+/* What a TCP socket is by itself: SG_FLOW_MPTCP, _UNTRUSTED, _OPTIONS. */
+static __always_inline __u32 sg_socket_kind(struct tcp_sock *tp)
+{
+	__u32 flags = 0;
+
+	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+		flags |= SG_FLOW_MPTCP;
+	/* a namespace that the initial user namespace does not own */
+	if (((struct sock *)tp)->__sk_common.skc_net.net->user_ns->level)
+		flags |= SG_FLOW_UNTRUSTED;
+	if (sg_options_own(tp))
+		flags |= SG_FLOW_OPTIONS;
+	return flags;
+}
+
 /* --- outcomes ------------------------------------------------------------------ */
+
+/* Is it a failure only because time went by? */
+static __always_inline bool sg_by_clock(const struct sg_result *r)
+{
+	return r->cause == SG_CAUSE_NO_ANSWER || r->cause == SG_CAUSE_LEASE ||
+	       r->cause == SG_CAUSE_TIMEOUT;
+}
 
 /*
  * Takes the outcome of what ended, and its probe, which then are the caller's
  * alone; returns the flags before: SG_FLOW_COUNTED in them, and others were
- * quicker, or the flow is at something else by now. What is reported goes through
+ * quicker, or the flow is at something else by now; but with SG_FLOW_OVERDUE and
+ * SG_FLOW_SETTLED, too, it is the caller's to correct. What is reported goes through
  * the flow, so that the verifier knows nothing of its values, but inside the lock:
  * it is what this caller put.
  */
 static __always_inline __u32 sg_outcome_take(const struct sg_scope *s, struct sg_flow *f,
 					     struct sg_result *r)
 {
+	bool overdue = sg_by_clock(r);
+	bool answered = r->flags & (SG_OUT_COMPLETE | SG_OUT_LATE);
 	__u32 was;
 
 	bpf_spin_lock(&f->lock);
 	was = f->flags;
-	if (f->cookie != s->cookie || f->serial != r->serial) {
-		was |= SG_FLOW_COUNTED;
-	} else {
-		f->flags = (was & ~SG_FLOW_PROBE) | SG_FLOW_COUNTED;
-		f->lease_ns = 0;
-	}
+	if (f->cookie != s->cookie || f->serial != r->serial)
+		was = (was | SG_FLOW_COUNTED) & ~SG_FLOW_OVERDUE;
+	else
+		was = sg_flow_claim(f, overdue, answered);
 	f->outcome = r->outcome;
 	f->cause = r->cause;
 	f->result_flags = r->flags;
@@ -199,6 +223,32 @@ static __always_inline __u32 sg_outcome_take(const struct sg_scope *s, struct sg
 	r->generation = f->generation;
 	bpf_spin_unlock(&f->lock);
 	return was;
+}
+
+/* What comes late replaces the failure that was counted for it. */
+static __always_inline void sg_correct(const struct sg_scope *s, const struct sg_flow *f,
+				       const struct sg_result *r, __u64 retry_s)
+{
+	__u64 who = sg_who_pack(r->generation, s->id);
+	__u64 what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
+	__u64 times = sg_times_pack(r->latency_ns, r->first_ns);
+
+	SG_COUNT(s, corrected);
+	if (r->outcome == SG_SUCCESS)
+		sg_weigh(who, what, r->now, times, f->cookie);
+	sg_outcome_correct(who, what, r->now, times, f->cookie);
+}
+
+/* The breaker has taken what the clock ended: true if it came to an end meanwhile. */
+static __always_inline bool sg_conclude(const struct sg_scope *s, struct sg_flow *f, __u32 serial)
+{
+	bool late = false;
+
+	bpf_spin_lock(&f->lock);
+	if (f->cookie == s->cookie && f->serial == serial)
+		late = sg_flow_settle(f);
+	bpf_spin_unlock(&f->lock);
+	return late;
 }
 
 /*
@@ -221,15 +271,28 @@ static __always_inline bool sg_report(const struct sg_scope *s, struct sg_flow *
 		r->cause = SG_CAUSE_KILLED;
 	}
 	was = sg_outcome_take(s, f, r);
-	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_COUNTED))
+	if (was & (SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT))
 		return false;
+	if (was & SG_FLOW_COUNTED) {
+		if ((was & SG_FLOW_CORRECTABLE) == SG_FLOW_CORRECTABLE)
+			sg_correct(s, f, r, retry_s);
+		return false;
+	}
 	if (was & SG_FLOW_PROBE)
 		r->flags |= SG_OUT_PROBE;
 	if (r->latency_ns > s->server->policy.slow_ns && r->outcome <= SG_SOFT)
 		r->flags |= SG_OUT_SLOW;
+	if (was & SG_FLOW_H2)
+		r->flags |= SG_OUT_ESTIMATE;
+	f->counted_ns = r->now;
+	f->counted_flags = r->flags;
 	sg_bring_up(s, r->now);
 	what = sg_what_pack(r, retry_s, f->http.number[SG_SLOT_STATUS], f->method);
-	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now, f->cookie);
+	what = sg_excuse(sg_who_pack(r->generation, s->id), what, r->now, r->latency_ns, f->cookie);
+	what = sg_weigh(sg_who_pack(r->generation, s->id), what, r->now,
+			sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
+	f->counted_outcome = sg_what_outcome(what);
+	f->counted_cause = sg_what_cause(what);
 	sg_count_outcome(s, sg_what_outcome(what), sg_what_cause(what));
 	settled = sg_outcome_apply(sg_who_pack(r->generation, s->id), what, r->now,
 				   sg_times_pack(r->latency_ns, r->first_ns), f->cookie);
@@ -269,6 +332,15 @@ static __always_inline void sg_ask_kill(const struct sg_scope *s, struct sg_flow
 		read_;                          \
 	})
 
+static __always_inline void sg_sock_peer(struct bpf_sock *sk, __u32 family, __u8 *addr)
+{
+	if (family == SG_AF_INET)
+		sg_addr_v4(addr, SG_READ(sk->dst_ip4));
+	else
+		sg_addr_v6(addr, SG_READ(sk->dst_ip6[0]), SG_READ(sk->dst_ip6[1]),
+			   SG_READ(sk->dst_ip6[2]), SG_READ(sk->dst_ip6[3]));
+}
+
 /* Notes by what user space can name the socket; its SYN, or its first datagram, leaves now. */
 static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flow *f,
 					 struct bpf_sock *sk)
@@ -279,13 +351,11 @@ static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flo
 		return;
 	if (family == SG_AF_INET) {
 		sg_addr_v4(f->local, SG_READ(sk->src_ip4));
-		sg_addr_v4(f->remote, SG_READ(sk->dst_ip4));
 	} else {
 		sg_addr_v6(f->local, SG_READ(sk->src_ip6[0]), SG_READ(sk->src_ip6[1]),
 			   SG_READ(sk->src_ip6[2]), SG_READ(sk->src_ip6[3]));
-		sg_addr_v6(f->remote, SG_READ(sk->dst_ip6[0]), SG_READ(sk->dst_ip6[1]),
-			   SG_READ(sk->dst_ip6[2]), SG_READ(sk->dst_ip6[3]));
 	}
+	sg_sock_peer(sk, family, f->remote);
 	f->local_port = bpf_htons((__u16)SG_READ(sk->src_port));
 	f->remote_port = SG_READ(sk->dst_port);
 	f->ifindex = SG_READ(sk->bound_dev_if);

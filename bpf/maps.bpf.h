@@ -36,6 +36,7 @@ SG_MAP(local_addrs, HASH, BPF_F_NO_PREALLOC, SG_LOCALS_MAX, struct sg_local, __u
 SG_MAP(listed, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_local, __u32);
 SG_MAP(srv_state, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_server);
 SG_MAP(groups, ARRAY, 0, SG_GROUPS_MAX, __u32, struct sg_group);
+SG_MAP(routes, ARRAY, 0, SG_ROUTES_MAX, __u32, struct sg_route_entry);
 SG_MAP(quarantine, ARRAY, BPF_F_MMAPABLE, SG_SERVERS_MAX, __u32, __u64);
 SG_MAP(cutoff, ARRAY, BPF_F_MMAPABLE, 1, __u32, __u64);
 SG_MAP(srv_name, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_name);

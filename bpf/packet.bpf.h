@@ -103,27 +103,20 @@ static __always_inline bool sg_segment(struct __sk_buff *skb, struct sg_segment 
 	if (bpf_skb_load_bytes(skb, 0, ip, 20))
 		return false;
 	found = sg_transport(skb, ip);
-	if (found < 0 || (found & 0xff) != SG_IPPROTO_TCP)
+	if (found < 0 || (found & 0xff) != SG_IPPROTO_TCP ||
+	    bpf_skb_load_bytes(skb, (__u32)found >> 8, ip, 16)) /* done with: the stack is short */
 		return false;
-	return sg_tcp_segment(skb, (__u32)found >> 8, seg);
+	sg_tcp_read(skb, (__u32)found >> 8, ip, seg);
+	return true;
 }
 
 /* --- by address --------------------------------------------------------------------- */
 
-/* Before 5.12 it is an atomic64_t. */
-struct net___old {
-	struct {
-		__s64 counter;
-	} net_cookie;
-} __attribute__((preserve_access_index));
-
 /* The cookie of the namespace that a packet is in, 0 if it cannot be told. */
 static __always_inline __u64 sg_skb_netns(struct __sk_buff *skb)
 {
-	struct net___old *old;
 	struct bpf_sock *sk;
 	struct tcp_sock *tp;
-	struct net *net;
 
 	if (sg_rodata.skb_netns)
 		return bpf_get_netns_cookie(skb);
@@ -131,11 +124,7 @@ static __always_inline __u64 sg_skb_netns(struct __sk_buff *skb)
 	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 	if (!tp)
 		return 0;
-	net = ((struct sock *)tp)->__sk_common.skc_net.net;
-	old = (struct net___old *)net;
-	if (bpf_core_field_exists(old->net_cookie.counter))
-		return (__u64)old->net_cookie.counter;
-	return net->net_cookie;
+	return sg_netns_of((struct sock *)tp);
 }
 
 #define SG_CUT_OUT 1U     /* by destination, else by source */

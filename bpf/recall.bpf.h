@@ -42,7 +42,7 @@ __weak __noinline int sg_recall_one(__u64 cookie, __u32 id, __u64 now)
 
 	if (!f || s.id != id || !(f->flags & SG_FLOW_PROBE))
 		return 0;
-	sg_flow_due(f, &s.server->policy, &due);
+	sg_flow_due(f, s.server, sg_asleep(now), &due);
 	if (due.what == SG_DUE_OVERDUE)
 		due.at += SG_RECALL_LATE_NS;
 	else if (due.what != SG_DUE_UNUSED)

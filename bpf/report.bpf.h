@@ -7,6 +7,7 @@
 #define SWITCHGEAR_REPORT_BPF_H
 
 #include "event.bpf.h"
+#include "flow.h"
 #include "group.bpf.h"
 #include "maps.bpf.h"
 #include "verdict.h"
@@ -51,9 +52,16 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, __u8 outc
 	case SG_CAUSE_UNREACHABLE:
 		SG_COUNT(s, unreachable);
 		break;
+	case SG_CAUSE_TLS:
+		SG_COUNT(s, handshake_failures);
+		SG_COUNT(s, reset);
+		break;
+	case SG_CAUSE_DISTRUST:
+	case SG_CAUSE_CERTIFICATE:
+		SG_COUNT(s, handshake_failures);
+		break;
 	case SG_CAUSE_RESET:
 	case SG_CAUSE_TRUNCATED:
-	case SG_CAUSE_TLS:
 		SG_COUNT(s, reset);
 		break;
 	case SG_CAUSE_NO_ANSWER:
@@ -69,6 +77,10 @@ static __always_inline void sg_count_outcome(const struct sg_scope *s, __u8 outc
 	}
 }
 
+/* Where a transition tells what it did, while that is read back from the breaker: the stack is
+ * short. Nobody reads it. */
+SG_MAP(waste, PERCPU_ARRAY, 0, 1, __u32, struct sg_transition);
+
 struct sg_trip {
 	__u32 generation; /* only if it is still this one */
 	__u8 reason;      /* enum sg_reason */
@@ -83,17 +95,17 @@ static __always_inline __u8 sg_trip(struct sg_server *srv, const struct sg_trip 
 				    struct sg_transition *mv)
 {
 	__u32 group = srv->group;
-	struct sg_transition unused;
+	struct sg_transition *unused = SG_ONLY(waste);
 	__u32 seq;
 	int place = 0;
 
-	if (!sg_group_reserve(group, now))
+	if (!unused || !sg_group_reserve(group, now))
 		return SG_EFFECT_OVERFLOW;
 	bpf_spin_lock(&srv->lock);
 	seq = srv->breaker.last.seq;
 	if (srv->group == group) { /* else it changed its group just now: not this time */
 		sg_breaker_trip(&srv->breaker, &srv->policy, now, trip->generation, trip->reason,
-				&unused);
+				unused);
 		place = sg_slot(srv);
 	}
 	*mv = srv->breaker.last;
@@ -205,12 +217,29 @@ static __always_inline void sg_words_unpack(struct sg_event *e, __u64 who, __u64
 	e->flags = sg_what_flags(what);
 }
 
+/* Whose socket it was, and where it went. A record that is another socket's by now tells nothing. */
+static __always_inline void sg_event_whose(struct sg_event *e, __u64 cookie)
+{
+	const struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+
+	e->cookie = cookie;
+	e->source = SG_SOURCE_DAEMON;
+	if (!f || f->cookie != cookie)
+		return;
+	e->source = f->source;
+	e->pid = f->pid;
+	e->cgroup = f->cgroup;
+	e->port = f->remote_port;
+	__builtin_memcpy(e->addr, f->remote, sizeof(e->addr));
+	__builtin_memcpy(e->comm, f->comm, sizeof(e->comm));
+}
+
 /*
  * Whose outcome it is: where a connect failed, and who saw it (witness.h). Returns what
  * it counts as. A function of its own, of numbers, as the one below; not one with it,
  * for want of stack.
  */
-__weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
+__weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 times, __u64 cookie)
 {
 	__u32 id = sg_who_id(who);
 	__u32 generation = sg_who_generation(who);
@@ -220,7 +249,8 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
 	__u8 outcome = sg_what_outcome(what);
 	__u32 flags = SG_FLOW_OPENED;
 	__u8 cause = sg_what_cause(what);
-	bool said = cause == SG_CAUSE_STATUS || cause == SG_CAUSE_BAD_RESPONSE;
+	bool said = cause == SG_CAUSE_STATUS || cause == SG_CAUSE_BAD_RESPONSE ||
+		    cause == SG_CAUSE_NO_ROUTE;
 	bool elsewhere = false;
 	bool held = false;
 	__u32 slot = 0;
@@ -244,6 +274,8 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 cookie)
 	if (outcome == SG_SUCCESS) {
 		sg_source_succeeded(&srv->sources, source, srv->breaker.generation, now);
 		sg_slot_reached(&srv->slots, slot);
+		srv->success_ns = now;
+		srv->longest_ns = sg_longest(srv->longest_ns, (times & ~0U) << 10);
 	}
 	bpf_spin_unlock(&srv->lock);
 	if (elsewhere)
@@ -266,17 +298,18 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
 	struct sg_trip trip = { .generation = sg_who_generation(who),
 				.reason = SG_REASON_CONSECUTIVE };
-	struct sg_transition unused;
+	struct sg_transition *unused = SG_ONLY(waste);
 	struct sg_transition mv;
 	struct sg_event *e;
 	struct sg_flow *f;
+	__u32 failures;
 	__u8 may_trip;
 	__u32 streak;
 	__u32 group;
 	__u8 effect;
 	int place;
 
-	if (!srv)
+	if (!srv || !unused)
 		return SG_EFFECT_STALE;
 	bpf_spin_lock(&srv->lock);
 	may_trip = srv->breaker.may_trip;
@@ -284,10 +317,11 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 	srv->breaker.may_trip = srv->breaker.shadow && !(sg_what_flags(what) & SG_OUT_HELD);
 	effect = sg_breaker_outcome(&srv->breaker, &srv->policy, now, trip.generation,
 				    sg_what_outcome(what), sg_what_flags(what),
-				    sg_what_retry_ns(what), &unused);
+				    sg_what_retry_ns(what), unused);
 	srv->breaker.may_trip = may_trip;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;
+	failures = srv->breaker.failures;
 	place = sg_slot(srv);
 	group = srv->group;
 	bpf_spin_unlock(&srv->lock);
@@ -300,11 +334,12 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 		if (effect == SG_EFFECT_MOVED)
 			streak = 0;
 	}
+	f = bpf_map_lookup_elem(&flows, &cookie);
+	if (f && f->cookie == cookie)
+		f->counted = failures;
 	e = sg_event_new(SG_EV_OUTCOME, id, now);
 	if (e) {
-		f = bpf_map_lookup_elem(&flows, &cookie);
-		e->source = f ? f->source : SG_SOURCE_DAEMON;
-		e->cookie = cookie;
+		sg_event_whose(e, cookie);
 		e->streak = streak;
 		sg_words_unpack(e, who, what, times);
 		e->effect = effect;
@@ -314,6 +349,58 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 		return effect;
 	sg_event_transition(id, &mv, sg_source_only(&srv->sources), now);
 	return mv.to == SG_OPEN ? effect | SG_APPLIED_OPENED : effect;
+}
+
+/*
+ * What was counted as a failure of the clock, or excused as one, has come to an end after all:
+ * that replaces it. A function of its own, as the former. Returns SG_EFFECT_*.
+ */
+__weak __noinline int sg_outcome_correct(__u64 who, __u64 what, __u64 now, __u64 times,
+					 __u64 cookie)
+{
+	__u32 id = sg_who_id(who);
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	struct sg_transition *unused = SG_ONLY(waste);
+	struct sg_transition mv;
+	struct sg_event *e;
+	__u32 streak;
+	__u32 group;
+	bool failed;
+	__u32 seq;
+	int place;
+
+	if (!srv || !f || !unused)
+		return SG_EFFECT_STALE;
+	failed = f->counted_outcome == SG_HARD;
+	bpf_spin_lock(&srv->lock);
+	seq = srv->breaker.last.seq;
+	if (failed || sg_what_outcome(what) == SG_SUCCESS)
+		sg_breaker_correct(&srv->breaker, &srv->policy, now, sg_who_generation(who),
+				   f->counted, failed ? f->counted_flags : 0, sg_what_outcome(what),
+				   sg_what_flags(what), sg_what_retry_ns(what), unused);
+	mv = srv->breaker.last;
+	streak = srv->breaker.streak;
+	place = sg_slot(srv);
+	group = srv->group;
+	bpf_spin_unlock(&srv->lock);
+	if (place)
+		sg_group_slot_move(group, place);
+	e = sg_event_new(SG_EV_OUTCOME, id, now);
+	if (e) {
+		sg_event_whose(e, cookie);
+		e->streak = streak;
+		sg_words_unpack(e, who, what | SG_OUT_LATE, times);
+		e->was_ns = f->counted_ns;
+		e->was_outcome = f->counted_outcome;
+		e->was_cause = f->counted_cause;
+		e->effect = mv.seq != seq ? SG_EFFECT_MOVED : SG_EFFECT_NONE;
+		bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	}
+	if (mv.seq == seq)
+		return SG_EFFECT_NONE;
+	sg_event_transition(id, &mv, SG_SOURCE_NONE, now);
+	return SG_EFFECT_MOVED;
 }
 
 #endif

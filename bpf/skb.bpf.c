@@ -17,11 +17,13 @@
 #include "http1.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
+#include "tls.bpf.h"
 #include "verdict.h"
 
-#define SG_EMPTY_LINE 0x0d0a0d0aU /* CRLF CRLF at the end of what came */
-#define SG_SCAN 1024              /* bytes of an answer's header that are scanned at a time */
-#define SG_HEADS 64 /* and how many times in one segment: interim answers, long headers */
+#define SG_SCAN 1024     /* bytes of an answer's header that are scanned at a time */
+#define SG_HEADS 64      /* and how many times in one segment: interim answers, long headers */
+#define SG_CHUNK_SCAN 32 /* bytes between the data of chunks that are scanned at a time */
+#define SG_CHUNKS 512    /* and how many times in one segment: chunks, long extensions */
 
 struct sg_scratch {
 	__u8 data[SG_SCAN];
@@ -68,7 +70,7 @@ static __always_inline void sg_interim(struct sg_flow *f)
 /*
  * Scans header bytes at `payload` up to the end of one answer's header; returns how many
  * of `len` it took. An interim answer is counted and forgotten: what follows it is next.
- * The loop leaves at the first end it meets: each branch in it counts a thousandfold.
+ * The loop leaves where it has to stop: each branch in it counts a thousandfold.
  */
 __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u64 cookie)
 {
@@ -95,16 +97,69 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u
 	bits = f->http.bits;
 	for (i = 0; i < part; i++) {
 		state = sg_http_step(&f->http, table, state, &bits, buf->data[i]);
-		if (bits & (SG_HTTP_END | SG_HTTP_BAD)) {
+		if (bits & SG_HTTP_STOP) {
 			i++;
 			break;
 		}
 	}
 	f->http.state = (__u8)state;
-	f->http.bits = (__u8)bits;
+	f->http.bits = (__u16)bits;
+	if (bits & SG_HTTP_STOP)
+		sg_http_stopped(&f->http);
 	if (sg_http_interim(&f->http))
 		sg_interim(f);
 	return (int)i;
+}
+
+/*
+ * Reads a body in chunks, the `len` bytes that end at `end`: skips data, and scans what is in
+ * front of the next. Returns how many bytes are still to be read, 0 when there is a stop.
+ */
+__noinline int sg_flow_chunk(struct __sk_buff *skb, __u32 end, __u32 len, __u64 cookie)
+{
+	struct sg_scratch *buf = SG_ONLY(scratch);
+	struct sg_http_table *table = SG_ONLY(http_dfa);
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
+	__u32 state;
+	__u64 left;
+	__u64 part;
+	__u64 i;
+
+	if (!f || !buf || !table)
+		return 0;
+	len -= sg_chunk_skip(&f->http, len);
+	if (!len)
+		return 0;
+	*(volatile __u64 *)&buf->len = len < SG_CHUNK_SCAN ? len : SG_CHUNK_SCAN;
+	part = *(volatile __u64 *)&buf->len; /* as in sg_flow_scan() */
+	part = ((part - 1) & (SG_CHUNK_SCAN - 1)) + 1;
+	if (bpf_skb_load_bytes(skb, end - len, buf->data, part))
+		return (int)len; /* it cannot be followed */
+	state = f->http.chunk;
+	left = f->http.number[SG_SLOT_LENGTH];
+	for (i = 0; i < part; i++) {
+		state = sg_chunk_step(table, state, &left, buf->data[i]);
+		if (sg_chunk_stops(state, left)) {
+			i++;
+			break;
+		}
+	}
+	sg_chunk_stopped(&f->http, state, left);
+	return f->http.chunk > SG_CHUNK_END ? (int)(len - i) : 0;
+}
+
+/* The same for as many chunks as one segment may hold. */
+__noinline int sg_flow_chunks(struct __sk_buff *skb, __u32 end, __u32 len, __u64 cookie)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_CHUNKS; i++) {
+		len = (__u32)sg_flow_chunk(skb, end, len, cookie);
+		if (!len)
+			break;
+	}
+	return (int)len;
 }
 
 /* --- requests --------------------------------------------------------------- */
@@ -114,30 +169,65 @@ __noinline int sg_flow_scan(struct __sk_buff *skb, __u32 payload, __u32 len, __u
  * client's last flight (CCS and Finished, or Finished alone) is short.
  */
 static __always_inline bool sg_tls_request(const struct sg_scope *s, struct sg_flow *f, __u32 head,
-					   __u32 len)
+					   __u32 len, __u64 now)
 {
 	__u32 type = head >> 24;
 
 	if (f->flags & SG_FLOW_TLS_READY)
 		return true;
-	if (type != 0x17 && type != 0x14)
+	if (type != SG_TLS_DATA && type != SG_TLS_CHANGE_CIPHER)
 		return false;
 	sg_flags(s, f, 0, SG_FLOW_TLS_READY);
+	if (!sg_flow_silent(f)) {
+		SG_COUNT(s, handshakes);
+		if (f->opened_ns)
+			sg_hist_add(s->id, SG_METRIC_TLS, now - f->opened_ns);
+	}
 	return len > 90;
+}
+
+/* A connection begins as TLS does. */
+static __always_inline void sg_tls_begin(struct __sk_buff *skb, const struct sg_scope *s,
+					 struct sg_flow *f, const struct sg_segment *seg)
+{
+	bool h2 = sg_tls_offers_h2(skb, seg->payload, seg->len);
+
+	sg_flags(s, f, 0, h2 ? SG_FLOW_TLS | SG_FLOW_H2 : SG_FLOW_TLS);
+	if (h2 && !sg_flow_silent(f))
+		SG_COUNT(s, h2);
+}
+
+/* Is this payload of a TLS client no request: an alert, or what keeps HTTP/2 going? */
+static __always_inline bool sg_tls_aside(struct __sk_buff *skb, const struct sg_scope *s,
+					 const struct sg_flow *f, const struct sg_segment *seg,
+					 __u64 now)
+{
+	int alert = sg_tls_alert(skb, seg->payload, seg->len);
+
+	if (alert != SG_ALERT_NONE) {
+		if (alert != SG_ALERT_CLOSE_NOTIFY || !sg_exchange_handshake(f))
+			sg_flow_alert(s->cookie, (__u32)alert, 1, now);
+		return true;
+	}
+	return f->flags & SG_FLOW_H2 && f->flags & SG_FLOW_TLS_READY &&
+	       seg->len < SG_TLS_H2_CONTROL_MAX;
 }
 
 /* Notes that an exchange begins; decides what kind of request it is. */
 static __always_inline void sg_exchange_begin(const struct sg_scope *s, struct sg_flow *f,
 					      __u32 head, __u64 now)
 {
-	sg_flags(s, f, SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED, 0);
+	sg_flags(s, f,
+		 SG_FLOW_COUNTED | SG_FLOW_DENY_SEEN | SG_FLOW_STOPPED | SG_FLOW_ARMED |
+			 SG_FLOW_OVERDUE | SG_FLOW_QUIET,
+		 0);
 	f->exchange++;
 	f->serial++;
 	f->request_ns = now;
+	f->asleep_ns = sg_asleep(now);
 	f->first_ns = 0;
 	f->last_ns = 0;
 	f->rx_bytes = 0;
-	f->tail = 0;
 	f->method = sg_http_method(head);
 	sg_http_reset(&f->http);
 	f->phase = SG_PHASE_REQUEST;
@@ -217,27 +307,30 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	else
 		head = (__u32)first[0] << 24 | (__u32)first[1] << 16 | (__u32)first[2] << 8 |
 		       first[3];
-	more = f->exchange && f->method != SG_METHOD_UNKNOWN &&
-	       sg_http_method(head) == SG_METHOD_UNKNOWN;
-	/* more of a request that began before; an early answer changes nothing. A new request
-	 * behind an empty line means that a chunked body ended with trailers. */
-	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
-	    (f->phase == SG_PHASE_BODY && f->http.framing != SG_FRAMING_UNKNOWN &&
-	     (more || f->http.framing != SG_FRAMING_CHUNKED || (__u32)f->tail != SG_EMPTY_LINE))) {
-		if (!sg_exchange_handshake(f))
-			goto pass;
-	}
-	/* nor does more of one whose answer came early, or what follows an upgrade, begin an exchange */
-	if (f->phase == SG_PHASE_IDLE && more) {
+	if (f->flags & SG_FLOW_TLS && sg_tls_aside(skb, s, f, seg, now)) {
 		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
 			return SG_DROP;
 		goto pass;
 	}
-	if (f->phase != SG_PHASE_IDLE)
+	more = f->exchange && f->method != SG_METHOD_UNKNOWN &&
+	       sg_http_method(head) == SG_METHOD_UNKNOWN;
+	/* more of a request that began before; an early answer changes nothing */
+	if (f->phase == SG_PHASE_REQUEST || f->phase == SG_PHASE_HEAD ||
+	    (f->phase == SG_PHASE_BODY && (more || f->http.framing != SG_FRAMING_UNKNOWN))) {
+		if (!sg_exchange_handshake(f))
+			goto pass;
+	}
+	/* nor does more of one whose answer came early, or what is in a tunnel, begin an exchange */
+	if (f->phase == SG_PHASE_IDLE && (more || sg_http_tunnel(&f->http, f->method))) {
+		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
+			return SG_DROP;
+		goto pass;
+	}
+	if (f->phase != SG_PHASE_IDLE || f->flags & SG_FLOW_QUIET)
 		sg_flow_complete(s->cookie, now, f->last_ns ? f->last_ns : now);
 
 	if (!f->exchange && head >> 16 == 0x1603)
-		sg_flags(s, f, 0, SG_FLOW_TLS);
+		sg_tls_begin(skb, s, f, seg);
 	if (f->flags & SG_FLOW_EXEMPT) {
 		admit = SG_ALLOW;
 	} else {
@@ -251,7 +344,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 		SG_COUNT(s, would_deny); /* unless its connect was counted for it */
 	sg_exchange_begin(s, f, head, now);
 	f->request_seq = seg->seq;
-	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len)) {
+	if (f->flags & SG_FLOW_TLS && !sg_tls_request(s, f, head, seg->len, now)) {
 		if (f->flags & SG_FLOW_TLS_READY)
 			f->phase = SG_PHASE_IDLE; /* the handshake's last flight wants no answer */
 		goto pass;
@@ -272,28 +365,6 @@ static __always_inline bool sg_body_take(struct sg_flow *f, __u32 bytes)
 	left = left > bytes ? left - bytes : 0;
 	f->http.number[SG_SLOT_LENGTH] = left;
 	return !left;
-}
-
-/*
- * Bytes of an answer passed unseen: they came before what was missing in front
- * of them, and TCP had them in its queue. A header with a hole tells its status
- * at most.
- */
-static __always_inline void sg_skip(struct sg_flow *f, __u32 gap)
-{
-	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_CLOSE)
-		return;
-	if (f->phase == SG_PHASE_BODY && f->http.framing == SG_FRAMING_LENGTH) {
-		sg_body_take(f, gap);
-		return;
-	}
-	if (f->phase != SG_PHASE_BODY) {
-		f->http.bits &= ~SG_HTTP_TYPE;
-		if (sg_http_status(&f->http) < 100)
-			f->method = SG_METHOD_UNKNOWN;
-	}
-	f->http.framing = SG_FRAMING_UNKNOWN;
-	f->phase = SG_PHASE_BODY;
 }
 
 /*
@@ -325,9 +396,11 @@ static __always_inline void sg_catch_up(struct __sk_buff *skb, const struct sg_s
 	if (f->phase != SG_PHASE_HEAD && f->phase != SG_PHASE_BODY)
 		return;
 	f->last_ns = now;
-	sg_skip(f, gap);
+	sg_flow_skip(s->cookie, gap);
 	if (f->http.framing == SG_FRAMING_LENGTH && !f->http.number[SG_SLOT_LENGTH])
 		sg_flow_complete(s->cookie, now, now);
+	else if (f->http.framing == SG_FRAMING_UNKNOWN)
+		sg_pulse_silent(now);
 }
 
 /* --- quarantine ------------------------------------------------------------- */
@@ -454,27 +527,18 @@ static __always_inline bool sg_fresh(const struct sg_scope *s, struct bpf_sock *
 	return true;
 }
 
-/* Remembers the last eight bytes of the answer, as far as it is, or may be, in chunks. */
-static __always_inline void sg_tail(struct __sk_buff *skb, struct sg_flow *f,
-				    const struct sg_segment *seg)
+/* A segment without payload is a sign of life, too, while nothing else came since the request:
+ * if it is TCP's, see sg_fresh(). */
+static __always_inline void sg_heard(const struct sg_scope *s, struct bpf_sock *sk,
+				     struct sg_flow *f, const struct sg_segment *seg, __u64 now)
 {
-	__u64 last;
-	__u32 len;
-	__u8 byte;
-	__u32 i;
+	struct bpf_tcp_sock *tp;
 
-	if (seg->len >= 8) {
-		if (!bpf_skb_load_bytes(skb, seg->payload + seg->len - 8, &last, sizeof(last)))
-			f->tail = bpf_be64_to_cpu(last);
+	if (f->phase != SG_PHASE_REQUEST || f->heard == f->serial)
 		return;
-	}
-	len = seg->len;
-	asm volatile("" : "+r"(len)); /* or the bound of the loop is dropped as implied */
-	for (i = 0; i < 7; i++) {
-		if (i >= len || bpf_skb_load_bytes(skb, seg->payload + i, &byte, 1))
-			break;
-		f->tail = f->tail << 8 | byte;
-	}
+	tp = bpf_tcp_sock(sk);
+	if (tp && tp->rcv_nxt == seg->seq)
+		sg_came(s, f, now);
 }
 
 static __always_inline void sg_count_status(const struct sg_scope *s, __u32 status)
@@ -505,7 +569,7 @@ static __always_inline bool sg_header_decides(const struct sg_http *h)
 static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_BODY;
-	if (f->http.bits & SG_HTTP_END)
+	if ((f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) == SG_HTTP_END)
 		sg_http_body_begin(&f->http);
 	if (!(f->http.bits & SG_HTTP_BAD) && !sg_flow_silent(f))
 		sg_count_status(s, sg_http_status(&f->http));
@@ -513,13 +577,32 @@ static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_f
 		sg_pulse_armed(now);
 }
 
-/* Is the body complete, now that `body` more bytes of it came? */
-static __always_inline bool sg_body_done(struct sg_flow *f, __u32 body)
+/*
+ * Reads chunks, the last `body` bytes of a segment; true if the last one is complete. Where they
+ * cannot be followed, because they are malformed or too many, silence ends them.
+ */
+static __always_inline bool sg_chunks(struct __sk_buff *skb, const struct sg_scope *s,
+				      struct sg_flow *f, const struct sg_segment *seg, __u32 body)
+{
+	bool many = body && sg_flow_chunks(skb, seg->payload + seg->len, body, s->cookie);
+
+	if (many || f->http.chunk == SG_CHUNK_BAD) {
+		f->http.framing = SG_FRAMING_UNKNOWN;
+		if (!sg_flow_silent(f))
+			SG_COUNT(s, unframed);
+	}
+	return f->http.chunk == SG_CHUNK_END;
+}
+
+/* Is the body complete, now that the last `body` bytes of a segment came? */
+static __always_inline bool sg_body_done(struct __sk_buff *skb, const struct sg_scope *s,
+					 struct sg_flow *f, const struct sg_segment *seg,
+					 __u32 body)
 {
 	if (sg_http_bodyless(&f->http, f->method))
 		return true;
 	if (f->http.framing == SG_FRAMING_CHUNKED)
-		return sg_http_chunked_end(f->tail);
+		return sg_chunks(skb, s, f, seg, body);
 	if (f->http.framing != SG_FRAMING_LENGTH)
 		return false;
 	return sg_body_take(f, body);
@@ -548,8 +631,20 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 {
 	__u32 body = seg->len;
 
-	if (f->phase == SG_PHASE_IDLE)
-		return;
+	if (f->phase == SG_PHASE_IDLE) {
+		if (!(f->flags & SG_FLOW_QUIET))
+			return;
+		sg_flags(s, f, SG_FLOW_QUIET, 0); /* it was not over */
+		f->phase = SG_PHASE_BODY;
+	}
+	if (sg_exchange_handshake(f)) {
+		int alert = sg_tls_alert(skb, seg->payload, seg->len);
+
+		if (alert > SG_ALERT_CLOSE_NOTIFY) {
+			sg_flow_alert(s->cookie, (__u32)alert, 0, now);
+			return;
+		}
+	}
 	f->last_ns = now;
 	f->rx_bytes = f->rx_bytes + body < f->rx_bytes ? ~0U : f->rx_bytes + body;
 	if (f->phase == SG_PHASE_REQUEST) {
@@ -559,23 +654,19 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 			f->phase = SG_PHASE_BODY; /* its end is silence */
 	}
 	if (gap)
-		sg_skip(f, gap);
+		sg_flow_skip(s->cookie, gap);
 	if (f->phase == SG_PHASE_HEAD) {
 		__u32 taken = sg_head(skb, s, f, seg);
 
 		/* a header longer than what is scanned: what was read must do */
-		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len) {
-			sg_tail(skb, f, seg);
+		if (!(f->http.bits & (SG_HTTP_END | SG_HTTP_BAD)) && taken == seg->len)
 			return;
-		}
 		body = seg->len > taken ? seg->len - taken : 0;
 		sg_header_done(s, f, now);
 	}
 	if (body)
 		f->http.body = SG_HTTP_BODY_BEGUN;
-	if (f->http.framing == SG_FRAMING_CHUNKED)
-		sg_tail(skb, f, seg);
-	if (sg_body_done(f, body))
+	if (sg_body_done(skb, s, f, seg, body))
 		sg_flow_complete(s->cookie, now, now);
 	else if (f->http.framing == SG_FRAMING_UNKNOWN)
 		sg_pulse_silent(now);
@@ -614,8 +705,15 @@ int sg_ingress(struct __sk_buff *skb)
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
 		return sg_stop(&s, f, parsed, &seg, now);
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || !parsed || !seg.len || !sg_fresh(&s, sk, f, &seg, &gap))
+	if (!sk || !parsed)
 		return SG_PASS;
+	if (!seg.len) {
+		sg_heard(&s, sk, f, &seg, now);
+		return SG_PASS;
+	}
+	if (!sg_fresh(&s, sk, f, &seg, &gap))
+		return SG_PASS;
+	sg_came(&s, f, now);
 	sg_answer(skb, &s, f, &seg, gap, now);
 	return SG_PASS;
 }

@@ -4,6 +4,7 @@
  * of tracked sockets. A connect that succeeds is not a success: only answers
  * are. What we refused ourselves never gets here, what we killed is excluded.
  */
+#include "caller.bpf.h"
 #include "event.bpf.h"
 #include "exchange.bpf.h"
 #include "flow.h"
@@ -12,6 +13,7 @@
 #include "http1.h"
 #include "maps.bpf.h"
 #include "report.bpf.h"
+#include "tls.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 
@@ -24,7 +26,11 @@
 #define SG_CROSSING_NS 1000000ULL /* how much longer than the usual round trip one may be */
 #define SG_TCP_SYN_SENT 2
 #define SG_TCP_FIN_WAIT1 4
+#define SG_TCP_FIN_WAIT2 5
 #define SG_TCP_CLOSE_WAIT 8
+#define SG_TCP_CLOSING 11
+#define SG_SOCK_DONE 1 /* bit of sk_flags: the peer's FIN has been taken */
+#define SG_SHUTDOWN_MASK 3
 #define SG_PF_EXITING 0x4
 
 /* Tracing programs of a replaced load stay attached for a moment: only one may count. */
@@ -43,12 +49,29 @@ static __always_inline bool sg_exiting(void)
 }
 
 /* The agent closed while it waited: its own doing, or a sign of a hang at that age? */
-static __always_inline void sg_given_up(struct sg_result *r, __u64 age, __u64 limit, __u8 cause)
+static __always_inline void sg_given_up(struct sg_result *r, bool hangs, __u8 cause)
 {
-	if (age >= limit && !sg_exiting())
+	if (hangs && !sg_exiting())
 		sg_result_is(r, SG_HARD, cause);
 	else
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
+}
+
+/* Has the answer been out for so long that it failed, whether the clock was looked at or not? */
+static __always_inline bool sg_overdue(const struct sg_scope *s, const struct sg_flow *f, __u64 now)
+{
+	return now >= sg_flow_waits(f, false) + sg_flow_slept(f, sg_asleep(now)) +
+			      sg_patience(s->server, s->server->policy.timeout_ns);
+}
+
+/*
+ * Does the server hang, by an agent that gave a call up? Only after more time than it takes
+ * for its longest answers, and not if it has answered anybody well since this was asked.
+ */
+static __always_inline bool sg_hangs(const struct sg_scope *s, const struct sg_flow *f, __u64 now)
+{
+	return now - f->request_ns >= sg_patience(s->server, s->server->policy.abandon_ns) &&
+	       s->server->success_ns < f->request_ns;
 }
 
 /*
@@ -87,7 +110,7 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, const str
 		break;
 	case 0:
 		if (sk->sk_shutdown || age >= s->server->policy.connect_ns)
-			sg_given_up(r, age, s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
+			sg_given_up(r, age >= s->server->policy.connect_ns, SG_CAUSE_TIMEOUT);
 		else /* nobody closed it: no port was free, and no SYN left */
 			sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
 		break;
@@ -103,20 +126,39 @@ static __always_inline void sg_judge_connect(const struct sg_scope *s, const str
 /*
  * The server closed: did the rest of an answer come before what was missing in
  * front of it? TCP takes it from its queue together with the FIN (which has a
- * number, too), so that no acknowledgement shows it first (see sg_catch_up).
+ * number, too), so that no acknowledgement shows it first (see sg_catch_up). Returns
+ * how many bytes that were.
  */
-static __always_inline bool sg_came_early(struct sg_flow *f, struct sock *sk)
+static __always_inline __u32 sg_came_early(const struct sg_flow *f, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 gap;
 
-	if (!tp || !(f->flags & SG_FLOW_SEEN_RX) || f->phase != SG_PHASE_BODY ||
-	    f->http.framing == SG_FRAMING_UNKNOWN)
-		return false;
+	if (!tp || !(f->flags & SG_FLOW_SEEN_RX))
+		return 0;
 	gap = tp->rcv_nxt - 1 - f->rx_next;
-	if (!gap || gap >> 31)
-		return false;
-	return f->http.framing != SG_FRAMING_LENGTH || gap >= f->http.number[SG_SLOT_LENGTH];
+	return gap >> 31 ? 0 : gap;
+}
+
+/*
+ * Has the server closed, by this change of state? An agent that has nothing more to send
+ * (shutdown) waits for its answer, and need not have closed before it.
+ */
+static __always_inline bool sg_server_closed(struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate == SG_TCP_CLOSE && oldstate == SG_TCP_FIN_WAIT2)
+		return !sk->sk_err && sk->__sk_common.skc_flags >> SG_SOCK_DONE & 1;
+	return newstate == SG_TCP_CLOSE_WAIT || newstate == SG_TCP_CLOSING;
+}
+
+/* Does a change of state end what is outstanding? When an agent closes what it had half
+ * closed before, its state changes to the one that it has. */
+static __always_inline bool sg_state_ends(struct sock *sk, int newstate)
+{
+	if (newstate == SG_TCP_FIN_WAIT1 || newstate == SG_TCP_FIN_WAIT2)
+		return sk->sk_shutdown == SG_SHUTDOWN_MASK;
+	return newstate == SG_TCP_CLOSE || newstate == SG_TCP_CLOSE_WAIT ||
+	       newstate == SG_TCP_CLOSING;
 }
 
 /*
@@ -146,23 +188,90 @@ static __always_inline bool sg_streamed(const struct sg_flow *f)
 	       f->http.bits & SG_HTTP_STREAM;
 }
 
+/* What sg_flow_closed() returns, besides a class, and a cause << 8. */
+#define SG_CLOSED_WHOLE (1 << 16) /* all of the answer came */
+#define SG_CLOSED_OPEN (1 << 17)  /* the answer does not decide it, but how the connection ended */
+
+/* What the answer means, as complete as it will be. */
+static __always_inline int sg_closed_answer(const struct sg_scope *s, const struct sg_flow *f)
+{
+	__u8 cause = SG_CAUSE_ANSWER;
+	__u8 outcome = SG_SUCCESS;
+
+	if (f->method != SG_METHOD_UNKNOWN)
+		outcome = sg_exchange_class(s, f, &cause);
+	if (outcome == SG_SUCCESS)
+		sg_exchange_learn(s, f);
+	return outcome | cause << 8;
+}
+
+/* Of an encrypted one. */
+static __always_inline int sg_closed_tls(const struct sg_flow *f, __u64 now)
+{
+	struct sg_result r;
+
+	sg_tls_end(f, &r, now);
+	return r.outcome | r.cause << 8 | SG_CLOSED_WHOLE;
+}
+
+/*
+ * A connection is over, without `err` or with it, `ended` by its server, `early` bytes of the answer
+ * having come unseen: does the request, or what came of the answer, decide what that means? A
+ * function of its own, so that the verifier walks it once and not for every way to that end.
+ */
+__noinline int sg_flow_closed(__u64 cookie, __u32 early, __u32 ended, __u32 err, __u64 now)
+{
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_find(cookie, &s);
+	bool whole;
+
+	if (!f)
+		return SG_CLOSED_OPEN;
+	if (early)
+		sg_flow_skip(cookie, early);
+	if (f->method == SG_METHOD_CONNECT)
+		return SG_CALLER | SG_CAUSE_PROXY << 8;
+	if (sg_exchange_neutral(f))
+		return SG_LOCAL | SG_CAUSE_NONE << 8;
+	if (f->phase != SG_PHASE_BODY)
+		return SG_CLOSED_OPEN;
+	if (sg_http_refuses(&f->http))
+		return sg_closed_answer(&s, f);
+	if (f->flags & SG_FLOW_TLS && !sg_exchange_handshake(f) &&
+	    (!err || now - f->last_ns > SG_SILENCE_NS))
+		return sg_closed_tls(f, now);
+	if (err)
+		return SG_CLOSED_OPEN;
+	whole = ended && f->http.framing == SG_FRAMING_CLOSE;
+	if (f->http.framing == SG_FRAMING_LENGTH)
+		whole = early && !f->http.number[SG_SLOT_LENGTH];
+	if (f->http.framing == SG_FRAMING_UNKNOWN)
+		whole = true;
+	return whole ? sg_closed_answer(&s, f) | SG_CLOSED_WHOLE : SG_CLOSED_OPEN;
+}
+
+/* The answer, or the request, decided it. */
+static __always_inline void sg_closed(struct sg_result *r, __u32 what)
+{
+	sg_result_is(r, what & 0xff, what >> 8 & 0xff);
+	if (what & SG_CLOSED_WHOLE && r->outcome != SG_UNKNOWN)
+		r->flags = SG_OUT_COMPLETE;
+}
+
 /* What the end of a connection means for the exchange that was outstanding. */
 static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct sg_flow *f,
-					      struct sg_result *r, struct sock *sk, int newstate,
+					      struct sg_result *r, struct sock *sk, bool ended,
 					      __u64 now)
 {
+	__u32 early = ended ? sg_came_early(f, sk) : 0;
 	int err = sk->sk_err;
-	bool body = f->phase == SG_PHASE_BODY;
-	bool unknown = body && f->http.framing == SG_FRAMING_UNKNOWN;
-	bool to_end = body && f->http.framing == SG_FRAMING_CLOSE;
-	bool ended = newstate == SG_TCP_CLOSE_WAIT;
-	bool whole = ended && sg_came_early(f, sk);
+	__u32 what = (__u32)sg_flow_closed(s->cookie, early, ended, err != 0, now);
 
 	if (f->flags & SG_FLOW_KILLED || err == SG_ECONNABORTED ||
 	    (err == SG_ETIMEDOUT && f->flags & (SG_FLOW_ARMED | SG_FLOW_STOPPED))) {
 		sg_result_is(r, SG_LOCAL, SG_CAUSE_KILLED);
-	} else if (sg_exchange_neutral(f)) {
-		sg_result_is(r, SG_LOCAL, SG_CAUSE_NONE);
+	} else if (!(what & SG_CLOSED_OPEN)) {
+		sg_closed(r, what);
 	} else if ((ended || err == SG_ECONNRESET || err == SG_EPIPE) &&
 		   sg_stale(f, sk, err, now)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_STALE);
@@ -172,20 +281,14 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (err) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_UNREACHABLE);
-	} else if (unknown && sg_exchange_ambiguous(f)) {
-		sg_result_is(r, SG_CALLER, SG_CAUSE_NONE);
-	} else if (unknown || whole || (to_end && ended)) {
-		sg_result_is(r, SG_SUCCESS, SG_CAUSE_ANSWER);
-		if (f->method != SG_METHOD_UNKNOWN)
-			r->outcome = sg_http_class(&f->http, f->method, &r->cause);
-		r->flags = SG_OUT_COMPLETE;
 	} else if (ended) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_TRUNCATED);
+	} else if (sg_overdue(s, f, now)) {
+		sg_result_is(r, SG_HARD, SG_CAUSE_NO_ANSWER);
 	} else if (sg_streamed(f)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 	} else {
-		sg_given_up(r, now - f->request_ns, s->server->policy.abandon_ns,
-			    SG_CAUSE_ABANDONED);
+		sg_given_up(r, sg_hangs(s, f, now), SG_CAUSE_ABANDONED);
 	}
 	if (sg_exchange_handshake(f) && r->outcome == SG_HARD)
 		r->cause = SG_CAUSE_TLS;
@@ -217,12 +320,25 @@ static __always_inline void sg_reached(const struct sg_scope *s, const struct sg
 	bpf_spin_unlock(&s->server->lock);
 }
 
+/* Does a change of state come of something that the server sent? */
+static __always_inline bool sg_state_came(struct sock *sk, int oldstate, int newstate)
+{
+	int err = sk->sk_err;
+
+	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED)
+		return true;
+	return newstate == SG_TCP_CLOSE_WAIT || err == SG_ECONNREFUSED || err == SG_ECONNRESET ||
+	       err == SG_EPIPE;
+}
+
 /* What a change of state means for the connect or the exchange. */
 static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
 					     struct sock *sk, int oldstate, int newstate, __u64 now)
 {
 	struct sg_result r = { .serial = f->serial };
 
+	if (sg_state_came(sk, oldstate, newstate))
+		sg_came(s, f, now);
 	if (oldstate == SG_TCP_SYN_SENT && newstate == SG_TCP_ESTABLISHED) {
 		f->opened_ns = now;
 		sg_flags(s, f, 0, SG_FLOW_OPENED);
@@ -233,8 +349,7 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 		sg_hist_add(s->id, SG_METRIC_CONNECT, now - f->connect_ns);
 		return;
 	}
-	if (newstate != SG_TCP_CLOSE && newstate != SG_TCP_CLOSE_WAIT &&
-	    newstate != SG_TCP_FIN_WAIT1)
+	if (!sg_state_ends(sk, newstate))
 		return;
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
@@ -246,9 +361,13 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 			if (newstate == SG_TCP_CLOSE_WAIT)
 				sg_flags(s, f, 0, SG_FLOW_HALF);
 			sg_give_back(s, f, false);
-			return;
+			if (!(sg_flags(s, f, SG_FLOW_QUIET, 0) & SG_FLOW_QUIET))
+				return;
+			sg_result_is(&r, SG_UNKNOWN, SG_CAUSE_UNSEEN);
+		} else {
+			sg_judge_exchange(s, f, &r, sk, sg_server_closed(sk, oldstate, newstate),
+					  now);
 		}
-		sg_judge_exchange(s, f, &r, sk, newstate, now);
 		f->phase = SG_PHASE_IDLE;
 		sg_exchange_result(f, &r, now, f->last_ns ? f->last_ns : now);
 	}
@@ -403,27 +522,34 @@ static __always_inline void sg_disarm(struct bpf_sock_ops *ops, const struct sg_
 /*
  * Nothing was acknowledged in time. A connect that has waited for its limit is
  * judged here too: without a daemon nobody else would. And what a verdict has
- * stopped ends by itself, if no kill comes.
+ * stopped ends by itself, if no kill comes. A function of its own, for want of stack.
  */
-static __always_inline void sg_rto(struct bpf_sock_ops *ops, const struct sg_scope *s,
-				   struct sg_flow *f)
+static __noinline int sg_rto(struct bpf_sock_ops *ops)
 {
+	struct bpf_sock *sk = ops->sk;
+	struct sg_scope s;
+	struct sg_flow *f = sk ? sg_flow_scope(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s) : NULL;
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct sg_result r = { .serial = f->serial, .now = now };
+	struct sg_result r = { .now = now };
 
+	if (!f)
+		return 1;
+	r.serial = f->serial;
 	if (f->flags & SG_FLOW_STOPPED) {
-		sg_arm(ops, s, f);
-		return;
+		sg_arm(ops, &s, f);
+		return 1;
 	}
 	if (!sg_flow_connecting(f) || f->flags & SG_FLOW_COUNTED ||
-	    now < f->connect_ns + s->server->policy.connect_ns)
-		return;
+	    sg_awake_for(now - f->connect_ns, f->asleep_ns) < s.server->policy.connect_ns)
+		return 1;
 	if (f->flags & SG_FLOW_OPTIONS)
 		sg_result_is(&r, SG_CALLER, SG_CAUSE_OPTIONS);
 	else
 		sg_result_is(&r, SG_HARD, SG_CAUSE_TIMEOUT);
 	r.latency_ns = now - f->connect_ns;
-	sg_report(s, f, &r);
+	sg_report(&s, f, &r);
+	sg_conclude(&s, f, r.serial); /* nothing comes meanwhile: this holds the socket */
+	return 1;
 }
 
 /* A state of a tracked socket changes, where states come from here. */
@@ -499,6 +625,77 @@ static __always_inline void sg_acknowledged(struct bpf_sock_ops *ops)
 		sg_disarm(ops, &s, f);
 }
 
+/* A record for a socket that has none; NULL if that cannot be. */
+static __always_inline struct sg_flow *sg_flow_new(struct bpf_sock *sk, __u64 cookie)
+{
+	void *zeros = SG_ONLY(blank);
+
+	if (!zeros || !bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
+		return NULL;
+	if (!bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST))
+		return bpf_map_lookup_elem(&flows, &cookie);
+	bpf_sk_storage_delete(&sk_ctx, sk);
+	return NULL;
+}
+
+/*
+ * A socket without a record connects: another program may have rewritten the address that the
+ * connect hook was asked for, and its peer be a server. It cannot be refused any more. It gets
+ * its record, so that what its breaker denies is stopped at the first request, and a quarantine
+ * at its SYN. A function of its own, for the verifier.
+ */
+__weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	struct sg_cfg *c = sg_config();
+	struct sg_ep ep = { .proto = SG_IPPROTO_TCP };
+	struct sg_scope s;
+	struct sg_flow *f;
+	__u64 netns;
+	__u32 kind;
+	__u32 at;
+
+	if (!tp || !c)
+		return 1;
+	sg_sock_peer(sk, SG_READ(sk->family), ep.addr);
+	ep.port = SG_READ(sk->dst_port);
+	netns = sg_netns_of((struct sock *)tp);
+	sg_ep_normalise(&ep, netns);
+	at = sg_server_at(&ep, c);
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at))
+		return 1;
+	s.cookie = bpf_get_socket_cookie(ops);
+	f = sg_flow_new(sk, s.cookie);
+	if (!f) {
+		if (!sg_unrecorded_before(s.cookie))
+			SG_COUNT(&s, unrecorded);
+		return 1;
+	}
+	kind = sg_alias_kind(at, ep.netns) | sg_socket_kind(tp);
+	if (bpf_map_lookup_elem(&own, &s.cookie))
+		kind |= SG_FLOW_EXEMPT;
+	sg_task_process(f);
+	f->server = s.id;
+	f->incarnation = s.server->incarnation;
+	f->generation = s.server->breaker.generation;
+	f->slot = SG_AT_SLOT(at);
+	f->netns = netns;
+	f->proto = SG_IPPROTO_TCP;
+	f->connect_ns = bpf_ktime_get_boot_ns();
+	f->serial = 1;
+	bpf_spin_lock(&f->lock);
+	f->flags = kind;
+	f->cookie = s.cookie;
+	bpf_spin_unlock(&f->lock);
+	sg_flow_name(&s, f, sk);
+	sg_callbacks(ops);
+	sg_pulse_exchange(f->connect_ns);
+	if (!sg_flow_silent(f))
+		SG_COUNT(&s, connects);
+	return 1;
+}
+
 /* What comes seldom: a function of its own, so that the others are short. */
 static __noinline int sg_callback(struct bpf_sock_ops *ops)
 {
@@ -511,8 +708,11 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 	if (!sk)
 		return 1;
 	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
-	if (!stored)
+	if (!stored) {
+		if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+			sg_rewritten(ops);
 		return 1;
+	}
 	if (op == BPF_SOCK_OPS_STATE_CB) {
 		sg_state_callback(ops, sk, stored);
 		return 1;
@@ -523,9 +723,6 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		sg_flow_name(&s, f, sk);
 		sg_callbacks(ops);
-	} else if (op == BPF_SOCK_OPS_RTO_CB) {
-		sg_watch_socket(ops, true);
-		sg_rto(ops, &s, f);
 	} else {
 		SG_COUNT(&s, retransmits);
 	}
@@ -546,11 +743,17 @@ int sg_sockops(struct bpf_sock_ops *ops)
 	case BPF_SOCK_OPS_RTT_CB:
 		sg_acknowledged(ops);
 		return 1;
-	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 	case BPF_SOCK_OPS_STATE_CB:
+		sg_callback(ops);
+		if (ops->args[1] == SG_TCP_ESTABLISHED) /* here and not there, for want of stack */
+			sg_connect_late(bpf_get_socket_cookie(ops), bpf_ktime_get_boot_ns());
+		return 1;
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 	case BPF_SOCK_OPS_RETRANS_CB:
-	case BPF_SOCK_OPS_RTO_CB:
 		return sg_callback(ops);
+	case BPF_SOCK_OPS_RTO_CB:
+		sg_watch_socket(ops, true);
+		return sg_rto(ops);
 	default:
 		return 1;
 	}

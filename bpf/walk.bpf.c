@@ -57,7 +57,7 @@ static __always_inline __u32 sg_walk_one(const struct sg_walk_item *item, __u32 
 {
 	switch (op) {
 	case SG_WALK_SWEEP:
-		return (__u32)sg_sweep_one(item->cookie, item->serial, now);
+		return sg_sweep_flow(item->cookie, item->serial, now);
 	case SG_WALK_DISPOSITION:
 		return (__u32)sg_dispose_one(item->cookie, now);
 	case SG_WALK_BURY:

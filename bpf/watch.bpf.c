@@ -31,7 +31,7 @@ static long sg_watch_flow(void *map, __u64 *key, struct sg_flow *seen, struct sg
 	if (seen->flags & SG_FLOW_DEAD)
 		sg_bury_one(cookie, look->now);
 	else
-		sg_sweep_one(cookie, seen->serial, look->now);
+		sg_sweep_flow(cookie, seen->serial, look->now);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "breaker.h"
 #include "counters.h"
+#include "route.h"
 #include "witness.h"
 
 #pragma GCC diagnostic push
@@ -30,13 +31,16 @@
 #define SG_FLOWS_MAX 65536U
 #define SG_OWN_MAX 1024U
 #define SG_SUBUIDS_MAX 4096U
+#define SG_COMM_LEN 16
 #define SG_LEASE_NS 1000000000ULL
 #define SG_OWN_PROBE_NS 2000000000ULL /* from the deadline on the first probe is the daemon's */
 #define SG_SILENCE_NS 200000000ULL    /* an answer of unknown end is over after so much silence */
 #define SG_GRACE_NS 1000000000ULL     /* a dead flow's record stays so long: see struct sg_flow */
 #define SG_UNUSED_NS 250000000ULL     /* a probe that nothing is sent with goes back */
 #define SG_ASK_NS 20000000ULL         /* the kill of a flow is asked for once in so long */
-#define SG_WATCH_NS 1000000000ULL     /* how often sg_watch looks while there is no daemon */
+#define SG_NAP_NS 500000000ULL     /* less is no sleep, but two clocks read one after the other */
+#define SG_WAKING_NS 3000000000ULL /* after it the network may take so long to be there */
+#define SG_WATCH_NS 1000000000ULL  /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> whose it is (u32, SG_AT) --------------------------- */
@@ -102,6 +106,7 @@ struct sg_subuid {
 #define SG_SRV_USED 1U    /* the id is in use */
 #define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
 #define SG_SRV_PROBED 4U  /* the daemon makes the first probe, if it comes in time */
+#define SG_SRV_SPOKE 8U   /* it has answered a POST in JSON or events; the kernel's own */
 
 /* Changed only under `lock`: by BPF programs, and by user space through the
  * command program. The lock must stay the first member. */
@@ -115,6 +120,22 @@ struct sg_server {
 	__u32 incarnation; /* grows whenever the id becomes free */
 	struct sg_slots slots;
 	struct sg_sources sources;
+	__u64 success_ns; /* when it last answered well */
+	__u64 longest_ns; /* and how long that takes at most; falls slowly (sg_patience()) */
+	__u64 row_ns;     /* when the first failure of the streak was seen */
+	__u64 held_ns;    /* for its route's sake it did not open, latest; 0: never */
+	__u16 route[SG_SLOTS_MAX]; /* of each address, from the daemon's namespace; index in `routes` */
+};
+
+/* --- routes: index -> how the way to servers fares, see route.h -------------- */
+
+#define SG_ROUTES_MAX 256U /* index 0 is none */
+
+struct sg_route_entry {
+	struct bpf_spin_lock lock;
+	__u32 ifindex;
+	__u8 hop[16]; /* IPv4 v4-mapped; zero: there is none, the servers are on the link */
+	struct sg_route route;
 };
 
 /* --- groups: index -> members that may not all be open at once ------------ */
@@ -168,6 +189,7 @@ enum sg_metric {
 	SG_METRIC_CONNECT,    /* connect() to established */
 	SG_METRIC_FIRST_BYTE, /* first request byte to first answer byte */
 	SG_METRIC_ANSWER,     /* first request byte to last answer byte */
+	SG_METRIC_TLS,        /* established to the end of the TLS handshake */
 	SG_METRIC_COUNT
 };
 
@@ -203,6 +225,8 @@ struct sg_cfg {
 	__u64 bypass_until_ns; /* reserved */
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
+	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
+	__u64 asleep_ns;       /* taken for time asleep, besides what the clocks say: for tests */
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -227,8 +251,12 @@ struct sg_pulse {
 	__u64 dead_ns;     /* the latest time a flow ended */
 	__u64 lost_events; /* records that found the ring full */
 	__u64 probe_ns;    /* the latest time a probe was handed out */
-	__u64 pad[3];
-	__u64 armed_ns; /* the latest time a flow was armed; on a cache line of its own */
+	__u64 asleep_ns;   /* since boot, as it was seen last */
+	__u64 awake_ns;    /* what begins from then on counts: this host slept before */
+	__u64 route_ns;    /* the latest time failures were held for a route, or one came back */
+	__u64 armed_ns;    /* the latest time a flow was armed; on a cache line of its own */
+	__u64 compared_ns; /* when the clocks were compared, and found to differ by */
+	__u64 differed_ns;
 };
 
 /* --- sk_ctx: socket storage of tracked sockets, u64: its cookie ------------ */
@@ -260,6 +288,11 @@ struct sg_pulse {
 #define SG_FLOW_ALIAS (1U << 23)     /* its endpoint is an alias of the server's */
 #define SG_FLOW_OPTIONS (1U << 24)   /* its own options may keep it from connecting */
 #define SG_FLOW_HALF (1U << 25)      /* its server had closed it before the current exchange */
+#define SG_FLOW_OVERDUE (1U << 26)   /* was counted as unanswered: what comes corrects that */
+#define SG_FLOW_SETTLED (1U << 27)   /* and the breaker has taken it */
+#define SG_FLOW_LATE (1U << 28)      /* something came before that */
+#define SG_FLOW_QUIET (1U << 29)     /* its encrypted answer may be over: nobody reported it */
+#define SG_FLOW_H2 (1U << 30)        /* its client offers HTTP/2 */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {
@@ -284,6 +317,7 @@ enum sg_method {
 	SG_METHOD_DELETE,
 	SG_METHOD_HEAD,
 	SG_METHOD_OTHER,
+	SG_METHOD_CONNECT,
 	SG_METHOD_COUNT
 };
 
@@ -291,25 +325,27 @@ enum sg_method {
 enum sg_http_slot {
 	SG_SLOT_NONE, /* scratch */
 	SG_SLOT_STATUS,
-	SG_SLOT_LENGTH, /* Content-Length, then what is left of the body */
-	SG_SLOT_RETRY,  /* Retry-After, seconds */
+	SG_SLOT_LENGTH, /* Content-Length, then what is left of the body or of the chunk */
+	SG_SLOT_RETRY,  /* Retry-After: seconds, or the digits of a date */
 	SG_SLOT_COUNT
 };
 
-/* Incremental scan of an answer's header; see http1.h. */
 enum sg_http_body {
 	SG_HTTP_BODY_UNKNOWN,
 	SG_HTTP_BODY_NONE,  /* the header says that there is none */
 	SG_HTTP_BODY_BEGUN, /* some of it has come */
 };
 
+/* Incremental scan of an answer: its header, then its chunks; see http1.h. */
 struct sg_http {
 	__u64 number[4]; /* by enum sg_http_slot */
+	__u64 length;    /* the first Content-Length, where there are several */
+	__u16 bits;      /* SG_HTTP_* */
 	__u8 state;      /* of the automaton */
-	__u8 bits;       /* SG_HTTP_* */
 	__u8 framing;    /* enum sg_framing, once the header is complete */
 	__u8 body;       /* enum sg_http_body */
-	__u8 pad[4];
+	__u8 chunk;      /* enum sg_chunk_state, with SG_FRAMING_CHUNKED */
+	__u8 pad[2];
 };
 
 /* What user space itself saw end: SG_CMD_OUTCOME. */
@@ -350,7 +386,6 @@ struct sg_flow {
 	__u64 lease_ns;   /* the probe fails then; 0: not started */
 	__u64 asked_ns;   /* when its kill was last asked for */
 	__u64 dead_ns;
-	__u64 tail; /* last 8 bytes of the answer so far, if it comes in chunks */
 	struct sg_http http;
 	__u32 rx_next; /* next expected sequence number */
 	__u32 tx_next;
@@ -358,6 +393,7 @@ struct sg_flow {
 	__u32 rx_bytes; /* of the current answer, saturating */
 	__u32 serial;   /* counts connects and exchanges of this socket */
 	__u32 ifindex;  /* of SO_BINDTODEVICE, 0: none */
+	/* Before SG_FLOW_TUPLE, remote and its port are what was asked for. */
 	__u8 local[16]; /* IPv4 v4-mapped; valid with SG_FLOW_TUPLE, as what follows */
 	__u8 remote[16];
 	__be16 local_port;
@@ -375,20 +411,38 @@ struct sg_flow {
 	__u32 source;       /* who connected, see witness.h */
 	__u64 opened_ns;    /* connected */
 	__u32 request_seq;  /* of the first byte of the current exchange's request */
-	__u32 pad;
+	__u32 pid;          /* of the process that connected; 0: nobody saw it */
+	__u64 cgroup;       /* id of the process's */
+	/* of its thread: foreign text */
+	char comm[SG_COMM_LEN];
+	/* of the failure that was counted of an overdue connect or exchange: */
+	__u64 counted_ns;
+	__u32 counted;        /* its number, see sg_breaker_correct() */
+	__u8 counted_flags;   /* SG_OUT_* */
+	__u8 counted_outcome; /* enum sg_class */
+	__u8 counted_cause;   /* enum sg_cause */
+	__u8 pad;
+	__u64 asleep_ns; /* time asleep since boot as the connect or the exchange began */
+	__u32 heard;     /* `serial` of the latest for which anything at all came */
+	__u32 pad2;
 };
 
-/* --- http_dfa: one entry, the automaton that scans an answer's header -------- */
+/* --- http_dfa: one entry, the automata that scan an answer's header and chunks -- */
 
-#define SG_HTTP_STATES 128
-#define SG_HTTP_CLASSES 32
+#define SG_HTTP_STATES 256
+#define SG_HTTP_CLASSES 64
+#define SG_CHUNK_STATES 16
+#define SG_CHUNK_CLASSES 8
 
 /* Built by answer_table_build(); every index is masked, so any content is safe. */
 struct sg_http_table {
 	__u8 class[256];                            /* of a byte */
 	__u8 next[SG_HTTP_STATES][SG_HTTP_CLASSES]; /* state */
-	__u8 effect[SG_HTTP_STATES];                /* SG_HTTP_*, on entering a state */
+	__u16 effect[SG_HTTP_STATES];               /* SG_HTTP_*, on entering a state */
 	__u8 slot[SG_HTTP_STATES];                  /* enum sg_http_slot a digit goes to */
+	__u8 chunk_class[256];                      /* of a byte between chunks */
+	__u8 chunk_next[SG_CHUNK_STATES][SG_CHUNK_CLASSES];
+	__u8 chunk_shift[SG_CHUNK_STATES]; /* 4 in a state whose byte is a digit of a size */
 };
 
 /* --- ev: ring buffer ------------------------------------------------------ */
@@ -441,6 +495,7 @@ struct sg_event {
 	__u64 latency_ns; /* request to last byte; connect failures: since connect */
 	__u64 first_ns;   /* request to first byte */
 	__u64 retry_after_ns;
+	__u64 was_ns;              /* t_ns of the failure that it replaces; SG_OUT_LATE */
 	struct sg_transition move; /* SG_EV_TRANSITION */
 	__u32 streak;
 	__u16 status; /* HTTP, 0 if none */
@@ -449,7 +504,17 @@ struct sg_event {
 	__u8 flags;   /* SG_OUT_*; SG_EV_KILL: SG_KILL_* */
 	__u8 method;  /* enum sg_method */
 	__u8 effect;  /* enum sg_effect, SG_EV_OUTCOME */
-	__u8 pad[5];
+	/* with SG_OUT_LATE: what it replaces */
+	__u8 was_outcome;
+	__u8 was_cause;
+	__u8 pad[3];
+	/* SG_EV_OUTCOME: whose socket it was, where that is known; else 0 */
+	__u64 cgroup;
+	__u32 pid;
+	__be16 port; /* of the peer */
+	__u8 pad2[2];
+	__u8 addr[16]; /* the same, IPv4 v4-mapped */
+	char comm[SG_COMM_LEN];
 };
 
 /* --- commands: packet data of a BPF_PROG_TEST_RUN of sg_command ------------ */
@@ -469,8 +534,16 @@ enum sg_command_op {
 			 * rest_ns; out: flags: places taken */
 	SG_CMD_SLOTS,   /* flags: mask of the server's addresses */
 	SG_CMD_REACHED, /* generation: see sg_breaker_reached() */
+	SG_CMD_VIA,     /* flags: slot, SG_VIA_NOWHERE; limit: its route */
+	SG_CMD_ROUTE,   /* server: index of a route; flags: SG_VIA_*; until_ns: see there */
 	SG_CMD_COUNT
 };
+
+#define SG_VIA_NOWHERE (1U << 8) /* there is none */
+
+/* What the daemon says of a route. */
+#define SG_VIA_OFFLINE 1U /* it is of no use; without that bit it may be */
+#define SG_VIA_BACK 2U    /* it is back: what began before until_ns tells nothing */
 
 /* Written in place by the program; the run's return value is 0 or an errno. */
 struct sg_command {
@@ -563,13 +636,14 @@ SG_ASSERT_SIZE(struct sg_ep, 32);
 SG_ASSERT_SIZE(struct sg_net, 20);
 SG_ASSERT_SIZE(struct sg_local, 24);
 SG_ASSERT_SIZE(struct sg_policy, 80);
-SG_ASSERT_SIZE(struct sg_breaker, 128);
+SG_ASSERT_SIZE(struct sg_breaker, 136);
 SG_ASSERT_SIZE(struct sg_slots, 20);
 SG_ASSERT_SIZE(struct sg_sources, 160);
-SG_ASSERT_SIZE(struct sg_server, 408);
+SG_ASSERT_SIZE(struct sg_server, 464);
+SG_ASSERT_SIZE(struct sg_route_entry, 64);
 SG_ASSERT_SIZE(struct sg_transition, 48);
-SG_ASSERT_SIZE(struct sg_event, 120);
-SG_ASSERT_SIZE(struct sg_flow, 232);
+SG_ASSERT_SIZE(struct sg_event, 176);
+SG_ASSERT_SIZE(struct sg_flow, 288);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

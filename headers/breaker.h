@@ -8,7 +8,8 @@
  *  B1  No clock is read, nothing is allocated, nothing loops, no helper is
  *      called: everything that a decision depends on is an argument.
  *  B2  Every transition but ramp -> closed starts a new generation; an outcome
- *      of an older generation changes nothing.
+ *      of an older generation changes nothing. A late answer may take back the
+ *      opening that its own failure brought: sg_breaker_correct().
  *  B3  probes_out + probes_ok + probes_failed never exceeds policy.probes.
  *  B4  half-open with a probe handed out always has a deadline.
  *  B5  A refused admission changes nothing.
@@ -83,11 +84,12 @@ enum sg_admit {
 };
 
 /* Flags of an outcome. */
-#define SG_OUT_SLOW 1U     /* its latency is strictly above the slow limit */
-#define SG_OUT_PROBE 2U    /* the call held a probe */
-#define SG_OUT_COMPLETE 4U /* a complete answer came, whatever it said */
-#define SG_OUT_HELD 8U     /* others are well: it does not open the breaker, see witness.h */
-#define SG_OUT_LATE 16U    /* it replaces what was counted of the same call before */
+#define SG_OUT_SLOW 1U      /* its latency is strictly above the slow limit */
+#define SG_OUT_PROBE 2U     /* the call held a probe */
+#define SG_OUT_COMPLETE 4U  /* a complete answer came, whatever it said */
+#define SG_OUT_HELD 8U      /* others are well: it does not open the breaker, see witness.h */
+#define SG_OUT_ESTIMATE 32U /* HTTP/2, whose exchanges cannot be told apart */
+#define SG_OUT_LATE 16U     /* it replaces what was counted of the same call before */
 
 /* What the transition needs to know of a server's policy. */
 struct sg_policy {
@@ -141,6 +143,8 @@ struct sg_breaker {
 	__u8 shadow;          /* 1: decide and report, enforce nothing */
 	__u8 may_trip;        /* 0: floor or blast limit forbid a trip (daemon) */
 	__u8 pad;
+	__u32 failures; /* hard ones ever, wraps: tells which of them a late answer replaces */
+	__u32 pad2;
 	struct sg_transition last; /* the latest transition */
 };
 
@@ -386,6 +390,7 @@ static __always_inline enum sg_effect sg_breaker_outcome(struct sg_breaker *b,
 		if (class != SG_HARD)
 			return SG_EFFECT_NONE;
 		b->streak++;
+		b->failures++;
 		if (!p->consecutive || b->streak < p->consecutive)
 			return SG_EFFECT_NONE;
 		if (!b->may_trip)
@@ -393,6 +398,43 @@ static __always_inline enum sg_effect sg_breaker_outcome(struct sg_breaker *b,
 	}
 	sg_breaker_enter(b, p, to, reason, b->next_open_ns, now, mv);
 	return SG_EFFECT_MOVED;
+}
+
+/*
+ * A failure of `generation` that was counted as number `counted` of b->failures, with the flags
+ * `was`, turns out to have been something else: the call ended after all, as `class`. It is as
+ * if that had been counted in its place: only failures after it are in a row with what
+ * comes. An opening that rested on it is taken back if the answer was a success.
+ */
+static __always_inline enum sg_effect sg_breaker_correct(
+	struct sg_breaker *b, const struct sg_policy *p, __u64 now, __u32 generation, __u32 counted,
+	__u32 was, enum sg_class class, __u32 flags, __u64 retry_after_ns, struct sg_transition *mv)
+{
+	__u32 since = b->failures - counted;
+
+	mv->moved = 0;
+	if (generation != b->generation) {
+		if (class != SG_SUCCESS || b->state != SG_OPEN || generation + 1 != b->generation ||
+		    b->last.reason != SG_REASON_CONSECUTIVE || since >= b->last.failed)
+			return SG_EFFECT_STALE;
+		sg_breaker_enter(b, p, SG_CLOSED, SG_REASON_REACHABLE, 0, now, mv);
+		return SG_EFFECT_MOVED;
+	}
+	if (b->state == SG_HALF_OPEN) {
+		if (!(was & SG_OUT_PROBE) || !b->probes_failed)
+			return SG_EFFECT_NONE;
+		b->probes_failed--;
+		if (was & SG_OUT_SLOW && b->probes_slow)
+			b->probes_slow--;
+		b->probes_out++;
+		return sg_breaker_outcome(b, p, now, generation, class, flags | SG_OUT_PROBE,
+					  retry_after_ns, mv);
+	}
+	if ((b->state != SG_CLOSED && b->state != SG_RAMP) || class == SG_HARD)
+		return SG_EFFECT_NONE;
+	if (b->streak > since)
+		b->streak = class == SG_SUCCESS ? since : b->streak - 1;
+	return SG_EFFECT_NONE;
 }
 
 /*

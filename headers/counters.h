@@ -47,6 +47,12 @@
 	X(untrusted, NULL, "untrusted", "untrusted", UNTRUSTED, "")                              \
 	/* connects without a record, for want of memory: judged, not measured */                \
 	X(unrecorded, NULL, "unrecorded", "unrecorded", UNRECORDED, "")                          \
+	/* answers in chunks that could not be followed: malformed, or too many in a segment */     \
+	X(unframed, NULL, "unframed", "unframed", UNFRAMED, "")                                  \
+	X(handshakes, "tls", "handshakes", "tls handshakes", TLS, "done")                        \
+	X(handshake_failures, "tls", "failed", "  failed", TLS, "failed")                        \
+	/* connections whose client offers HTTP/2 */                                             \
+	X(h2, "tls", "h2_offered", "  h2 offered", NONE, "")                                     \
 	X(established, NULL, NULL, NULL, NONE, "")                                               \
 	X(r1xx, NULL, NULL, NULL, RESPONSES, "1xx")                                              \
 	X(abandoned, NULL, NULL, NULL, REQUEST_FAILURES, "abandoned")                            \
@@ -54,6 +60,8 @@
 	X(hard, NULL, NULL, NULL, OUTCOMES, "hard")                                              \
 	X(soft, NULL, NULL, NULL, OUTCOMES, "soft")                                              \
 	X(ignored, NULL, NULL, NULL, OUTCOMES, "ignored")                                        \
+	/* failures of the clock that an answer replaced */                                     \
+	X(corrected, NULL, NULL, NULL, OUTCOMES, "corrected")                                    \
 	/* outcomes of an older generation */                                                    \
 	X(stale, NULL, NULL, NULL, OUTCOMES, "stale")                                            \
 	X(retransmits, NULL, NULL, NULL, RETRANSMITS, "")                                        \

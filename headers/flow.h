@@ -30,13 +30,52 @@ static __always_inline bool sg_exchange_ambiguous(const struct sg_flow *f)
 static __always_inline bool sg_exchange_neutral(const struct sg_flow *f)
 {
 	return f->method == SG_METHOD_GET || f->method == SG_METHOD_DELETE ||
-	       f->method == SG_METHOD_HEAD;
+	       f->method == SG_METHOD_HEAD || f->method == SG_METHOD_CONNECT;
 }
 
 /* Has its SYN left, and nothing come back? */
 static __always_inline bool sg_flow_connecting(const struct sg_flow *f)
 {
 	return (f->flags & (SG_FLOW_TUPLE | SG_FLOW_OPENED)) == SG_FLOW_TUPLE;
+}
+
+/* --- patience ---------------------------------------------------------------------- */
+
+#define SG_PATIENCE_MAX 10  /* times the configured limit */
+#define SG_LONGEST_SHIFT 10 /* each answer takes so much of the difference off the longest */
+
+/* The longest answer, now that one took `latency`. */
+static __always_inline __u64 sg_longest(__u64 longest, __u64 latency)
+{
+	return latency >= longest ? latency : longest - ((longest - latency) >> SG_LONGEST_SHIFT);
+}
+
+/*
+ * How long a server is given that is given `limit` by its policy: a quarter more than its
+ * longest answer takes if that is more, so that what always took so long is no failure.
+ */
+static __always_inline __u64 sg_patience(const struct sg_server *srv, __u64 limit)
+{
+	__u64 most = limit < SG_FOREVER / SG_PATIENCE_MAX ? limit * SG_PATIENCE_MAX : limit;
+	__u64 usual = srv->longest_ns + srv->longest_ns / 4;
+
+	if (usual <= limit)
+		return limit;
+	return usual < most ? usual : most;
+}
+
+/* Since when a connect or an exchange has waited: an answer that is still coming is alive. */
+static __always_inline __u64 sg_flow_waits(const struct sg_flow *f, bool connecting)
+{
+	if (connecting)
+		return f->connect_ns;
+	return f->last_ns > f->request_ns ? f->last_ns : f->request_ns;
+}
+
+/* How long this host slept since the connect or the exchange began; `asleep`: since boot. */
+static __always_inline __u64 sg_flow_slept(const struct sg_flow *f, __u64 asleep)
+{
+	return asleep > f->asleep_ns + SG_NAP_NS ? asleep - f->asleep_ns : 0;
 }
 
 /* --- what the clock ends ----------------------------------------------------------- */
@@ -56,15 +95,12 @@ struct sg_due {
 };
 
 /* The connect or the exchange: its limit, or the lease of its probe if that ends first. */
-static __always_inline void sg_due_limit(const struct sg_flow *f, const struct sg_policy *p,
+static __always_inline void sg_due_limit(const struct sg_flow *f, const struct sg_server *srv,
 					 bool connecting, struct sg_due *d)
 {
-	__u64 since = connecting ? f->connect_ns : f->request_ns;
-	__u64 limit = connecting ? p->connect_ns : p->timeout_ns;
+	__u64 limit = connecting ? srv->policy.connect_ns
+				 : sg_patience(srv, srv->policy.timeout_ns);
 
-	/* an answer that is still coming is alive */
-	if (!connecting && f->last_ns > since)
-		since = f->last_ns;
 	d->what = SG_DUE_OVERDUE;
 	d->outcome = SG_HARD;
 	d->cause = connecting ? SG_CAUSE_TIMEOUT : SG_CAUSE_NO_ANSWER;
@@ -72,19 +108,22 @@ static __always_inline void sg_due_limit(const struct sg_flow *f, const struct s
 		d->outcome = SG_CALLER;
 		d->cause = SG_CAUSE_OPTIONS;
 	}
-	d->at = since + limit;
+	d->at = sg_flow_waits(f, connecting) + limit;
 	if (f->lease_ns && f->lease_ns < d->at) {
 		d->at = f->lease_ns;
 		d->cause = SG_CAUSE_LEASE;
 	} else if (!connecting && sg_exchange_ambiguous(f) && f->rx_bytes) {
-		d->outcome = SG_CALLER;
+		d->outcome = SG_UNKNOWN;
+		d->cause = SG_CAUSE_UNSEEN;
 	}
 }
 
-/* What the clock will make of a flow, and when. */
-static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg_policy *p,
-					struct sg_due *d)
+/* What the clock will make of a flow, and when; nobody is late for the time that this host,
+ * which was asleep for `asleep` since boot, slept meanwhile. */
+static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg_server *srv,
+					__u64 asleep, struct sg_due *d)
 {
+	const struct sg_policy *p = &srv->policy;
 	bool connecting = sg_flow_connecting(f);
 
 	d->at = SG_FOREVER;
@@ -107,8 +146,44 @@ static __always_inline void sg_flow_due(const struct sg_flow *f, const struct sg
 		d->what = SG_DUE_SILENCE;
 		d->at = f->last_ns + SG_SILENCE_NS;
 	} else if (!(f->flags & SG_FLOW_COUNTED) && (connecting || !sg_exchange_neutral(f))) {
-		sg_due_limit(f, p, connecting, d);
+		sg_due_limit(f, srv, connecting, d);
+		d->at += sg_flow_slept(f, asleep);
 	}
+}
+
+/* --- whose an outcome is ------------------------------------------------------------- */
+
+/* What the clock counted, and the breaker has taken: a late answer may correct it. */
+#define SG_FLOW_CORRECTABLE (SG_FLOW_OVERDUE | SG_FLOW_SETTLED)
+
+/*
+ * Somebody saw the connect or the exchange end; the caller holds the record's lock. Returns the
+ * flags before. Without SG_FLOW_COUNTED in them the outcome, and its probe, are his to
+ * report. With both of SG_FLOW_CORRECTABLE it was counted as overdue, and is his to
+ * correct. `answered`: an answer came; `overdue`: only time went by. An answer that comes
+ * between the report and sg_flow_settle() is left to whoever settles.
+ */
+static __always_inline __u32 sg_flow_claim(struct sg_flow *f, bool overdue, bool answered)
+{
+	__u32 was = f->flags;
+
+	if (!(was & SG_FLOW_COUNTED)) {
+		f->flags = (was & ~(SG_FLOW_PROBE | SG_FLOW_CORRECTABLE | SG_FLOW_LATE)) |
+			   SG_FLOW_COUNTED | (overdue ? SG_FLOW_OVERDUE : 0);
+		f->lease_ns = 0;
+		return was;
+	}
+	if (!answered || !(was & SG_FLOW_OVERDUE))
+		return was & ~SG_FLOW_OVERDUE;
+	f->flags = was & SG_FLOW_SETTLED ? was & ~SG_FLOW_OVERDUE : was | SG_FLOW_LATE;
+	return was;
+}
+
+/* The breaker has taken what was overdue, under the same lock: true if an answer came first. */
+static __always_inline bool sg_flow_settle(struct sg_flow *f)
+{
+	f->flags |= SG_FLOW_SETTLED;
+	return f->flags & SG_FLOW_OVERDUE && f->flags & SG_FLOW_LATE;
 }
 
 /* --- what a verdict ends ------------------------------------------------------------ */

@@ -6,7 +6,8 @@
  *  W1  A connect that failed is a failure of the server only if it raises the minimum of
  *      failures over the server's addresses: with one address each of them is, with one
  *      good address of several none is. A connect that succeeds, or an answer, sets its
- *      address back to none.
+ *      address back to none. An address to which there is no way at all, so that no connect
+ *      can fail at it, is not asked, unless there is no other.
  *  W2  Failures in a row do not open the breaker while there is a witness: another source
  *      that succeeded within 10 s and has not failed since. It is not enough to count
  *      sources, of which an ordinary user can have several. The daemon's own probe is no
@@ -40,7 +41,7 @@ struct sg_slots {
 	__u16 failed[SG_SLOTS_MAX]; /* connects in a row; saturates */
 	__u16 level;                /* the minimum that was a failure of the server */
 	__u8 mask;                  /* addresses that there are; 0: each connect counts */
-	__u8 pad;
+	__u8 nowhere;               /* those of them that this host has no route to */
 };
 
 struct sg_source {
@@ -94,15 +95,18 @@ static __always_inline void sg_slot_reached(struct sg_slots *a, __u32 slot)
 static __always_inline bool sg_slot_failed(struct sg_slots *a, __u32 slot)
 {
 	__u16 *failed = &a->failed[slot & (SG_SLOTS_MAX - 1)];
+	__u32 asked = a->mask & ~a->nowhere;
 	__u32 least = 0xffff;
 	__u32 i;
 
 	if (!a->mask)
 		return true;
+	if (!asked)
+		asked = a->mask;
 	if (*failed < 0xffff)
 		(*failed)++;
 	for (i = 0; i < SG_SLOTS_MAX; i++)
-		if (a->mask >> i & 1 && a->failed[i] < least)
+		if (asked >> i & 1 && a->failed[i] < least)
 			least = a->failed[i];
 	if (least <= a->level && least < 0xffff)
 		return false;
@@ -121,6 +125,17 @@ static __always_inline void sg_slots_set(struct sg_slots *a, __u8 mask)
 	if (mask & ~a->mask)
 		a->level = 0;
 	a->mask = mask;
+	a->nowhere &= mask;
+}
+
+/* Is there no way to this address any more, or is there one again? */
+static __always_inline void sg_slot_nowhere(struct sg_slots *a, __u32 slot, bool nowhere)
+{
+	__u8 bit = (__u8)(1U << (slot & (SG_SLOTS_MAX - 1)));
+
+	if (!nowhere && a->nowhere & bit)
+		a->level = 0; /* it has not failed yet */
+	a->nowhere = nowhere ? a->nowhere | bit : a->nowhere & (__u8)~bit;
 }
 
 /* --- sources (W2) ---------------------------------------------------------------------- */

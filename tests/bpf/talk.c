@@ -282,12 +282,13 @@ static bool is(const struct talk_outcome *want, const struct sg_event *e)
 	       e->cause == want->cause &&
 	       (want->status == ANY_STATUS || e->status == want->status) &&
 	       !!(e->flags & SG_OUT_COMPLETE) == want->complete &&
+	       !!(e->flags & SG_OUT_LATE) == want->late && !!e->was_ns == want->late &&
 	       e->retry_after_ns == want->retry_s * NS_PER_SEC;
 }
 
 static void count_outcome(struct sg_stats *st, const struct talk_outcome *o)
 {
-	__u64 *const by_class[] = { &st->success, &st->hard,    &st->soft,
+	__u64 *const by_class[] = { &st->success, &st->hard,    &st->soft,   &st->ignored,
 				    &st->ignored, &st->ignored, &st->ignored };
 	__u64 *const by_cause[SG_CAUSE_COUNT] = {
 		[SG_CAUSE_REFUSED] = &st->refused,
@@ -302,7 +303,14 @@ static void count_outcome(struct sg_stats *st, const struct talk_outcome *o)
 		[SG_CAUSE_BAD_RESPONSE] = &st->bad_responses,
 	};
 
+	if (o->late) {
+		st->corrected++;
+		return;
+	}
 	++*by_class[o->class];
+	if (o->cause == SG_CAUSE_TLS || o->cause == SG_CAUSE_DISTRUST ||
+	    o->cause == SG_CAUSE_CERTIFICATE)
+		st->handshake_failures++;
 	if (by_cause[o->cause])
 		++*by_cause[o->cause];
 }
@@ -320,7 +328,10 @@ void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events
 	struct sg_stats st = { .connects = want->connects,
 			       .requests = want->requests,
 			       .r1xx = want->interims,
-			       .r2xx = want->late };
+			       .r2xx = want->late,
+			       .handshakes = want->handshakes,
+			       .h2 = want->h2,
+			       .unframed = want->unframed };
 	struct sg_stats got;
 	bool same;
 

@@ -122,6 +122,7 @@ struct talk_outcome {
 	unsigned int status;
 	bool complete;
 	unsigned int retry_s;
+	bool late; /* replaces a failure of the clock */
 };
 
 /* Exactly these outcomes and nothing else are in the ring, and in the counters. */
@@ -131,9 +132,12 @@ struct talk_want {
 	size_t n;
 	unsigned int connects;
 	unsigned int requests;
-	unsigned int interims;  /* answers 1xx */
-	unsigned int late;      /* answers 200 without an outcome of their own */
-	unsigned int uncounted; /* outcomes whose status is in no r?xx counter */
+	unsigned int interims;   /* answers 1xx */
+	unsigned int late;       /* answers 200 without an outcome of their own */
+	unsigned int handshakes; /* of TLS, to their end */
+	unsigned int h2;         /* offers of HTTP/2 */
+	unsigned int uncounted;  /* outcomes whose status is in no r?xx counter */
+	unsigned int unframed;   /* answers whose chunks cannot be followed */
 };
 void talk_expect(struct talk *t, const struct talk_want *want, struct rig_events *events);
 

@@ -5,14 +5,18 @@
  */
 #include "bpf/talk.h"
 
+#include <time.h>
+
 #define POST "POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 #define GET "GET /mcp HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+#define NOT_FOUND(type) "HTTP/1.1 404 x\r\nContent-Type: " type "\r\nContent-Length: 2\r\n\r\nno"
 #define INTERIM                                                      \
 	"HTTP/1.1 102 x\r\n\r\nHTTP/1.1 103 x\r\nLink: </x>\r\n\r\n" \
 	"HTTP/1.1 100 x\r\n\r\n"
 #define JSON "Content-Type: application/json\r\n"
 #define SSE "content-type: text/event-stream; charset=utf-8\r\n"
 #define OK "HTTP/1.1 200 OK\r\n"
+#define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"
 #define OK_JSON OK JSON "Content-Length: 2\r\n\r\n{}"
 #define BUSY "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
 
@@ -41,9 +45,12 @@ static int teardown(void **state)
 
 #define ANSWERED .class = SG_SUCCESS, .cause = SG_CAUSE_ANSWER
 #define HARD .class = SG_HARD, .cause = SG_CAUSE_STATUS
-#define SOFT .class = SG_SOFT, .cause = SG_CAUSE_STATUS
+#define SOFT .class = SG_SOFT, .cause = SG_CAUSE_LIMITED
 #define CALLER .class = SG_CALLER, .cause = SG_CAUSE_STATUS
 #define BAD .class = SG_HARD, .cause = SG_CAUSE_BAD_RESPONSE
+#define NO_ROUTE .class = SG_HARD, .cause = SG_CAUSE_NO_ROUTE
+#define PROXY .class = SG_CALLER, .cause = SG_CAUSE_PROXY
+#define CONNECT_TO "CONNECT mcp.example:443 HTTP/1.1\r\nHost: mcp.example:443\r\n\r\n"
 #define STATUS(n) "HTTP/1.1 " #n " Any Reason\r\nContent-Length: 3\r\n\r\nabc"
 
 static const struct answer {
@@ -69,6 +76,14 @@ static const struct answer {
 	{ POST, OK "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ANSWERED, 200 },
 	{ POST, OK "Content-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ANSWERED,
 	  200 },
+	{ POST, OK "Transfer-Encoding: chunked\r\n\r\n0000\r\n\r\n", ANSWERED, 200 },
+	{ POST, OK JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n", ANSWERED,
+	  200 },
+	{ POST, OK JSON CHUNKED "7\r\n\r\n0\r\n\r\n\r\n00;z\r\nA: b\r\nC: d\r\n\r\n", ANSWERED,
+	  200 },
+	{ POST, OK JSON CHUNKED "1a\n01234567890123456789012345\n0\n\n", ANSWERED, 200 },
+	{ POST, OK JSON "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", ANSWERED, 200 },
+	{ POST, OK JSON "Content-Length: 2, 2, 02\r\n\r\n{}", ANSWERED, 200 },
 	{ POST, OK JSON "\r\n{\"until\":\"the end\"}", ANSWERED, 200, .close = true },
 	{ POST, OK JSON "Connection: close\r\n\r\n", ANSWERED, 200, .close = true },
 	{ POST, "HTTP/1.1 100 Continue\r\n\r\n" OK_JSON, ANSWERED, 200, .interims = 1 },
@@ -107,7 +122,7 @@ static const struct answer {
 	{ POST, "HTTP/1.1 503 Later\r\nretry-after:  120 \r\nContent-Length: 0\r\n\r\n", SOFT, 503,
 	  120 },
 	{ POST,
-	  "HTTP/1.1 503 Later\r\nRetry-After: Fri, 20 Nov 2026 19:00:00 GMT\r\n"
+	  "HTTP/1.1 503 Later\r\nRetry-After: Sun Nov  6 08:49:37 1994\r\n"
 	  "Content-Length: 0\r\n\r\n",
 	  SOFT, 503 },
 	{ POST, "HTTP/1.1 500 x\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n", HARD, 500, 5 },
@@ -155,6 +170,17 @@ static const struct answer {
 	{ POST, OK "Content-Length: -1\r\n\r\n", BAD, 200, .uncounted = true },
 	{ POST, OK "Content-Length: two\r\n\r\n", BAD, 200, .uncounted = true },
 	{ POST, OK "Content-Length: 2x\r\n\r\n", BAD, 200, .uncounted = true },
+	{ POST, OK "Content-Length: 2\r\nContent-Length: 3\r\n\r\n", BAD, 200, .uncounted = true },
+	{ POST, OK "Content-Length: 2, 22\r\n\r\n", BAD, 200, .uncounted = true },
+	/* a proxy, of itself */
+	{ CONNECT_TO, "HTTP/1.1 200 Connection established\r\n\r\n", CALLER, 200 },
+	{ CONNECT_TO, OK "Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", CALLER, 200 },
+	{ CONNECT_TO, STATUS(407), PROXY, 407 },
+	{ CONNECT_TO, STATUS(502), PROXY, 502 },
+	{ CONNECT_TO, STATUS(503), PROXY, 503 },
+	{ CONNECT_TO, STATUS(504), PROXY, 504 },
+	{ CONNECT_TO, STATUS(403), CALLER, 403 },
+	{ POST, STATUS(407), PROXY, 407 },
 };
 
 static const struct talk_step no_steps[1];
@@ -162,8 +188,8 @@ static const struct talk_step no_steps[1];
 /* One answer on a connection of its own, torn where talk.tear says. */
 static void one_answer(const struct answer *a)
 {
-	const struct talk_outcome outcome = { a->class, a->cause, a->status, a->class != SG_LOCAL,
-					      a->retry_s };
+	const struct talk_outcome outcome = { a->class,   a->cause, a->status, a->class != SG_LOCAL,
+					      a->retry_s, false };
 	const struct talk_want want = { .name = a->say,
 					.outcomes = &outcome,
 					.n = 1,
@@ -227,6 +253,7 @@ static const struct row {
 	size_t n;
 	unsigned int requests;
 	unsigned int interims;
+	unsigned int unframed; /* answers whose chunks cannot be followed */
 } rows[] = {
 	{ "three turns on one connection",
 	  { CONNECT, ASK(POST), SAY(OK_JSON), ASK(POST), SAY(OK_JSON), ASK(POST), SAY(OK_JSON) },
@@ -281,19 +308,82 @@ static const struct row {
 	{ "nothing but a connection", { CONNECT, FIN }, .n = 0 },
 	{ "an answer to a request whose sender has nothing more to say",
 	  { CONNECT, ASK(POST), SHUT, SAY(OK JSON "\r\n{}"), FIN },
-	  { { SG_CALLER, SG_CAUSE_ABANDONED, 0, false, 0 } },
+	  { GOOD },
 	  .n = 1,
 	  .requests = 1 },
 	{ "more of a request whose answer came early",
 	  { CONNECT, ASK("POST /mcp HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), SAY(STATUS(413)),
 	    ASK("too"), ASK("much"), RST },
-	  { { CALLER, 413, true, 0 } },
+	  { { CALLER, 413, true, 0, false } },
 	  .n = 1,
 	  .requests = 1 },
+	{ "an early answer that goes on while the request does, and a reset",
+	  { CONNECT, ASK("POST /mcp HTTP/1.1\r\nContent-Length: 9\r\n\r\n"),
+	    SAY("HTTP/1.1 413 x\r\nConnection: close\r\n\r\ntoo"), ASK("too"), ASK("much"),
+	    SAY(" much"), RST },
+	  { { .class = SG_CALLER, .cause = SG_CAUSE_STATUS, .status = 413 } },
+	  .n = 1,
+	  .requests = 1 },
+	{ "an early failure, more of the request, and a reset",
+	  { CONNECT, ASK("POST /mcp HTTP/1.1\r\nContent-Length: 9\r\n\r\n"),
+	    SAY("HTTP/1.1 503 x\r\n\r\n"), ASK("too"), RST },
+	  { { HARD, 503, true, 0 } },
+	  .n = 1,
+	  .requests = 1 },
+	{ "more of a request whose early answer cannot be followed",
+	  { CONNECT, ASK("POST /mcp HTTP/1.1\r\nContent-Length: 9\r\n\r\n"),
+	    SAY("HTTP/1.1 413 x\r\n" CHUNKED "x"), ASK("too"), ASK("much"), RST },
+	  { { .class = SG_CALLER, .cause = SG_CAUSE_STATUS, .status = 413 } },
+	  .n = 1,
+	  .requests = 1,
+	  .unframed = 1 },
+	{ "what is in a tunnel is nobody's",
+	  { CONNECT, ASK(CONNECT_TO), SAY(OK "\r\n"), ASK("\x16\x03\x01\x00\x05hello"),
+	    SAY("\x16\x03\x03\x00\x05hello"), ASK(POST), SAY(BUSY), ASK(POST), RST },
+	  { { CALLER, 200, true, 0 } },
+	  .n = 1,
+	  .requests = 1 },
+	{ "a tunnel that was refused, and one that was not",
+	  { CONNECT, ASK(CONNECT_TO), SAY(STATUS(407)), ASK(CONNECT_TO),
+	    SAY("HTTP/1.1 200 x\r\n\r\nhi"), ASK("hello"), FIN },
+	  { { PROXY, 407, true, 0 }, { CALLER, 200, true, 0 } },
+	  .n = 2,
+	  .requests = 2 },
+	{ "chunks that cannot be followed: silence ends the answer",
+	  { CONNECT, ASK(POST), SAY(OK JSON CHUNKED "2\r\n{}\r\nx\r\n"), SWEEP, PAUSE(210), SWEEP },
+	  { GOOD },
+	  .n = 1,
+	  .requests = 1,
+	  .unframed = 1 },
+	{ "trailers, then the next request",
+	  { CONNECT, ASK(POST), SAY(OK JSON CHUNKED "2\r\n{}\r\n0\r\nX: y\r\n"),
+	    SAY("Z: 0\r\n\r\n"), ASK(POST), SAY(BUSY) },
+	  { GOOD, { HARD, 503, true, 0 } },
+	  .n = 2,
+	  .requests = 2 },
+	{ "an answer in chunks in front of another one",
+	  { CONNECT, ASK(POST POST), SAY(OK JSON CHUNKED "2\r\n{}\r\n0\r\nX: y\r\n\r\n" BUSY),
+	    ASK(POST), SAY(OK_JSON) },
+	  { GOOD, GOOD },
+	  .n = 2,
+	  .requests = 2 },
+	{ "a POST that finds nothing, where POSTs were answered",
+	  { CONNECT, ASK(POST), SAY(NOT_FOUND("text/plain")), ASK(POST), SAY(OK_JSON), ASK(POST),
+	    SAY(NOT_FOUND("text/plain; charset=utf-8")), ASK(POST),
+	    SAY(NOT_FOUND("application/json")), ASK(GET), SAY(NOT_FOUND("text/html")), ASK(POST),
+	    SAY(NOT_FOUND("text/html")) },
+	  { { CALLER, 404, true, 0 },
+	    GOOD,
+	    { NO_ROUTE, 404, true, 0 },
+	    { CALLER, 404, true, 0 },
+	    { CALLER, 404, true, 0 },
+	    { NO_ROUTE, 404, true, 0 } },
+	  .n = 6,
+	  .requests = 6 },
 	{ "frames behind an upgrade",
 	  { CONNECT, ASK(GET), SAY("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"), ASK("\x81\x82"),
 	    SAY("\x81\x02hi"), ASK("\x81\x82"), FIN },
-	  { { CALLER, 101, true, 0 } },
+	  { { CALLER, 101, true, 0, false } },
 	  .n = 1,
 	  .requests = 1 },
 	{ "not HTTP: the next request ends the answer, then the end does",
@@ -315,7 +405,8 @@ static void play(const struct row *row)
 					.n = row->n,
 					.connects = 1,
 					.requests = row->requests,
-					.interims = row->interims };
+					.interims = row->interims,
+					.unframed = row->unframed };
 	struct sg_policy policy = rig_policy();
 
 	talk_end(&talk);
@@ -333,6 +424,74 @@ static void test_several_turns(void **state)
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 			play(&rows[i]);
 	talk.name = TALK_V4;
+}
+
+/* A date says for how long, too: by the wall clock, which the daemon tells with its lease. */
+static void test_dates(void **state)
+{
+	static const int ahead[] = { 20, 200, 4000, -20 };
+	struct sg_policy policy = rig_policy();
+	char text[200];
+	char date[64];
+
+	(void)state;
+	rig_server(dp, &policy, NS_PER_SEC);
+	dataplane_lease(dp, SG_FOREVER);
+	assert_int_equal(talk_dial(&talk), 0);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(ahead); i++) {
+		int wanted = ahead[i / 2];
+		time_t then = time(NULL) + wanted;
+		int got;
+
+		if (i % 2)
+			strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&then));
+		else
+			strftime(date, sizeof(date), "%A, %d-%b-26 %H:%M:%S GMT", gmtime(&then));
+		snprintf(text, sizeof(text),
+			 "HTTP/1.1 429 x\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", date);
+		events.n = 0;
+		talk_ask(&talk, POST);
+		talk_say(&talk, text);
+		rig_wait(dp, &events, 1);
+		assert_int_equal(events.n, 1);
+		got = (int)(events.e[0].retry_after_ns / NS_PER_SEC);
+		if (wanted < 0)
+			wanted = 0;
+		if (got > wanted || got < wanted - (wanted ? 10 : 0)) /* some time went by */
+			fail_msg("%s: %d s, not %d", date, got, wanted);
+		assert_int_equal(events.e[0].cause, SG_CAUSE_LIMITED);
+	}
+	talk_end(&talk);
+}
+
+/* More chunks in a segment than are followed: silence ends such an answer, and it is counted. */
+static void test_many_chunks(void **state)
+{
+	static char text[70000];
+	struct sg_policy policy = rig_policy();
+
+	(void)state;
+	for (int chunks = 490; chunks <= 700; chunks += 210) {
+		int n = snprintf(text, sizeof(text), OK JSON CHUNKED);
+
+		rig_server(dp, &policy, NS_PER_SEC);
+		events.n = 0;
+		for (int i = 0; i < chunks; i++)
+			n += snprintf(text + n, sizeof(text) - (size_t)n, "3\r\n{ }\r\n");
+		snprintf(text + n, sizeof(text) - (size_t)n, "0\r\n\r\n");
+		assert_int_equal(talk_dial(&talk), 0);
+		talk_ask(&talk, POST);
+		talk_say(&talk, text);
+		usleep(210000);
+		rig_read(dp, &events);
+		assert_int_equal(events.n, chunks == 490);
+		assert_int_equal(rig_stats(dp).unframed, chunks != 490);
+		assert_int_equal(dataplane_sweep(dp, &(struct dataplane_sweep){ 0 }), 0);
+		rig_wait(dp, &events, 1);
+		assert_int_equal(events.n, 1);
+		assert_int_equal(events.e[0].outcome, SG_SUCCESS);
+		talk_end(&talk);
+	}
 }
 
 /* The streak counts each failure once, and a success ends it. */
@@ -516,7 +675,9 @@ static void test_histograms(void **state)
 		uint64_t sum = 0;
 
 		assert_int_equal(dataplane_hist(dp, RIG_SERVER, m, &h), 0);
-		assert_int_equal(h.count - before[m], m == SG_METRIC_CONNECT ? 1 : 4);
+		assert_int_equal(h.count - before[m], m == SG_METRIC_CONNECT ? 1
+						      : m == SG_METRIC_TLS   ? 0
+									     : 4);
 		for (size_t b = 0; b < SG_HIST_BUCKETS; b++)
 			sum += h.bucket[b];
 		assert_int_equal(sum, h.count);
@@ -573,6 +734,8 @@ static int run(void)
 		cmocka_unit_test(test_every_answer_torn_at_every_byte),
 		cmocka_unit_test(test_every_answer_in_single_bytes),
 		cmocka_unit_test(test_several_turns),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_many_chunks),
 		cmocka_unit_test(test_streak),
 		cmocka_unit_test(test_large_bodies),
 		cmocka_unit_test(test_large_headers),

@@ -3,7 +3,7 @@
  * How connects fail and connections end, at each phase of a turn, over real
  * sockets: the outcome and its cause as the table of outcomes says.
  */
-#include "bpf/talk.h"
+#include "bpf/rows.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -23,122 +23,10 @@
 	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define ENDLESS HEAD "\r\n{}"
 #define BUSY "HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\nno"
-#define HELLO "\x16\x03\x01\x00\x05hello"
-#define SERVER_HELLO "\x16\x03\x03\x00\x05hello\x14\x03\x03\x00\x01\x01"
-#define FINISHED "\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x05kkkkk"
-#define RECORD "\x17\x03\x03\x00\x05"
-
-static struct dataplane *dp;
-static struct talk talk;
-static struct rig_events events;
-
-static int setup(void **state)
-{
-	(void)state;
-	dp = rig_open();
-	talk_init(&talk, dp);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	talk_done(&talk);
-	assert_int_equal(dataplane_detach(dp, &(struct detach_result){ 0 }), 0);
-	dataplane_close(dp);
-	return 0;
-}
-
-static void fresh(const struct sg_policy *policy)
-{
-	talk_end(&talk); /* whatever a failed test left */
-	rig_server(dp, policy, NS_PER_SEC);
-	events.n = 0;
-}
 
 /* --- established connections ----------------------------------------------------- */
 
-#define NOTHING .n = 0
-#define RESET                                             \
-	{                                                 \
-		.class = SG_HARD, .cause = SG_CAUSE_RESET \
-	}
-#define TRUNCATED                                             \
-	{                                                     \
-		.class = SG_HARD, .cause = SG_CAUSE_TRUNCATED \
-	}
-#define TRUNCATED200                                                         \
-	{                                                                    \
-		.class = SG_HARD, .cause = SG_CAUSE_TRUNCATED, .status = 200 \
-	}
-#define RESET200                                                         \
-	{                                                                \
-		.class = SG_HARD, .cause = SG_CAUSE_RESET, .status = 200 \
-	}
-#define GIVEN_UP                                                \
-	{                                                       \
-		.class = SG_CALLER, .cause = SG_CAUSE_ABANDONED \
-	}
-#define GIVEN_UP200                                                            \
-	{                                                                      \
-		.class = SG_CALLER, .cause = SG_CAUSE_ABANDONED, .status = 200 \
-	}
-#define ABANDONED                                             \
-	{                                                     \
-		.class = SG_HARD, .cause = SG_CAUSE_ABANDONED \
-	}
-#define ABANDONED200                                                         \
-	{                                                                    \
-		.class = SG_HARD, .cause = SG_CAUSE_ABANDONED, .status = 200 \
-	}
-#define STALE                                               \
-	{                                                   \
-		.class = SG_CALLER, .cause = SG_CAUSE_STALE \
-	}
-#define GOOD                                                                                   \
-	{                                                                                      \
-		.class = SG_SUCCESS, .cause = SG_CAUSE_ANSWER, .status = 200, .complete = true \
-	}
-#define UNREAD                                                                  \
-	{                                                                       \
-		.class = SG_SUCCESS, .cause = SG_CAUSE_ANSWER, .complete = true \
-	}
-#define REFUSAL                                                                             \
-	{                                                                                   \
-		.class = SG_HARD, .cause = SG_CAUSE_STATUS, .status = 503, .complete = true \
-	}
-#define NEUTRAL                                           \
-	{                                                 \
-		.class = SG_LOCAL, .cause = SG_CAUSE_NONE \
-	}
-#define NEUTRAL200                                                       \
-	{                                                                \
-		.class = SG_LOCAL, .cause = SG_CAUSE_NONE, .status = 200 \
-	}
-#define TLS                                             \
-	{                                               \
-		.class = SG_HARD, .cause = SG_CAUSE_TLS \
-	}
-#define NO_ANSWER                                             \
-	{                                                     \
-		.class = SG_HARD, .cause = SG_CAUSE_NO_ANSWER \
-	}
-#define AMBIGUOUS                                          \
-	{                                                  \
-		.class = SG_CALLER, .cause = SG_CAUSE_NONE \
-	}
-
-static const struct row {
-	const char *name;
-	struct talk_step steps[TALK_STEPS_MAX];
-	struct talk_outcome outcomes[TALK_OUTCOMES_MAX];
-	size_t n;
-	unsigned int requests;
-	unsigned int uncounted;  /* outcomes before whose header was complete */
-	unsigned int late;       /* answers 200 that came when all was said */
-	unsigned int abandon_ms; /* 0: as usual */
-	unsigned int timeout_ms;
-} rows[] = {
+static const struct row rows[] = {
 	/* no request outstanding: nobody's fault */
 	{ "idle, server closes", { CONNECT, FIN }, NOTHING },
 	{ "idle, server resets", { CONNECT, RST }, NOTHING },
@@ -164,7 +52,7 @@ static const struct row {
 	{ "request, reset", { CONNECT, ASK(POST), RST }, { RESET }, .n = 1, .requests = 1 },
 	{ "status line, EOF",
 	  { CONNECT, ASK(POST), SAY("HTTP/1.1 2"), FIN },
-	  { { SG_HARD, SG_CAUSE_TRUNCATED, 2, false, 0 } },
+	  { { SG_HARD, SG_CAUSE_TRUNCATED, 2, false, 0, false } },
 	  .n = 1,
 	  .requests = 1,
 	  .uncounted = 1 },
@@ -359,14 +247,45 @@ static const struct row {
 	  .timeout_ms = 20 },
 	{ "no answer in time, and one later",
 	  { CONNECT, ASK(POST), PAUSE(30), SWEEP, SAY(OK), ASK(POST), SAY(OK) },
-	  { NO_ANSWER, GOOD },
-	  .n = 2,
+	  { NO_ANSWER, LATE, GOOD },
+	  .n = 3,
 	  .requests = 2,
+	  .timeout_ms = 20 },
+	{ "no answer in time, an error later, and a reset",
+	  { CONNECT, ASK(POST), PAUSE(30), SWEEP, SAY(BUSY), RST },
+	  { NO_ANSWER, { SG_HARD, SG_CAUSE_STATUS, 503, true, 0, true } },
+	  .n = 2,
+	  .requests = 1,
+	  .timeout_ms = 20 },
+	{ "no answer in time, half of one later",
+	  { CONNECT, ASK(POST), PAUSE(30), SWEEP, SAY(PART), RST },
+	  { NO_ANSWER },
+	  .n = 1,
+	  .requests = 1,
 	  .late = 1,
 	  .timeout_ms = 20 },
+	{ "given up after the time for an answer, which no clock has looked at",
+	  { CONNECT, ASK(POST), PAUSE(30), CLOSE },
+	  { NO_ANSWER },
+	  .n = 1,
+	  .requests = 1,
+	  .timeout_ms = 20 },
+	{ "given up sooner than the longest answer took",
+	  { CONNECT, ASK(POST), PAUSE(200), SAY(OK), ASK(POST), PAUSE(30), CLOSE },
+	  { GOOD, GIVEN_UP },
+	  .n = 2,
+	  .requests = 2,
+	  .abandon_ms = 20 },
+	{ "waits longer than the longest answer took",
+	  { CONNECT, ASK(POST), PAUSE(100), SWEEP, SAY(OK), ASK(POST), PAUSE(70), SWEEP, PAUSE(200),
+	    SWEEP },
+	  { NO_ANSWER, LATE, NO_ANSWER },
+	  .n = 3,
+	  .requests = 2,
+	  .timeout_ms = 50 },
 	{ "an answer that stops",
 	  { CONNECT, ASK(POST), SAY(PART), PAUSE(30), SWEEP },
-	  { { SG_HARD, SG_CAUSE_NO_ANSWER, 200, false, 0 } },
+	  { { SG_HARD, SG_CAUSE_NO_ANSWER, 200, false, 0, false } },
 	  .n = 1,
 	  .requests = 1,
 	  .timeout_ms = 20 },
@@ -377,58 +296,12 @@ static const struct row {
 	  .n = 1,
 	  .requests = 1,
 	  .timeout_ms = 100 },
-	/* TLS: the handshake's turns are neutral, its failure is not */
-	{ "ClientHello, reset", { CONNECT, ASK(HELLO), RST }, { TLS }, .n = 1, .requests = 0 },
-	{ "ClientHello, EOF", { CONNECT, ASK(HELLO), FIN }, { TLS }, .n = 1, .requests = 0 },
-	{ "ServerHello, client closes",
-	  { CONNECT, ASK(HELLO), SAY(SERVER_HELLO), CLOSE },
-	  { { SG_CALLER, SG_CAUSE_ANSWER, 0, true, 0 } },
-	  .n = 1,
-	  .requests = 0 },
-	{ "handshake alone",
-	  { CONNECT, ASK(HELLO), SAY(SERVER_HELLO), ASK(FINISHED), CLOSE },
-	  NOTHING },
-	{ "handshake, request, EOF",
-	  { CONNECT, ASK(HELLO), SAY(SERVER_HELLO), ASK(FINISHED), ASK(RECORD "query"), FIN },
-	  { TRUNCATED },
-	  .n = 1,
-	  .requests = 1 },
-	{ "handshake, request, tickets at most",
-	  { CONNECT, ASK(HELLO), SAY(SERVER_HELLO), ASK(FINISHED), ASK(RECORD "query"),
-	    SAY(RECORD "reply"), FIN },
-	  { AMBIGUOUS },
-	  .n = 1,
-	  .requests = 1 },
 };
-
-static void play(const struct row *row)
-{
-	const struct talk_want want = { .name = row->name,
-					.outcomes = row->outcomes,
-					.n = row->n,
-					.connects = 1,
-					.requests = row->requests,
-					.late = row->late,
-					.uncounted = row->uncounted };
-	struct sg_policy policy = rig_policy();
-
-	if (row->abandon_ms)
-		policy.abandon_ns = row->abandon_ms * NS_PER_MS;
-	if (row->timeout_ms)
-		policy.timeout_ns = row->timeout_ms * NS_PER_MS;
-	fresh(&policy);
-	talk_play(&talk, row->steps);
-	talk_end(&talk);
-	talk_expect(&talk, &want, &events);
-}
 
 static void test_ends(void **state)
 {
 	(void)state;
-	for (talk.name = TALK_V4; talk.name < TALK_NAME_COUNT; talk.name++)
-		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-			play(&rows[i]);
-	talk.name = TALK_V4;
+	rows_play(rows, ARRAY_SIZE(rows));
 }
 
 /* An agent that is killed is no failure of the server, however long it waited. */
@@ -463,7 +336,7 @@ static void test_killed_agents(void **state)
 
 static void test_kills_are_local(void **state)
 {
-	static const struct talk_outcome killed = { SG_LOCAL, SG_CAUSE_KILLED, 0, false, 0 };
+	static const struct talk_outcome killed = { SG_LOCAL, SG_CAUSE_KILLED, 0, false, 0, false };
 	struct sg_policy policy = rig_policy();
 	struct sg_stats st;
 
@@ -497,7 +370,7 @@ static void test_kills_are_local(void **state)
 
 static void expect_connect_outcome(const char *name, enum sg_class class, enum sg_cause cause)
 {
-	const struct talk_outcome outcome = { class, cause, 0, false, 0 };
+	const struct talk_outcome outcome = { class, cause, 0, false, 0, false };
 	const struct talk_want want = { .name = name, .outcomes = &outcome, .n = 1, .connects = 1 };
 
 	talk_expect(&talk, &want, &events);

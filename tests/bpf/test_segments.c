@@ -26,6 +26,7 @@ static struct {
 	uint32_t seq;
 	uint32_t ack;
 	uint16_t client_port;
+	size_t fin; /* the segment that ends there closes the connection; 0: none does */
 } at;
 
 static int setup(void **state)
@@ -80,6 +81,7 @@ static void begin(void)
 	at.ack = queue_seq(TCP_RECV_QUEUE);
 	assert_int_equal(setsockopt(talk.server, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)), 0);
 	at.client_port = sin.sin_port;
+	at.fin = 0;
 }
 
 static uint16_t checksum(const uint8_t *data, size_t len)
@@ -111,6 +113,7 @@ static void inject(const char *text, size_t from, size_t to, uint16_t lie)
 	tcp->doff = 5;
 	tcp->ack = 1;
 	tcp->psh = 1;
+	tcp->fin = at.fin && to == at.fin;
 	tcp->window = htons(1000);
 	memcpy(packet + 20, text + from, len);
 	tcp->check = htons((uint16_t)(checksum(packet, 20 + len) + lie));
@@ -247,6 +250,165 @@ static void test_out_of_order_then_the_next_turn(void **state)
 	}
 }
 
+/* --- answers in any order, and then the end ------------------------------------------------ */
+
+#define ANSWERS 1150
+#define PIECES_MAX 6
+#define JSON "HTTP/1.1 200 OK\r\nServer: any\r\nContent-Type: application/json\r\n"
+
+static uint32_t random_state = 12;
+
+static uint32_t some(uint32_t below)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return (random_state >> 8) % below;
+}
+
+/* An answer of some length in `text`, framed in one of three ways. */
+static void make_answer(char *text, size_t size, uint32_t framing)
+{
+	char body[100];
+	uint32_t n = 1 + some(sizeof(body) - 1);
+	int at_ = 0;
+
+	memset(body, 'b', n);
+	body[n] = '\0';
+	if (framing == SG_FRAMING_LENGTH) {
+		snprintf(text, size, JSON "Content-Length: %u\r\n\r\n%s", n, body);
+	} else if (framing == SG_FRAMING_CLOSE) {
+		snprintf(text, size, JSON "Connection: close\r\n\r\n%s", body);
+	} else {
+		at_ = snprintf(text, size, JSON "Transfer-Encoding: chunked\r\n\r\n");
+		for (uint32_t i = 0, k; i < n; i += k) {
+			k = 1 + some(n - i);
+			at_ += snprintf(text + at_, size - (size_t)at_, "%x%s\r\n%.*s\r\n", k,
+					some(2) ? "" : ";x=y", (int)k, body);
+		}
+		snprintf(text + at_, size - (size_t)at_, "0%s\r\n%s\r\n", some(2) ? "" : "00",
+			 some(2) ? "" : "X: 0\r\n");
+	}
+}
+
+/* Sends the first `len` bytes in pieces, in any order or as they are, and closes behind them. */
+static void send_shuffled(const char *text, size_t len, bool shuffled)
+{
+	size_t ends[PIECES_MAX + 1] = { 0 };
+	size_t order[PIECES_MAX];
+	size_t n = 1;
+
+	for (size_t i = 1; i < len && n < PIECES_MAX; i++)
+		if (some((uint32_t)len) < PIECES_MAX - 1)
+			ends[n++] = i;
+	ends[n] = len;
+	for (size_t i = 0; i < n; i++) {
+		size_t j = shuffled ? some((uint32_t)i + 1) : i;
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+	at.fin = len;
+	for (size_t i = 0; i < n; i++)
+		inject(text, ends[order[i]], ends[order[i] + 1], 0);
+}
+
+/* Waits until the client's TCP has taken all of it, the end too. */
+static void expect_closed(size_t len)
+{
+	char buf[2048];
+	size_t got = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		ssize_t n = recv(talk.client, buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (!n)
+			break;
+		if (n > 0)
+			got += (size_t)n;
+		else
+			usleep(1000);
+	}
+	assert_int_equal(got, len);
+}
+
+static const struct sg_event *one_outcome(void)
+{
+	rig_wait(dp, &events, 1);
+	assert_int_equal(events.n, 1);
+	assert_int_equal(events.e[0].type, SG_EV_OUTCOME);
+	return &events.e[0];
+}
+
+/* Of a server that is well none is a failure, in whatever order TCP got what it was given. */
+static void test_healthy_answers_in_any_order(void **state)
+{
+	size_t classes[SG_CLASS_COUNT] = { 0 };
+	char text[2048];
+
+	(void)state;
+	for (uint32_t i = 0; i < ANSWERS; i++) {
+		const struct sg_event *e;
+
+		make_answer(text, sizeof(text), SG_FRAMING_LENGTH + i % 3);
+		begin();
+		send_shuffled(text, strlen(text), true);
+		expect_closed(strlen(text));
+		e = one_outcome();
+		classes[e->outcome]++;
+		if (e->outcome == SG_SUCCESS ? e->status != 200 : e->cause != SG_CAUSE_UNSEEN)
+			fail_msg("answer %u: class %u, cause %u, status %u: %s", i, e->outcome,
+				 e->cause, e->status, text);
+	}
+	print_message("%zu successes, %zu unknown\n", classes[SG_SUCCESS], classes[SG_UNKNOWN]);
+	assert_int_equal(classes[SG_SUCCESS] + classes[SG_UNKNOWN], ANSWERS);
+	assert_true(classes[SG_SUCCESS] > ANSWERS * 3 / 4);
+	assert_true(classes[SG_UNKNOWN]); /* or nothing was hidden */
+}
+
+/* What ends too early, in the right order, is a failure each time, but where the end is the end. */
+static void test_truncated_answers(void **state)
+{
+	char text[2048];
+
+	(void)state;
+	for (uint32_t i = 0; i < 150; i++) {
+		uint32_t framing = SG_FRAMING_LENGTH + i % 2;
+		const struct sg_event *e;
+		size_t len;
+
+		make_answer(text, sizeof(text), framing);
+		len = 1 + some((uint32_t)strlen(text) - 1);
+		begin();
+		send_shuffled(text, len, false);
+		expect_closed(len);
+		e = one_outcome();
+		if (e->outcome != SG_HARD || e->cause != SG_CAUSE_TRUNCATED)
+			fail_msg("cut at %zu: class %u, cause %u: %s", len, e->outcome, e->cause,
+				 text);
+	}
+}
+
+/* Where the header came in order, and a length or a chunk tells, so is what ends too early in another. */
+static void test_truncated_bodies_in_any_order(void **state)
+{
+	static const char *const texts[] = {
+		JSON "Content-Length: 60\r\n\r\n01234567890123456789",
+		JSON "Transfer-Encoding: chunked\r\n\r\n60\r\n01234567890123456789",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t len = strlen(texts[i]);
+
+		begin();
+		at.fin = len;
+		inject(texts[i], 0, len - 15, 0);
+		inject(texts[i], len - 9, len, 0);
+		inject(texts[i], len - 15, len - 9, 0);
+		expect_closed(len);
+		assert_int_equal(one_outcome()->cause, SG_CAUSE_TRUNCATED);
+	}
+}
+
 static void test_forged_numbers_count_nothing(void **state)
 {
 	static const uint32_t offs[] = { 1,          100,        (uint32_t)-1000, 1000000,
@@ -301,6 +463,9 @@ static int run(void)
 		cmocka_unit_test(test_overlaps_count_once),
 		cmocka_unit_test(test_out_of_order),
 		cmocka_unit_test(test_out_of_order_then_the_next_turn),
+		cmocka_unit_test(test_healthy_answers_in_any_order),
+		cmocka_unit_test(test_truncated_answers),
+		cmocka_unit_test(test_truncated_bodies_in_any_order),
 		cmocka_unit_test(test_forged_numbers_count_nothing),
 		cmocka_unit_test(test_malformed_segments_count_nothing),
 	};

@@ -67,6 +67,7 @@ more_requests() {
 }
 expect_soon 5 more_requests
 expect_server_soon a state half_open
+expect_soon 5 eval 'sg status --json | grep -q "rate limited (HTTP status 429)"'
 peer_ctl a answer ok
 expect_soon 5 eval "agent --connect $AT | grep -q ' ok - 200 '"
 expect_server_soon a state closed

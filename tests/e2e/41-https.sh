@@ -4,43 +4,10 @@
 # a process that has no rights. nginx ends the TLS.
 . "$(dirname "$0")/lib.sh"
 . "$E2E_DIR/nginx.sh"
+. "$E2E_DIR/tls.sh"
 
 PORTS=(3441 3442 3443 3444 3445 3446)
 NAMES=(good expired stranger elsewhere mutual plain)
-
-# --- certificates: an authority of our own, and what it has signed -------------------------
-
-authority() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-		-subj "/CN=Test authority" -keyout "$TMP/ca.key" -out "$TMP/ca.pem" 2>/dev/null
-	mkdir "$TMP/ca"
-	: >"$TMP/ca/index"
-	cat >"$TMP/ca/conf" <<-END
-		[ca]
-		default_ca = it
-		[it]
-		database = $TMP/ca/index
-		new_certs_dir = $TMP/ca
-		certificate = $TMP/ca.pem
-		private_key = $TMP/ca.key
-		default_md = sha256
-		rand_serial = yes
-		policy = any
-		copy_extensions = copy
-		unique_subject = no
-		[any]
-		commonName = supplied
-	END
-}
-
-certificate() { # NAME IP FIRST-DAY LAST-DAY
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
-		-addext "subjectAltName=IP:$2" -keyout "$TMP/$1.key" -out "$TMP/$1.csr" 2>/dev/null
-	openssl ca -batch -notext -config "$TMP/ca/conf" -in "$TMP/$1.csr" -out "$TMP/$1.pem" \
-		-startdate "$(date -u -d "$3" +%y%m%d%H%M%SZ)" \
-		-enddate "$(date -u -d "$4" +%y%m%d%H%M%SZ)" 2>"$TMP/openssl.log" ||
-		fail "openssl: $(cat "$TMP/openssl.log")"
-}
 
 authority
 certificate good 127.0.0.1 -1day +2day
@@ -52,12 +19,6 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 	-out "$TMP/stranger.pem" 2>/dev/null
 
 # --- the servers ----------------------------------------------------------------------------
-
-tls_server() { # PORT NAME [LINE]
-	echo "server { listen 127.0.0.1:$1 ssl; ssl_certificate $TMP/$2.pem;
-		ssl_certificate_key $TMP/$2.key; ${3:-}
-		location / { proxy_pass http://127.0.0.1:3001; proxy_buffering off; } }"
-}
 
 {
 	tls_server 3441 good

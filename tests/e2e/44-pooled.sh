@@ -21,18 +21,6 @@ peer_start stream 127.0.0.1:3002
 
 start_daemon
 
-causes() { # NAME: of its calls so far, as "N class cause", sorted
-	sg events --calls --json --since 600s --server "$1" >"$TMP/events"
-	paste -d ' ' <("$TOOLS/jget" --lines "$TMP/events" outcome op=call) \
-		<("$TOOLS/jget" --lines "$TMP/events" cause op=call) | sort | uniq -c |
-		sed 's/^ *//' | paste -sd ','
-}
-
-causes_are() { # NAME PATTERN; events of what went well come with the daemon's tick
-	# shellcheck disable=SC2053
-	[[ $(causes "$1") == $2 ]]
-}
-
 t "connections that the server gave up while they were idle are no failures of it"
 steps_start $AT
 for k in 1 2 3 4 5 6 7 8 9 10; do

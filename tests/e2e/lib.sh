@@ -19,6 +19,8 @@
 
 set -u
 umask 022
+# those who are called through a proxy are not watched, which is `degraded`
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 
 E2E_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=${BUILD:-$(cd "$E2E_DIR/../.." && pwd)/build}
@@ -279,6 +281,18 @@ server_is() { # NAME PATH VALUE
 
 expect_server() { # NAME PATH VALUE
 	expect_eq "$(server "$1" "$2")" "$3" "$1 $2"
+}
+
+causes() { # NAME: of its calls so far, as "N class cause", sorted
+	sg events --calls --json --since 600s --server "$1" >"$TMP/events"
+	paste -d ' ' <("$TOOLS/jget" --lines "$TMP/events" outcome op=call) \
+		<("$TOOLS/jget" --lines "$TMP/events" cause op=call) | sort | uniq -c |
+		sed 's/^ *//' | paste -sd ','
+}
+
+causes_are() { # NAME PATTERN; events of what went well come with the daemon's tick
+	# shellcheck disable=SC2053
+	[[ $(causes "$1") == $2 ]]
 }
 
 expect_server_soon() { # NAME PATH VALUE [SECONDS]

@@ -69,7 +69,9 @@ struct dataplane {
 	size_t n_queue;
 	bool ring_full; /* what comes is lost */
 	uint64_t lost;
-	int ring_fd; /* eventfd, readable while the queue is not empty */
+	bool proxied;                        /* there is a process with a proxy */
+	struct dataplane_foreign foreign[2]; /* id 0: none */
+	int ring_fd;                         /* eventfd, readable while the queue is not empty */
 	bool observe;
 	bool taken_over;
 	bool detached;

@@ -5,6 +5,7 @@
  * pass into a link.
  */
 #include <linux/bpf.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "abi.h"
@@ -19,6 +20,7 @@ static const char usage[] =
 	"                              prints how many\n"
 	"       bpfpin empty MAP       takes these out again\n"
 	"       bpfpin lease CFG       returns when no daemon is alive: its lease has run out\n"
+	"       bpfpin asleep CFG      this host has been asleep for two seconds more, it says\n"
 	"       bpfpin pass LINK       of cgroup_skb: all packets pass from now on\n"
 	"Exit status: 0 done, 1 failed, 2 usage.\n";
 
@@ -162,6 +164,17 @@ static int lease(int fd)
 	}
 }
 
+/* Together with what a daemon writes there. */
+static int asleep(int fd)
+{
+	struct sg_cfg *cfg = mmap(NULL, sizeof(*cfg), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (cfg == MAP_FAILED)
+		fail("mmap");
+	__atomic_add_fetch(&cfg->asleep_ns, 2000000000, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 /* The link stays where it is, and what is in it does nothing. */
 static int pass(int fd)
 {
@@ -196,11 +209,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*fn)(int fd);
-	} verbs[] = { { "count", count },
-		      { "fill", fill },
-		      { "empty", empty },
-		      { "lease", lease },
-		      { "pass", pass } };
+	} verbs[] = { { "count", count }, { "fill", fill },     { "empty", empty },
+		      { "lease", lease }, { "asleep", asleep }, { "pass", pass } };
 
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 

@@ -61,6 +61,15 @@ char *format_addr(char *out, size_t size, const struct addr *a)
 	return out;
 }
 
+char *format_addr_port(char *out, size_t size, const struct addr *a, uint16_t port)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	format_addr(text, sizeof(text), a);
+	snprintf(out, size, addr_is_v4(a) ? "%s:%u" : "[%s]:%u", text, port);
+	return out;
+}
+
 bool addr_is_v4(const struct addr *a)
 {
 	return !memcmp(a->bytes, addr_mapped_prefix, sizeof(addr_mapped_prefix));

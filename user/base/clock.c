@@ -19,6 +19,13 @@ uint64_t clock_boot_ns(void)
 	return clock_ns(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_asleep_ns(void)
+{
+	uint64_t awake = clock_ns(CLOCK_MONOTONIC); /* first, or it could be ahead */
+
+	return clock_ns(CLOCK_BOOTTIME) - awake;
+}
+
 uint64_t clock_wall_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);

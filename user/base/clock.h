@@ -10,6 +10,9 @@
 #define NS_PER_MS UINT64_C(1000000)
 
 uint64_t clock_boot_ns(void); /* CLOCK_BOOTTIME, as bpf_ktime_get_boot_ns() */
+/* For how long the host was asleep since boot: the difference of two clocks, so that it may
+ * be off by what passes between reading them. */
+uint64_t clock_asleep_ns(void);
 uint64_t clock_wall_ns(void); /* CLOCK_REALTIME */
 
 /* "2026-11-20T18:53:19.123Z"; size at least 32. Returns out. */

@@ -27,6 +27,8 @@ char *format_duration(char *out, size_t size, uint64_t ns);
 
 int parse_addr(const char *s, struct addr *ret) MUST_CHECK;      /* 10.0.0.1, ::1, [::1] */
 char *format_addr(char *out, size_t size, const struct addr *a); /* IPv4 as IPv4; size >= 46 */
+/* With its port, "[::1]:80"; size >= 54. */
+char *format_addr_port(char *out, size_t size, const struct addr *a, uint16_t port);
 bool addr_is_v4(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);    /* 127/8, ::1, mapped too */
 bool addr_is_unspecified(const struct addr *a); /* 0.0.0.0, ::, ::ffff:0.0.0.0 */

@@ -29,6 +29,7 @@ static enum colour event_colour(const struct event *e)
 	case EVENT_ONE_CLIENT:
 		return COLOUR_WARN;
 	case EVENT_SELFTEST:
+	case EVENT_HOST_OFFLINE:
 		return e->ok ? COLOUR_GOOD : COLOUR_BAD;
 	default:
 		return COLOUR_NONE;
@@ -45,6 +46,14 @@ static void describe_call(const struct event *e, struct buf *out)
 	if (e->latency_ns != STATUS_NEVER)
 		buf_printf(out, ", %s",
 			   text_milliseconds(text, sizeof(text), (double)e->latency_ns / 1e6));
+	if (e->corrected)
+		buf_puts(out, ", corrected");
+	if (*e->address)
+		buf_printf(out, ", %s", e->address);
+	if (e->pid)
+		buf_printf(out, ", pid %" PRIu32 " %s", e->pid, e->comm);
+	if (*e->text)
+		buf_printf(out, " in %s", e->text);
 }
 
 static void describe_transition(const struct event *e, struct buf *out)

@@ -80,6 +80,9 @@ static const char *show_endpoints(const struct status_server *s, size_t most, st
 			buf_printf(b, ":%u", e->port);
 		if (*e->owner)
 			buf_printf(b, " (of \"%s\")", e->owner);
+		if (e->failed)
+			buf_printf(b, " (%" PRIu32 " connect%s failed)", e->failed,
+				   e->failed > 1 ? "s" : "");
 	}
 	if (s->n_endpoints > most)
 		buf_printf(b, " +%zu", s->n_endpoints - most);
@@ -124,7 +127,8 @@ static void add_identity(struct table *t, const struct status_server *s, struct 
 	else if (s->group)
 		ROW(t, "group", COLOUR_NONE, "%s", s->group);
 	ROW(t, "endpoints", COLOUR_NONE, "%s", show_endpoints(s, SIZE_MAX, b));
-	ROW(t, "visibility", COLOUR_NONE, "%s", visibility_name(s->visibility));
+	ROW(t, "visibility", COLOUR_NONE, "%s%s%s", visibility_name(s->visibility),
+	    *s->visibility_reason ? ": " : "", s->visibility_reason);
 }
 
 static void add_breaker(struct table *t, const struct status_server *s, struct buf *b)
@@ -176,6 +180,36 @@ static void add_measured(struct table *t, const struct status_server *s)
 			ROW(t, c->label, COLOUR_NONE, "%" PRIu64, counter_get(c, &s->counters));
 }
 
+/* How calls ended lately, one line each: "3 hard no_answer, the latest at TIME after 60.0 s" */
+static void add_causes(struct table *t, const struct status_server *s)
+{
+	char when[32];
+	char text[32];
+
+	if (!s->n_causes)
+		ROW(t, "last hour", COLOUR_NONE, "no calls that ended");
+	for (size_t i = 0; i < s->n_causes; i++) {
+		const struct status_cause *c = &s->causes[i];
+		bool bad = c->class == SG_HARD || c->class == SG_SOFT;
+
+		ROW(t, i ? "" : "last hour", bad ? COLOUR_WARN : COLOUR_NONE,
+		    "%" PRIu64 " %s %s, the latest at %s after %s", c->calls, class_name(c->class),
+		    cause_name(c->cause), clock_format(when, sizeof(when), c->latest_wall_ns),
+		    text_milliseconds(text, sizeof(text), (double)c->latency_ns / 1e6));
+	}
+	if (s->causes_lost)
+		ROW(t, "", COLOUR_BAD, "%" PRIu64 " records were lost: sums are incomplete",
+		    s->causes_lost);
+}
+
+static void add_proxied(struct table *t, const struct status_server *s)
+{
+	for (size_t i = 0; i < s->n_proxied; i++)
+		ROW(t, i ? "" : "not watched", COLOUR_WARN,
+		    "pid %" PRIu32 " (%s), through the proxy %s", s->proxied[i].pid,
+		    s->proxied[i].comm, s->proxied[i].proxy);
+}
+
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
 	CLEANUP(table_done) struct table table;
@@ -186,6 +220,8 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_breaker(&table, s, &b);
 	add_quarantine(&table, s, &b);
 	add_measured(&table, s);
+	add_causes(&table, s);
+	add_proxied(&table, s);
 	return table_print(&table, coloured, out);
 }
 

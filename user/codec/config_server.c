@@ -218,6 +218,53 @@ static char *url_shown(const struct config_reader *r, const char *text, struct u
 	return TAKE_PTR(shown.shown);
 }
 
+#define UNIX_SCHEME "unix:"
+#define UNIX_PATH_MAX 107U
+
+/* As url_shown(): nothing of what the variables of secrets hold. NULL: no memory. */
+static char *unix_shown(const struct config_reader *r, const char *text, const char *name)
+{
+	CLEANUP(buf_done) struct buf known = BUF(URL_TEXT_MAX);
+	CLEANUP(buf_done) struct buf shown = BUF(URL_TEXT_MAX);
+	struct config_env env;
+	char unset[64];
+
+	if (r->env && strstr(text, "${")) {
+		env = *r->env;
+		if (expand_variables(text, lookup_shown, &env, &known, unset, sizeof(unset)) ||
+		    strstr(buf_str(&known), "***"))
+			return strdup(UNIX_SCHEME "***");
+	}
+	if (*name == '@') {
+		buf_printf(&shown, UNIX_SCHEME "%s", name);
+	} else {
+		buf_puts(&shown, UNIX_SCHEME "//");
+		secret_print_path(name, strlen(name), &shown);
+	}
+	return buf_steal(&shown);
+}
+
+/* "unix:/run/x.sock", "unix:///run/x.sock", "unix:@name": accepted, so that it is listed. */
+static bool use_unix(struct config_reader *r, struct draft *d, const char *text,
+		     const char *expanded, const struct json_path *path)
+{
+	const char *name = expanded + strlen(UNIX_SCHEME);
+
+	if (!strncmp(name, "///", 3))
+		name += 2;
+	if ((*name != '/' && *name != '@') || !name[1] || strlen(name) > UNIX_PATH_MAX)
+		return config_complain(r, path, true,
+				       "not a Unix socket; write it like unix:/run/mcp.sock, or "
+				       "unix:@name, with at most %u bytes",
+				       UNIX_PATH_MAX);
+	d->server.url_shown = unix_shown(r, text, name);
+	if (!d->server.url_shown)
+		return config_no_memory(r);
+	d->server.unix_socket = true;
+	d->server.visibility = d->server.n_networks ? VISIBILITY_METADATA : VISIBILITY_NONE;
+	return true;
+}
+
 static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 		    const struct json_path *path)
 {
@@ -240,6 +287,8 @@ static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 		return config_complain(
 			r, path, true,
 			"\"%s\" is not a variable; write ${NAME} or ${NAME:-default}", name);
+	if (!e && !strncmp(buf_str(&expanded), UNIX_SCHEME, strlen(UNIX_SCHEME)))
+		return use_unix(r, d, text, buf_str(&expanded), path);
 	if (!e)
 		e = url_parse(buf_str(&expanded), &url, &why);
 	if (e == -EMSGSIZE)

@@ -50,6 +50,7 @@ struct config_server {
 	char *command_shown; /* redacted; NULL without command */
 	bool has_url;        /* scheme, host, port, maybe addr are valid */
 	bool has_addr;       /* the host is a literal address */
+	bool unix_socket;    /* the URL names one: it is only listed */
 	enum url_scheme scheme;
 	uint16_t port;
 	char host[URL_HOST_MAX + 1]; /* lower case; IPv6 without brackets */

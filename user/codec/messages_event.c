@@ -43,6 +43,11 @@ static const struct row rows[] = {
 	ROW(IN(CALL), "retry_after", KIND_SPAN, retry_after_ns, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "cause", KIND_WORD, cause, .zero = ZERO_OMITTED, FIELD_WORDS(cause, SG_CAUSE_NONE)),
 	ROW(IN(CALL), "status", KIND_UINT16, status, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "corrected", KIND_BOOL, corrected, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "pid", KIND_UINT32, pid, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "comm", KIND_TEXT, comm, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "cgroup", KIND_TEXT, text, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "address", KIND_TEXT, address, .zero = ZERO_OMITTED),
 	ROW(IN(TRANSITION), "from", KIND_WORD, from, FIELD_WORDS(state, SG_CLOSED)),
 	ROW(IN(TRANSITION), "to", KIND_WORD, to, FIELD_WORDS(state, SG_CLOSED)),
 	ROW(IN(TRANSITION), "reason", KIND_WORD, reason, FIELD_WORDS(reason, SG_REASON_NONE)),
@@ -53,7 +58,7 @@ static const struct row rows[] = {
 	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
 	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
 	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(RESET) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
-	ROW(IN(TRANSITION), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
+	ROW(IN(TRANSITION) | IN(CALL), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
 	ROW(IN(TRANSITION) | IN(RELEASE) | IN(RESET), "text", KIND_TEXT, text, .zero = ZERO_OMITTED),
 	ROW(KILLS, "killed", KIND_UINT32, killed),
 	ROW(KILLS, "survivors", KIND_COUNT, survivors),
@@ -61,7 +66,10 @@ static const struct row rows[] = {
 	ROW(KILLS, "error", KIND_TEXT, error, .zero = ZERO_OMITTED),
 	ROW(IN(LOSS), "count", KIND_UINT64, count),
 	ROW(IN(SELFTEST), "ok", KIND_BOOL, ok),
-	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT), "detail", KIND_TEXT, text),
+	ROW(IN(HOST_OFFLINE), "over", KIND_BOOL, ok),
+	ROW(IN(HOST_OFFLINE), "route", KIND_TEXT, error),
+	ROW(IN(HOST_OFFLINE), "servers", KIND_UINT64, count),
+	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

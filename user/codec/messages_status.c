@@ -61,6 +61,23 @@ static const struct field endpoint_fields[] = {
 	FIELD("port", KIND_UINT16, status_endpoint, port, .zero = ZERO_NULL),
 	FIELD("source", KIND_TEXT, status_endpoint, source),
 	FIELD("owner", KIND_TEXT, status_endpoint, owner, .zero = ZERO_OMITTED),
+	FIELD("failed", KIND_UINT32, status_endpoint, failed, .zero = ZERO_OMITTED),
+	FIELDS_STOP
+};
+
+static const struct field cause_fields[] = {
+	FIELD("class", KIND_WORD, status_cause, class, FIELD_WORDS(class, SG_UNKNOWN)),
+	FIELD("cause", KIND_WORD, status_cause, cause, FIELD_WORDS(cause, SG_CAUSE_NONE)),
+	FIELD("calls", KIND_UINT64, status_cause, calls),
+	FIELD("latest", KIND_TIME, status_cause, latest_wall_ns),
+	FIELD("latency", KIND_SPAN, status_cause, latency_ns),
+	FIELDS_STOP
+};
+
+static const struct field proxied_fields[] = {
+	FIELD("pid", KIND_UINT32, status_proxied, pid),
+	FIELD("comm", KIND_TEXT, status_proxied, comm),
+	FIELD("proxy", KIND_TEXT, status_proxied, proxy),
 	FIELDS_STOP
 };
 
@@ -94,6 +111,7 @@ static const struct field server_fields[] = {
 	FIELD_END,
 	FIELD_LIST(status_server, endpoints, endpoint_fields),
 	SERVER("visibility", KIND_WORD, visibility, FIELD_WORDS(visibility, VISIBILITY_METADATA)),
+	SERVER("visibility_reason", KIND_TEXT, visibility_reason, .zero = ZERO_OMITTED),
 	SERVER("counters", KIND_OTHER, counters, .write = write_counters, .read = read_counters),
 	FIELD_OBJECT("latency_ms"),
 		SERVER("p50", KIND_NUMBER, latency.p50),
@@ -115,6 +133,9 @@ static const struct field server_fields[] = {
 		SERVER("until", KIND_TIME, order.until_wall_ns, .none = STATUS_NEVER),
 		SERVER("by", KIND_TEXT, order.by),
 	FIELD_END,
+	FIELD_LIST(status_server, causes, cause_fields),
+	SERVER("causes_lost", KIND_UINT64, causes_lost),
+	FIELD_LIST(status_server, proxied, proxied_fields),
 	FIELDS_STOP
 };
 

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "codec/jsonget.h"
+
+#define RETRY_MAX_S (SG_RETRY_AFTER_MAX_NS / NS_PER_SEC)
 
 /* Where a chunked body stands. */
 enum chunk_state {
@@ -40,6 +43,7 @@ void probe_answer_reset(struct probe_answer *a, int id, bool message, bool moder
 {
 	struct probe_answer fresh = { .table = a->table,
 				      .id = id,
+				      .wall_ns = a->wall_ns,
 				      .message = message,
 				      .modern = modern,
 				      .head = a->head,
@@ -55,20 +59,27 @@ void probe_answer_reset(struct probe_answer *a, int id, bool message, bool moder
 
 /* --- results ---------------------------------------------------------------------------- */
 
-static void finish(struct probe_answer *a, enum sg_class class, enum sg_cause cause, bool complete)
+static uint64_t retry_after(const struct probe_answer *a)
 {
 	uint64_t seconds = a->http.number[SG_SLOT_RETRY];
+	uint64_t ns;
 
+	if (!(a->http.bits & SG_HTTP_DATE))
+		return seconds < RETRY_MAX_S ? seconds * NS_PER_SEC : SG_RETRY_AFTER_MAX_NS;
+	ns = a->wall_ns ? sg_http_date_ns(seconds, a->wall_ns) : 0;
+	return ns < SG_RETRY_AFTER_MAX_NS ? ns : SG_RETRY_AFTER_MAX_NS;
+}
+
+static void finish(struct probe_answer *a, enum sg_class class, enum sg_cause cause, bool complete)
+{
 	if (a->over)
 		return;
 	a->over = true;
 	a->result.class = class;
 	a->result.cause = cause;
 	a->result.complete = complete;
-	if (class == SG_SOFT && seconds <= SG_RETRY_AFTER_MAX_NS / 1000000000ULL)
-		a->result.retry_after_ns = seconds * 1000000000ULL;
-	else if (class == SG_SOFT)
-		a->result.retry_after_ns = SG_RETRY_AFTER_MAX_NS;
+	if (class == SG_SOFT)
+		a->result.retry_after_ns = retry_after(a);
 }
 
 static void malformed(struct probe_answer *a)
@@ -239,7 +250,8 @@ static void body_end(struct probe_answer *a)
 	enum sg_class class = sg_http_class(&a->http, SG_METHOD_POST, &cause);
 
 	if (a->result.status != 200) /* no message with it: neutral, even if it is a 2xx */
-		finish(a, class == SG_SUCCESS ? SG_CALLER : class, SG_CAUSE_STATUS, true);
+		finish(a, class == SG_SUCCESS ? SG_CALLER : class,
+		       class == SG_SUCCESS ? SG_CAUSE_STATUS : (enum sg_cause)cause, true);
 	else if (!a->stream)
 		judge_text(a, &a->text);
 	else if (a->polls) /* it may have been meant: agents come back for their answer */
@@ -414,8 +426,13 @@ bool probe_answer_feed(struct probe_answer *a, const char *data, size_t len)
 
 bool probe_answer_eof(struct probe_answer *a)
 {
+	uint8_t cause;
+	enum sg_class class = sg_http_class(&a->http, SG_METHOD_POST, &cause);
+
 	if (!a->over && a->http.bits & SG_HTTP_END && a->http.framing == SG_FRAMING_CLOSE)
 		body_end(a);
-	finish(a, SG_HARD, SG_CAUSE_TRUNCATED, false); /* unless it was complete */
+	if (!a->over && sg_http_refuses(&a->http))
+		finish(a, class, (enum sg_cause)cause, false); /* no body makes it better */
+	finish(a, SG_HARD, SG_CAUSE_TRUNCATED, false);         /* unless it was complete */
 	return true;
 }

@@ -58,9 +58,10 @@ struct probe_answer {
 	size_t taken;
 	size_t head_taken;
 	int id;
-	int64_t code;                         /* of a JSON-RPC error, 0 if none */
-	struct buf head;                      /* of the real answer */
-	struct buf text;                      /* the JSON body, or the line of the stream */
+	uint64_t wall_ns; /* when the header came, by the wall clock; 0: a date in it says nothing */
+	int64_t code;     /* of a JSON-RPC error, 0 if none */
+	struct buf head;  /* of the real answer */
+	struct buf text;  /* the JSON body, or the line of the stream */
 	struct buf event;                     /* data of the event */
 	char protocol[PROBE_VERSION_MAX + 1]; /* result.protocolVersion, "" without */
 	struct probe_result result;

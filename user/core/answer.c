@@ -3,6 +3,9 @@
  * The automaton for an answer's header: a status line, then a trie of the four
  * field names that matter, each leading into a small machine for its value.
  * Everything that is not said here leads to SKIP (within a line) or BAD.
+ * All lines are there twice: behind the first Content-Length the copy is used in
+ * which another one is known to be another one, at no cost for each byte.
+ * And the automaton for what is between the data of chunks.
  */
 #include "core/answer.h"
 
@@ -11,10 +14,18 @@
 
 #define CLASS_OTHER 0
 
+/* The states that every line of a copy begins with, and in which it does not matter. */
+struct lines {
+	unsigned int start;
+	unsigned int skip;
+	unsigned int length; /* where the value of a Content-Length begins */
+};
+
 struct builder {
 	struct sg_http_table *t;
 	unsigned int classes;
 	unsigned int states;
+	struct lines at; /* of the copy that is being built */
 	int error;
 };
 
@@ -35,7 +46,7 @@ static unsigned int class_of(struct builder *b, char c)
 	return b->classes++;
 }
 
-/* A new state whose every way leads to `otherwise`; a line's end leads to LINE. */
+/* A new state whose every way leads to `otherwise`; a line's end leads to the next line. */
 static unsigned int state_new(struct builder *b, unsigned int otherwise)
 {
 	unsigned int s = b->states;
@@ -47,7 +58,7 @@ static unsigned int state_new(struct builder *b, unsigned int otherwise)
 	b->states++;
 	memset(b->t->next[s], (int)otherwise, SG_HTTP_CLASSES);
 	if (otherwise != SG_HTTP_STATE_BAD)
-		b->t->next[s][class_of(b, '\n')] = SG_HTTP_STATE_LINE;
+		b->t->next[s][class_of(b, '\n')] = (__u8)b->at.start;
 	return s;
 }
 
@@ -80,27 +91,67 @@ static void word(struct builder *b, unsigned int from, const char *text, unsigne
 	edge(b, at, *text, end);
 }
 
-/* A number behind optional space, `effect` as soon as its field's name is over. Anything
- * but a number leads to `otherwise`. */
-static unsigned int number_value(struct builder *b, enum sg_http_slot slot, unsigned int effect,
-				 unsigned int otherwise)
+static void blank_edges(struct builder *b, unsigned int from, unsigned int to)
 {
-	unsigned int space = state_new(b, otherwise);
-	unsigned int digits = state_new(b, otherwise);
-	unsigned int after = state_new(b, otherwise);
+	edge(b, from, ' ', to); /* and tabs */
+}
 
-	edge(b, space, ' ', space);
-	edge(b, space, '\t', space);
-	digit_edges(b, space, digits);
+/*
+ * The value of a Content-Length, which may be a list: numbers with blanks around them, else the header
+ * is malformed. Whatever follows the first one is in the copy `then`.
+ */
+static unsigned int length_value(struct builder *b, unsigned int effect, const struct lines *then)
+{
+	unsigned int begin = state_new(b, SG_HTTP_STATE_BAD);
+	unsigned int blank = state_new(b, SG_HTTP_STATE_BAD);
+	unsigned int digits = state_new(b, SG_HTTP_STATE_BAD);
+	unsigned int after = state_new(b, SG_HTTP_STATE_BAD);
+	unsigned int again = then ? then->length : begin;
+	unsigned int line = then ? then->start : b->at.start;
+	unsigned int ends[] = { digits, after };
+
+	blank_edges(b, begin, blank);
+	blank_edges(b, blank, blank);
+	digit_edges(b, begin, digits);
+	digit_edges(b, blank, digits);
 	digit_edges(b, digits, digits);
-	edge(b, digits, '\r', after);
-	edge(b, digits, ' ', after);
-	edge(b, digits, '\n', SG_HTTP_STATE_LINE);
-	edge(b, after, '\r', after);
-	edge(b, after, ' ', after);
-	edge(b, after, '\n', SG_HTTP_STATE_LINE);
-	b->t->slot[digits] = slot;
-	b->t->effect[space] = (__u8)effect;
+	for (size_t i = 0; i < 2; i++) {
+		blank_edges(b, ends[i], after);
+		edge(b, ends[i], '\r', after);
+		edge(b, ends[i], '\n', line);
+		edge(b, ends[i], ',', again);
+	}
+	b->t->slot[digits] = SG_SLOT_LENGTH;
+	b->t->effect[begin] = (__u16)effect;
+	return begin;
+}
+
+/*
+ * Retry-After: seconds, or a date, of which all digits are kept. A date without a comma has its
+ * year behind the time, and is left alone.
+ */
+static unsigned int retry_value(struct builder *b)
+{
+	unsigned int name = state_new(b, 0);
+	unsigned int space = state_new(b, name);
+	unsigned int seconds = state_new(b, b->at.skip);
+	unsigned int date = state_new(b, 0);
+	unsigned int digits = state_new(b, date);
+
+	memset(b->t->next[name], (int)name, SG_HTTP_CLASSES);
+	memset(b->t->next[date], (int)date, SG_HTTP_CLASSES);
+	edge(b, name, '\n', b->at.start);
+	edge(b, name, ',', date);
+	edge(b, date, '\n', b->at.start);
+	digit_edges(b, date, digits);
+	digit_edges(b, digits, digits);
+	blank_edges(b, space, space);
+	digit_edges(b, space, seconds);
+	digit_edges(b, seconds, seconds);
+	b->t->slot[seconds] = SG_SLOT_RETRY;
+	b->t->slot[digits] = SG_SLOT_RETRY;
+	b->t->effect[space] = SG_HTTP_RETRY;
+	b->t->effect[date] = SG_HTTP_DATE;
 	return space;
 }
 
@@ -124,15 +175,15 @@ static unsigned int search_value(struct builder *b, const char *text, char end, 
 {
 	unsigned int first = b->states;
 	unsigned int start = state_new(b, 0);
-	unsigned int found = state_new(b, SG_HTTP_STATE_SKIP);
+	unsigned int found = state_new(b, b->at.skip);
 	unsigned int at = start;
 
 	memset(b->t->next[start], (int)start, SG_HTTP_CLASSES);
-	edge(b, start, '\n', SG_HTTP_STATE_LINE);
+	edge(b, start, '\n', b->at.start);
 	if (end)
-		edge(b, start, end, SG_HTTP_STATE_SKIP);
-	b->t->effect[start] = (__u8)begun;
-	b->t->effect[found] = (__u8)(begun | effect);
+		edge(b, start, end, b->at.skip);
+	b->t->effect[start] = (__u16)begun;
+	b->t->effect[found] = (__u16)(begun | effect);
 	for (const char *p = text; p[1]; p++) {
 		unsigned int to = state_new(b, start);
 
@@ -151,21 +202,25 @@ static unsigned int search_value(struct builder *b, const char *text, char end, 
 static unsigned int type_value(struct builder *b)
 {
 	unsigned int type = state_new(b, 0);
-	unsigned int found = state_new(b, SG_HTTP_STATE_SKIP);
+	unsigned int found = state_new(b, b->at.skip);
+	unsigned int text = state_new(b, b->at.skip);
 	unsigned int json =
 		search_value(b, "json", ';', SG_HTTP_TYPE, SG_HTTP_TYPE | SG_HTTP_TYPE_MCP);
 	unsigned int subtype = state_new(b, 0);
 	unsigned int first;
 
 	memset(b->t->next[type], (int)type, SG_HTTP_CLASSES);
-	edge(b, type, '\n', SG_HTTP_STATE_LINE);
-	edge(b, type, ';', SG_HTTP_STATE_SKIP);
+	edge(b, type, '\n', b->at.start);
+	edge(b, type, ';', b->at.skip);
 	edge(b, type, '/', subtype);
 	b->t->effect[type] = SG_HTTP_TYPE;
 	b->t->effect[found] = SG_HTTP_TYPE_MCP | SG_HTTP_STREAM;
+	b->t->effect[text] = SG_HTTP_TEXT;
 	memcpy(b->t->next[subtype], b->t->next[json], SG_HTTP_CLASSES);
 	first = b->states;
 	word(b, subtype, "event-stream", json, found);
+	word(b, subtype, "plain", json, text);
+	word(b, subtype, "html", json, text);
 	restart(b, first, json);
 	return type;
 }
@@ -187,9 +242,9 @@ static void status_line(struct builder *b)
 		b->t->slot[digit] = SG_SLOT_STATUS;
 		at = digit;
 	}
-	edge(b, at, ' ', SG_HTTP_STATE_SKIP);
-	edge(b, at, '\r', SG_HTTP_STATE_SKIP);
-	edge(b, at, '\n', SG_HTTP_STATE_LINE);
+	edge(b, at, ' ', b->at.skip);
+	edge(b, at, '\r', b->at.skip);
+	edge(b, at, '\n', b->at.start);
 }
 
 /* Bytes that no word tells apart: blanks, and digits but the one of "http/1.". */
@@ -206,33 +261,100 @@ static void fixed_states(struct builder *b)
 	memset(b->t->next[SG_HTTP_STATE_BAD], SG_HTTP_STATE_BAD, SG_HTTP_CLASSES);
 	memset(b->t->next[SG_HTTP_STATE_START], SG_HTTP_STATE_BAD, SG_HTTP_CLASSES);
 	memset(b->t->next[SG_HTTP_STATE_END], SG_HTTP_STATE_END, SG_HTTP_CLASSES);
-	memset(b->t->next[SG_HTTP_STATE_LINE], SG_HTTP_STATE_SKIP, SG_HTTP_CLASSES);
-	memset(b->t->next[SG_HTTP_STATE_SKIP], SG_HTTP_STATE_SKIP, SG_HTTP_CLASSES);
 	b->t->effect[SG_HTTP_STATE_BAD] = SG_HTTP_BAD;
 	b->t->effect[SG_HTTP_STATE_END] = SG_HTTP_END;
-	edge(b, SG_HTTP_STATE_SKIP, '\n', SG_HTTP_STATE_LINE);
-	edge(b, SG_HTTP_STATE_LINE, '\n', SG_HTTP_STATE_END);
+}
+
+/* Everything behind the status line, or behind the first Content-Length, which leads to `then`. */
+static void fields(struct builder *b, const struct lines *then)
+{
+	unsigned int effect = then ? SG_HTTP_LENGTH : SG_HTTP_LENGTH | SG_HTTP_AGAIN;
+	struct lines *at = &b->at;
+	unsigned int last;
+
+	at->skip = state_new(b, 0);
+	at->start = state_new(b, at->skip);
+	last = state_new(b, at->skip);
+	memset(b->t->next[at->skip], (int)at->skip, SG_HTTP_CLASSES);
+	edge(b, at->skip, '\n', at->start);
+	edge(b, at->start, '\n', SG_HTTP_STATE_END);
+	edge(b, at->start, '\r', last);
+	edge(b, last, '\n', SG_HTTP_STATE_END);
+	at->length = length_value(b, effect, then);
+	word(b, at->start, "content-length:", at->skip, at->length);
+	word(b, at->start, "retry-after:", at->skip, retry_value(b));
+	word(b, at->start, "transfer-encoding:", at->skip,
+	     search_value(b, "chunked", 0, 0, SG_HTTP_CHUNKED));
+	word(b, at->start, "content-type:", at->skip, type_value(b));
+}
+
+/* --- chunks ------------------------------------------------------------------------- */
+
+enum chunk_class {
+	CHUNK_OTHER,
+	CHUNK_ZERO,
+	CHUNK_DIGIT, /* but 0 */
+	CHUNK_CR,
+	CHUNK_LF,
+	CHUNK_BEHIND, /* what may be behind a size: blanks, and the ; of an extension */
+};
+
+/* Two ways to end a line, as everywhere: CR LF, and LF alone. */
+static void chunk_line(struct sg_http_table *t, enum sg_chunk_state in, enum sg_chunk_state cr,
+		       enum sg_chunk_state next)
+{
+	t->chunk_next[in][CHUNK_CR] = cr;
+	t->chunk_next[in][CHUNK_LF] = next;
+	t->chunk_next[cr][CHUNK_LF] = next;
+}
+
+/* What is not said leads to SG_CHUNK_BAD, which is 0. */
+static void chunks(struct sg_http_table *t)
+{
+	for (unsigned int byte = 0; byte < 256; byte++)
+		if ((byte >= '1' && byte <= '9') || (byte >= 'A' && byte <= 'F') ||
+		    (byte >= 'a' && byte <= 'f'))
+			t->chunk_class[byte] = CHUNK_DIGIT;
+	t->chunk_class['0'] = CHUNK_ZERO;
+	t->chunk_class['\r'] = CHUNK_CR;
+	t->chunk_class['\n'] = CHUNK_LF;
+	t->chunk_class[' '] = t->chunk_class['\t'] = t->chunk_class[';'] = CHUNK_BEHIND;
+	memset(t->chunk_next[SG_CHUNK_EXTENSION], SG_CHUNK_EXTENSION, SG_CHUNK_CLASSES);
+	memset(t->chunk_next[SG_CHUNK_LAST], SG_CHUNK_LAST, SG_CHUNK_CLASSES);
+	memset(t->chunk_next[SG_CHUNK_TRAILER], SG_CHUNK_FIELD, SG_CHUNK_CLASSES);
+	memset(t->chunk_next[SG_CHUNK_FIELD], SG_CHUNK_FIELD, SG_CHUNK_CLASSES);
+	memset(t->chunk_next[SG_CHUNK_END], SG_CHUNK_END, SG_CHUNK_CLASSES);
+	t->chunk_next[SG_CHUNK_SIZE][CHUNK_ZERO] = SG_CHUNK_ZERO;
+	t->chunk_next[SG_CHUNK_SIZE][CHUNK_DIGIT] = SG_CHUNK_DIGITS;
+	t->chunk_next[SG_CHUNK_ZERO][CHUNK_ZERO] = SG_CHUNK_ZERO;
+	t->chunk_next[SG_CHUNK_ZERO][CHUNK_DIGIT] = SG_CHUNK_DIGITS;
+	t->chunk_next[SG_CHUNK_DIGITS][CHUNK_ZERO] = SG_CHUNK_DIGITS;
+	t->chunk_next[SG_CHUNK_DIGITS][CHUNK_DIGIT] = SG_CHUNK_DIGITS;
+	t->chunk_next[SG_CHUNK_ZERO][CHUNK_BEHIND] = SG_CHUNK_LAST;
+	t->chunk_next[SG_CHUNK_DIGITS][CHUNK_BEHIND] = SG_CHUNK_EXTENSION;
+	t->chunk_shift[SG_CHUNK_DIGITS] = 4;
+	chunk_line(t, SG_CHUNK_DIGITS, SG_CHUNK_SIZE_CR, SG_CHUNK_DATA);
+	chunk_line(t, SG_CHUNK_EXTENSION, SG_CHUNK_SIZE_CR, SG_CHUNK_DATA);
+	chunk_line(t, SG_CHUNK_ZERO, SG_CHUNK_LAST_CR, SG_CHUNK_TRAILER);
+	chunk_line(t, SG_CHUNK_LAST, SG_CHUNK_LAST_CR, SG_CHUNK_TRAILER);
+	chunk_line(t, SG_CHUNK_AFTER, SG_CHUNK_AFTER_CR, SG_CHUNK_SIZE);
+	chunk_line(t, SG_CHUNK_TRAILER, SG_CHUNK_TRAILER_CR, SG_CHUNK_END);
+	t->chunk_next[SG_CHUNK_FIELD][CHUNK_LF] = SG_CHUNK_TRAILER;
 }
 
 int answer_table_build(struct sg_http_table *t)
 {
 	struct sg_http_table table = { 0 };
 	struct builder b = { .t = &table, .states = SG_HTTP_STATE_FREE };
-	unsigned int last;
+	struct lines later;
 
 	shared_classes(&b);
 	fixed_states(&b);
-	last = state_new(&b, SG_HTTP_STATE_SKIP);
-	edge(&b, SG_HTTP_STATE_LINE, '\r', last);
-	edge(&b, last, '\n', SG_HTTP_STATE_END);
+	fields(&b, NULL);
+	later = b.at;
+	fields(&b, &later);
 	status_line(&b);
-	word(&b, SG_HTTP_STATE_LINE, "content-length:", SG_HTTP_STATE_SKIP,
-	     number_value(&b, SG_SLOT_LENGTH, SG_HTTP_LENGTH, SG_HTTP_STATE_BAD));
-	word(&b, SG_HTTP_STATE_LINE, "retry-after:", SG_HTTP_STATE_SKIP,
-	     number_value(&b, SG_SLOT_RETRY, SG_HTTP_RETRY, SG_HTTP_STATE_SKIP));
-	word(&b, SG_HTTP_STATE_LINE, "transfer-encoding:", SG_HTTP_STATE_SKIP,
-	     search_value(&b, "chunked", 0, 0, SG_HTTP_CHUNKED));
-	word(&b, SG_HTTP_STATE_LINE, "content-type:", SG_HTTP_STATE_SKIP, type_value(&b));
+	chunks(&table);
 	if (b.error)
 		return b.error;
 	*t = table;

@@ -12,7 +12,7 @@
 
 void baseline_init(struct baseline *b, const struct breaker_policy *p)
 {
-	*b = (struct baseline){ .slow_ns = policy_slow_ns(p, 0, 0) };
+	*b = (struct baseline){ .slow_ns = policy_slow_ns(p, 0, 0, 0) };
 }
 
 /* Welford's update; the variance holds the sum of squares until all are in. */
@@ -49,10 +49,10 @@ void baseline_add(struct baseline *b, const struct breaker_policy *p, uint64_t n
 		learn(b, x);
 	else
 		follow(b, x, days);
-	b->slow_ns = policy_slow_ns(p, b->successes, b->mean);
+	b->slow_ns = policy_slow_ns(p, b->successes, b->mean, b->variance);
 }
 
 void baseline_set_policy(struct baseline *b, const struct breaker_policy *p)
 {
-	b->slow_ns = policy_slow_ns(p, b->successes, b->mean);
+	b->slow_ns = policy_slow_ns(p, b->successes, b->mean, b->variance);
 }

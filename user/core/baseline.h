@@ -3,7 +3,8 @@
  * The usual latency of a server or one of its tools: mean and variance of ln x, x
  * in seconds. Thirty successes make it; then it follows slowly, upwards by 5 % a
  * day at most, so that a server that gets slower and slower stays slow. From it
- * follows the limit beyond which a call is slow, see policy_slow_ns().
+ * follows the limit beyond which a call is slow, see policy_slow_ns(). A call is added
+ * before it is judged: nobody is slow by a limit that is not known yet.
  *
  * The caller adds successes only while the breaker is closed or in its ramp.
  */

@@ -46,6 +46,21 @@ void callers_add(struct callers *c, uint32_t source, bool bad, uint64_t t_ns)
 	k->bad[0] += bad;
 }
 
+void callers_correct(struct callers *c, uint32_t source)
+{
+	for (int i = 0; i < CALLERS_MAX; i++) {
+		struct caller *k = &c->v[i];
+
+		if (k->source != source)
+			continue;
+		if (k->bad[0])
+			k->bad[0]--;
+		else if (k->bad[1])
+			k->bad[1]--;
+		return;
+	}
+}
+
 bool callers_served(const struct callers *c, double limit, uint64_t t_ns)
 {
 	for (int i = 0; i < CALLERS_MAX; i++) {

@@ -32,6 +32,9 @@ struct callers {
  * bad: a failure, or slow. */
 void callers_add(struct callers *c, uint32_t source, bool bad, uint64_t t_ns);
 
+/* A bad call of `source` was none after all. */
+void callers_correct(struct callers *c, uint32_t source);
+
 /* Is somebody served well, compared with the share of bad calls that opens the breaker (0 to
  * 1)? False (so that it may open) where nobody called enough. */
 bool callers_served(const struct callers *c, double limit, uint64_t t_ns);

@@ -142,6 +142,15 @@ enum sg_reason engine_outcome(struct engine *e, uint64_t now_ns, uint32_t genera
 	return reason;
 }
 
+void engine_correct(struct engine *e, uint64_t was_ns, uint32_t generation, enum sg_class class,
+		    bool was_slow, bool slow)
+{
+	if (generation != e->generation || class == SG_HARD || class == SG_SOFT)
+		return;
+	count_window_correct(&e->count, was_ns, slow);
+	time_window_correct(&e->time, was_ns, was_slow, slow);
+}
+
 uint64_t engine_good_ns(const struct engine *e, uint64_t now_ns)
 {
 	if (!engine_is_good(e) || now_ns <= e->since_ns)

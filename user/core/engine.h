@@ -74,6 +74,14 @@ enum sg_reason engine_outcome(struct engine *e, uint64_t now_ns, uint32_t genera
 			      enum sg_class class, bool slow, struct window_rates *ret_rates);
 
 /*
+ * A failure of `generation` that was recorded at was_ns, and was slow or not, was a call that
+ * ended as `class` after all. One that failed all the same stays what it was; one that a
+ * rate ignores is from now on one that did not fail.
+ */
+void engine_correct(struct engine *e, uint64_t was_ns, uint32_t generation, enum sg_class class,
+		    bool was_slow, bool slow);
+
+/*
  * Bookkeeping of one transition; those already known (or mv->moved 0) change
  * nothing. A new generation starts with empty windows. Openings count in n,
  * except after half-open ran out with no failed probe.

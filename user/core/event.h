@@ -21,15 +21,18 @@ enum event_type {
 	EVENT_TRANSITION,
 	EVENT_QUARANTINE,
 	EVENT_RELEASE,
-	EVENT_KILL,       /* connections ended */
-	EVENT_ALARM,      /* text says what the operator should know */
-	EVENT_LOSS,       /* count events were lost */
-	EVENT_RELOAD,     /* the configuration was read anew */
-	EVENT_SELFTEST,   /* its result changed */
-	EVENT_ONE_CLIENT, /* one caller's failures opened nothing: others are served well */
-	EVENT_RESET,      /* an order to a closed breaker: no transition, its history is gone */
+	EVENT_KILL,         /* connections ended */
+	EVENT_ALARM,        /* text says what the operator should know */
+	EVENT_LOSS,         /* count events were lost */
+	EVENT_RELOAD,       /* the configuration was read anew */
+	EVENT_SELFTEST,     /* its result changed */
+	EVENT_ONE_CLIENT,   /* one caller's failures opened nothing: others are served well */
+	EVENT_RESET,        /* an order to a closed breaker: no transition, its history is gone */
+	EVENT_HOST_OFFLINE, /* the way to some servers is broken, or (ok) is no longer */
 	EVENT_TYPE_COUNT
 };
+
+#define EVENT_ADDRESS_LEN 56
 
 /* Which members are meant depends on the type: see codec/messages_event.c. */
 struct event {
@@ -40,9 +43,13 @@ struct event {
 	char tool[STATUS_TOOL_LEN]; /* empty: unknown */
 	enum sg_class outcome;
 	enum sg_cause cause;
-	uint64_t latency_ns;     /* STATUS_NEVER: unknown, never slow */
-	uint64_t retry_after_ns; /* 0: none */
-	uint16_t status;         /* HTTP; 0: none */
+	uint64_t latency_ns;             /* STATUS_NEVER: unknown, never slow */
+	uint64_t retry_after_ns;         /* 0: none */
+	uint16_t status;                 /* HTTP; 0: none */
+	bool corrected;                  /* it replaces what was told of the same call before */
+	uint32_t pid;                    /* who called; 0: unknown */
+	char comm[SG_COMM_LEN];          /* foreign text; "": unknown */
+	char address[EVENT_ADDRESS_LEN]; /* "192.0.2.1:80", "[::1]:80"; "": unknown */
 	enum sg_state from;
 	enum sg_state to;
 	enum sg_reason reason;
@@ -57,8 +64,8 @@ struct event {
 	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
 	uint64_t count;
 	bool ok;
-	char by[STATUS_BY_LEN];       /* who ordered it; "": nobody */
-	char text[STATUS_REASON_LEN]; /* of what was ordered: why; the others: what */
+	char by[STATUS_BY_LEN];       /* who ordered it, or made the call; "": nobody, an agent */
+	char text[STATUS_REASON_LEN]; /* of what was ordered: why; a call: its cgroup; others: what */
 };
 
 /* Empty: no rates, no times, 0 of everything else. */

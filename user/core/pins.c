@@ -22,7 +22,7 @@ bool pins_map(const char *name)
 		"cfg",    "ep2srv",   "net2srv",    "local_addrs", "listed", "srv_state",
 		"groups", "srv_name", "stats",      "hist",        "sk_ctx", "flows",
 		"own",    "ev",       "quarantine", "cutoff",      "pulse",  "http_dfa",
-		"job",    "watch",    "swept",      NULL,
+		"job",    "watch",    "routes",     "swept",       NULL,
 	};
 
 	return listed(maps, name);

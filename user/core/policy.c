@@ -168,12 +168,17 @@ void policy_to_kernel(const struct breaker_policy *p, uint32_t deny_errno, struc
 	};
 }
 
-uint64_t policy_slow_ns(const struct breaker_policy *p, uint64_t successes, double log_mean)
+uint64_t policy_slow_ns(const struct breaker_policy *p, uint64_t successes, double log_mean,
+			double log_variance)
 {
-	double relative;
+	double usual = exp(log_mean);
+	double spread = exp(3 * sqrt(log_variance));
 
-	if (!(p->slow_factor > 0) || successes < BASELINE_SUCCESSES)
+	if (!(p->slow_factor > 0))
 		return policy_ns(p->slow_seconds);
-	relative = fmax(1, p->slow_factor * exp(log_mean));
-	return policy_ns(fmin(p->slow_seconds, relative));
+	if (!successes)
+		return SG_FOREVER;
+	if (successes < BASELINE_SUCCESSES)
+		return policy_ns(fmax(p->slow_seconds, p->slow_factor * usual));
+	return policy_ns(fmax(fmin(1, p->slow_seconds), usual * fmax(p->slow_factor, spread)));
 }

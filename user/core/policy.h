@@ -29,8 +29,8 @@
 	X(COUNT, min_calls, 10, 1, 10000, "below it a window's rates are undefined") \
 	X(RATE, failure_rate, 0.5, 0, 1, "share of failures that trips") \
 	X(RATE, slow_rate, 0.8, 0, 1, "share of slow calls that trips") \
-	X(PERIOD, slow_seconds, 10, 0, MONTH, "a call that takes longer is slow") \
-	X(NUMBER, slow_factor, 4, 0, 1000, "slow also beyond so many times the usual; 0 = off") \
+	X(PERIOD, slow_seconds, 10, 0, MONTH, "a call that takes longer is slow, until the usual is known") \
+	X(NUMBER, slow_factor, 4, 0, 1000, "slow is beyond so many times the usual; 0 = off") \
 	/* what is a hard failure */ \
 	X(PERIOD, connect_seconds, 3, 0, DAY, "a connect unanswered for so long has failed") \
 	X(PERIOD, timeout_seconds, 60, 0, DAY, "a request unanswered for so long has failed") \
@@ -121,12 +121,17 @@ int breaker_policy_check(const struct breaker_policy *p, char *why, size_t why_s
 void policy_to_kernel(const struct breaker_policy *p, uint32_t deny_errno, struct sg_policy *ret);
 
 /*
- * Latency in ns above which (strictly) an answer is slow: slow_seconds, or less
- * when slow_factor is on and a baseline of at least 30 successes is known:
- * min(slow_seconds, max(1 s, slow_factor x exp(log_mean))), log_mean being the
- * mean of the natural logarithm of latencies in seconds.
+ * Latency in ns above which (strictly) an answer is slow. With slow_factor 0 that is
+ * slow_seconds. Else it is what the latencies of so many successes tell, of whose natural
+ * logarithms (of seconds) these are the mean and the variance; nobody is slow who is as fast
+ * as he always was:
+ *   none:          SG_FOREVER
+ *   fewer than 30: max(slow_seconds, slow_factor x exp(mean))
+ *   else:          max(min(1 s, slow_seconds), exp(mean) x max(slow_factor, exp(3 deviations)))
+ * Three deviations, so that a tool that is a tenth of the calls is usual, too.
  */
-uint64_t policy_slow_ns(const struct breaker_policy *p, uint64_t successes, double log_mean);
+uint64_t policy_slow_ns(const struct breaker_policy *p, uint64_t successes, double log_mean,
+			double log_variance);
 
 /* Seconds as ns, rounded; SG_FOREVER if they do not fit. */
 uint64_t policy_ns(double seconds);

@@ -58,6 +58,8 @@ void status_server_done(struct status_server *s)
 	free(s->command);
 	free(s->group);
 	free(s->endpoints);
+	free(s->causes);
+	free(s->proxied);
 	status_server_init(s);
 }
 

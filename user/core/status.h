@@ -81,12 +81,27 @@ struct status_endpoint {
 	uint16_t port;           /* 0: any */
 	char source[16];         /* "config", "dns", "network" */
 	char owner[SG_NAME_LEN]; /* whose it is, if not the server's; "" it is */
+	uint32_t failed;         /* connects in a row; of addresses from the eighth on, theirs */
 };
 
 struct status_latency { /* milliseconds, NAN without samples */
 	double p50;
 	double p95;
 	double p99;
+};
+
+struct status_cause { /* calls of the last hour that ended so */
+	enum sg_class class;
+	enum sg_cause cause;
+	uint64_t calls;
+	uint64_t latest_wall_ns;
+	uint64_t latency_ns; /* of the latest */
+};
+
+struct status_proxied { /* a process that calls the server through a proxy */
+	uint32_t pid;
+	char comm[SG_COMM_LEN];
+	char proxy[80]; /* host:port */
 };
 
 struct status_server {
@@ -111,8 +126,14 @@ struct status_server {
 	struct status_endpoint *endpoints;
 	size_t n_endpoints;
 	enum visibility visibility;
-	struct sg_stats counters; /* of them those that counters.h gives a key */
+	char visibility_reason[STATUS_REASON_LEN]; /* why none; "" else */
+	struct sg_stats counters;                  /* of them those that counters.h gives a key */
 	struct status_latency latency;
+	struct status_cause *causes;
+	size_t n_causes;
+	struct status_proxied *proxied;
+	size_t n_proxied;
+	uint64_t causes_lost; /* records that are missing in them, of any server */
 };
 
 struct status_xdp {

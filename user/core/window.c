@@ -85,6 +85,23 @@ void count_window_add(struct count_window *w, uint64_t now_ns, bool failed, bool
 	counts_add(&w->sum, failed, slow);
 }
 
+void count_window_correct(struct count_window *w, uint64_t was_ns, bool slow)
+{
+	if (!w->sum.calls || w->marks[w->head] >> 2 > was_ns)
+		return; /* it has left the window */
+	for (uint32_t i = 0; i < w->sum.calls; i++) {
+		uint64_t at = (uint64_t)w->head + i;
+		uint64_t *mark = &w->marks[at < w->capacity ? at : at - w->capacity];
+
+		if (*mark >> 2 < was_ns || !(*mark & MARK_FAILED))
+			continue;
+		w->sum.failed--;
+		w->sum.slow += (uint32_t)slow - !!(*mark & MARK_SLOW);
+		*mark = (*mark & ~(uint64_t)(MARK_FAILED | MARK_SLOW)) | (slow ? MARK_SLOW : 0);
+		return;
+	}
+}
+
 struct window_counts count_window_counts(struct count_window *w, uint64_t now_ns)
 {
 	count_window_expire(w, now_ns);
@@ -142,6 +159,29 @@ void time_window_add(struct time_window *w, uint64_t now_ns, bool failed, bool s
 	time_window_advance(w, now_ns);
 	counts_add(&w->ring[w->newest % w->buckets], failed, slow);
 	counts_add(&w->sum, failed, slow);
+}
+
+void time_window_correct(struct time_window *w, uint64_t was_ns, bool was_slow, bool slow)
+{
+	uint64_t number = w->buckets ? was_ns / w->width_ns : 0;
+
+	if (w->buckets && number + w->buckets <= w->newest)
+		return; /* it is not counted any more */
+	for (; w->buckets && number <= w->newest; number++) {
+		struct window_counts *bucket = &w->ring[number % w->buckets];
+
+		if (!bucket->failed)
+			continue;
+		bucket->failed--;
+		w->sum.failed--;
+		if (was_slow && bucket->slow) {
+			bucket->slow--;
+			w->sum.slow--;
+		}
+		bucket->slow += slow;
+		w->sum.slow += slow;
+		return;
+	}
 }
 
 struct window_counts time_window_counts(struct time_window *w, uint64_t now_ns)

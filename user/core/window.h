@@ -36,6 +36,9 @@ int count_window_init(struct count_window *w, uint32_t capacity, uint64_t max_ag
 void count_window_done(struct count_window *w);
 void count_window_clear(struct count_window *w);
 void count_window_add(struct count_window *w, uint64_t now_ns, bool failed, bool slow);
+/* The failure that was added at was_ns was a call that did not fail, and was slow or not; one that
+ * the window does not hold any more changes nothing. O(capacity). */
+void count_window_correct(struct count_window *w, uint64_t was_ns, bool slow);
 /* The counts at `now`, after dropping what is too old. */
 struct window_counts count_window_counts(struct count_window *w, uint64_t now_ns);
 
@@ -57,6 +60,8 @@ int time_window_init(struct time_window *w, uint32_t buckets, uint64_t width_ns)
 void time_window_done(struct time_window *w);
 void time_window_clear(struct time_window *w);
 void time_window_add(struct time_window *w, uint64_t now_ns, bool failed, bool slow);
+/* As for the other window; was_slow: the failure counted as slow. O(buckets). */
+void time_window_correct(struct time_window *w, uint64_t was_ns, bool was_slow, bool slow);
 struct window_counts time_window_counts(struct time_window *w, uint64_t now_ns);
 
 /* Counts with the shares that follow from them; NAN below min_calls. */

@@ -215,6 +215,19 @@ static uint8_t slots_give(struct dataplane *dp, uint32_t id, uint32_t incarnatio
 	return mask;
 }
 
+uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct addr *a,
+			       uint16_t port)
+{
+	struct ep_key keys[KEYS_MAX];
+	uint32_t at;
+
+	ep_keys(dp, a, port, keys);
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv), &keys[0].ep, &at) ||
+	    SG_AT_ID(at) != id || SG_AT_ALIAS(at))
+		return SG_SLOTS_MAX;
+	return SG_AT_SLOT(at);
+}
+
 static int slots_set(struct dataplane *dp, uint32_t id, uint8_t mask)
 {
 	struct sg_command cmd = { .op = SG_CMD_SLOTS, .server = id, .flags = mask };

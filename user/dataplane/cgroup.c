@@ -144,6 +144,17 @@ int cgroup_find(char **ret)
 	return 0;
 }
 
+int cgroup_mount_of(const char *path, char **ret)
+{
+	CLEANUP(cgroup_mount_done) struct cgroup_mount mount = { 0 };
+	CLEANUP(freep) char *real = realpath(path, NULL);
+	int r = real ? find_mount(real, &mount) : -errno;
+
+	if (!r)
+		*ret = TAKE_PTR(mount.point);
+	return r;
+}
+
 int cgroup_check(const char *path)
 {
 	struct statfs fs;

@@ -16,6 +16,9 @@
  * caller's. Logs, with the remedy, -ENOENT when none is mounted. */
 int cgroup_find(char **ret) MUST_CHECK;
 
+/* The mount point that a path is on; *ret is the caller's. -ENOENT: it is on none of cgroup2. */
+int cgroup_mount_of(const char *path, char **ret) MUST_CHECK;
+
 /* Logs, with the remedy, when path is not a directory (-ENOENT, -ENOTDIR) or not on a
  * cgroup2 file system (-EINVAL). */
 int cgroup_check(const char *path) MUST_CHECK;

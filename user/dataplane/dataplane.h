@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "core/kill_target.h"
 #include "core/pins.h"
+#include "dataplane/processes.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -116,6 +117,15 @@ size_t dataplane_fill(struct dataplane *dp, struct dataplane_fill *ret, size_t m
  * returns how many are not. */
 size_t dataplane_check(struct dataplane *dp);
 
+/* Programs of others at the hooks of connect, of the protected cgroup and those above it. */
+struct dataplane_foreign {
+	uint32_t id;
+	char name[17]; /* foreign text */
+	bool before;   /* it sees a connect before we do */
+};
+/* Fills at most max, in the order in which they run; returns how many. */
+size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, size_t max);
+
 /* --- servers ----------------------------------------------------------------------- */
 
 /* The lowest id with this name, "": that is free; -ENOENT if there is none. */
@@ -193,6 +203,40 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id);
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
+
+/* --- routes and sleep ------------------------------------------------------------------- */
+
+/* For how long this host slept since boot. No system call but for the clocks. */
+uint64_t dataplane_asleep(const struct dataplane *dp);
+/* Has it slept since this was asked last, by whomever? Then the kernel knows that it woke `now`. */
+bool dataplane_woke(struct dataplane *dp, uint64_t now);
+
+/* The latest time failures were held for a route, or one came back. No system call. */
+uint64_t dataplane_route_stirred(const struct dataplane *dp);
+int dataplane_route_get(struct dataplane *dp, uint32_t index,
+			struct sg_route_entry *ret) MUST_CHECK;
+/* Whose number it is from now on, everything at zero; ifindex 0: nobody's. */
+int dataplane_route_name(struct dataplane *dp, uint32_t index, const struct addr *hop,
+			 uint32_t ifindex) MUST_CHECK;
+/* Is it of no use? back_ns, if not 0: what began before tells nothing. */
+int dataplane_route_set(struct dataplane *dp, uint32_t index, bool offline,
+			uint64_t back_ns) MUST_CHECK;
+/* The route of one slot of a server's addresses, SG_ROUTE_NONE: none that has a number; or is
+ * there no way at all? */
+int dataplane_server_via(struct dataplane *dp, uint32_t id, uint32_t slot, uint32_t route,
+			 bool nowhere) MUST_CHECK;
+
+/* How the ways to a server's addresses fare, by their slots (witness.h). */
+struct dataplane_ways {
+	uint16_t route[SG_SLOTS_MAX];
+	uint16_t failed[SG_SLOTS_MAX]; /* connects in a row */
+	uint8_t nowhere;               /* a bit for each that there is no way to */
+	uint64_t held_ns;              /* for its route's sake it did not open, latest; 0: never */
+};
+int dataplane_server_ways(struct dataplane *dp, uint32_t id, struct dataplane_ways *ret) MUST_CHECK;
+/* The slot of an endpoint of a server; SG_SLOTS_MAX: it has none. */
+uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct addr *a,
+			       uint16_t port);
 
 /* --- time and events -------------------------------------------------------------------- */
 
@@ -274,6 +318,13 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
  * nobody can forge; before it connects. To be taken back when it is of no use any more. -errno. */
 int dataplane_own_add(struct dataplane *dp, int socket, uint64_t *ret_cookie) MUST_CHECK;
 void dataplane_own_remove(struct dataplane *dp, uint64_t cookie);
+
+/* The cgroup with this id, as a path below the mount of its hierarchy ("/agents"); its number where
+ * that cannot be told: it is gone, or this process may not ask. Returns out. */
+char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t size);
+
+/* processes_each() of the protected cgroup. */
+ssize_t dataplane_processes(struct dataplane *dp, process_fn *fn, void *data) MUST_CHECK;
 
 /* Did killing a socket work when it was tried last? If not, what a breaker denies on open
  * connections passes: a request that is dropped and not killed would hang. No system call. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/private.h"
 
@@ -341,6 +342,8 @@ int dataplane_hist(struct dataplane *dp, uint32_t id, enum sg_metric metric, str
 
 void dataplane_lease(struct dataplane *dp, uint64_t until_ns)
 {
+	/* the wall clock may be set at any time: dates are read by what it shows now */
+	__atomic_store_n(&dp->cfg->wall_ns, clock_wall_ns() - clock_boot_ns(), __ATOMIC_RELAXED);
 	__atomic_store_n(&dp->cfg->lease_until_ns, until_ns, __ATOMIC_RELAXED);
 }
 

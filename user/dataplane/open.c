@@ -64,6 +64,8 @@ static int config_write(struct dataplane *dp, const struct dataplane_options *o)
 	r = dataplane_cookie_here(dp, &dp->home_netns);
 	if (r)
 		return r;
+	if (!dp->pulse->asleep_ns) /* else a load before this one has seen how long it slept */
+		dp->pulse->asleep_ns = dataplane_asleep(dp);
 	dp->cfg->abi = SG_ABI;
 	dp->cfg->home_netns = dp->home_netns;
 	dp->cfg->observe = o->observe;
@@ -105,6 +107,7 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	dp->cpus = (unsigned int)libbpf_num_possible_cpus();
 	if (!dp->pin_dir || !dp->cgroup)
 		return -ENOMEM;
+	dp->cgroups = cgroup_names_new(o->cgroup);
 	r = netns_new(&dp->netns);
 	if (!r)
 		r = dataplane_pins_open(dp);
@@ -179,8 +182,19 @@ void dataplane_close(struct dataplane *dp)
 	}
 	switchgear_bpf__destroy(dp->skel);
 	closep(&dp->dir_fd);
+	cgroup_names_free(dp->cgroups);
 	netns_free(dp->netns);
 	free(dp->cgroup);
 	free(dp->pin_dir);
 	free(dp);
+}
+
+char *dataplane_cgroup_name(struct dataplane *dp, uint64_t id, char *out, size_t size)
+{
+	return cgroup_names_get(dp->cgroups, id, out, size);
+}
+
+ssize_t dataplane_processes(struct dataplane *dp, process_fn *fn, void *data)
+{
+	return processes_each(dp->cgroup, fn, data);
 }

@@ -134,7 +134,8 @@ static int stale(const struct dataplane *dp, const char *what)
 static bool map_is_private(const char *name)
 {
 	return !strcmp(name, "scratch") || !strcmp(name, "ended") || !strcmp(name, "blank") ||
-	       !strcmp(name, "subuids") || !strcmp(name, "holders") || strchr(name, '.');
+	       !strcmp(name, "subuids") || !strcmp(name, "holders") ||
+	       !strcmp(name, "unrecorded") || !strcmp(name, "waste") || strchr(name, '.');
 }
 
 /* Takes a pinned map over, if it is there and is what we would make. */

@@ -7,6 +7,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "dataplane/cgroup_names.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/netns.h"
 #include "switchgear.skel.h"
@@ -53,6 +54,7 @@ struct dataplane {
 	char degraded[DATAPLANE_DEGRADED_MAX][256];
 	size_t n_degraded;
 	unsigned int cpus;
+	struct cgroup_names *cgroups;
 };
 
 /*

@@ -210,6 +210,7 @@ struct sweeping {
 	struct items due;
 	struct items dead;
 	uint64_t now;
+	uint64_t asleep;
 	uint64_t next_ns;
 };
 
@@ -251,7 +252,7 @@ static int sweep_one(void *data, const struct sg_flow *f)
 		return 0;
 	if (f->flags & SG_FLOW_PROBE && sg_flow_connecting(f)) /* and then it has little time */
 		next_at(s, s->now + SG_UNUSED_NS);
-	sg_flow_due(f, &srv->policy, &due);
+	sg_flow_due(f, srv, s->asleep, &due);
 	if (due.what == SG_DUE_NOTHING)
 		return 0;
 	if (due.at <= s->now)
@@ -279,6 +280,7 @@ int dataplane_sweep(struct dataplane *dp, struct dataplane_sweep *ret)
 	s->dp = dp;
 	s->next_ns = SG_FOREVER;
 	dp->swept_ns = s->now = clock_boot_ns(); /* what begins from here on may have been missed */
+	s->asleep = dataplane_asleep(dp);
 	r = walk(dp, sweep_one, s);
 	if (!r)
 		r = judge(dp, SG_WALK_SWEEP, &s->due);

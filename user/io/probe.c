@@ -319,6 +319,7 @@ static bool read_answer(struct probe *p)
 		p->first_ns = clock_boot_ns() - p->turn_ns;
 	if (p->talk.step != PROBE_INITIALIZED)
 		clock_turn(p);
+	p->talk.answer.wall_ns = clock_wall_ns();
 	if (n ? probe_session_feed(&p->talk, piece, (size_t)n) : probe_session_eof(&p->talk))
 		turn_over(p, was_judged);
 	return true;

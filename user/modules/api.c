@@ -66,9 +66,13 @@ static struct server *find_server(struct api *api, struct http_request *q, const
 	s = s->covered_by ? s->covered_by : s;
 	if (s->id)
 		return s;
-	reply_error(q, 409, "not_watched",
-		    "this server has no URL (stdio): the kernel sees nothing of it",
-		    "stop the program that runs it");
+	reply_error(
+		q, 409, "not_watched",
+		s->config->unix_socket
+			? "this server is at a Unix socket: the kernel's programs see nothing of it"
+			: "this server has no URL (stdio): the kernel sees nothing of it",
+		s->config->unix_socket ? "stop it, or take its socket away"
+				       : "stop the program that runs it");
 	return NULL;
 }
 

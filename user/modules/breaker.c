@@ -310,19 +310,22 @@ static void breaker_removed(void *m, struct server *s)
 
 /* --- what happens to it ------------------------------------------------------------------------ */
 
-/* Learns the usual latency; the kernel is told of a slow limit that moved by a tenth. */
-static void learn_latency(struct server *s, struct breaker_server *b, const struct sg_event *k)
+/*
+ * Learns the usual latency, and then says whether the call was slow. The kernel, which judges
+ * probes by it, is told of a limit that moved by a tenth.
+ */
+static bool judge_latency(struct server *s, struct breaker_server *b, const struct sg_event *k)
 {
 	uint64_t old = s->wanted.slow_ns;
 	uint64_t slow;
 
-	if (k->outcome != SG_SUCCESS ||
-	    (b->engine.state != SG_CLOSED && b->engine.state != SG_RAMP))
-		return;
-	baseline_add(&b->baseline, &s->config->policy, k->t_ns, k->latency_ns);
+	if (k->outcome == SG_SUCCESS &&
+	    (b->engine.state == SG_CLOSED || b->engine.state == SG_RAMP))
+		baseline_add(&b->baseline, &s->config->policy, k->t_ns, k->latency_ns);
 	slow = b->baseline.slow_ns;
 	if (slow > old ? slow - old > old / 10 : old - slow > old / 10)
 		want_next_open(s, b);
+	return k->outcome <= SG_SOFT && k->latency_ns > slow;
 }
 
 /* A failure that opened nothing, since others are served well: told once a second. */
@@ -344,21 +347,39 @@ static void tell_held(struct breaker *m, struct server *s, struct breaker_server
 	bus_report(m->part.d->bus, &e);
 }
 
+/* An answer came to what had been counted as unanswered: it teaches what is usual, too. */
+static void on_late(struct server *s, struct breaker_server *b, const struct sg_event *k)
+{
+	uint64_t waited = k->was_ns + k->latency_ns > k->t_ns ? k->was_ns + k->latency_ns - k->t_ns
+							      : 0; /* when it was counted */
+	bool was_slow = waited > b->baseline.slow_ns;
+	bool slow = judge_latency(s, b, k);
+
+	engine_correct(&b->engine, k->was_ns, k->generation, (enum sg_class)k->outcome, was_slow,
+		       slow);
+	if (k->outcome == SG_SUCCESS && !slow)
+		callers_correct(&b->callers, k->source);
+}
+
 static void on_outcome(struct breaker *m, struct server *s, const struct sg_event *k)
 {
 	struct breaker_server *b = module_server(m, s);
 	struct sg_command cmd = { .op = SG_CMD_TRIP, .server = s->id, .generation = k->generation };
 	struct window_rates rates;
 	enum sg_reason reason;
+	bool slow;
 
-	learn_latency(s, b, k);
+	if (k->flags & SG_OUT_LATE && k->was_outcome <= SG_SOFT) {
+		on_late(s, b, k);
+		return;
+	}
+	slow = judge_latency(s, b, k);
 	if (k->outcome <= SG_SOFT)
-		callers_add(&b->callers, k->source,
-			    k->outcome != SG_SUCCESS || k->flags & SG_OUT_SLOW, k->t_ns);
+		callers_add(&b->callers, k->source, k->outcome != SG_SUCCESS || slow, k->t_ns);
 	if (k->effect == SG_EFFECT_HELD)
 		tell_held(m, s, b, k);
-	reason = engine_outcome(&b->engine, k->t_ns, k->generation, (enum sg_class)k->outcome,
-				k->flags & SG_OUT_SLOW, &rates);
+	reason = engine_outcome(&b->engine, k->t_ns, k->generation, (enum sg_class)k->outcome, slow,
+				&rates);
 	if (reason == SG_REASON_NONE)
 		return;
 	if (callers_served(&b->callers,

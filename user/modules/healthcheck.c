@@ -166,6 +166,13 @@ static void objected(struct check *p, const char *text)
 	snprintf(p->error, sizeof(p->error), "%s", text);
 }
 
+static const char *objection(const struct probe_verdict *v)
+{
+	if (v->result.status == HTTP_TOO_MANY)
+		return "rate limited (HTTP status 429)";
+	return v->result.class == SG_CALLER || v->result.class == SG_LOCAL ? v->why : "";
+}
+
 static int told(struct check *p, const struct probe_verdict *v, size_t len)
 {
 	if (!probe_verdict_valid(v, len))
@@ -174,7 +181,7 @@ static int told(struct check *p, const struct probe_verdict *v, size_t len)
 		return 0;
 	p->era = v->era;
 	p->open = false;
-	objected(p, v->result.class == SG_CALLER || v->result.class == SG_LOCAL ? v->why : "");
+	objected(p, objection(v));
 	if (p->purpose == FOR_OPENING)
 		judge_opening(p, &v->result);
 	else

@@ -3,6 +3,7 @@
  * What is told of what happened: one log line, one entry of the history, and one line
  * to each client that follows, after it is on disk.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "daemon/bus.h"
 #include "daemon/reply.h"
 #include "modules/modules.h"
+#include "witness.h"
 
 #define HISTORY_EVENTS 1024
 #define HISTORY_CALLS 4096
@@ -68,6 +70,22 @@ static void journal_stop(void *m)
 
 /* --- calls --------------------------------------------------------------------------------- */
 
+/* Who called, and where, as far as the kernel saw it. */
+static void call_whose(const struct journal *j, const struct sg_event *k, struct event *e)
+{
+	struct addr peer;
+
+	if (k->source == SG_SOURCE_DAEMON)
+		snprintf(e->by, sizeof(e->by), "switchgear");
+	memcpy(peer.bytes, k->addr, sizeof(peer.bytes));
+	if (k->port)
+		format_addr_port(e->address, sizeof(e->address), &peer, ntohs(k->port));
+	e->pid = k->pid;
+	snprintf(e->comm, sizeof(e->comm), "%.*s", (int)sizeof(k->comm), k->comm);
+	if (k->cgroup)
+		dataplane_cgroup_name(j->part.d->dp, k->cgroup, e->text, sizeof(e->text));
+}
+
 static void journal_signal(void *m, const struct signal *signal)
 {
 	struct journal *j = m;
@@ -84,6 +102,8 @@ static void journal_signal(void *m, const struct signal *signal)
 	e.latency_ns = k->latency_ns;
 	e.retry_after_ns = k->retry_after_ns;
 	e.status = k->status;
+	e.corrected = k->flags & SG_OUT_LATE;
+	call_whose(j, k, &e);
 	bus_report(j->part.d->bus, &e);
 }
 

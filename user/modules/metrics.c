@@ -41,6 +41,8 @@ static const struct family families[COUNTER_FAMILY_COUNT] = {
 				       "Requests without a good answer, by reason.", "reason" },
 	[COUNTER_OUTCOMES] = { "switchgear_outcomes_total",
 			       "Calls that ended, by what they mean to the breaker.", "outcome" },
+	[COUNTER_TLS] = { "switchgear_tls_handshakes_total",
+			  "TLS handshakes of agents, by how they ended.", "result" },
 	[COUNTER_DENIED] = { "switchgear_denied_total",
 			     "Connects and requests that were refused." },
 	[COUNTER_WOULD_DENY] = { "switchgear_would_deny_total",
@@ -58,6 +60,8 @@ static const struct family families[COUNTER_FAMILY_COUNT] = {
 				"host, from which nothing is learned." },
 	[COUNTER_UNRECORDED] = { "switchgear_unrecorded_connects_total",
 				 "Connects of which no record could be made: judged, but not measured." },
+	[COUNTER_UNFRAMED] = { "switchgear_unframed_answers_total",
+			       "Answers whose chunks could not be followed to their end." },
 };
 
 /* The samples of one family for one server. */
@@ -107,6 +111,8 @@ static void latencies(const struct daemon *d, struct metrics *to)
 	} rows[] = {
 		{ SG_METRIC_CONNECT, "switchgear_connect_duration_seconds",
 		  "From connect() to the established connection." },
+		{ SG_METRIC_TLS, "switchgear_tls_handshake_duration_seconds",
+		  "From the established connection to the end of its TLS handshake." },
 		{ SG_METRIC_FIRST_BYTE, "switchgear_first_byte_duration_seconds",
 		  "From the request's first byte to the answer's first byte." },
 		{ SG_METRIC_ANSWER, "mcp_client_operation_duration_seconds",

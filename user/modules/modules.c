@@ -9,9 +9,10 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
 /* In the order in which they hear of it: what is told of a call before what it causes; the
  * engine before the limits, these before the probe and the kill. */
 const struct subscription modules_table[] = {
-	{ SIGNAL_TICK, { &persist_module, &quarantine_module } },
+	{ SIGNAL_TICK, { &persist_module, &quarantine_module, &routes_module } },
 	{ SIGNAL_OUTCOME,
-	  { &journal_module, &breaker_module, &groups_module, &healthcheck_module } },
+	  { &journal_module, &summary_module, &breaker_module, &groups_module,
+	    &healthcheck_module } },
 	{ SIGNAL_TRANSITION,
 	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module } },
 	{ SIGNAL_KILL, { &killer_module } },
@@ -20,7 +21,7 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_RELEASED, { &groups_module } },
 	{ SIGNAL_HELD, { &quarantine_module } },
 	{ SIGNAL_RESET, { &groups_module } },
-	{ SIGNAL_ADDRS, { &killer_module } },
-	{ SIGNAL_APPLIED, { &resolve_module, &killer_module, &selftest_module } },
+	{ SIGNAL_ADDRS, { &killer_module, &routes_module } },
+	{ SIGNAL_APPLIED, { &resolve_module, &killer_module, &selftest_module, &routes_module } },
 };
 const size_t n_modules_table = ARRAY_SIZE(modules_table);

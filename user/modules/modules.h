@@ -16,6 +16,8 @@
 	X(timeouts)    \
 	X(selftest)    \
 	X(locals)      \
+	X(foreign)     \
+	X(proxied)     \
 	X(persist)     \
 	X(breaker)     \
 	X(groups)      \
@@ -23,7 +25,9 @@
 	X(quarantine)  \
 	X(killer)      \
 	X(resolve)     \
+	X(routes)      \
 	X(journal)     \
+	X(summary)     \
 	X(shown)       \
 	X(exporter)
 

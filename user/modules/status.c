@@ -50,14 +50,25 @@ static void latency_fill(struct dataplane *dp, uint32_t id, struct status_latenc
 	to->p99 = hist_quantile_ns(&h, 0.99) / 1e6;
 }
 
+/* How many connects to an address failed in a row, as the kernel has it. */
+static uint32_t failed_at(const struct server *s, const struct dataplane_ways *ways,
+			  const struct addr *a)
+{
+	uint32_t slot = dataplane_server_slot(s->d->dp, s->id, a, s->config->port);
+
+	return slot < SG_SLOTS_MAX ? ways->failed[slot] : 0;
+}
+
 static int endpoints_fill(const struct server *s, struct status_server *to)
 {
+	struct dataplane_ways ways = { 0 };
 	size_t n = s->n_claimed + s->config->n_networks;
 	const struct server *owner;
 
 	to->endpoints = calloc(n + 1, sizeof(*to->endpoints));
 	if (!to->endpoints)
 		return -ENOMEM;
+	(void)!dataplane_server_ways(s->d->dp, s->id, &ways);
 	for (size_t i = 0; i < s->n_claimed; i++) {
 		struct status_endpoint *e = &to->endpoints[to->n_endpoints++];
 
@@ -66,6 +77,8 @@ static int endpoints_fill(const struct server *s, struct status_server *to)
 		snprintf(e->source, sizeof(e->source), "%s",
 			 s->config->has_addr ? "config" : "dns");
 		owner = server_owner(s, &s->claimed[i]);
+		if (!owner)
+			e->failed = failed_at(s, &ways, &s->claimed[i]);
 		if (owner)
 			snprintf(e->owner, sizeof(e->owner), "%s", owner->config->name);
 	}
@@ -76,6 +89,18 @@ static int endpoints_fill(const struct server *s, struct status_server *to)
 		snprintf(e->source, sizeof(e->source), "network");
 	}
 	return 0;
+}
+
+/* Why nothing of a server is seen; "" if something is. */
+static const char *unseen_reason(const struct config_server *c)
+{
+	if (c->visibility != VISIBILITY_NONE)
+		return "";
+	if (c->unix_socket)
+		return "Unix sockets are not watched by this version, on no kernel: connects to "
+		       "this one are not seen, refused or measured, and a quarantine cannot cut "
+		       "it off; keep agents from it by the modes of its path";
+	return "it is run as a command: there is no connection to watch";
 }
 
 static int server_fill(struct shown *m, struct server *s, struct status_server *to)
@@ -91,6 +116,8 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	to->command = copy(s->config->command_shown);
 	to->group = copy(s->config->group);
 	to->visibility = s->config->visibility;
+	snprintf(to->visibility_reason, sizeof(to->visibility_reason), "%s",
+		 unseen_reason(s->config));
 	to->orphan = s->orphan;
 	if (!from)
 		return 0;

@@ -192,18 +192,16 @@ static bool is_good(const struct sim_breaker *k)
 	return k->b.state == SG_CLOSED || k->b.state == SG_RAMP;
 }
 
-/* Slow as compared with the usual latency of this tool, which learns from the call. */
+/* Slow as compared with the usual latency of this tool, which learns from the call first. */
 static bool judge_latency(struct sim *sim, struct sim_breaker *server, struct sim_breaker *tool,
 			  const struct sim_event *e, uint32_t generation)
 {
 	const struct breaker_policy *p = &sim->setup.policy;
 	struct baseline *baseline = tool ? &tool->baseline : &server->baseline;
-	bool slow = e->latency_ns != SG_FOREVER && e->latency_ns > baseline->slow_ns;
-
 	if (p->slow_factor > 0 && e->outcome == SG_SUCCESS && e->latency_ns != SG_FOREVER &&
 	    generation == server->b.generation && is_good(server) && (!tool || is_good(tool)))
 		baseline_add(baseline, p, sim->now_ns, e->latency_ns);
-	return slow;
+	return e->latency_ns != SG_FOREVER && e->latency_ns > baseline->slow_ns;
 }
 
 static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,

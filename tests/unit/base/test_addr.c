@@ -87,7 +87,7 @@ static void test_ports(void **state)
 					   "[::1]80",   ":",      "",         "host:80" };
 	struct addr a = { { 7 } };
 	uint16_t port = 7;
-	char out[46];
+	char out[54];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -98,8 +98,10 @@ static void test_ports(void **state)
 	assert_int_equal(parse_addr_port("127.0.0.1:9464", &a, &port), 0);
 	assert_int_equal(port, 9464);
 	assert_string_equal(format_addr(out, sizeof(out), &a), "127.0.0.1");
+	assert_string_equal(format_addr_port(out, sizeof(out), &a, port), "127.0.0.1:9464");
 	assert_int_equal(parse_addr_port("[fd00::1]:80", &a, &port), 0);
 	assert_string_equal(format_addr(out, sizeof(out), &a), "fd00::1");
+	assert_string_equal(format_addr_port(out, sizeof(out), &a, port), "[fd00::1]:80");
 	assert_int_equal(parse_addr_port(":80", &a, &port), 0);
 	assert_true(addr_is_unspecified(&a));
 	assert_int_equal(port, 80);

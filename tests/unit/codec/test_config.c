@@ -176,6 +176,30 @@ static void test_every_key(void **state)
 	config_free(c);
 }
 
+/* They are only listed; of what may be a secret nothing is shown. */
+static void test_unix_sockets(void **state)
+{
+	static const char *const shown[] = { "unix:///run/mcp.sock", "unix:///run/mcp.sock",
+					     "unix:@mcp", "unix:///run/***",
+					     "unix:///run/token/***" };
+	struct config *c = good("{\"mcpServers\":{\"a\":{\"url\":\"unix:/run/mcp.sock\"},"
+				"\"b\":{\"url\":\"unix:///run/mcp.sock\"},"
+				"\"c\":{\"url\":\"unix:@mcp\"},"
+				"\"d\":{\"url\":\"unix:/run/0123456789abcdef0\"},"
+				"\"e\":{\"url\":\"unix:/run/token/x\"}}}");
+
+	(void)state;
+	assert_int_equal(c->n_servers, ARRAY_SIZE(shown));
+	for (size_t i = 0; i < c->n_servers; i++) {
+		assert_string_equal(c->servers[i].url_shown, shown[i]);
+		assert_int_equal(c->servers[i].visibility, VISIBILITY_NONE);
+		assert_false(c->servers[i].has_url);
+		assert_true(c->servers[i].unix_socket);
+		assert_true(c->servers[i].same_endpoint == CONFIG_UNIQUE);
+	}
+	config_free(c);
+}
+
 static void test_disabled_and_bridges(void **state)
 {
 	struct config *c =
@@ -258,6 +282,12 @@ static const struct {
 	  "f.json:1:39: mcpServers.a.serverUrl: a second URL beside \"url\"" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"ws://h/\"}}}",
 	  "f.json:1:27: mcpServers.a.url: this scheme is not supported" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"unix:run/x.sock\"}}}",
+	  "f.json:1:27: mcpServers.a.url: not a Unix socket" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"unix:/\"}}}",
+	  "f.json:1:27: mcpServers.a.url: not a Unix socket" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"unix:/a\\nb\"}}}",
+	  "f.json:1:27: mcpServers.a.url: control characters" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://${NOPE}/\"}}}",
 	  "f.json:1:27: mcpServers.a.url: the variable NOPE is not set" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://${input:x}/\"}}}",
@@ -537,6 +567,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_overview_example),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_unix_sockets),
 		cmocka_unit_test(test_disabled_and_bridges),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_several_errors),

@@ -20,8 +20,10 @@ static const char idle_server[] =
 	"\"unreachable\":0},\"requests\":0,\"responses\":{\"2xx\":0,\"3xx\":0,\"4xx\":0,\"5xx\":0},"
 	"\"bad_responses\":0,\"rpc_errors\":0,\"timeouts\":0,\"denied\":0,\"would_deny\":0,"
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
-	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
-	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null}";
+	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0,\"unframed\":0,"
+	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
+	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
+	"\"causes\":[],\"causes_lost\":0,\"proxied\":[]}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -31,16 +33,20 @@ static const char busy_server[] =
 	"\"community\":0.5,\"strikes\":2},"
 	"\"breaker\":{\"failure_rate\":0.6,\"slow_rate\":0,\"consecutive_failures\":5,"
 	"\"open_remaining_s\":12.25,\"generation\":4},"
-	"\"endpoints\":[{\"address\":\"127.0.0.1\",\"port\":3001,\"source\":\"config\"},"
+	"\"endpoints\":[{\"address\":\"127.0.0.1\",\"port\":3001,\"source\":\"config\",\"failed\":3},"
 	"{\"address\":\"10.0.0.0/8\",\"port\":null,\"source\":\"network\",\"owner\":\"other\"}],\"visibility\":\"plaintext\","
 	"\"counters\":{\"connects\":1,\"connect_failures\":{\"refused\":2,\"timeout\":3,\"reset\":4,"
 	"\"unreachable\":5},\"requests\":6,\"responses\":{\"2xx\":7,\"3xx\":8,\"4xx\":9,\"5xx\":10},"
 	"\"bad_responses\":11,\"rpc_errors\":12,\"timeouts\":13,\"denied\":14,\"would_deny\":15,"
 	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
-	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
+	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23,\"unframed\":24,"
+	"\"tls\":{\"handshakes\":25,\"failed\":26,\"h2_offered\":27}},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
-	"\"until\":null,\"by\":\"me\"}}";
+	"\"until\":null,\"by\":\"me\"},"
+	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
+	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24,"
+	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\"}]}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -66,14 +72,23 @@ static void fill_busy(struct status_server *s)
 	s->breaker = (struct status_breaker){ 0.6, 0, 5, SECONDS(12.25), 4 };
 	s->endpoints = calloc(2, sizeof(*s->endpoints));
 	assert_non_null(s->endpoints);
-	s->endpoints[0] = (struct status_endpoint){ "127.0.0.1", 3001, "config", "" };
-	s->endpoints[1] = (struct status_endpoint){ "10.0.0.0/8", 0, "network", "other" };
+	s->endpoints[0] = (struct status_endpoint){ "127.0.0.1", 3001, "config", "", 3 };
+	s->endpoints[1] = (struct status_endpoint){ "10.0.0.0/8", 0, "network", "other", 0 };
 	s->n_endpoints = 2;
 	s->visibility = VISIBILITY_PLAINTEXT;
 	for (const struct counter *c = counters; c->value; c++)
 		if (c->key)
 			counter_set(c, &s->counters, ++n);
 	s->latency = (struct status_latency){ 1.2, 3.4, 9.9 };
+	s->causes = calloc(1, sizeof(*s->causes));
+	assert_non_null(s->causes);
+	s->causes[0] = (struct status_cause){ SG_HARD, SG_CAUSE_NO_ANSWER, 3, WALL, SECONDS(60.5) };
+	s->n_causes = 1;
+	s->causes_lost = 24;
+	s->proxied = calloc(1, sizeof(*s->proxied));
+	assert_non_null(s->proxied);
+	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128" };
+	s->n_proxied = 1;
 }
 
 static void fill(struct status *s)
@@ -163,6 +178,8 @@ static void test_decode_server(void **state)
 	assert_int_equal(s.counters.dropped_packets, 21);
 	assert_int_equal(s.counters.untrusted, 22);
 	assert_int_equal(s.counters.unrecorded, 23);
+	assert_int_equal(s.counters.unframed, 24);
+	assert_int_equal(s.counters.h2, 27);
 	assert_int_equal(s.endpoints[1].port, 0);
 	status_server_done(&s);
 }

@@ -145,14 +145,21 @@ static const struct row rows[] = {
 	  SG_CAUSE_STATUS, 502, false },
 	{ "503", "HTTP/1.1 503 x\r\n\r\n", false, SG_HARD, SG_CAUSE_STATUS, 503, false },
 	{ "503 with a date", "HTTP/1.1 503 x\r\nRetry-After: Fri, 20 Nov\r\n\r\n", false, SG_SOFT,
-	  SG_CAUSE_STATUS, 503, false },
-	{ "429", "HTTP/1.1 429 x\r\n\r\n", false, SG_SOFT, SG_CAUSE_STATUS, 429, false },
+	  SG_CAUSE_LIMITED, 503, false },
+	{ "429", "HTTP/1.1 429 x\r\n\r\n", false, SG_SOFT, SG_CAUSE_LIMITED, 429, false },
+	{ "407", "HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n", false, SG_CALLER, SG_CAUSE_PROXY,
+	  407, true },
 	{ "501", "HTTP/1.1 501 x\r\nContent-Length: 0\r\n\r\n", false, SG_CALLER, SG_CAUSE_STATUS,
 	  501, true },
 	{ "401", "HTTP/1.1 401 x\r\nContent-Length: 2\r\n\r\nno", false, SG_CALLER, SG_CAUSE_STATUS,
 	  401, true },
-	{ "403 torn", "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\nn", true, SG_HARD,
-	  SG_CAUSE_TRUNCATED, 403, false },
+	{ "403 torn", "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\nn", true, SG_CALLER,
+	  SG_CAUSE_STATUS, 403, false },
+	{ "lengths that are the same", "HTTP/1.1 200 x\r\nContent-Length: 2, 2\r\n" JSON "\r\nno",
+	  false, SG_HARD, SG_CAUSE_BAD_RESPONSE, 200, false },
+	{ "lengths that are not",
+	  "HTTP/1.1 401 x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", false, SG_HARD,
+	  SG_CAUSE_BAD_RESPONSE, 0, false },
 	{ "400 with an error", "HTTP/1.1 400 x\r\n" JSON "\r\n" ERROR("-32603"), true, SG_CALLER,
 	  SG_CAUSE_STATUS, 400, true },
 	{ "307", "HTTP/1.1 307 x\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n", false,
@@ -318,6 +325,8 @@ static void test_a_zero_byte_ends_a_stream(void **state)
 	probe_answer_done(&a);
 }
 
+#define DATE "HTTP/1.1 429 x\r\nRetry-After: Fri, 20 Nov 2026 19:00:20 GMT\r\n\r\n"
+
 static void test_retry_after_is_capped(void **state)
 {
 	struct sg_http_table t;
@@ -334,6 +343,14 @@ static void test_retry_after_is_capped(void **state)
 		SG_RETRY_AFTER_MAX_NS);
 	assert_int_equal(
 		flood(&a, "HTTP/1.1 500 x\r\nRetry-After: 7\r\n\r\n", "", 0)->retry_after_ns, 0);
+	/* a date, 30 s before and after which it is; without a clock it says nothing */
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, 0);
+	a.wall_ns = SECONDS(1795201190); /* 20 November 2026, 18:59:50 */
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, SECONDS(30));
+	a.wall_ns += SECONDS(60);
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, 0);
+	a.wall_ns -= SECONDS(3600);
+	assert_int_equal(flood(&a, DATE, "", 0)->retry_after_ns, SG_RETRY_AFTER_MAX_NS);
 	probe_answer_done(&a);
 }
 

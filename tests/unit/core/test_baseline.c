@@ -33,7 +33,7 @@ static void test_first_thirty(void **state)
 
 	(void)state;
 	baseline_init(&b, &p);
-	assert_int_equal(b.slow_ns, SECONDS(10));
+	assert_true(b.slow_ns == SG_FOREVER);
 	for (int i = 0; i < 29; i++)
 		add(&b, 0, 0.5);
 	assert_int_equal(b.slow_ns, SECONDS(10));
@@ -42,7 +42,21 @@ static void test_first_thirty(void **state)
 	b = learned();
 	assert_float_equal(b.mean, 0, 1e-8);
 	assert_float_equal(b.variance, 1, 1e-8);
-	assert_float_equal((double)b.slow_ns, 4e9, 1e3);
+	assert_float_equal((double)b.slow_ns, exp(3) * 1e9, 1e3);
+}
+
+/* As fast as it always was, from the first call on. */
+static void test_is_never_slow_by_its_own_usual(void **state)
+{
+	struct breaker_policy p = breaker_policy_defaults();
+	struct baseline b;
+
+	(void)state;
+	baseline_init(&b, &p);
+	for (int i = 0; i < 60; i++) {
+		add(&b, 0, 11);
+		assert_true(b.slow_ns > SECONDS(11));
+	}
 }
 
 static void test_falls_half_of_the_way_in_a_day(void **state)
@@ -108,6 +122,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_thirty),
+		cmocka_unit_test(test_is_never_slow_by_its_own_usual),
 		cmocka_unit_test(test_falls_half_of_the_way_in_a_day),
 		cmocka_unit_test(test_rises_by_five_percent_a_day),
 		cmocka_unit_test(test_outliers_count_as_two_deviations),

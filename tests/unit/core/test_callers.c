@@ -29,6 +29,21 @@ static void test_nobody_is_a_witness(void **state)
 	assert_false(callers_served(&c, LIMIT, START));
 }
 
+static void test_what_was_none_after_all(void **state)
+{
+	struct callers c = { 0 };
+
+	(void)state;
+	calls(&c, 3, 4, 1, START);
+	assert_false(callers_served(&c, 0.5, START));
+	callers_correct(&c, 4); /* somebody else's */
+	assert_false(callers_served(&c, 0.5, START));
+	callers_correct(&c, 3);
+	callers_correct(&c, 3); /* there is no other */
+	assert_true(callers_served(&c, 0.5, START));
+	assert_true(callers_share(&c, 3, START) <= 0);
+}
+
 static void test_somebody_is_served_well(void **state)
 {
 	struct callers c = { 0 };
@@ -117,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nobody_is_a_witness),
+		cmocka_unit_test(test_what_was_none_after_all),
 		cmocka_unit_test(test_somebody_is_served_well),
 		cmocka_unit_test(test_a_small_limit),
 		cmocka_unit_test(test_names),

@@ -233,15 +233,23 @@ static void test_slow_limit(void **state)
 	struct breaker_policy p = breaker_policy_defaults();
 
 	(void)state;
-	assert_int_equal(policy_slow_ns(&p, 29, log(0.5)), SECONDS(10));
-	assert_int_equal(policy_slow_ns(&p, 30, log(0.5)), SECONDS(2));
-	assert_int_equal(policy_slow_ns(&p, 30, log(0.001)), SECONDS(1));
-	assert_int_equal(policy_slow_ns(&p, 30, log(100)), SECONDS(10));
+	/* nothing known: no limit; learning: never below the usual */
+	assert_true(policy_slow_ns(&p, 0, 0, 0) == SG_FOREVER);
+	assert_int_equal(policy_slow_ns(&p, 29, log(0.5), 0), SECONDS(10));
+	assert_int_equal(policy_slow_ns(&p, 1, log(11), 0), SECONDS(44));
+	/* learned: by the usual alone */
+	assert_int_equal(policy_slow_ns(&p, 30, log(0.5), 0), SECONDS(2));
+	assert_int_equal(policy_slow_ns(&p, 30, log(0.001), 0), SECONDS(1));
+	assert_int_equal(policy_slow_ns(&p, 30, log(11), 0), SECONDS(44));
+	/* quick tools and slow ones: a fifth at 11 s, the others at 5 ms */
+	assert_true(policy_slow_ns(&p, 30, 0.2 * log(11) + 0.8 * log(0.005),
+				   0.16 * pow(log(11) - log(0.005), 2)) > SECONDS(11));
 	p.slow_factor = 0;
-	assert_int_equal(policy_slow_ns(&p, 30, log(0.5)), SECONDS(10));
+	assert_int_equal(policy_slow_ns(&p, 30, log(0.5), 4), SECONDS(10));
 	p.slow_factor = 4;
 	p.slow_seconds = 0.2;
-	assert_int_equal(policy_slow_ns(&p, 30, log(0.5)), SECONDS(0.2));
+	assert_int_equal(policy_slow_ns(&p, 30, log(0.001), 0), SECONDS(0.2));
+	assert_int_equal(policy_slow_ns(&p, 30, log(0.5), 0), SECONDS(2));
 	assert_true(policy_ns(1e12) == SG_FOREVER);
 	assert_int_equal(policy_ns(-1), 0);
 }

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "dataplane/cgroup.h"
+#include "dataplane/cgroup_names.h"
 
 struct line {
 	const char *text;
@@ -173,6 +174,45 @@ static void lists_what_is_below(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* By the id alone, and as the path below the mount; what is gone keeps its number, or its name
+ * if that was asked for before. */
+static void names_by_id(void **state)
+{
+	CLEANUP(freep) char *root = NULL;
+	CLEANUP(freep) char *group = NULL;
+	CLEANUP(freep) char *other = NULL;
+	struct cgroup_names *names;
+	char want[64];
+	char text[300];
+	struct stat st;
+
+	(void)state;
+	assert_string_equal(cgroup_names_get(NULL, 42, text, sizeof(text)), "42");
+	if (geteuid() != 0 || cgroup_find(&root) < 0)
+		skip();
+	assert_true(asprintf(&group, "%s/sg-names-%d", root, getpid()) > 0);
+	assert_true(asprintf(&other, "%s/other", group) > 0);
+	if (mkdir(group, 0755) < 0 || mkdir(other, 0755) < 0)
+		skip();
+	names = cgroup_names_new(group);
+	assert_non_null(names);
+	assert_int_equal(stat(group, &st), 0);
+	snprintf(want, sizeof(want), "/sg-names-%d", getpid());
+	assert_string_equal(cgroup_names_get(names, st.st_ino, text, sizeof(text)), want);
+	assert_int_equal(stat(other, &st), 0);
+	assert_int_equal(rmdir(other), 0);
+	snprintf(want, sizeof(want), "%llu", (unsigned long long)st.st_ino);
+	assert_string_equal(cgroup_names_get(names, st.st_ino, text, sizeof(text)), want);
+	assert_int_equal(stat(group, &st), 0);
+	assert_int_equal(rmdir(group), 0);
+	snprintf(want, sizeof(want), "/sg-names-%d", getpid());
+	assert_string_equal(cgroup_names_get(names, st.st_ino, text, sizeof(text)), want);
+	assert_int_equal(stat(root, &st), 0);
+	assert_string_equal(cgroup_names_get(names, st.st_ino, text, sizeof(text)), "/");
+	cgroup_names_free(names);
+	assert_null(cgroup_names_new("/proc"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +220,7 @@ int main(void)
 		cmocka_unit_test(finds_and_checks_the_hierarchy),
 		cmocka_unit_test(knows_who_is_inside),
 		cmocka_unit_test(lists_what_is_below),
+		cmocka_unit_test(names_by_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,30 @@ static void test_a_new_address_has_not_failed(void **state)
 	assert_int_equal(a.failed[1], 0);
 }
 
+/* Where there is no way to a sibling, no connect can fail there: the others decide. */
+static void test_a_sibling_that_is_nowhere(void **state)
+{
+	struct sg_slots a = addresses(3);
+	int failures = 0;
+
+	(void)state;
+	assert_false(sg_slot_failed(&a, 1));
+	sg_slot_nowhere(&a, 0, true);
+	sg_slot_nowhere(&a, 2, true);
+	for (int i = 0; i < 5; i++)
+		failures += sg_slot_failed(&a, 1);
+	assert_int_equal(failures, 5);
+	sg_slot_nowhere(&a, 2, false);
+	for (int i = 0; i < 5; i++)
+		assert_false(sg_slot_failed(&a, 1));
+	assert_true(sg_slot_failed(&a, 2));
+	sg_slot_nowhere(&a, 1, true); /* without any, all are asked */
+	sg_slot_nowhere(&a, 2, true);
+	assert_false(sg_slot_failed(&a, 1));
+	sg_slots_set(&a, 2); /* who leaves is nowhere no more */
+	assert_int_equal(a.nowhere, 2);
+}
+
 /* --- sources ----------------------------------------------------------------------------- */
 
 static void test_the_only_user_counts(void **state)
@@ -267,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_all_dead),
 		cmocka_unit_test(test_the_good_one_dies),
 		cmocka_unit_test(test_a_new_address_has_not_failed),
+		cmocka_unit_test(test_a_sibling_that_is_nowhere),
 		cmocka_unit_test(test_the_only_user_counts),
 		cmocka_unit_test(test_a_witness),
 		cmocka_unit_test(test_many_sources_of_one_attacker),

@@ -109,7 +109,7 @@ static void test_usual_latency(void **state)
 {
 	(void)state;
 	rig_start(&rig, SERVERS(B));
-	assert_int_equal(kernel("b")->kernel.policy.slow_ns, SECONDS(10));
+	assert_true(kernel("b")->kernel.policy.slow_ns == SG_FOREVER); /* nothing is usual yet */
 	fake_successes(rig.d.dp, id_of("b"), 40);
 	rig_pass(&rig);
 	assert_int_equal(kernel("b")->kernel.policy.slow_ns, SECONDS(1)); /* far above usual */
@@ -117,6 +117,25 @@ static void test_usual_latency(void **state)
 	fake_successes(rig.d.dp, id_of("b"), 40);
 	rig_pass(&rig);
 	assert_int_equal(fake_called(rig.d.dp, FAKE_SERVER_SET, 0), 0);
+}
+
+/* Thirty good calls of eleven seconds, from the first one on; then ten times as long. */
+static void test_as_fast_as_ever(void **state)
+{
+	const struct fake_ended usual = { .outcome = SG_SUCCESS, .latency_ns = SECONDS(11) };
+	const struct fake_ended slow = { .outcome = SG_SUCCESS, .latency_ns = SECONDS(110) };
+
+	(void)state;
+	rig_start(&rig, SERVERS(B));
+	for (int i = 0; i < 30; i++)
+		fake_end(rig.d.dp, id_of("b"), &usual);
+	rig_pass(&rig);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_TRIP, 0), 0);
+	for (int i = 0; i < 130; i++)
+		fake_end(rig.d.dp, id_of("b"), &slow);
+	rig_pass(&rig);
+	rig_turn(&rig);
+	assert_int_equal(rig_events(&rig, "\"to\":\"open\"", "\"reason\":\"slow_rate\""), 1);
 }
 
 static void test_orders(void **state)
@@ -354,6 +373,7 @@ int main(void)
 		TEST(test_restart_and_reboot),
 		TEST(test_policy_of_a_reload),
 		TEST(test_usual_latency),
+		TEST(test_as_fast_as_ever),
 		TEST(test_orders),
 		TEST(test_reset_of_a_closed_one),
 		TEST(test_nothing_to_reset),

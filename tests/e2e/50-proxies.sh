@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Who calls a server through a proxy connects to the proxy: nothing of that is watched, and
+# `status` says which processes those are. A real curl, a real nginx as proxy.
+. "$(dirname "$0")/lib.sh"
+. "$E2E_DIR/nginx.sh"
+command -v curl >/dev/null || {
+	fail "no curl; run: make deps"
+	finish
+}
+
+PROXY=127.0.0.1:8888
+config '"a": { "url": "http://127.0.0.1:3001/mcp", "deny_errno": "EHOSTUNREACH" },
+	"b": { "url": "http://127.0.0.2:3002/mcp" },
+	"far": { "url": "https://192.0.2.1:443/mcp" }'
+peer_start a 127.0.0.1:3001 --answer hang
+nginx_configure <<END
+server {
+	listen $PROXY;
+	location / { proxy_pass http://\$http_host\$uri; proxy_read_timeout 600; }
+}
+END
+nginx_start "${PROXY#*:}"
+
+# A call that waits for its answer, with these variables; its pid comes in CURL.
+curl_start() { # VARIABLE=VALUE...
+	"${IN_CG[@]}" env "$@" curl -s -m 600 -d '{}' http://127.0.0.1:3001/mcp >/dev/null &
+	CURL=$!
+	PIDS+=("$CURL")
+}
+
+look() { # it looks once a minute, and a second after the configuration was read
+	kill -HUP "$DAEMON"
+}
+
+t "without a proxy nobody is named, and the call is watched"
+curl_start A=b
+start_daemon
+expect_soon 5 eval '[ "$(peer_stat a requests)" -ge 1 ]'
+pass_time $((3 * SLOW)) "nothing is found, and nothing else tells that it looked"
+expect_degraded
+expect_eq "$(server a proxied.#)" 0
+kill "$CURL"
+
+t "a process with a proxy is named, with its pid, its name and the proxy, and no secret of it"
+requests=$(peer_stat a requests)
+curl_start http_proxy=http://user:hush@$PROXY/hush no_proxy=127.0.0.2
+expect_soon 5 eval "[ \"\$(peer_stat a requests)\" -gt $requests ]"
+connects=$(counter a connects)
+look
+expect_soon 10 eval '[ "$(server a proxied.#)" -eq 1 ]'
+expect_eq "$(server a proxied.0.pid) $(server a proxied.0.comm) $(server a proxied.0.proxy)" \
+	"$CURL curl $PROXY"
+expect_match "$(status health.degraded)" \
+	"*1 process of the protected cgroup calls servers through a proxy*pid $CURL (curl) by $PROXY*a*"
+expect_match "$(sg show a)" "*not watched *pid $CURL (curl), through the proxy $PROXY*"
+expect_match "$(cat "$LOG")" "*proxies: 1 process*pid $CURL (curl)*"
+expect_eq "$(cat "$LOG" <(sg status --json) <(sg show a) | grep -c hush)" 0
+expect_eq "$(counter a connects)" "$connects" "connects that were seen"
+
+t "but not at servers that are called directly, or by a scheme without a proxy"
+expect_eq "$(server b proxied.#)" 0 # no_proxy
+expect_eq "$(server far proxied.#)" 0
+
+t "when it ends it is not named any more"
+kill "$CURL"
+wait "$CURL" 2>/dev/null
+look
+expect_soon 10 eval '[ "$(server a proxied.#)" -eq 0 ]'
+pass_time $((3 * SLOW)) "nothing is found, and nothing else tells that it looked"
+expect_degraded
+
+finish
