@@ -84,8 +84,11 @@ static void windows_clear(struct engine *e)
 static void engine_enter(struct engine *e, enum sg_state state, uint64_t now_ns,
 			 uint32_t generation)
 {
-	if (generation != e->generation)
+	if (generation != e->generation) {
 		windows_clear(e);
+		e->hard = 0;
+		e->soft = 0;
+	}
 	e->state = state;
 	e->since_ns = now_ns;
 	e->generation = generation;
@@ -123,7 +126,11 @@ enum sg_reason engine_outcome(struct engine *e, uint64_t now_ns, uint32_t genera
 	struct window_rates count, time;
 	enum sg_reason reason = SG_REASON_NONE;
 
-	if (generation != e->generation || !(engine_is_good(e) || e->state == SG_FORCED_CLOSED))
+	if (generation != e->generation)
+		return SG_REASON_NONE;
+	e->hard += class == SG_HARD;
+	e->soft += class == SG_SOFT;
+	if (!engine_is_good(e) && e->state != SG_FORCED_CLOSED)
 		return SG_REASON_NONE;
 	if (!failed && class != SG_SUCCESS)
 		return SG_REASON_NONE;
@@ -171,10 +178,18 @@ bool engine_remembers(struct engine *e, uint64_t now_ns)
 	       time_window_counts(&e->time, now_ns).calls;
 }
 
-/* Does this opening lengthen the series? A half-open that nobody failed does not. */
-static bool move_is_trip(const struct sg_transition *mv)
+/* Does this opening lengthen the series? A half-open that nobody failed does not, nor does a
+ * server that has only asked to be called less: it says itself how long to wait. */
+static bool move_is_trip(const struct engine *e, const struct sg_transition *mv)
 {
-	return mv->to == SG_OPEN && (mv->reason != SG_REASON_HALF_OPEN_TIMEOUT || mv->failed);
+	return mv->to == SG_OPEN && (mv->reason != SG_REASON_HALF_OPEN_TIMEOUT || mv->failed) &&
+	       (e->hard || !e->soft || mv->reason == SG_REASON_SLOW_RATE);
+}
+
+/* Does it take the latest opening back, as if that had not been? */
+static bool move_is_regret(const struct sg_transition *mv)
+{
+	return mv->from == SG_OPEN && mv->reason == SG_REASON_REACHABLE;
 }
 
 void engine_transition(struct engine *e, const struct sg_transition *mv)
@@ -189,13 +204,15 @@ void engine_transition(struct engine *e, const struct sg_transition *mv)
 		engine_reset(e, mv->t_ns, mv->generation);
 		return;
 	}
-	if (move_is_trip(mv)) {
+	if (move_is_trip(e, mv)) {
 		uint32_t trips = engine_trips(e, mv->t_ns);
 
 		e->trips = trips < UINT32_MAX ? trips + 1 : trips;
 		e->good_ns = 0;
 	} else {
 		e->good_ns = engine_good_ns(e, mv->t_ns);
+		if (move_is_regret(mv) && e->trips)
+			e->trips--;
 	}
 	engine_enter(e, to, mv->t_ns, mv->generation);
 }

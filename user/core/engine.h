@@ -33,6 +33,8 @@ struct engine {
 	uint32_t server;
 	uint32_t generation;
 	enum sg_state state; /* of the machine: under a shadow what it would be */
+	uint32_t hard;       /* failures of this generation, whatever the state; they wrap */
+	uint32_t soft;       /* and those by which the server asked to be called less */
 	uint32_t trips;      /* n: trips of the current series, before decay since the last */
 	uint64_t since_ns;   /* time is counted into good_ns from here: entry of `state` */
 	uint64_t good_ns;    /* spent closed or in ramp since the last trip, before since_ns */
@@ -84,7 +86,8 @@ void engine_correct(struct engine *e, uint64_t was_ns, uint32_t generation, enum
 /*
  * Bookkeeping of one transition; those already known (or mv->moved 0) change
  * nothing. A new generation starts with empty windows. Openings count in n,
- * except after half-open ran out with no failed probe.
+ * except after half-open ran out with no failed probe, where every failure was soft,
+ * and those that are taken back (open to closed, reachable).
  */
 void engine_transition(struct engine *e, const struct sg_transition *mv);
 

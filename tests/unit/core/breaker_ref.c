@@ -221,6 +221,8 @@ struct ref_move ref_outcome(struct ref *r, uint64_t now, uint32_t generation, en
 
 	if (generation != r->generation)
 		return nothing;
+	r->hard += class == SG_HARD;
+	r->soft += class == SG_SOFT;
 	if (class == SG_SOFT && r->policy->retry_after)
 		r->retry_ns = retry_ns > r->retry_ns ? retry_ns : r->retry_ns;
 	if (r->state == SG_HALF_OPEN)
@@ -253,13 +255,17 @@ static void new_generation(struct ref *r)
 	r->streak = 0;
 	r->retry_ns = 0;
 	r->listed = 0;
+	r->hard = r->soft = 0;
 	r->handed = r->decided = r->failed = r->slow = r->ignored = 0;
 }
 
 void ref_enter(struct ref *r, const struct ref_move *m, uint64_t t, uint64_t open_ns,
 	       uint64_t until_ns)
 {
-	bool trip = m->to == SG_OPEN && (m->reason != SG_REASON_HALF_OPEN_TIMEOUT || r->failed);
+	/* whoever only asks to be called less is not punished for asking again */
+	bool asked = r->soft && !r->hard && m->reason != SG_REASON_SLOW_RATE;
+	bool trip = m->to == SG_OPEN && !asked &&
+		    (m->reason != SG_REASON_HALF_OPEN_TIMEOUT || r->failed);
 	uint64_t retry = r->retry_ns < 300 * (uint64_t)NS ? r->retry_ns : 300 * (uint64_t)NS;
 	uint32_t n = n_at(r, t);
 

@@ -35,6 +35,7 @@ struct ref {
 	uint64_t last_open_ns;
 	uint32_t streak;
 	uint32_t handed, decided, failed, slow, ignored; /* probes of this generation */
+	uint32_t hard, soft;                             /* failures of this generation */
 	uint32_t n;                                      /* trips, before decay */
 	uint64_t good_ns; /* closed or in ramp since the last trip, up to since_ns */
 	struct ref_outcome list[REF_OUTCOMES]; /* counted outcomes of this generation */
