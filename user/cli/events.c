@@ -48,6 +48,8 @@ static void describe_call(const struct event *e, struct buf *out)
 			   text_milliseconds(text, sizeof(text), (double)e->latency_ns / 1e6));
 	if (e->corrected)
 		buf_puts(out, ", corrected");
+	if (e->estimate)
+		buf_puts(out, ", an estimate");
 	if (*e->address)
 		buf_printf(out, ", %s", e->address);
 	if (e->pid)

@@ -44,6 +44,7 @@ static const struct row rows[] = {
 	ROW(IN(CALL), "cause", KIND_WORD, cause, .zero = ZERO_OMITTED, FIELD_WORDS(cause, SG_CAUSE_NONE)),
 	ROW(IN(CALL), "status", KIND_UINT16, status, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "corrected", KIND_BOOL, corrected, .zero = ZERO_OMITTED),
+	ROW(IN(CALL), "estimate", KIND_BOOL, estimate, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "pid", KIND_UINT32, pid, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "comm", KIND_TEXT, comm, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "cgroup", KIND_TEXT, text, .zero = ZERO_OMITTED),

@@ -47,6 +47,7 @@ struct event {
 	uint64_t retry_after_ns;         /* 0: none */
 	uint16_t status;                 /* HTTP; 0: none */
 	bool corrected;                  /* it replaces what was told of the same call before */
+	bool estimate;                   /* by HTTP/2, whose exchanges cannot be told apart */
 	uint32_t pid;                    /* who called; 0: unknown */
 	char comm[SG_COMM_LEN];          /* foreign text; "": unknown */
 	char address[EVENT_ADDRESS_LEN]; /* "192.0.2.1:80", "[::1]:80"; "": unknown */

@@ -103,6 +103,7 @@ static void journal_signal(void *m, const struct signal *signal)
 	e.retry_after_ns = k->retry_after_ns;
 	e.status = k->status;
 	e.corrected = k->flags & SG_OUT_LATE;
+	e.estimate = k->flags & SG_OUT_ESTIMATE;
 	call_whose(j, k, &e);
 	bus_report(j->part.d->bus, &e);
 }

@@ -56,12 +56,14 @@ static void test_call(void **state)
 	e.latency_ns = STATUS_NEVER;
 	check(&e, HEAD "\"op\":\"call\",\"outcome\":\"hard\"}");
 	e.corrected = true;
+	e.estimate = true;
 	e.pid = 4711;
 	snprintf(e.comm, sizeof(e.comm), "a\n\x1b\"\xff");
 	snprintf(e.text, sizeof(e.text), "/agents/a");
 	snprintf(e.address, sizeof(e.address), "[::1]:80");
 	snprintf(e.by, sizeof(e.by), "switchgear");
-	check(&e, HEAD "\"op\":\"call\",\"outcome\":\"hard\",\"corrected\":true,\"pid\":4711,"
+	check(&e, HEAD "\"op\":\"call\",\"outcome\":\"hard\",\"corrected\":true,\"estimate\":true,"
+		   "\"pid\":4711,"
 		       "\"comm\":\"a\\n\\u001b\\\"\xef\xbf\xbd\",\"cgroup\":\"/agents/a\","
 		       "\"address\":\"[::1]:80\",\"by\":\"switchgear\"}");
 }
