@@ -126,8 +126,11 @@ __weak __noinline int sg_route_heard(__u32 via, __u64 netns, __u32 flags, __u64 
 /* Anything at all came from the server of a flow. */
 static __always_inline void sg_came(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
+	__u32 via = s->server->route[f->slot % SG_SLOTS_MAX];
+
 	f->heard = f->serial;
-	sg_route_heard(s->server->route[f->slot % SG_SLOTS_MAX], f->netns, f->flags, now);
+	if (via)
+		sg_route_heard(via, f->netns, f->flags, now);
 }
 
 /* Does it mean that nothing came back, if nothing did? */

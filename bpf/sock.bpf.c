@@ -647,8 +647,8 @@ static __always_inline struct sg_flow *sg_flow_new(struct bpf_sock *sk, __u64 co
 __weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk = ops->sk;
-	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 	struct sg_cfg *c = sg_config();
+	struct tcp_sock *tp;
 	struct sg_ep ep = { .proto = SG_IPPROTO_TCP };
 	struct sg_scope s;
 	struct sg_flow *f;
@@ -656,7 +656,10 @@ __weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
 	__u32 kind;
 	__u32 at;
 
-	if (!tp || !c)
+	if (!sk || !c || !c->foreign)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
 		return 1;
 	sg_sock_peer(sk, SG_READ(sk->family), ep.addr);
 	ep.port = SG_READ(sk->dst_port);

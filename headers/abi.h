@@ -227,6 +227,8 @@ struct sg_cfg {
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
 	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
 	__u64 asleep_ns;       /* taken for time asleep, besides what the clocks say: for tests */
+	__u32 foreign; /* 1: others may rewrite addresses of connects; 0 spares the lookup */
+	__u32 pad;
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */

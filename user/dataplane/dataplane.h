@@ -123,7 +123,8 @@ struct dataplane_foreign {
 	char name[17]; /* foreign text */
 	bool before;   /* it sees a connect before we do */
 };
-/* Fills at most max, in the order in which they run; returns how many. */
+/* Fills at most max, in the order in which they run; returns how many. From then on the kernel
+ * looks at what they make of connects, or spares it if there is none. */
 size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, size_t max);
 
 /* --- servers ----------------------------------------------------------------------- */

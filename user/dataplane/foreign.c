@@ -48,6 +48,7 @@ size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, si
 	} hooks[] = { { BPF_CGROUP_INET4_CONNECT, dp->skel->progs.sg_connect4 },
 		      { BPF_CGROUP_INET6_CONNECT, dp->skel->progs.sg_connect6 } };
 	CLEANUP(closep) int cgroup = open(dp->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool blind = cgroup < 0;
 	size_t found = 0;
 
 	for (size_t h = 0; cgroup >= 0 && h < ARRAY_SIZE(hooks); h++) {
@@ -57,8 +58,10 @@ size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, si
 		bool before = true;
 
 		/* in the order in which they run */
-		if (bpf_prog_query(cgroup, hooks[h].type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n))
+		if (bpf_prog_query(cgroup, hooks[h].type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &n)) {
+			blind = true;
 			continue;
+		}
 		for (uint32_t i = 0; i < n && found < max; i++) {
 			if (ids[i] == ours)
 				before = false;
@@ -66,5 +69,7 @@ size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, si
 				ret[found++].before = before;
 		}
 	}
+	/* from now on the kernel looks for what they make of connects, or spares it */
+	__atomic_store_n(&dp->cfg->foreign, found || blind, __ATOMIC_RELAXED);
 	return found;
 }

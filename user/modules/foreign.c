@@ -8,7 +8,7 @@
 #include "modules/modules.h"
 
 #define SUB "foreign"
-#define LOOK_NS (60 * NS_PER_SEC)
+#define LOOK_NS (10 * NS_PER_SEC)
 #define FOREIGN_MAX 8
 
 struct foreign {

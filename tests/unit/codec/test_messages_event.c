@@ -63,7 +63,7 @@ static void test_call(void **state)
 	snprintf(e.address, sizeof(e.address), "[::1]:80");
 	snprintf(e.by, sizeof(e.by), "switchgear");
 	check(&e, HEAD "\"op\":\"call\",\"outcome\":\"hard\",\"corrected\":true,\"estimate\":true,"
-		   "\"pid\":4711,"
+		       "\"pid\":4711,"
 		       "\"comm\":\"a\\n\\u001b\\\"\xef\xbf\xbd\",\"cgroup\":\"/agents/a\","
 		       "\"address\":\"[::1]:80\",\"by\":\"switchgear\"}");
 }
