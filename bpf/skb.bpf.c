@@ -557,13 +557,25 @@ static __always_inline void sg_count_status(const struct sg_scope *s, __u32 stat
 		SG_COUNT(s, r5xx);
 }
 
+/* Is it what the body claims to be that may make a failure? An empty one claims nothing. */
+static __always_inline bool sg_type_decides(const struct sg_http *h)
+{
+	if (sg_http_status(h) == 404)
+		return h->bits & SG_HTTP_TEXT;
+	return sg_http_status(h) < 400 &&
+	       (h->bits & (SG_HTTP_TYPE | SG_HTTP_TYPE_MCP)) == SG_HTTP_TYPE;
+}
+
 /* Can the header alone be a failure? Most are none, and are spared the question. */
 static __always_inline bool sg_header_decides(const struct sg_http *h)
 {
 	__u32 status = sg_http_status(h);
 
-	return h->bits & SG_HTTP_BAD || status < 100 || status >= 400 ||
-	       (h->bits & (SG_HTTP_TYPE | SG_HTTP_TYPE_MCP)) == SG_HTTP_TYPE;
+	if (h->bits & SG_HTTP_BAD || status < 100)
+		return true;
+	if (sg_type_decides(h)) /* else with the first byte of the body */
+		return h->framing == SG_FRAMING_LENGTH;
+	return status >= 400;
 }
 
 static __always_inline void sg_header_done(const struct sg_scope *s, struct sg_flow *f, __u64 now)
@@ -591,7 +603,10 @@ static __always_inline bool sg_chunks(struct __sk_buff *skb, const struct sg_sco
 		if (!sg_flow_silent(f))
 			SG_COUNT(s, unframed);
 	}
-	return f->http.chunk == SG_CHUNK_END;
+	if (f->http.chunk != SG_CHUNK_END)
+		return false;
+	sg_http_body_end(&f->http);
+	return true;
 }
 
 /* Is the body complete, now that the last `body` bytes of a segment came? */
@@ -630,6 +645,8 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 				      __u64 now)
 {
 	__u32 body = seg->len;
+	bool empty;
+	bool done;
 
 	if (f->phase == SG_PHASE_IDLE) {
 		if (!(f->flags & SG_FLOW_QUIET))
@@ -664,9 +681,14 @@ static __always_inline void sg_answer(struct __sk_buff *skb, const struct sg_sco
 		body = seg->len > taken ? seg->len - taken : 0;
 		sg_header_done(s, f, now);
 	}
-	if (body)
+	empty = f->http.body != SG_HTTP_BODY_BEGUN;
+	if (body && f->http.framing != SG_FRAMING_CHUNKED)
 		f->http.body = SG_HTTP_BODY_BEGUN;
-	if (sg_body_done(skb, s, f, seg, body))
+	done = sg_body_done(skb, s, f, seg, body);
+	if (empty && f->http.body == SG_HTTP_BODY_BEGUN && f->http.framing != SG_FRAMING_LENGTH &&
+	    sg_type_decides(&f->http) && sg_flow_header(s->cookie, now))
+		sg_pulse_armed(now);
+	if (done)
 		sg_flow_complete(s->cookie, now, now);
 	else if (f->http.framing == SG_FRAMING_UNKNOWN)
 		sg_pulse_silent(now);

@@ -31,6 +31,7 @@
 #define SG_TCP_CLOSING 11
 #define SG_SOCK_DONE 1 /* bit of sk_flags: the peer's FIN has been taken */
 #define SG_SHUTDOWN_MASK 3
+#define SG_SHUTDOWN_SEND 2
 #define SG_PF_EXITING 0x4
 
 /* Tracing programs of a replaced load stay attached for a moment: only one may count. */
@@ -243,6 +244,8 @@ __noinline int sg_flow_closed(__u64 cookie, __u32 early, __u32 ended, __u32 err,
 	if (err)
 		return SG_CLOSED_OPEN;
 	whole = ended && f->http.framing == SG_FRAMING_CLOSE;
+	if (whole && !early)
+		sg_http_body_end(&f->http);
 	if (f->http.framing == SG_FRAMING_LENGTH)
 		whole = early && !f->http.number[SG_SLOT_LENGTH];
 	if (f->http.framing == SG_FRAMING_UNKNOWN)
@@ -275,6 +278,10 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 	} else if ((ended || err == SG_ECONNRESET || err == SG_EPIPE) &&
 		   sg_stale(f, sk, err, now)) {
 		sg_result_is(r, SG_CALLER, SG_CAUSE_STALE);
+	} else if (f->phase == SG_PHASE_REQUEST && sk->sk_shutdown & SG_SHUTDOWN_SEND &&
+		   (ended || err == SG_ECONNRESET || err == SG_EPIPE) && !sg_overdue(s, f, now)) {
+		/* the agent was at its end first, which many servers take for a cancel */
+		sg_given_up(r, sg_hangs(s, f, now), SG_CAUSE_ABANDONED);
 	} else if (err == SG_ECONNRESET) {
 		sg_result_is(r, SG_HARD, SG_CAUSE_RESET);
 	} else if (err == SG_ETIMEDOUT) {

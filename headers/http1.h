@@ -196,6 +196,8 @@ static __always_inline __u32 sg_chunk_skip(struct sg_http *h, __u32 bytes)
 
 	if (h->chunk != SG_CHUNK_DATA)
 		return 0;
+	if (bytes)
+		h->body = SG_HTTP_BODY_BEGUN;
 	if (bytes < left) {
 		h->number[SG_SLOT_LENGTH] = left - bytes;
 		return bytes;
@@ -217,6 +219,13 @@ static __always_inline void sg_http_body_begin(struct sg_http *h)
 	} else if (h->framing == SG_FRAMING_LENGTH && !h->number[SG_SLOT_LENGTH]) {
 		h->body = SG_HTTP_BODY_NONE;
 	}
+}
+
+/* The body is complete, by chunks or by the end of the connection: none of it came? */
+static __always_inline void sg_http_body_end(struct sg_http *h)
+{
+	if (h->body == SG_HTTP_BODY_UNKNOWN)
+		h->body = SG_HTTP_BODY_NONE;
 }
 
 /* Bytes passed unseen inside the header: what it said there is not known, nor where it ends. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -162,6 +163,8 @@ static void one_process_does_one_job_after_the_other(void **state)
 	assert_int_equal(worker_pid(w), pid);
 	assert_string_equal(worker_why(w), "");
 	end_program(w);
+	/* killed, and reaped if it has ended by then: else by us, when it does */
+	(void)waitpid(pid, NULL, 0);
 	assert_int_equal(kill(pid, 0), -1);
 }
 
