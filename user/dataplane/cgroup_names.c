@@ -104,9 +104,13 @@ char *cgroup_names_get(struct cgroup_names *names, uint64_t id, char *out, size_
 		if (look_up(names, id, at->text, sizeof(at->text)))
 			snprintf(at->text, sizeof(at->text), "%" PRIu64, id);
 	}
-	if (at)
-		snprintf(out, size, "%s", at->text);
-	else
+	if (at) { /* for each call: without a format */
+		size_t len = strnlen(at->text, size - 1);
+
+		memcpy(out, at->text, len);
+		out[len] = '\0';
+	} else {
 		snprintf(out, size, "%" PRIu64, id);
+	}
 	return out;
 }

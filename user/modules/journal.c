@@ -38,6 +38,11 @@ struct journal {
 	struct history events;
 	struct history calls;
 	struct follower followers[FOLLOWERS_MAX];
+	struct { /* the latest address that was written down */
+		__u8 addr[16];
+		__be16 port;
+		char address[EVENT_ADDRESS_LEN];
+	} last;
 };
 
 static int history_new(struct history *h, size_t size)
@@ -70,41 +75,81 @@ static void journal_stop(void *m)
 
 /* --- calls --------------------------------------------------------------------------------- */
 
-/* Who called, and where, as far as the kernel saw it. */
-static void call_whose(const struct journal *j, const struct sg_event *k, struct event *e)
+/* Where the call went; mostly where the last one did, which is written already. */
+static void call_address(struct journal *j, const struct sg_event *k, struct event *e)
 {
 	struct addr peer;
 
+	e->address[0] = '\0';
+	if (!k->port)
+		return;
+	if (k->port != j->last.port || memcmp(k->addr, j->last.addr, sizeof(k->addr)) != 0) {
+		memcpy(peer.bytes, k->addr, sizeof(peer.bytes));
+		format_addr_port(j->last.address, sizeof(j->last.address), &peer, ntohs(k->port));
+		memcpy(j->last.addr, k->addr, sizeof(k->addr));
+		j->last.port = k->port;
+	}
+	memcpy(e->address, j->last.address, sizeof(e->address));
+}
+
+/* Who called, and where, as far as the kernel saw it. */
+static void call_whose(struct journal *j, const struct sg_event *k, struct event *e)
+{
+	e->by[0] = '\0';
 	if (k->source == SG_SOURCE_DAEMON)
 		snprintf(e->by, sizeof(e->by), "switchgear");
-	memcpy(peer.bytes, k->addr, sizeof(peer.bytes));
-	if (k->port)
-		format_addr_port(e->address, sizeof(e->address), &peer, ntohs(k->port));
+	call_address(j, k, e);
 	e->pid = k->pid;
-	snprintf(e->comm, sizeof(e->comm), "%.*s", (int)sizeof(k->comm), k->comm);
+	memcpy(e->comm, k->comm, sizeof(e->comm));
+	e->comm[sizeof(e->comm) - 1] = '\0';
+	e->text[0] = '\0';
 	if (k->cgroup)
 		dataplane_cgroup_name(j->part.d->dp, k->cgroup, e->text, sizeof(e->text));
 }
 
+/* Sets what an event of a call has, and leaves the rest. */
+static void call_event(struct journal *j, const struct signal *signal, struct event *e)
+{
+	const struct sg_event *k = &signal->kernel;
+
+	e->type = EVENT_CALL;
+	memcpy(e->server, signal->server->config->name, sizeof(e->server));
+	e->tool[0] = '\0';
+	e->t_ns = k->t_ns;
+	e->wall_ns = clock_boot_to_wall_ns(k->t_ns);
+	e->outcome = (enum sg_class)k->outcome;
+	e->cause = (enum sg_cause)k->cause;
+	e->latency_ns = k->latency_ns;
+	e->retry_after_ns = k->retry_after_ns;
+	e->status = k->status;
+	e->corrected = k->flags & SG_OUT_LATE;
+	e->estimate = k->flags & SG_OUT_ESTIMATE;
+	call_whose(j, k, e);
+}
+
+static bool calls_are_followed(const struct journal *j)
+{
+	for (size_t k = 0; k < FOLLOWERS_MAX; k++)
+		if (j->followers[k].stream && j->followers[k].calls)
+			return true;
+	return false;
+}
+
+/* Of the thousands that there are in a second nobody is told but who asks later: they are written
+ * where they stay. Followers get theirs in order with all that happens. */
 static void journal_signal(void *m, const struct signal *signal)
 {
 	struct journal *j = m;
-	const struct sg_event *k = &signal->kernel;
 	struct event e;
 
 	if (signal->type != SIGNAL_OUTCOME)
 		return;
-	bus_event(&e, EVENT_CALL, signal->server->config->name);
-	e.t_ns = k->t_ns;
-	e.wall_ns = clock_boot_to_wall_ns(k->t_ns);
-	e.outcome = (enum sg_class)k->outcome;
-	e.cause = (enum sg_cause)k->cause;
-	e.latency_ns = k->latency_ns;
-	e.retry_after_ns = k->retry_after_ns;
-	e.status = k->status;
-	e.corrected = k->flags & SG_OUT_LATE;
-	e.estimate = k->flags & SG_OUT_ESTIMATE;
-	call_whose(j, k, &e);
+	if (!calls_are_followed(j)) {
+		call_event(j, signal, &j->calls.ring[j->calls.next++ % j->calls.size]);
+		return;
+	}
+	event_init(&e, EVENT_CALL);
+	call_event(j, signal, &e);
 	bus_report(j->part.d->bus, &e);
 }
 
