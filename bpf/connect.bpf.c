@@ -108,23 +108,13 @@ __noinline int sg_flow_leave(struct bpf_sock_addr *ctx, __u64 now)
 /* The record of this socket, made if there is none; NULL if that cannot be. */
 static __always_inline struct sg_flow *sg_flow_make(struct bpf_sock_addr *ctx, __u64 cookie)
 {
-	__u64 *stored = bpf_sk_storage_get(&sk_ctx, ctx->sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE);
-	struct sg_flow *f;
-	void *zeros;
+	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
 
-	if (!stored)
+	if (!f)
+		return sg_flow_new(ctx->sk, cookie);
+	if (!bpf_sk_storage_get(&sk_ctx, ctx->sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
 		return NULL;
-	f = bpf_map_lookup_elem(&flows, &cookie);
-	if (f)
-		return f;
-	zeros = SG_ONLY(blank);
-	if (zeros && !bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST)) {
-		f = bpf_map_lookup_elem(&flows, &cookie);
-		if (f)
-			return f;
-	}
-	bpf_sk_storage_delete(&sk_ctx, ctx->sk);
-	return NULL;
+	return f;
 }
 
 /* Who connects, and where. */

@@ -341,6 +341,21 @@ static __always_inline void sg_sock_peer(struct bpf_sock *sk, __u32 family, __u8
 			   SG_READ(sk->dst_ip6[2]), SG_READ(sk->dst_ip6[3]));
 }
 
+/* A record for a socket that has none; NULL if that cannot be. */
+static __always_inline struct sg_flow *sg_flow_new(struct bpf_sock *sk, __u64 cookie)
+{
+	struct sg_flow *f = NULL;
+	void *zeros = SG_ONLY(blank);
+
+	if (!zeros || !bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
+		return NULL;
+	if (!bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST))
+		f = bpf_map_lookup_elem(&flows, &cookie);
+	if (!f)
+		bpf_sk_storage_delete(&sk_ctx, sk);
+	return f;
+}
+
 /* Notes by what user space can name the socket; its SYN, or its first datagram, leaves now. */
 static __always_inline void sg_flow_name(const struct sg_scope *s, struct sg_flow *f,
 					 struct bpf_sock *sk)

@@ -329,7 +329,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	if (f->phase != SG_PHASE_IDLE || f->flags & SG_FLOW_QUIET)
 		sg_flow_complete(s->cookie, now, f->last_ns ? f->last_ns : now);
 
-	if (!f->exchange && head >> 16 == 0x1603)
+	if (!f->exchange && head >> 16 == (SG_TLS_HANDSHAKE << 8 | SG_TLS_MAJOR))
 		sg_tls_begin(skb, s, f, seg);
 	if (f->flags & SG_FLOW_EXEMPT) {
 		admit = SG_ALLOW;

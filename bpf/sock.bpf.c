@@ -632,19 +632,6 @@ static __always_inline void sg_acknowledged(struct bpf_sock_ops *ops)
 		sg_disarm(ops, &s, f);
 }
 
-/* A record for a socket that has none; NULL if that cannot be. */
-static __always_inline struct sg_flow *sg_flow_new(struct bpf_sock *sk, __u64 cookie)
-{
-	void *zeros = SG_ONLY(blank);
-
-	if (!zeros || !bpf_sk_storage_get(&sk_ctx, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
-		return NULL;
-	if (!bpf_map_update_elem(&flows, &cookie, zeros, BPF_NOEXIST))
-		return bpf_map_lookup_elem(&flows, &cookie);
-	bpf_sk_storage_delete(&sk_ctx, sk);
-	return NULL;
-}
-
 /*
  * A socket without a record connects: another program may have rewritten the address that the
  * connect hook was asked for, and its peer be a server. It cannot be refused any more. It gets

@@ -12,6 +12,7 @@
 #define SG_TLS_ALERT 21
 #define SG_TLS_HANDSHAKE 22
 #define SG_TLS_DATA 23
+#define SG_TLS_MAJOR 3 /* of the version in every record's header */
 #define SG_TLS_CHANGE_CIPHER_LEN 6U
 #define SG_TLS_ALERT_LEN 7U        /* in the clear: header, level, description */
 #define SG_TLS_ALERT_SEALED 19U    /* length of a TLS 1.3 record with an alert in it */

@@ -3,31 +3,10 @@
 #ifndef SWITCHGEAR_TESTS_BPF_ROWS_H
 #define SWITCHGEAR_TESTS_BPF_ROWS_H
 
+#include "bpf/one.h"
 #include "bpf/outcomes.h"
-#include "bpf/talk.h"
 
 #define NOTHING .n = 0
-
-static struct dataplane *dp;
-static struct talk talk;
-static struct rig_events events;
-
-static inline int setup(void **state)
-{
-	(void)state;
-	dp = rig_open();
-	talk_init(&talk, dp);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	talk_done(&talk);
-	assert_int_equal(dataplane_detach(dp, &(struct detach_result){ 0 }), 0);
-	dataplane_close(dp);
-	return 0;
-}
 
 static inline void fresh(const struct sg_policy *policy)
 {

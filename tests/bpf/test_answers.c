@@ -3,7 +3,7 @@
  * Answers over real sockets: what each status, framing and content type means,
  * wherever the answer is torn, and what follows on the same connection.
  */
-#include "bpf/talk.h"
+#include "bpf/one.h"
 
 #include <time.h>
 
@@ -19,27 +19,6 @@
 #define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"
 #define OK_JSON OK JSON "Content-Length: 2\r\n\r\n{}"
 #define BUSY "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
-
-static struct dataplane *dp;
-static struct talk talk;
-static struct rig_events events;
-
-static int setup(void **state)
-{
-	(void)state;
-	dp = rig_open();
-	talk_init(&talk, dp);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	talk_done(&talk);
-	assert_int_equal(dataplane_detach(dp, &(struct detach_result){ 0 }), 0);
-	dataplane_close(dp);
-	return 0;
-}
 
 /* --- one answer --------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * Connections that end in two halves, or whose answer says enough before they end: who
  * closed, and what that means, over real sockets.
  */
-#include "bpf/talk.h"
+#include "bpf/rows.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,152 +17,104 @@
 #define ENDLESS HEAD "\r\n{}"
 #define MISSING "HTTP/1.1 404 x\r\nContent-Length: 9\r\n\r\nno"
 
-static struct dataplane *dp;
-static struct talk talk;
-static struct rig_events events;
+#define REFUSED OUTCOME(SG_CALLER, SG_CAUSE_STATUS, 404, false, false)
+#define BY_PROXY OUTCOME(SG_CALLER, SG_CAUSE_PROXY, 0, false, false)
 
-static int setup(void **state)
-{
-	(void)state;
-	dp = rig_open();
-	talk_init(&talk, dp);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	talk_done(&talk);
-	assert_int_equal(dataplane_detach(dp, &(struct detach_result){ 0 }), 0);
-	dataplane_close(dp);
-	return 0;
-}
-
-static void fresh(const struct sg_policy *policy)
-{
-	talk_end(&talk); /* whatever a failed test left */
-	rig_server(dp, policy, NS_PER_SEC);
-	events.n = 0;
-}
-
-enum end {
-	NOTHING,
-	GOOD,
-	TRUNCATED,
-	TRUNCATED200,
-	RESET,
-	GIVEN_UP,
-	GIVEN_UP200,
-	ABANDONED200,
-	NO_ANSWER,
-	REFUSED,
-	BY_PROXY,
-};
-
-static const struct talk_outcome ends[] = {
-	[GOOD] = { SG_SUCCESS, SG_CAUSE_ANSWER, 200, true, 0 },
-	[TRUNCATED] = { SG_HARD, SG_CAUSE_TRUNCATED, 0, false, 0 },
-	[TRUNCATED200] = { SG_HARD, SG_CAUSE_TRUNCATED, 200, false, 0 },
-	[RESET] = { SG_HARD, SG_CAUSE_RESET, 0, false, 0 },
-	[GIVEN_UP] = { SG_CALLER, SG_CAUSE_ABANDONED, 0, false, 0 },
-	[GIVEN_UP200] = { SG_CALLER, SG_CAUSE_ABANDONED, 200, false, 0 },
-	[ABANDONED200] = { SG_HARD, SG_CAUSE_ABANDONED, 200, false, 0 },
-	[NO_ANSWER] = { SG_HARD, SG_CAUSE_NO_ANSWER, 0, false, 0 },
-	[REFUSED] = { SG_CALLER, SG_CAUSE_STATUS, 404, false, 0 },
-	[BY_PROXY] = { SG_CALLER, SG_CAUSE_PROXY, 0, false, 0 },
-};
-
-static const struct row {
-	const char *name;
-	struct talk_step steps[TALK_STEPS_MAX];
-	enum end end;
-	unsigned int abandon_ms; /* 0: as usual */
-	unsigned int timeout_ms;
-} rows[] = {
+static const struct row rows[] = {
 	/* who has nothing more to send waits for his answer */
-	{ "answer, EOF", { CONNECT, ASK(POST), SHUT, SAY(OK), FIN }, .end = GOOD },
-	{ "answer up to the end", { CONNECT, ASK(POST), SHUT, SAY(ENDLESS), FIN }, .end = GOOD },
+	{ "answer, EOF",
+	  { CONNECT, ASK(POST), SHUT, SAY(OK), FIN },
+	  { GOOD },
+	  .n = 1,
+	  .requests = 1 },
+	{ "answer up to the end",
+	  { CONNECT, ASK(POST), SHUT, SAY(ENDLESS), FIN },
+	  { GOOD },
+	  .n = 1,
+	  .requests = 1 },
 	{ "answer in chunks",
 	  { CONNECT, ASK(POST), SHUT, SAY(CHUNK), PAUSE(10), SAY("0\r\n\r\n"), FIN },
-	  .end = GOOD },
-	{ "answer, client closes", { CONNECT, ASK(POST), SHUT, SAY(OK), CLOSE }, .end = GOOD },
+	  { GOOD },
+	  .n = 1,
+	  .requests = 1 },
+	{ "answer, client closes",
+	  { CONNECT, ASK(POST), SHUT, SAY(OK), CLOSE },
+	  { GOOD },
+	  .n = 1,
+	  .requests = 1 },
 	/* a server that takes the half for the whole does what its client said */
-	{ "EOF", { CONNECT, ASK(POST), SHUT, FIN }, .end = GIVEN_UP },
+	{ "EOF", { CONNECT, ASK(POST), SHUT, FIN }, { GIVEN_UP }, .n = 1, .requests = 1 },
 	{ "part of an answer, EOF",
 	  { CONNECT, ASK(POST), SHUT, SAY(PART), FIN },
-	  .end = TRUNCATED200 },
-	{ "reset", { CONNECT, ASK(POST), SHUT, RST }, .end = GIVEN_UP },
-	{ "client closes", { CONNECT, ASK(POST), SHUT, CLOSE }, .end = GIVEN_UP },
+	  { TRUNCATED200 },
+	  .n = 1,
+	  .requests = 1 },
+	{ "reset", { CONNECT, ASK(POST), SHUT, RST }, { GIVEN_UP }, .n = 1, .requests = 1 },
+	{ "client closes",
+	  { CONNECT, ASK(POST), SHUT, CLOSE },
+	  { GIVEN_UP },
+	  .n = 1,
+	  .requests = 1 },
 	{ "part of an answer, client closes late",
 	  { CONNECT, ASK(POST), SHUT, SAY(PART), PAUSE(30), CLOSE },
-	  .end = ABANDONED200,
+	  { ABANDONED200 },
+	  .n = 1,
+	  .requests = 1,
 	  .abandon_ms = 20 },
-	{ "client resets", { CONNECT, ASK(POST), SHUT, ABORT }, .end = GIVEN_UP },
+	{ "client resets",
+	  { CONNECT, ASK(POST), SHUT, ABORT },
+	  { GIVEN_UP },
+	  .n = 1,
+	  .requests = 1 },
 	{ "no answer in time",
 	  { CONNECT, ASK(POST), SHUT, SWEEP, PAUSE(30), SWEEP, SWEEP, FIN },
-	  .end = NO_ANSWER,
+	  { NO_ANSWER },
+	  .n = 1,
+	  .requests = 1,
 	  .timeout_ms = 20 },
-	{ "idle, client closes", { CONNECT, SHUT, CLOSE }, .end = NOTHING },
-	{ "idle, server closes", { CONNECT, SHUT, FIN }, .end = NOTHING },
+	{ "idle, client closes", { CONNECT, SHUT, CLOSE }, NOTHING },
+	{ "idle, server closes", { CONNECT, SHUT, FIN }, NOTHING },
 	/* a status that refuses needs no body */
-	{ "404 and reset", { CONNECT, ASK(POST), SAY(MISSING), RST }, .end = REFUSED },
-	{ "404 and EOF", { CONNECT, ASK(POST), SAY(MISSING), FIN }, .end = REFUSED },
+	{ "404 and reset",
+	  { CONNECT, ASK(POST), SAY(MISSING), RST },
+	  { REFUSED },
+	  .n = 1,
+	  .requests = 1 },
+	{ "404 and EOF",
+	  { CONNECT, ASK(POST), SAY(MISSING), FIN },
+	  { REFUSED },
+	  .n = 1,
+	  .requests = 1 },
 	{ "404 and client closes late",
 	  { CONNECT, ASK(POST), SAY(MISSING), PAUSE(30), CLOSE },
-	  .end = REFUSED,
+	  { REFUSED },
+	  .n = 1,
+	  .requests = 1,
 	  .abandon_ms = 20 },
 	/* a proxy that says nothing says nothing of a server */
-	{ "CONNECT, EOF", { CONNECT, ASK(TUNNEL), FIN }, .end = BY_PROXY },
-	{ "CONNECT, reset", { CONNECT, ASK(TUNNEL), RST }, .end = BY_PROXY },
+	{ "CONNECT, EOF", { CONNECT, ASK(TUNNEL), FIN }, { BY_PROXY }, .n = 1, .requests = 1 },
+	{ "CONNECT, reset", { CONNECT, ASK(TUNNEL), RST }, { BY_PROXY }, .n = 1, .requests = 1 },
 	{ "CONNECT, no answer in time",
 	  { CONNECT, ASK(TUNNEL), PAUSE(30), SWEEP, CLOSE },
-	  .end = BY_PROXY,
+	  { BY_PROXY },
+	  .n = 1,
+	  .requests = 1,
 	  .timeout_ms = 20 },
 };
-
-/* Is the answer's header in the counters? */
-static bool counted(const struct row *row)
-{
-	return row->end == NOTHING || ends[row->end].status;
-}
-
-static void play(const struct row *row)
-{
-	const struct talk_want want = { .name = row->name,
-					.outcomes = &ends[row->end],
-					.n = row->end != NOTHING,
-					.connects = 1,
-					.requests = row->end != NOTHING,
-					.uncounted = !counted(row) };
-	struct sg_policy policy = rig_policy();
-
-	if (row->abandon_ms)
-		policy.abandon_ns = row->abandon_ms * NS_PER_MS;
-	if (row->timeout_ms)
-		policy.timeout_ns = row->timeout_ms * NS_PER_MS;
-	fresh(&policy);
-	talk_play(&talk, row->steps);
-	talk_end(&talk);
-	talk_expect(&talk, &want, &events);
-}
 
 static void test_halves(void **state)
 {
 	(void)state;
-	for (talk.name = TALK_V4; talk.name < TALK_NAME_COUNT; talk.name++)
-		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-			play(&rows[i]);
-	talk.name = TALK_V4;
+	rows_play(rows, ARRAY_SIZE(rows));
 }
 
 /* What a half-closed agent has not read when it closes is not the server's end of it. */
 static void test_half_closed_and_unread(void **state)
 {
-	const struct talk_want want = { .name = "unread",
-					.outcomes = &ends[GIVEN_UP200],
-					.n = 1,
-					.connects = 1,
-					.requests = 1 };
+	static const struct talk_outcome outcome = GIVEN_UP200;
+	const struct talk_want want = {
+		.name = "unread", .outcomes = &outcome, .n = 1, .connects = 1, .requests = 1
+	};
 	struct pollfd p = { .events = POLLIN };
 	struct sg_policy policy = rig_policy();
 

@@ -43,6 +43,16 @@ bool server_differs(const struct server *s)
 	return s->rewrite || memcmp(&s->wanted, &s->written, sizeof(s->wanted)) != 0;
 }
 
+void server_trip(struct server *s, uint32_t generation, enum sg_reason reason)
+{
+	struct sg_command cmd = {
+		.op = SG_CMD_TRIP, .server = s->id, .generation = generation, .reason = (__u8)reason
+	};
+
+	if (!dataplane_command(s->d->dp, &cmd) && cmd.effect == SG_EFFECT_OVERFLOW)
+		bus_emit(s->d->bus, &(struct signal){ .type = SIGNAL_SUPPRESSED, .server = s });
+}
+
 bool server_moved(struct server *s, uint32_t seq, bool made_up)
 {
 	if (seq == (made_up ? s->seq : s->made_up))

@@ -134,6 +134,9 @@ int server_set_addrs(struct server *s, const struct addr *addrs, size_t n) MUST_
 int server_endpoints(struct server *s) MUST_CHECK;
 /* Who owns an address that s claims, and has not; NULL: it has it. */
 const struct server *server_owner(const struct server *s, const struct addr *a);
+/* Opens its breaker, for what user space knows of `generation`, within the limits; what those
+ * forbid is said (SUPPRESSED). The transition comes by the ring. */
+void server_trip(struct server *s, uint32_t generation, enum sg_reason reason);
 /* Notes a transition by its number; false if it was reported before. `made_up`: from the
  * map, since its record was lost. */
 bool server_moved(struct server *s, uint32_t seq, bool made_up);

@@ -364,7 +364,6 @@ static void on_late(struct server *s, struct breaker_server *b, const struct sg_
 static void on_outcome(struct breaker *m, struct server *s, const struct sg_event *k)
 {
 	struct breaker_server *b = module_server(m, s);
-	struct sg_command cmd = { .op = SG_CMD_TRIP, .server = s->id, .generation = k->generation };
 	struct window_rates rates;
 	enum sg_reason reason;
 	bool slow;
@@ -389,11 +388,7 @@ static void on_outcome(struct breaker *m, struct server *s, const struct sg_even
 		tell_held(m, s, b, k);
 		return;
 	}
-	cmd.reason = (__u8)reason;
-	/* its transition comes by the ring */
-	if (!dataplane_command(m->part.d->dp, &cmd) && cmd.effect == SG_EFFECT_OVERFLOW)
-		bus_emit(m->part.d->bus,
-			 &(struct signal){ .type = SIGNAL_SUPPRESSED, .server = s });
+	server_trip(s, k->generation, reason);
 }
 
 static bool is_order(const struct sg_transition *mv)

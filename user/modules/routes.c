@@ -268,22 +268,6 @@ static bool look_over(struct routes *m, struct look *look, uint64_t now)
 	return over || !waits;
 }
 
-/* It has not answered, while others did: held for nothing. */
-static void open_it(struct routes *m, struct server *s)
-{
-	struct sg_command cmd = { .op = SG_CMD_TRIP,
-				  .server = s->id,
-				  .reason = SG_REASON_CONSECUTIVE };
-
-	if (server_read(s))
-		return;
-	cmd.generation = s->breaker.generation;
-	/* its transition comes by the ring */
-	if (!dataplane_command(m->part.d->dp, &cmd) && cmd.effect == SG_EFFECT_OVERFLOW)
-		bus_emit(m->part.d->bus,
-			 &(struct signal){ .type = SIGNAL_SUPPRESSED, .server = s });
-}
-
 /* What a round tells; `since`: failures are held since then. */
 static void conclude(struct routes *m, uint32_t index, uint64_t since)
 {
@@ -312,8 +296,9 @@ static void conclude(struct routes *m, uint32_t index, uint64_t since)
 	for (size_t i = 0; i < r->look->n; i++) {
 		struct server *s = servers_by_id(m->part.d->servers, r->look->v[i].server);
 
-		if (s && of(m, s)->silent >= ROUNDS && held_server(m, s, since))
-			open_it(m, s);
+		/* it has not answered, while others did: held for nothing */
+		if (s && of(m, s)->silent >= ROUNDS && held_server(m, s, since) && !server_read(s))
+			server_trip(s, s->breaker.generation, SG_REASON_CONSECUTIVE);
 	}
 	log_info(SUB,
 		 "the way to the servers behind route %u works; who of them is silent is judged "
