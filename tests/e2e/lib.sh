@@ -190,7 +190,7 @@ try_daemon() {
 	"$TOOLS/nsrun" --cgroup "$CG" --net "$NS" "${TRY_NSRUN[@]}" -- "$BUILD/switchgeard" \
 		"${DAEMON_ARGS[@]}" --metrics off "$@" >"$out" 2>&1 &
 	pid=$!
-	wait_for 30 try_over "$pid" "$out"
+	wait_for 60 try_over "$pid" "$out"
 	kill "$pid" 2>/dev/null
 	wait "$pid"
 	status=$?
@@ -210,7 +210,7 @@ start_daemon() { # [OPTION...]
 		"${DAEMON_ARGS[@]}" --metrics "$METRICS" "$@" >>"$LOG" 2>&1 &
 	DAEMON=$!
 	PIDS+=("$DAEMON")
-	wait_for 15 daemon_answers
+	wait_for 60 daemon_answers # it verifies its programs first: nothing that this waits for is a deadline
 	if ! daemon_alive || ! daemon_answers; then
 		fail "the daemon did not start: $(tail -n 20 "$LOG")"
 		exit 1 # nothing that follows could mean anything
