@@ -109,6 +109,7 @@ expect_server search-backup group g
 expect_server files visibility none
 expect_server search visibility plaintext
 expect_server search latency_ms.p50 null
+expect_server search handshake_ms.p50 null
 expect_server search trust null
 
 t "secrets in URLs are not shown"

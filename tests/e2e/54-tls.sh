@@ -104,5 +104,7 @@ expect_server multi counters.tls.h2_offered 1
 expect_server multi counters.tls.handshakes 1
 expect_server stalls counters.tls.handshakes 6
 expect_server stalls counters.tls.h2_offered 0
+expect_match "$(server stalls handshake_ms.p50)" "[0-9]*"
+expect_match "$(sg show stalls)" "*tls handshake *p50 [0-9]*ms*"
 
 finish

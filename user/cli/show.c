@@ -160,21 +160,28 @@ static void add_quarantine(struct table *t, const struct status_server *s, struc
 		    *s->quarantine.by ? s->quarantine.by : "?");
 }
 
-static void add_measured(struct table *t, const struct status_server *s)
+static void add_latency(struct table *t, const char *label, const struct status_latency *l)
 {
 	char p50[32];
 	char p95[32];
 	char p99[32];
 
+	ROW(t, label, COLOUR_NONE, "p50 %s, p95 %s, p99 %s",
+	    text_milliseconds(p50, sizeof(p50), l->p50),
+	    text_milliseconds(p95, sizeof(p95), l->p95),
+	    text_milliseconds(p99, sizeof(p99), l->p99));
+}
+
+static void add_measured(struct table *t, const struct status_server *s)
+{
 	if (s->has_trust)
 		ROW(t, "trust", COLOUR_NONE,
 		    "%.1f (%s): performance %.2f, security %.2f, community %.2f, strikes %" PRIu32,
 		    s->trust.score, s->trust.band, s->trust.performance, s->trust.security,
 		    s->trust.community, s->trust.strikes);
-	ROW(t, "latency", COLOUR_NONE, "p50 %s, p95 %s, p99 %s",
-	    text_milliseconds(p50, sizeof(p50), s->latency.p50),
-	    text_milliseconds(p95, sizeof(p95), s->latency.p95),
-	    text_milliseconds(p99, sizeof(p99), s->latency.p99));
+	add_latency(t, "latency", &s->latency);
+	if (!isnan(s->handshake.p50))
+		add_latency(t, "tls handshake", &s->handshake);
 	for (const struct counter *c = counters; c->value; c++)
 		if (c->label)
 			ROW(t, c->label, COLOUR_NONE, "%" PRIu64, counter_get(c, &s->counters));

@@ -48,6 +48,7 @@ void status_server_init(struct status_server *s)
 	s->breaker.failure_rate = NAN;
 	s->breaker.slow_rate = NAN;
 	s->latency = (struct status_latency){ NAN, NAN, NAN };
+	s->handshake = s->latency;
 	s->quarantine.until_wall_ns = STATUS_NEVER;
 	s->order.until_wall_ns = STATUS_NEVER;
 }

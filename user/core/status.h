@@ -129,6 +129,7 @@ struct status_server {
 	char visibility_reason[STATUS_REASON_LEN]; /* why none; "" else */
 	struct sg_stats counters;                  /* of them those that counters.h gives a key */
 	struct status_latency latency;
+	struct status_latency handshake; /* of TLS, from the established connection to its end */
 	struct status_cause *causes;
 	size_t n_causes;
 	struct status_proxied *proxied;

@@ -39,11 +39,12 @@ static char *copy(const char *text)
 	return text ? strdup(text) : NULL;
 }
 
-static void latency_fill(struct dataplane *dp, uint32_t id, struct status_latency *to)
+static void latency_fill(struct dataplane *dp, uint32_t id, enum sg_metric metric,
+			 struct status_latency *to)
 {
 	struct sg_hist h;
 
-	if (dataplane_hist(dp, id, SG_METRIC_ANSWER, &h))
+	if (dataplane_hist(dp, id, metric, &h))
 		return;
 	to->p50 = hist_quantile_ns(&h, 0.50) / 1e6;
 	to->p95 = hist_quantile_ns(&h, 0.95) / 1e6;
@@ -130,7 +131,8 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	to->verdict = !dataplane_observes(dp) && denied ? VERDICT_REFUSE : VERDICT_ALLOW;
 	MODULES_TRY(r, bus_modules(m->part.d->bus), fill_server, from, to);
 	(void)!dataplane_stats(dp, from->id, &to->counters);
-	latency_fill(dp, from->id, &to->latency);
+	latency_fill(dp, from->id, SG_METRIC_ANSWER, &to->latency);
+	latency_fill(dp, from->id, SG_METRIC_TLS, &to->handshake);
 	return r ? r : endpoints_fill(from, to);
 }
 

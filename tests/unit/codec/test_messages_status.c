@@ -22,6 +22,7 @@ static const char idle_server[] =
 	"\"passed_open\":0,\"overflow\":0,\"redirected\":0,\"stand_in\":0,\"killed\":0,"
 	"\"dropped_packets\":0,\"untrusted\":0,\"unrecorded\":0,\"unframed\":0,"
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
+	"\"handshake_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
 	"\"causes\":[],\"causes_lost\":0,\"proxied\":[]}";
 
@@ -41,6 +42,7 @@ static const char busy_server[] =
 	"\"passed_open\":16,\"overflow\":17,\"redirected\":18,\"stand_in\":19,\"killed\":20,"
 	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23,\"unframed\":24,"
 	"\"tls\":{\"handshakes\":25,\"failed\":26,\"h2_offered\":27}},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
+	"\"handshake_ms\":{\"p50\":8.1,\"p95\":9.5,\"p99\":11},"
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
 	"\"until\":null,\"by\":\"me\"},"
@@ -80,6 +82,7 @@ static void fill_busy(struct status_server *s)
 		if (c->key)
 			counter_set(c, &s->counters, ++n);
 	s->latency = (struct status_latency){ 1.2, 3.4, 9.9 };
+	s->handshake = (struct status_latency){ 8.1, 9.5, 11 };
 	s->causes = calloc(1, sizeof(*s->causes));
 	assert_non_null(s->causes);
 	s->causes[0] = (struct status_cause){ SG_HARD, SG_CAUSE_NO_ANSWER, 3, WALL, SECONDS(60.5) };
