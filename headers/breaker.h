@@ -101,7 +101,7 @@ struct sg_policy {
 	__u64 timeout_ns;       /* no answer for so long: failed */
 	__u64 abandon_ns;       /* given up by the agent at this age: failed */
 	__u32 consecutive;      /* hard failures in a row that trip; 0: off */
-	__u32 probes;           /* 1 .. SG_PROBES_MAX */
+	__u32 probes;           /* 1 .. SG_PROBES_MAX; 0: nobody sees how calls end */
 	__u32 half_open_rate;   /* share of failed probes that opens again */
 	__u32 slow_rate;        /* share of slow probes that opens again */
 	__u32 retry_after;      /* 1: Retry-After lengthens the next opening */
@@ -244,7 +244,7 @@ static __always_inline bool sg_breaker_tick(struct sg_breaker *b, const struct s
 	if (b->shadow && due == b->order_until_ns) {
 		to = SG_CLOSED; /* whatever the machine did in the shadow */
 	} else if (b->state == SG_OPEN) {
-		to = SG_HALF_OPEN;
+		to = p->probes ? SG_HALF_OPEN : SG_CLOSED;
 		reason = SG_REASON_DEADLINE;
 	} else if (b->state == SG_HALF_OPEN) {
 		reason = SG_REASON_HALF_OPEN_TIMEOUT;
@@ -256,8 +256,8 @@ static __always_inline bool sg_breaker_tick(struct sg_breaker *b, const struct s
 		}
 	} else if (b->state == SG_RAMP) {
 		reason = SG_REASON_RAMP_DONE;
-	} else if (b->state == SG_FORCED_OPEN) {
-		to = SG_HALF_OPEN;
+	} else if (b->state == SG_FORCED_OPEN && p->probes) {
+		to = SG_HALF_OPEN; /* without probes nothing would ever end that */
 	}
 	sg_breaker_enter(b, p, to, reason, length, due, mv);
 	if (reason == SG_REASON_FORCE_EXPIRED) {

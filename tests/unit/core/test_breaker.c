@@ -126,6 +126,28 @@ static void test_orders_run_out(void **state)
 	}
 }
 
+/* Nobody sees how calls end: what would be half-open for good is closed. */
+static void test_without_probes(void **state)
+{
+	struct sg_breaker forced = fresh();
+	struct sg_breaker open = in_state(SG_OPEN);
+	struct sg_policy p = policy_r;
+	struct sg_transition mv;
+
+	(void)state;
+	p.probes = 0;
+	sg_breaker_order(&forced, &p, SG_FORCED_OPEN, 0, SECONDS(10), &mv);
+	assert_false(sg_breaker_tick(&forced, &p, SECONDS(10) - 1, &mv));
+	assert_true(sg_breaker_tick(&forced, &p, SECONDS(10), &mv));
+	assert_int_equal(mv.to, SG_CLOSED);
+	assert_int_equal(mv.reason, SG_REASON_FORCE_EXPIRED);
+	assert_int_equal(sg_breaker_admit(&forced, &p, SECONDS(10), 0, false), SG_ALLOW);
+	assert_true(sg_breaker_tick(&open, &p, open.deadline_ns, &mv));
+	assert_int_equal(mv.to, SG_CLOSED);
+	assert_int_equal(mv.reason, SG_REASON_DEADLINE);
+	assert_true(sg_breaker_due(&open) == SG_FOREVER);
+}
+
 /* --- shadow ----------------------------------------------------------------- */
 
 static void test_shadow_decides_and_enforces_nothing(void **state)
@@ -686,6 +708,7 @@ int main(void)
 		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_ticks_are_dated_when_due),
 		cmocka_unit_test(test_orders_run_out),
+		cmocka_unit_test(test_without_probes),
 		cmocka_unit_test(test_shadow_decides_and_enforces_nothing),
 		cmocka_unit_test(test_time_catches_up_in_three_steps),
 		cmocka_unit_test(test_s6_probes_are_counted_out),
