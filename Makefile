@@ -222,7 +222,7 @@ $(G)/tests/%.bpf.o: tests/%.bpf.c Makefile $(G)/bpf.flags
 	$(call say,BPF,$<) $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # What older kernels refuse comes first: a load that fails is to fail early.
-RECENT_BPF = $(G)/bpf/watch.bpf.o $(G)/bpf/sock.bpf.o $(G)/bpf/iter.bpf.o
+RECENT_BPF = $(G)/bpf/watch.bpf.o $(G)/bpf/sock.bpf.o $(G)/bpf/iter.bpf.o $(G)/bpf/unix.bpf.o
 $(G)/bpf/switchgear.bpf.o: $(filter-out $(G)/bpf/switchgear.bpf.o,$(BPF_OBJ))
 	$(call say,BPFLD,$@) $(BPFTOOL) gen object $@ $(filter $(RECENT_BPF),$^) $(sort $(filter-out $(RECENT_BPF),$^))
 

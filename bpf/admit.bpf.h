@@ -8,6 +8,11 @@
 #include "maps.bpf.h"
 #include "verdict.h"
 
+/* What a hook of connect returns. */
+#define SG_REJECT 0
+#define SG_PROCEED 1
+#define SG_ERRNO_MAX 4095
+
 struct sg_admission {
 	__u32 generation;
 	enum sg_admit admit;
@@ -143,6 +148,16 @@ static __always_inline void sg_admit(const struct sg_scope *s, __u64 now, __u32 
 	asked = sg_admit_slow(s->id, source, now, hash);
 	a->admit = (__u32)asked;
 	a->generation = asked >> 32;
+}
+
+/* Is the connect refused? Counts it, or that it would have been. */
+static __always_inline bool sg_refused(const struct sg_scope *s, enum sg_verdict verdict)
+{
+	if (verdict == SG_VERDICT_REFUSE)
+		SG_COUNT(s, denied);
+	else if (verdict == SG_VERDICT_WOULD_REFUSE)
+		SG_COUNT(s, would_deny);
+	return verdict == SG_VERDICT_REFUSE;
 }
 
 /* Places a connection in the ramp. */

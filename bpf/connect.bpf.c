@@ -20,11 +20,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define SG_REJECT 0
-#define SG_PROCEED 1
 #define SG_SOCK_STREAM 1
 #define SG_ECONNREFUSED 111
-#define SG_ERRNO_MAX 4095
 
 /*
  * Refuses with the server's errno. Where the kernel offers no choice that is
@@ -169,16 +166,6 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 	if (!gone)
 		sg_flow_process(f);
 	return !gone;
-}
-
-/* Is the connect refused? Counts it, or that it would have been. */
-static __always_inline bool sg_refused(const struct sg_scope *s, enum sg_verdict verdict)
-{
-	if (verdict == SG_VERDICT_REFUSE)
-		SG_COUNT(s, denied);
-	else if (verdict == SG_VERDICT_WOULD_REFUSE)
-		SG_COUNT(s, would_deny);
-	return verdict == SG_VERDICT_REFUSE;
 }
 
 /* A datagram, or a connect of which no record could be made: the verdict alone. */

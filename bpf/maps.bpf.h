@@ -32,6 +32,7 @@ const volatile struct sg_rodata sg_rodata __weak SEC(".rodata.sg") = {};
 
 SG_MAP(ep2srv, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_ep, __u32);
 SG_MAP(net2srv, LPM_TRIE, BPF_F_NO_PREALLOC, SG_NETWORKS_MAX, struct sg_net, __u32);
+SG_MAP(unix2srv, HASH, BPF_F_NO_PREALLOC, SG_UNIX_MAX, struct sg_unix, __u32);
 SG_MAP(local_addrs, HASH, BPF_F_NO_PREALLOC, SG_LOCALS_MAX, struct sg_local, __u8);
 SG_MAP(listed, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_local, __u32);
 SG_MAP(srv_state, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_server);

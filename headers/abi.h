@@ -80,6 +80,20 @@ struct sg_net {
 	__u8 addr[16];
 };
 
+/* --- unix2srv: name of a Unix socket -> whose it is (u32, SG_AT) ------------ */
+
+/*
+ * A path as it is asked for, byte by byte, and zeros behind it; its alias bit says that this
+ * is not how it is configured. An abstract name begins with a zero, and is that of the
+ * daemon's own network namespace.
+ */
+#define SG_UNIX_PATH 108U /* of struct sockaddr_un */
+#define SG_UNIX_MAX 4096U
+
+struct sg_unix {
+	char path[SG_UNIX_PATH];
+};
+
 /* --- local_addrs: addresses that a namespace owns -> u8 ------------------- */
 /* --- listed: addresses that ep2srv has an endpoint of -> one of those there (u32, SG_AT) --- */
 
@@ -242,7 +256,7 @@ struct sg_rodata {
 	__u64 cgroup;      /* id of the one that is protected; 0: every socket is in it */
 	__u64 pods;        /* id of the cgroup of Kubernetes' pods; 0: there is none */
 	__u32 home_inode;  /* of the daemon's network namespace */
-	__u32 pad;
+	__u32 root_dev;    /* of the file system that the daemon's root is in; 0: not known */
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */
@@ -636,6 +650,7 @@ struct sg_held {
 #define SG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
 SG_ASSERT_SIZE(struct sg_ep, 32);
 SG_ASSERT_SIZE(struct sg_net, 20);
+SG_ASSERT_SIZE(struct sg_unix, 108);
 SG_ASSERT_SIZE(struct sg_local, 24);
 SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 136);

@@ -128,16 +128,37 @@ struct cred {
 	kuid_t uid;
 };
 
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct vfsmount {
+	struct super_block *mnt_sb;
+};
+
+struct path {
+	struct vfsmount *mnt;
+};
+
+struct fs_struct {
+	struct path root;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int tgid;
 	struct cred *cred;
 	char comm[16];
 	struct css_set *cgroups;
+	struct fs_struct *fs;
 };
 
-struct super_block {
-	unsigned long s_magic;
+struct sockaddr;
+
+struct bpf_sock_addr_kern {
+	struct sockaddr *uaddr;
+	__u32 uaddrlen; /* 6.7 */
 };
 
 struct inode {

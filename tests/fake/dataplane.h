@@ -56,6 +56,7 @@ struct fake_server {
 	uint16_t ports[FAKE_ADDRS_MAX];
 	size_t n_addrs;
 	size_t n_networks;
+	char unix_name[SG_UNIX_PATH]; /* "": at no Unix socket */
 	struct sg_stats stats;
 	uint64_t quarantine_ns;
 	struct kill_result kill; /* what the next kills come to */
@@ -73,6 +74,8 @@ struct dataplane {
 	struct dataplane_foreign foreign[2]; /* id 0: none */
 	int ring_fd;                         /* eventfd, readable while the queue is not empty */
 	bool observe;
+	bool unix_refused; /* connects to Unix sockets are not seen here */
+	bool unix_begun;
 	bool taken_over;
 	bool detached;
 	uint64_t lease_ns;

@@ -102,6 +102,7 @@ static int load_alone(const char *file, const char *name)
 
 	if (!obj)
 		return -errno;
+	dataplane_hooks_set(obj);
 	bpf_object__for_each_program(prog, obj)
 	{
 		bool chosen = !strcmp(bpf_program__name(prog), name);

@@ -66,9 +66,14 @@ static int report_kill(const struct context *context, const struct buf *answer)
 		snprintf(message, sizeof(message),
 			 "the quarantine is set, but %" PRIu32 " connection%s could not be killed",
 			 kill.survivors, kill.survivors == 1 ? "" : "s");
-	command_complain(message,
-			 "quarantine it again, which kills again, or end what is left with "
-			 "\"ss -K dst ADDRESS\" or by restarting its agents; see the daemon's log");
+	command_complain(
+		message,
+		!strcmp(kill.error, STATUS_UNIX_UNCOUNTED)
+			? "end what is left by restarting the server, or its agents "
+			  "(\"ss -xp\" names them)"
+			: "quarantine it again, which kills again, or end what is left with "
+			  "\"ss -K dst ADDRESS\" or by restarting its agents; see the daemon's "
+			  "log");
 	return EXIT_FAILED;
 }
 

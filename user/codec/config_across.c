@@ -39,8 +39,10 @@ static int endpoint_compare(const struct config_server *a, const struct config_s
 {
 	struct addr x = claim_addr(&a->addr);
 	struct addr y = claim_addr(&b->addr);
-	int c = (int)a->has_addr - (int)b->has_addr;
+	int c = strcmp(a->unix_name ? a->unix_name : "", b->unix_name ? b->unix_name : "");
 
+	if (!c)
+		c = (int)a->has_addr - (int)b->has_addr;
 	if (!c && a->has_addr) /* 0.0.0.0 and 127.0.0.1 are one */
 		c = memcmp(&x, &y, sizeof(x));
 	else if (!c)
@@ -57,8 +59,8 @@ static int endpoint_order(const void *a, const void *b)
 	return c ? c : (x > y) - (x < y);
 }
 
-/* The kernel knows servers by address and port only: two URLs of one host and
- * port are one server to it. */
+/* The kernel knows servers by address and port, or Unix socket, only: two URLs of one host
+ * and port are one server to it. */
 static void find_same_endpoints(struct config_reader *r, struct config *config)
 {
 	CLEANUP(freep) struct config_server **order = NULL;
@@ -72,7 +74,7 @@ static void find_same_endpoints(struct config_reader *r, struct config *config)
 		return;
 	}
 	for (size_t i = 0; i < config->n_servers; i++) {
-		if (config->servers[i].has_url)
+		if (config->servers[i].has_url || config->servers[i].unix_name)
 			order[n++] = &config->servers[i];
 	}
 	qsort(order, n, sizeof(*order), endpoint_order);
@@ -85,8 +87,9 @@ static void find_same_endpoints(struct config_reader *r, struct config *config)
 		}
 		order[i]->same_endpoint = (size_t)(order[first] - config->servers);
 		config_warn(r, &path,
-			    "has the same host and port as \"%s\"; one breaker, that of "
+			    "has the same %s as \"%s\"; one breaker, that of "
 			    "\"%s\", covers both",
+			    order[first]->unix_name ? "socket" : "host and port",
 			    order[first]->name, order[first]->name);
 	}
 }

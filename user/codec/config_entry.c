@@ -11,6 +11,8 @@ char *config_origin(const struct config_server *c, char *out, size_t size)
 	bool v6 = strchr(c->host, ':');
 
 	*out = '\0';
+	if (c->unix_name && !config_text_same(c->url_shown, CONFIG_UNIX_HIDDEN))
+		snprintf(out, size, CONFIG_UNIX_SCHEME "%s", c->unix_name);
 	if (c->has_url)
 		snprintf(out, size, "%s://%s%s%s:%u", c->scheme == URL_HTTPS ? "https" : "http",
 			 v6 ? "[" : "", c->host, v6 ? "]" : "", c->port);

@@ -218,8 +218,7 @@ static char *url_shown(const struct config_reader *r, const char *text, struct u
 	return TAKE_PTR(shown.shown);
 }
 
-#define UNIX_SCHEME "unix:"
-#define UNIX_PATH_MAX 107U
+#define UNIX_PATH_MAX (SG_UNIX_PATH - 1)
 
 /* As url_shown(): nothing of what the variables of secrets hold. NULL: no memory. */
 static char *unix_shown(const struct config_reader *r, const char *text, const char *name)
@@ -233,22 +232,22 @@ static char *unix_shown(const struct config_reader *r, const char *text, const c
 		env = *r->env;
 		if (expand_variables(text, lookup_shown, &env, &known, unset, sizeof(unset)) ||
 		    strstr(buf_str(&known), "***"))
-			return strdup(UNIX_SCHEME "***");
+			return strdup(CONFIG_UNIX_HIDDEN);
 	}
 	if (*name == '@') {
-		buf_printf(&shown, UNIX_SCHEME "%s", name);
+		buf_printf(&shown, CONFIG_UNIX_SCHEME "%s", name);
 	} else {
-		buf_puts(&shown, UNIX_SCHEME "//");
+		buf_puts(&shown, CONFIG_UNIX_SCHEME "//");
 		secret_print_path(name, strlen(name), &shown);
 	}
 	return buf_steal(&shown);
 }
 
-/* "unix:/run/x.sock", "unix:///run/x.sock", "unix:@name": accepted, so that it is listed. */
+/* "unix:/run/x.sock", "unix:///run/x.sock", "unix:@name" */
 static bool use_unix(struct config_reader *r, struct draft *d, const char *text,
 		     const char *expanded, const struct json_path *path)
 {
-	const char *name = expanded + strlen(UNIX_SCHEME);
+	const char *name = expanded + strlen(CONFIG_UNIX_SCHEME);
 
 	if (!strncmp(name, "///", 3))
 		name += 2;
@@ -258,9 +257,9 @@ static bool use_unix(struct config_reader *r, struct draft *d, const char *text,
 				       "unix:@name, with at most %u bytes",
 				       UNIX_PATH_MAX);
 	d->server.url_shown = unix_shown(r, text, name);
-	if (!d->server.url_shown)
+	d->server.unix_name = strdup(name);
+	if (!d->server.url_shown || !d->server.unix_name)
 		return config_no_memory(r);
-	d->server.unix_socket = true;
 	d->server.visibility = d->server.n_networks ? VISIBILITY_METADATA : VISIBILITY_NONE;
 	return true;
 }
@@ -287,7 +286,7 @@ static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 		return config_complain(
 			r, path, true,
 			"\"%s\" is not a variable; write ${NAME} or ${NAME:-default}", name);
-	if (!e && !strncmp(buf_str(&expanded), UNIX_SCHEME, strlen(UNIX_SCHEME)))
+	if (!e && !strncmp(buf_str(&expanded), CONFIG_UNIX_SCHEME, strlen(CONFIG_UNIX_SCHEME)))
 		return use_unix(r, d, text, buf_str(&expanded), path);
 	if (!e)
 		e = url_parse(buf_str(&expanded), &url, &why);

@@ -47,6 +47,7 @@ static void server_done(struct config_server *s)
 {
 	free(s->url_shown);
 	free(s->command_shown);
+	free(s->unix_name);
 	free(s->networks);
 	free(s->group);
 	free(s->local_unit);

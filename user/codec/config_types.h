@@ -25,6 +25,8 @@
 #define CONFIG_ARGS_MAX 256U
 #define CONFIG_TOOLS_MAX 256U
 #define CONFIG_UNIQUE ((size_t)-1)
+#define CONFIG_UNIX_SCHEME "unix:"
+#define CONFIG_UNIX_HIDDEN CONFIG_UNIX_SCHEME "***" /* shown: the variable of a secret is in it */
 
 enum on_open {
 	ON_OPEN_REFUSE,
@@ -50,7 +52,7 @@ struct config_server {
 	char *command_shown; /* redacted; NULL without command */
 	bool has_url;        /* scheme, host, port, maybe addr are valid */
 	bool has_addr;       /* the host is a literal address */
-	bool unix_socket;    /* the URL names one: it is only listed */
+	char *unix_name; /* of the Unix socket at which it is: "/run/x.sock", "@x"; NULL: at none */
 	enum url_scheme scheme;
 	uint16_t port;
 	char host[URL_HOST_MAX + 1]; /* lower case; IPv6 without brackets */
@@ -68,7 +70,7 @@ struct config_server {
 	char *local_unit; /* "local": where the server runs on this host, each may be NULL */
 	char *local_cgroup;
 	char *local_listen;
-	/* The first server in the list with the same host and port, whose breaker covers
+	/* The first server in the list with the same host and port, or socket, whose breaker covers
 	 * this one too; CONFIG_UNIQUE if there is none. */
 	size_t same_endpoint;
 	unsigned int line; /* of its key in the file */

@@ -19,10 +19,10 @@ static bool listed(const char *const *names, const char *name)
 bool pins_map(const char *name)
 {
 	static const char *const maps[] = {
-		"cfg",    "ep2srv",   "net2srv",    "local_addrs", "listed", "srv_state",
-		"groups", "srv_name", "stats",      "hist",        "sk_ctx", "flows",
-		"own",    "ev",       "quarantine", "cutoff",      "pulse",  "http_dfa",
-		"job",    "watch",    "routes",     "swept",       NULL,
+		"cfg",       "ep2srv", "net2srv",  "unix2srv",   "local_addrs", "listed",
+		"srv_state", "groups", "srv_name", "stats",      "hist",        "sk_ctx",
+		"flows",     "own",    "ev",       "quarantine", "cutoff",      "pulse",
+		"http_dfa",  "job",    "watch",    "routes",     "swept",       NULL,
 	};
 
 	return listed(maps, name);
@@ -31,9 +31,9 @@ bool pins_map(const char *name)
 bool pins_link(const char *name)
 {
 	static const char *const links[] = {
-		"sg_connect4",   "sg_connect6", "sg_sendmsg4", "sg_sendmsg6",
-		"sg_release",    "sg_egress",   "sg_ingress",  "sg_sockops",
-		"sg_retransmit", "sg_state",    "sg_brought",  NULL,
+		"sg_connect4", "sg_connect6",     "sg_sendmsg4", "sg_sendmsg6",   "sg_release",
+		"sg_egress",   "sg_ingress",      "sg_sockops",  "sg_retransmit", "sg_state",
+		"sg_brought",  "sg_connect_unix", NULL,
 	};
 
 	return listed(links, name);

@@ -26,6 +26,8 @@
 #define STATUS_BY_LEN 128
 #define STATUS_TOOL_LEN 64
 #define STATUS_ERROR_LEN 96
+/* Why nobody counted, of a server at a Unix socket: as `error`, and whoever advises knows it. */
+#define STATUS_UNIX_UNCOUNTED "nothing ends connections to a Unix socket: those that are open stay"
 
 /* How much of a server's traffic can be read. */
 enum visibility {

@@ -33,6 +33,13 @@ static int enter(struct server *s, endpoints_fn *fn)
 	return fn(s->d->dp, s->id, s->addrs, ports, s->n_addrs);
 }
 
+static int unix_write(const struct server *s)
+{
+	bool seen = s->config->unix_name && dataplane_unix_begin(s->d->dp);
+
+	return dataplane_unix_set(s->d->dp, s->id, seen ? s->config->unix_name : NULL);
+}
+
 int endpoints_write(struct endpoints *e, struct server *s)
 {
 	struct dataplane_net nets[CONFIG_NETWORKS_MAX];
@@ -44,6 +51,8 @@ int endpoints_write(struct endpoints *e, struct server *s)
 	}
 	if (!r)
 		r = dataplane_networks_set(s->d->dp, s->id, nets, s->config->n_networks);
+	if (!r)
+		r = unix_write(s);
 	return failed(e, s, r);
 }
 

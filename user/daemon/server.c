@@ -22,6 +22,17 @@ int server_read(struct server *s)
 	return r;
 }
 
+/* It moved to where nobody sees how a probe ends: nothing would end its half-open. */
+static int unprobed(struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_RESET, .server = s->id };
+	int r = dataplane_command(s->d->dp, &cmd);
+
+	if (!r)
+		s->breaker = cmd.breaker;
+	return r;
+}
+
 int server_write(struct server *s)
 {
 	struct sg_policy policy;
@@ -29,13 +40,15 @@ int server_write(struct server *s)
 
 	policy_to_kernel(&s->config->policy, s->config->deny_errno, &policy);
 	policy.slow_ns = s->wanted.slow_ns;
+	if (server_only_unix(s))
+		policy.probes = 0; /* nobody would see how one ends */
 	r = dataplane_server_set(s->d->dp, s->id, s->config->name, s->wanted.flags, s->wanted.group,
 				 &policy, s->wanted.next_open_ns, true);
 	if (r)
 		return r;
 	s->written = s->wanted;
 	s->rewrite = false;
-	return 0;
+	return server_only_unix(s) && s->breaker.state == SG_HALF_OPEN ? unprobed(s) : 0;
 }
 
 bool server_differs(const struct server *s)
@@ -136,6 +149,7 @@ static int id_find(struct server *s, const struct config *config, const struct s
 
 static void literal_address(struct server *s)
 {
+	s->resolved |= s->config->unix_name != NULL; /* there is no address */
 	if (!s->config->has_addr)
 		return;
 	s->claimed[0] = s->config->addr;
@@ -207,14 +221,16 @@ int server_begin(struct modules *modules, const struct config *config, struct se
 		r = server_write(s);
 	s->unwritten = s->resolved || s->config->n_networks || !s->config->has_url ||
 		       !start->pinned;
-	if (s->orphan && !s->config->has_url && !s->config->n_networks)
+	if (s->orphan && !s->config->has_url && !s->config->unix_name && !s->config->n_networks)
 		s->unwritten = false; /* nothing is known of it: the kernel keeps what it has */
 	return r;
 }
 
-bool server_to_be_watched(const struct config_server *c)
+bool server_to_be_watched(struct daemon *d, const struct config_server *c)
 {
-	return (c->has_url && c->same_endpoint == CONFIG_UNIQUE) || c->n_networks;
+	bool unix_socket = c->unix_name && dataplane_unix_begin(d->dp);
+
+	return ((c->has_url || unix_socket) && c->same_endpoint == CONFIG_UNIQUE) || c->n_networks;
 }
 
 void server_free(struct modules *modules, struct server *s)
@@ -272,7 +288,7 @@ int server_change(struct modules *modules, struct server *s, const struct config
 		literal_address(s);
 	}
 	MODULES_TRY(r, modules, server_changed, s, diff);
-	if (diff & CONFIG_DIFF_POLICY)
+	if (diff & (CONFIG_DIFF_POLICY | CONFIG_DIFF_ENDPOINTS))
 		s->rewrite = true;
 	if (!r && server_differs(s))
 		r = server_write(s);

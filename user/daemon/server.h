@@ -7,8 +7,9 @@
 
 #include "daemon/servers.h"
 
-/* Does the kernel have anything to do with it? (stdio servers are only listed) */
-bool server_to_be_watched(const struct config_server *c);
+/* Does the kernel have anything to do with it? (stdio servers are only listed, and those at Unix
+ * sockets where connects to these are not seen) */
+bool server_to_be_watched(struct daemon *d, const struct config_server *c);
 
 /* NULL: no memory. It is nothing to the kernel yet. */
 struct server *server_new(struct daemon *d, struct modules *modules,

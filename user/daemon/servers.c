@@ -140,7 +140,7 @@ static bool failed_to_begin(const struct servers *all, const char *name)
 	const struct config_server *c = config_find(all->config, name);
 	const struct server *s = servers_by_name(all, name);
 
-	return c && server_to_be_watched(c) && !(s && s->id);
+	return c && server_to_be_watched(all->d, c) && !(s && s->id);
 }
 
 static bool id_used(const struct servers *all, uint32_t id)
@@ -405,7 +405,7 @@ static struct server *take_renamed(const struct servers *all, struct server **li
 	char has[CONFIG_ORIGIN_MAX];
 
 	config_origin(c, wanted, sizeof(wanted));
-	for (size_t i = 0; i < n && *wanted && server_to_be_watched(c); i++) {
+	for (size_t i = 0; i < n && *wanted && server_to_be_watched(all->d, c); i++) {
 		struct server *s = list[i];
 
 		if (!s || !s->id || config_find(all->config, s->config->name) ||
@@ -426,7 +426,7 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	struct server *s = old;
 	int r;
 
-	if (s && !s->failed && (s->id != SG_CANARY) == server_to_be_watched(c)) {
+	if (s && !s->failed && (s->id != SG_CANARY) == server_to_be_watched(all->d, c)) {
 		unsigned int diff = config_server_diff(s->config, c);
 
 		*ret = s;
@@ -443,7 +443,7 @@ static int server_place(struct servers *all, struct server *old, const struct co
 	if (!s)
 		return -ENOMEM;
 	s->change = old ? SERVER_CHANGED : SERVER_ADDED;
-	if (!server_to_be_watched(c))
+	if (!server_to_be_watched(all->d, c))
 		return 0;
 	r = server_begin(all->modules, all->config, s, start);
 	s->failed = s->half_begun = r != 0;
@@ -487,6 +487,9 @@ static int place_all(struct servers *all, struct server **old, size_t n_old,
 	}
 	for (struct server *s = servers_first(all); s; s = s->next)
 		s->covered_by = covering(all, s->config->same_endpoint);
+	for (struct server *s = servers_first(all); s; s = s->next)
+		if (s->covered_by && !s->covered_by->id && s->config->unix_name)
+			s->covered_by = NULL; /* it is only listed itself */
 	orphans_keep(all, old, n_old);
 	orphans_restore(all, state, clock);
 	orders_keep(all, state, clock);
@@ -570,6 +573,7 @@ int servers_apply(struct servers *all, struct config *config)
 			all->by_id[all->v[i]->id] = all->v[i];
 	MODULES_EACH(all->modules, applied, config); /* limits first: who goes leaves its place */
 	forget_others(all);
+	dataplane_unix_settle(all->d->dp);
 	state_done(&state);
 	bus_dirty(all->d->bus);
 	bus_emit(all->d->bus, &(struct signal){ .type = SIGNAL_APPLIED });
@@ -594,6 +598,7 @@ void servers_drop(struct servers *all, struct server *s)
 	id_forget(all, id, name, "is not configured, nor in quarantine any more");
 	(void)!endpoints_settle(&all->endpoints,
 				servers_first(all)); /* somebody may have claimed its */
+	dataplane_unix_settle(all->d->dp);
 	bus_dirty(all->d->bus);
 }
 

@@ -90,6 +90,18 @@ static inline bool server_watched(const struct server *s)
 	return s->id && !s->covered_by;
 }
 
+/* Nobody knows of connections to a Unix socket, nor can end them. */
+static inline bool server_at_unix(const struct server *s)
+{
+	return s->config->unix_name != NULL;
+}
+
+/* And it has no others, as to its networks. */
+static inline bool server_only_unix(const struct server *s)
+{
+	return server_at_unix(s) && !s->config->n_networks;
+}
+
 static inline bool server_quarantined(const struct server *s)
 {
 	return s->quarantine_ns != 0;

@@ -135,7 +135,7 @@ static size_t ep_keys(struct dataplane *dp, const struct addr *a, uint16_t port,
 
 /* --- entering ---------------------------------------------------------------------- */
 
-static uint32_t incarnation_of(struct dataplane *dp, uint32_t id)
+uint32_t dataplane_incarnation(struct dataplane *dp, uint32_t id)
 {
 	struct sg_server entry = { 0 };
 
@@ -143,10 +143,10 @@ static uint32_t incarnation_of(struct dataplane *dp, uint32_t id)
 	return entry.incarnation % SG_AT_INCARNATIONS;
 }
 
-/* Is the entry that of another server which is in use? */
-static bool is_others(struct dataplane *dp, uint32_t id, uint32_t at)
+bool dataplane_others(struct dataplane *dp, uint32_t id, uint32_t at)
 {
-	return SG_AT_ID(at) != id && incarnation_of(dp, SG_AT_ID(at)) == SG_AT_INCARNATION(at);
+	return SG_AT_ID(at) != id &&
+	       dataplane_incarnation(dp, SG_AT_ID(at)) == SG_AT_INCARNATION(at);
 }
 
 /* 1: an alias that is another server's already, or another's endpoint. */
@@ -158,7 +158,7 @@ static int ep_put(struct dataplane *dp, const struct ep_key *key, uint32_t at)
 	uint32_t now;
 
 	if (key->alias && !bpf_map_lookup_elem(bpf_map__fd(eps), &key->ep, &now) &&
-	    is_others(dp, SG_AT_ID(at), now))
+	    dataplane_others(dp, SG_AT_ID(at), now))
 		return 1;
 	if (dataplane_map_put(eps, &key->ep, &at, BPF_ANY))
 		return put_failed(eps, SG_AT_ID(at));
@@ -360,7 +360,7 @@ int dataplane_endpoints_add(struct dataplane *dp, uint32_t id, const struct addr
 			    const uint16_t *ports, size_t n)
 {
 	CLEANUP(freep) uint8_t *slots = calloc(n + 1, sizeof(*slots));
-	uint32_t incarnation = incarnation_of(dp, id);
+	uint32_t incarnation = dataplane_incarnation(dp, id);
 	int r;
 
 	if (!slots)
@@ -433,7 +433,7 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 	struct sg_net key;
 	const struct sg_net *at = NULL;
 	size_t n_stale = 0;
-	uint32_t at_id = SG_AT(id, 0, 0, incarnation_of(dp, id));
+	uint32_t at_id = SG_AT(id, 0, 0, dataplane_incarnation(dp, id));
 	uint32_t total = 0;
 	uint32_t owner;
 	int r = 0;
@@ -452,7 +452,7 @@ int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct datap
 				    !memcmp(key.addr, nets[i].addr.bytes, sizeof(key.addr));
 
 			wanted |= same;
-			if (same && is_others(dp, id, owner))
+			if (same && dataplane_others(dp, id, owner))
 				taken[i] = true;
 		}
 		if (SG_AT_ID(owner) != id)

@@ -266,8 +266,8 @@ static struct dataplane_link *link_find(struct dataplane *dp, const char *pin)
 	return NULL;
 }
 
-/* Of an interface that is gone, or has another index by now. */
-static void xdp_drop(struct dataplane *dp, const char *pin)
+/* As of an interface that is gone, or has another index by now. */
+static void link_drop(struct dataplane *dp, const char *pin)
 {
 	struct dataplane_link *l = link_find(dp, pin);
 	char path[640];
@@ -311,7 +311,7 @@ static void xdp_try(struct dataplane *dp, size_t i)
 		return;
 	if (l && ifindex)
 		log_warning(SUB, "XDP is no longer attached to %s; attaching again", x->interface);
-	xdp_drop(dp, pin);
+	link_drop(dp, pin);
 	if (!ifindex) {
 		snprintf(error, sizeof(error),
 			 "no interface \"%s\" for XDP: packets there are not dropped; create it or "
@@ -389,6 +389,62 @@ static void xdp_prune(struct dataplane *dp)
 			log_notice(SUB, "detached XDP from %s, which is no longer configured",
 				   d->d_name + 4);
 	}
+}
+
+/* --- Unix sockets: attached while a server is at one ---------------------------------------- */
+
+#define UNIX_PIN "sg_connect_unix"
+
+static int unix_attach(struct dataplane *dp)
+{
+	struct bpf_program *prog = dp->skel->progs.sg_connect_unix;
+	CLEANUP(closep) int fd = open(dp->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (!dataplane_loaded(prog))
+		return -EOPNOTSUPP;
+	if (fd < 0 || fstat(fd, &st))
+		return log_failure(-errno, SUB, "cannot open the cgroup %s", dp->cgroup);
+	return attach_cgroup(dp, prog, fd, st.st_ino, dp->cgroup);
+}
+
+bool dataplane_unix_begin(struct dataplane *dp)
+{
+	int r;
+
+	if (dp->unix_error[0] || dp->detached)
+		return false;
+	if (link_find(dp, UNIX_PIN))
+		return true;
+	r = unix_attach(dp);
+	if (r == -EOPNOTSUPP)
+		snprintf(dp->unix_error, sizeof(dp->unix_error),
+			 "the kernel does not take what sees them; Linux 6.7 and newer can");
+	else if (r)
+		snprintf(
+			dp->unix_error, sizeof(dp->unix_error),
+			"the hook for them cannot be attached (%s; restart switchgeard to try again)",
+			strerror(-r));
+	return !r;
+}
+
+void dataplane_unix_end(struct dataplane *dp)
+{
+	char path[640];
+
+	if (dp->detached)
+		return;
+	link_drop(dp, UNIX_PIN);
+	snprintf(path, sizeof(path), "%s/%s", dp->pin_dir, UNIX_PIN); /* of a daemon before */
+	if (access(path, F_OK))
+		return;
+	link_end_at(path);
+	unlink(path);
+}
+
+const char *dataplane_unix_error(const struct dataplane *dp)
+{
+	return dp->unix_error;
 }
 
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o)

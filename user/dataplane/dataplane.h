@@ -200,6 +200,20 @@ int dataplane_endpoints_get(struct dataplane *dp, uint32_t id, struct addr *ret,
 			    size_t *ret_n) MUST_CHECK;
 int dataplane_networks_set(struct dataplane *dp, uint32_t id, const struct dataplane_net *nets,
 			   size_t n) MUST_CHECK;
+/*
+ * Makes the Unix socket of a server ("/run/x.sock", "@x"; NULL: none) exactly this one: by that
+ * name and, where its directory exists, by the other ways to it that are known. A name that is
+ * another server's is this one's from now on, but for those other ways, which stay the first
+ * owner's.
+ */
+int dataplane_unix_set(struct dataplane *dp, uint32_t id, const char *name) MUST_CHECK;
+/* Are connects to Unix sockets seen? Attaches what sees them, if need be; an attempt that failed is
+ * not repeated by this daemon. */
+bool dataplane_unix_begin(struct dataplane *dp);
+/* Detaches it unless a server is at one: else nobody is to pay for it. */
+void dataplane_unix_settle(struct dataplane *dp);
+/* Why they are not; "" if they are, or nobody asked. */
+const char *dataplane_unix_error(const struct dataplane *dp);
 /* Was something of these another server's, and stayed so? To be tried again when one leaves. */
 bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id);
 /* The addresses that the daemon's namespace owns. */

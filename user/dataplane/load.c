@@ -59,6 +59,9 @@ static const struct dataplane_part dataplane_parts[] = {
 	  "connected UDP sockets older than the load are taken over",
 	  .loss = "connected UDP sockets older than the load are not measured; a quarantine kills "
 		  "them" },
+	{ "sg_connect_unix", "6.7", PART_RECENT,
+	  "connects to denied servers at Unix sockets are refused",
+	  .loss = "connects to servers at Unix sockets are not refused", .concerns_few = true },
 	{ "sg_find_held", "5.8", PART_ENFORCES,
 	  "a quarantine ends connections of sockets that were brought into the cgroup",
 	  .loss = "connections of sockets that were made outside of the protected cgroup and "
@@ -235,6 +238,35 @@ static uint32_t home_inode(void)
 	return stat("/proc/thread-self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
 }
 
+#define KERNEL_MINOR_BITS 20
+
+uint32_t dataplane_root_dev(const char *mountinfo)
+{
+	CLEANUP(fclosep) FILE *f = fopen(mountinfo, "re");
+	unsigned int major;
+	unsigned int minor;
+	char line[4096];
+	uint32_t dev = 0;
+	char at[3];
+
+	while (f && fgets(line, sizeof(line), f)) /* what was mounted last is on top */
+		if (sscanf(line, "%*u %*u %u:%u %*s %2s", &major, &minor, at) == 3 &&
+		    !strcmp(at, "/"))
+			dev = major << KERNEL_MINOR_BITS | minor;
+	return dev;
+}
+
+#define CGROUP_UNIX_CONNECT 49 /* BPF_CGROUP_UNIX_CONNECT, which older headers do not have */
+
+void dataplane_hooks_set(struct bpf_object *obj)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, "sg_connect_unix");
+
+	if (prog)
+		bpf_program__set_expected_attach_type(prog,
+						      (enum bpf_attach_type)CGROUP_UNIX_CONNECT);
+}
+
 static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
 		    const struct omission *out)
 {
@@ -257,6 +289,8 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->cgroup = o->cgroup ? cgroup_id(o->cgroup) : ROOT_ID + 1;
 	rodata->pods = pods_id();
 	rodata->home_inode = home_inode();
+	rodata->root_dev = dataplane_root_dev("/proc/self/mountinfo");
+	dataplane_hooks_set(dp->skel->obj);
 	bpf_object__for_each_program(prog, dp->skel->obj)
 	{
 		bpf_program__set_autoload(prog, is_wanted(out, bpf_program__name(prog)));
@@ -295,6 +329,8 @@ static void omission_tell(struct dataplane *dp, const struct omission *out, cons
 	for (size_t i = 0; i < out->n; i++) {
 		const struct dataplane_part *p = dataplane_part(out->names[i]);
 
+		if (p->concerns_few)
+			continue;
 		dataplane_degrade(dp, "%s (%s was %s)",
 				  p->instead && !is_left_out(out, p->instead) ? p->change : p->loss,
 				  p->name,

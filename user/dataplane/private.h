@@ -45,6 +45,7 @@ struct dataplane {
 	void *event_data;
 	struct dataplane_link links[DATAPLANE_LINKS_MAX];
 	size_t n_links;
+	char unix_error[192]; /* why connects to Unix sockets are not seen; "": nobody knows of any */
 	struct bpf_link *iter_adopt_tcp;
 	struct bpf_link *iter_adopt_udp;
 	struct bpf_link *iter_held;
@@ -80,6 +81,12 @@ void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2
 /* load.c: dp->skel, loaded; with o->pin_dir NULL nothing pinned is touched. */
 int dataplane_load(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
+/* The device number of the file system that our root is in, as the kernel has it, from the text
+ * of the file /proc/self/mountinfo; 0: not known. */
+uint32_t dataplane_root_dev(const char *mountinfo);
+/* Says of programs in an opened object what hook they are for, where libbpf may not know it. */
+void dataplane_hooks_set(struct bpf_object *obj);
+
 /* pins.c: makes, locks and checks the pin directory: -ENOTSUP, -EBUSY, -ESTALE as
  * dataplane_open(). */
 int dataplane_pins_open(struct dataplane *dp) MUST_CHECK;
@@ -95,6 +102,18 @@ int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
 /* attach.c: attaches what is loaded, updating pinned links in place. */
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;
 
+/* addrs.c: the low bits of an id's incarnation, as entries have them; is an entry (SG_AT) that of
+ * another server which is in use? */
+uint32_t dataplane_incarnation(struct dataplane *dp, uint32_t id);
+bool dataplane_others(struct dataplane *dp, uint32_t id, uint32_t at);
+
+/* attach.c: detaches what sees connects to Unix sockets, also if a load before attached it. */
+void dataplane_unix_end(struct dataplane *dp);
+
+/* unixsock.c: the spellings of a name that are entered, the configured one first; how many. */
+#define UNIX_KEYS_MAX 3U
+size_t dataplane_unix_keys(const char *name, struct sg_unix *ret);
+
 /* A program of the skeleton, and what is lost without it (NULL: nothing works). */
 struct dataplane_part {
 	const char *name;
@@ -106,6 +125,7 @@ struct dataplane_part {
 	} kind;
 	const char *works; /* what it is good for */
 	const char *loss;
+	bool concerns_few;   /* those whom its loss concerns say so themselves */
 	const char *instead; /* the program that does its work where it is refused */
 	const char *change;  /* what is different then */
 };

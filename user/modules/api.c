@@ -50,6 +50,21 @@ static void no_server(struct servers *all, struct http_request *q, const char *n
 	reply_error(q, 404, "not_found", message, hint);
 }
 
+static void not_watched(const struct api *api, struct http_request *q,
+			const struct config_server *c)
+{
+	char message[300];
+
+	snprintf(message, sizeof(message),
+		 "this server is at a Unix socket, and the kernel's programs see nothing of it: %s",
+		 dataplane_unix_error(api->part.d->dp));
+	reply_error(q, 409, "not_watched",
+		    c->unix_name ? message
+				 : "this server has no URL (stdio): the kernel sees nothing of it",
+		    c->unix_name ? "stop it, or take its socket away"
+				 : "stop the program that runs it");
+}
+
 /* The server that a request is about; answers and returns NULL if there is none that it can be
  * carried out on. */
 static struct server *find_server(struct api *api, struct http_request *q, const char *name,
@@ -66,13 +81,7 @@ static struct server *find_server(struct api *api, struct http_request *q, const
 	s = s->covered_by ? s->covered_by : s;
 	if (s->id)
 		return s;
-	reply_error(
-		q, 409, "not_watched",
-		s->config->unix_socket
-			? "this server is at a Unix socket: the kernel's programs see nothing of it"
-			: "this server has no URL (stdio): the kernel sees nothing of it",
-		s->config->unix_socket ? "stop it, or take its socket away"
-				       : "stop the program that runs it");
+	not_watched(api, q, s->config);
 	return NULL;
 }
 

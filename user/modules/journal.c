@@ -181,7 +181,10 @@ static void log_quarantine(const struct event *e)
 		 "%s: quarantined by %s: %s (%u connections killed, %s)%s", e->server, e->by,
 		 e->text, e->killed,
 		 status_survivors(survivors, sizeof(survivors), e->survivors, e->error),
-		 e->survivors ? "; quarantine it again, or restart its agents" : "");
+		 !e->survivors ? ""
+		 : !strcmp(e->error, STATUS_UNIX_UNCOUNTED)
+			 ? "; restart it, or its agents"
+			 : "; quarantine it again, or restart its agents");
 }
 
 static void log_kill(const struct event *e)

@@ -92,12 +92,15 @@ static void report(struct killer *m, const struct server *s, const struct kill_r
 {
 	struct event e;
 
+	bool unknown = error || server_at_unix(s);
+
 	bus_event(&e, EVENT_KILL, s->config->name);
 	e.killed = result->killed;
-	e.survivors = error ? STATUS_UNKNOWN : result->survivors;
-	e.busy = error ? STATUS_UNKNOWN : result->busy;
-	if (error)
-		snprintf(e.error, sizeof(e.error), "%s", strerror(-error));
+	e.survivors = unknown ? STATUS_UNKNOWN : result->survivors;
+	e.busy = unknown ? STATUS_UNKNOWN : result->busy;
+	if (unknown)
+		snprintf(e.error, sizeof(e.error), "%s",
+			 error ? strerror(-error) : STATUS_UNIX_UNCOUNTED);
 	bus_report(m->part.d->bus, &e);
 	if (error == -ECANCELED) /* it is not denied any more: nobody has to die */
 		return;
@@ -111,7 +114,7 @@ static void report(struct killer *m, const struct server *s, const struct kill_r
 
 static void finish(struct killer_server *k, const struct kill_result *result, int r)
 {
-	note(k, r ? STATUS_UNKNOWN : result->survivors);
+	note(k, r || server_at_unix(k->server) ? STATUS_UNKNOWN : result->survivors);
 	if (result->searched)
 		k->held = result->held;
 	if (r || result->killed || result->survivors)
@@ -184,6 +187,10 @@ static void kill_now(struct killer *m, struct server *s, uint64_t until)
 	k->server = s;
 	k->wanted = false;
 	k->unrecorded = false;
+	if (server_only_unix(s)) {
+		k->counted = false;
+		return;
+	}
 	r = kill_soon(m->part.d->dp, s->id, scope, until, &result, &left);
 	if (!r && left)
 		r = kill_rest(m, k, scope);

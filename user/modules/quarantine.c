@@ -105,15 +105,17 @@ static struct order order_of(struct quarantine *m, struct server *s)
  * the quarantine: it is an answer, not an error. */
 static void tell(const struct order *o, const struct kill_result *result, int r, struct event *ret)
 {
+	bool unknown = r || server_at_unix(o->s);
 	struct bus *bus = o->m->part.d->bus;
 	struct signal signal = { .type = SIGNAL_QUARANTINED, .server = o->s };
 
 	bus_event(ret, EVENT_QUARANTINE, o->s->config->name);
 	ret->killed = result->killed;
-	ret->survivors = r ? STATUS_UNKNOWN : result->survivors;
-	ret->busy = r ? STATUS_UNKNOWN : result->busy;
-	if (r)
-		snprintf(ret->error, sizeof(ret->error), "%s", strerror(-r));
+	ret->survivors = unknown ? STATUS_UNKNOWN : result->survivors;
+	ret->busy = unknown ? STATUS_UNKNOWN : result->busy;
+	if (unknown)
+		snprintf(ret->error, sizeof(ret->error), "%s",
+			 server_at_unix(o->s) ? STATUS_UNIX_UNCOUNTED : strerror(-r));
 	ret->until_wall_ns = o->until_wall_ns;
 	memcpy(ret->by, o->by, sizeof(o->by));
 	memcpy(ret->text, o->reason, sizeof(o->reason));
@@ -211,8 +213,10 @@ static struct order *carry_out(const struct order *o, struct event *ret_e)
 	enum kill_scope scope = dataplane_observes(dp) ? KILL_RECORDED : KILL_QUARANTINED;
 	struct kill_result result = { 0 };
 	struct order *rest = NULL;
-	bool left;
-	int r = kill_soon(dp, o->s->id, scope, o->start_ns + SOON_NS, &result, &left);
+	bool left = false;
+	int r = server_only_unix(o->s)
+			? 0
+			: kill_soon(dp, o->s->id, scope, o->start_ns + SOON_NS, &result, &left);
 
 	if (!r && left)
 		r = order_begin(o, scope, result.killed, &rest);

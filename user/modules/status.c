@@ -92,16 +92,29 @@ static int endpoints_fill(const struct server *s, struct status_server *to)
 	return 0;
 }
 
-/* Why nothing of a server is seen; "" if something is. */
-static const char *unseen_reason(const struct config_server *c)
+/* Why nothing of a server's calls is seen; "" if something is. */
+static void unseen_reason(const struct server *s, bool watched, char out[STATUS_REASON_LEN])
 {
+	const char *error = dataplane_unix_error(s->d->dp);
+	const struct config_server *c = s->config;
+
+	out[0] = '\0';
 	if (c->visibility != VISIBILITY_NONE)
-		return "";
-	if (c->unix_socket)
-		return "Unix sockets are not watched by this version, on no kernel: connects to "
-		       "this one are not seen, refused or measured, and a quarantine cannot cut "
-		       "it off; keep agents from it by the modes of its path";
-	return "it is run as a command: there is no connection to watch";
+		return;
+	if (!c->unix_name)
+		snprintf(out, STATUS_REASON_LEN,
+			 "it is run as a command: there is no connection to watch");
+	else if (watched && !*error)
+		snprintf(out, STATUS_REASON_LEN,
+			 "it is at a Unix socket: connects are refused while it is in quarantine "
+			 "or open, but calls are not watched, so that only orders open it, and "
+			 "connections that are there stay");
+	else
+		snprintf(out, STATUS_REASON_LEN,
+			 "connects to Unix sockets are neither seen nor refused here: %s; a "
+			 "quarantine cannot cut it off, keep agents from it by the modes of its "
+			 "path",
+			 error);
 }
 
 static int server_fill(struct shown *m, struct server *s, struct status_server *to)
@@ -117,8 +130,7 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	to->command = copy(s->config->command_shown);
 	to->group = copy(s->config->group);
 	to->visibility = s->config->visibility;
-	snprintf(to->visibility_reason, sizeof(to->visibility_reason), "%s",
-		 unseen_reason(s->config));
+	unseen_reason(s, from, to->visibility_reason);
 	to->orphan = s->orphan;
 	if (!from)
 		return 0;

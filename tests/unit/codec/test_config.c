@@ -176,14 +176,17 @@ static void test_every_key(void **state)
 	config_free(c);
 }
 
-/* They are only listed; of what may be a secret nothing is shown. */
+/* Of what may be a secret nothing is shown. */
 static void test_unix_sockets(void **state)
 {
-	static const char *const shown[] = { "unix:///run/mcp.sock", "unix:///run/mcp.sock",
+	static const char *const shown[] = { "unix:///run/mcp.sock", "unix:///run/b.sock",
 					     "unix:@mcp", "unix:///run/***",
 					     "unix:///run/token/***" };
+	static const char *const names[] = { "/run/mcp.sock", "/run/b.sock", "@mcp",
+					     "/run/0123456789abcdef0", "/run/token/x" };
+	char origin[CONFIG_ORIGIN_MAX];
 	struct config *c = good("{\"mcpServers\":{\"a\":{\"url\":\"unix:/run/mcp.sock\"},"
-				"\"b\":{\"url\":\"unix:///run/mcp.sock\"},"
+				"\"b\":{\"url\":\"unix:///run/b.sock\"},"
 				"\"c\":{\"url\":\"unix:@mcp\"},"
 				"\"d\":{\"url\":\"unix:/run/0123456789abcdef0\"},"
 				"\"e\":{\"url\":\"unix:/run/token/x\"}}}");
@@ -194,9 +197,13 @@ static void test_unix_sockets(void **state)
 		assert_string_equal(c->servers[i].url_shown, shown[i]);
 		assert_int_equal(c->servers[i].visibility, VISIBILITY_NONE);
 		assert_false(c->servers[i].has_url);
-		assert_true(c->servers[i].unix_socket);
+		assert_string_equal(c->servers[i].unix_name, names[i]);
 		assert_true(c->servers[i].same_endpoint == CONFIG_UNIQUE);
+		config_origin(&c->servers[i], origin, sizeof(origin));
+		assert_string_equal(origin + strlen("unix:"), names[i]);
 	}
+	assert_int_equal(config_server_diff(&c->servers[0], &c->servers[2]) & CONFIG_DIFF_ENDPOINTS,
+			 CONFIG_DIFF_ENDPOINTS);
 	config_free(c);
 }
 

@@ -326,6 +326,62 @@ static void test_watched_from_now_on(void **state)
 						   "applied:files forgotten:2 applied-signal: ");
 }
 
+#define A_UNIX "\"a\":{\"url\":\"unix:/run/a.sock\"}"
+
+/* It stays the same server, and is never half-open where nobody sees how a probe ends. */
+static void test_moved_to_a_unix_socket(void **state)
+{
+	(void)state;
+	apply(SERVERS(A));
+	fake_order(rig.d.dp, SG_RESERVED, SG_HALF_OPEN, 0);
+	rig_server(&rig, "a")->breaker.state = kernel("a")->kernel.breaker.state = SG_HALF_OPEN;
+	assert_string_equal(apply(SERVERS(A_UNIX)), "changed:a applied:a applied-signal: ");
+	assert_int_equal(rig_server(&rig, "a")->id, SG_RESERVED);
+	assert_string_equal(kernel("a")->unix_name, "/run/a.sock");
+	assert_int_equal(kernel("a")->n_addrs, 0);
+	assert_int_equal(kernel("a")->kernel.policy.probes, 0);
+	assert_int_equal(kernel("a")->kernel.breaker.state, SG_CLOSED);
+	assert_true(rig.d.dp->unix_begun);
+	apply(SERVERS("\"z\":{\"url\":\"unix:///run/a.sock\"}"));
+	assert_int_equal(rig_server(&rig, "z")->id, SG_RESERVED); /* the same origin */
+	apply(SERVERS("\"z\":{\"url\":\"unix:@a\"}"));
+	assert_string_equal(kernel("z")->unix_name, "@a");
+	apply(SERVERS(A));
+	assert_string_equal(kernel("a")->unix_name, "");
+	assert_int_equal(kernel("a")->n_addrs, 1);
+	assert_int_not_equal(kernel("a")->kernel.policy.probes, 0);
+	apply(SERVERS(A_UNIX));
+	apply(SERVERS(A));
+	assert_string_equal(kernel("a")->unix_name, "");
+	assert_int_equal(kernel("a")->n_addrs, 1);
+	assert_int_not_equal(kernel("a")->kernel.policy.probes, 0);
+	assert_false(rig.d.dp->unix_begun);
+}
+
+static void test_unix_sockets_that_are_not_seen(void **state)
+{
+	(void)state;
+	rig.d.dp->unix_refused = true;
+	apply(SERVERS(A));
+	assert_string_equal(apply(SERVERS(A_UNIX ",\"b\":{\"url\":\"unix:/run/a.sock\"}")),
+			    "second-removed:a removed:a applied:a forgotten:2 applied-signal: ");
+	assert_int_equal(rig_server(&rig, "a")->id, SG_CANARY);
+	assert_null(rig_server(&rig, "b")->covered_by);
+	/* to its networks it is watched all the same */
+	apply(SERVERS("\"a\":{\"url\":\"unix:/run/a.sock\",\"networks\":[\"10.0.0.0/8\"]}"));
+	assert_int_equal(kernel("a")->n_networks, 1);
+	assert_string_equal(kernel("a")->unix_name, "");
+	assert_int_not_equal(kernel("a")->kernel.policy.probes, 0);
+}
+
+static void test_one_unix_socket_for_two(void **state)
+{
+	(void)state;
+	apply(SERVERS(A_UNIX ",\"b\":{\"url\":\"unix:/run/a.sock\"}"));
+	assert_ptr_equal(rig_server(&rig, "b")->covered_by, rig_server(&rig, "a"));
+	assert_int_equal(rig_server(&rig, "b")->id, SG_CANARY);
+}
+
 /* --- takeover and restart --------------------------------------------------------------------- */
 
 /* A name that is not resolved yet keeps the endpoints that the kernel knows from before. */
@@ -633,6 +689,9 @@ int main(void)
 		TEST(test_changed),
 		TEST(test_renamed),
 		TEST(test_watched_from_now_on),
+		TEST(test_moved_to_a_unix_socket),
+		TEST(test_unix_sockets_that_are_not_seen),
+		TEST(test_one_unix_socket_for_two),
 		TEST(test_pinned_endpoints_stay),
 		TEST(test_takeover_frees_ids),
 		TEST(test_restored),

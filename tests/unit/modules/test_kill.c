@@ -232,6 +232,55 @@ static void test_survivors(void **state)
 	assert_false(rig_metric(&rig, GAUGE "\"a\"} 0"));
 }
 
+/* Nothing ends connections to a Unix socket, nor counts them: no kill of them is a number. */
+static void test_unix_sockets(void **state)
+{
+	struct rig_answer a;
+
+	(void)state;
+	rig_start(&rig, SERVERS("\"u\":{\"url\":\"unix:/run/u.sock\"},"
+				"\"n\":{\"url\":\"unix:@n\",\"networks\":[\"10.0.0.0/8\"]}"));
+	fake_forget_calls(rig.d.dp);
+	assert_int_equal(rig_order(&rig, "u", "trip", "{}"), 200);
+	rig_advance(&rig, 2 * AGAIN_NS);
+	assert_false(rig_metric(&rig, GAUGE "\"u\"} 0"));
+	assert_int_equal(
+		rig_ask(&rig, "POST", "/v1/servers/u/quarantine", "{\"reason\":\"x\"}", &a), 200);
+	assert_non_null(strstr(a.body, "\"killed\":0,\"survivors\":null,\"busy\":null"));
+	assert_non_null(strstr(a.body, STATUS_UNIX_UNCOUNTED));
+	rig_answer_done(&a);
+	rig_advance(&rig, 2 * AGAIN_NS);
+	assert_string_equal(kills("u"), "");
+	assert_false(rig_metric(&rig, GAUGE "\"u\"} 0"));
+	assert_true(rig_metric(&rig, UNPROVED "\"u\"} 1"));
+	assert_int_equal(rig_events(&rig, "\"event\":\"quarantine\"", "\"survivors\":null"), 1);
+	/* those to its networks end, and are what is counted */
+	kernel("n")->kill = (struct kill_result){ .killed = 2 };
+	assert_int_equal(
+		rig_ask(&rig, "POST", "/v1/servers/n/quarantine", "{\"reason\":\"x\"}", &a), 200);
+	assert_non_null(strstr(a.body, "\"killed\":2,\"survivors\":null,\"busy\":null"));
+	rig_answer_done(&a);
+	rig_advance(&rig, 2 * AGAIN_NS);
+	assert_string_equal(kills("n"), "QQ");
+	assert_false(rig_metric(&rig, GAUGE "\"n\"} 0"));
+	assert_int_equal(rig_events(&rig, "\"event\":\"kill\"", "\"survivors\":0"), 0);
+}
+
+/* Where connects to them are not seen, orders are refused, and say what is missing. */
+static void test_unix_sockets_that_are_not_seen(void **state)
+{
+	struct rig_answer a;
+
+	(void)state;
+	rig.d.dp->unix_refused = true;
+	rig_start(&rig, SERVERS("\"u\":{\"url\":\"unix:/run/u.sock\"}"));
+	assert_int_equal(
+		rig_ask(&rig, "POST", "/v1/servers/u/quarantine", "{\"reason\":\"x\"}", &a), 409);
+	assert_non_null(strstr(a.body, "at a Unix socket"));
+	assert_non_null(strstr(a.body, "Linux 6.7"));
+	rig_answer_done(&a);
+}
+
 static void test_unrecorded(void **state)
 {
 	(void)state;
@@ -463,6 +512,8 @@ int main(void)
 		TEST(test_search_asked_by_the_kernel),
 		TEST(test_look),
 		TEST(test_survivors),
+		TEST(test_unix_sockets),
+		TEST(test_unix_sockets_that_are_not_seen),
 		TEST(test_unrecorded),
 		TEST(test_adopt),
 		TEST(test_order),
