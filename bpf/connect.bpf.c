@@ -119,6 +119,7 @@ struct sg_caller {
 	__u32 kind;   /* SG_FLOW_* */
 	__u32 source; /* witness.h */
 	__u32 at;     /* SG_AT */
+	__u8 proxied; /* enum sg_proxied */
 };
 
 /* Where it is to go, as it was asked for. */
@@ -140,6 +141,7 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__u8 proto = (__u8)ctx->protocol;
 	__u64 asleep = sg_asleep(now);
+	__u32 incarnation = s->server ? s->server->incarnation : 0;
 	bool gone;
 
 	bpf_spin_lock(&f->lock);
@@ -149,7 +151,8 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 		f->server = s->id;
 		f->flags = (f->flags & SG_FLOW_PROBE) | by->kind;
 		f->cookie = s->cookie;
-		f->incarnation = s->server->incarnation;
+		f->incarnation = incarnation;
+		f->proxied = by->proxied;
 		f->source = by->source;
 		f->slot = SG_AT_SLOT(by->at);
 		f->netns = netns;
@@ -273,6 +276,45 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	return SG_PROCEED;
 }
 
+/*
+ * A connect to a proxy is nobody's and always admitted: whom it is asked for decides. Of one
+ * without a record nothing will be known.
+ */
+static __always_inline int sg_connect_proxy(struct bpf_sock_addr *ctx, bool v6, __u64 now)
+{
+	struct sg_caller by = { .proxied = SG_PROXIED_EACH };
+	struct sg_scope s = { .id = SG_NOBODY };
+	struct sg_flow *f;
+
+	if (!ctx->sk)
+		return SG_PROCEED;
+	s.cookie = bpf_get_socket_cookie(ctx);
+	by.kind = (__u32)sg_flow_kind(ctx, s.cookie);
+	by.source = sg_source();
+	sg_flow_leave(ctx, now);
+	f = sg_flow_make(ctx, s.cookie);
+	if (f)
+		sg_flow_start(ctx, &s, f, &by, v6, now);
+	return SG_PROCEED;
+}
+
+/* Functions of their own, for want of stack. */
+__noinline int sg_connect_proxy4(struct bpf_sock_addr *ctx, __u64 now)
+{
+	return sg_connect_proxy(ctx, false, now);
+}
+
+__noinline int sg_connect_proxy6(struct bpf_sock_addr *ctx, __u64 now)
+{
+	return sg_connect_proxy(ctx, true, now);
+}
+
+/* Is there an HTTP proxy? */
+static __always_inline bool sg_is_proxy(const struct sg_ep *ep, const struct sg_cfg *c)
+{
+	return c->proxies && ep->proto == SG_IPPROTO_TCP && bpf_map_lookup_elem(&proxies, ep);
+}
+
 static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *ep, bool connect,
 				       bool v6)
 {
@@ -288,6 +330,9 @@ static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *
 	ep->proto = sg_ep_proto((__u8)ctx->protocol);
 	sg_ep_normalise(ep, bpf_get_netns_cookie(ctx));
 	at = sg_server_at(ep, c);
+	if (at == SG_AT_NONE && connect && sg_is_proxy(ep, c))
+		return v6 ? sg_connect_proxy6(ctx, bpf_ktime_get_boot_ns())
+			  : sg_connect_proxy4(ctx, bpf_ktime_get_boot_ns());
 	if (at == SG_AT_NONE) {
 		/* the same socket may have been tried at a server before */
 		if (connect && ctx->sk && bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0))

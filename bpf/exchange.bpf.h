@@ -9,6 +9,7 @@
 #include "event.bpf.h"
 #include "flows.bpf.h"
 #include "http1.h"
+#include "proxied.bpf.h"
 #include "report.bpf.h"
 
 /*
@@ -65,6 +66,11 @@ static __always_inline __u8 sg_exchange_class(const struct sg_scope *s, const st
 {
 	__u8 outcome = sg_http_class(&f->http, f->method, cause);
 
+	if (f->proxied == SG_PROXIED_EACH && outcome != SG_SUCCESS &&
+	    sg_http_by_proxy(&f->http, *cause)) {
+		*cause = SG_CAUSE_PROXY;
+		return outcome == SG_CALLER ? SG_CALLER : SG_UNKNOWN;
+	}
 	if (!(s->server->flags & SG_SRV_SPOKE) || !sg_http_no_route(&f->http, f->method))
 		return outcome;
 	*cause = SG_CAUSE_NO_ROUTE;
@@ -129,6 +135,8 @@ __weak __noinline int sg_connect_late(__u64 cookie, __u64 now)
 static __always_inline void sg_exchange_idle(const struct sg_scope *s, struct sg_flow *f, __u64 now)
 {
 	f->phase = SG_PHASE_IDLE;
+	if (f->proxied == SG_PROXIED_EACH)
+		sg_proxied_idle(s->cookie, now);
 	if (f->flags & SG_FLOW_LAST)
 		sg_ask_kill(s, f, now);
 }
@@ -140,6 +148,18 @@ static __always_inline void sg_exchange_complete(const struct sg_scope *s, struc
 	if (!sg_exchange_handshake(f))
 		sg_exchange_end(s, f, now, end, true);
 	sg_exchange_idle(s, f, now);
+}
+
+/* The answer is complete; `end` is the time of its last byte. A function of its own, so that the verifier
+ * walks it once. */
+__weak __noinline int sg_flow_complete(__u64 cookie, __u64 now, __u64 end)
+{
+	struct sg_scope s;
+	struct sg_flow *f = sg_flow_find(cookie, &s);
+
+	if (f)
+		sg_exchange_complete(&s, f, now, end);
+	return 0;
 }
 
 #endif

@@ -101,11 +101,14 @@ __weak __noinline int sg_route_left(__u32 via, __u32 id)
 	return 0;
 }
 
-/* The route of a flow's endpoint; from another namespace than the daemon's there may be others. */
+/* The route of a flow's endpoint; from another namespace than the daemon's there may be others,
+ * and the way to a proxy is another. */
 static __always_inline __u32 sg_via(const struct sg_cfg *c, const struct sg_server *srv,
 				    const struct sg_flow *f)
 {
-	return f->netns == c->home_netns ? srv->route[f->slot % SG_SLOTS_MAX] : SG_ROUTE_NONE;
+	if (f->netns != c->home_netns || f->proxied)
+		return SG_ROUTE_NONE;
+	return srv->route[f->slot % SG_SLOTS_MAX];
 }
 
 /* Something came to a flow that has this route, namespace and SG_FLOW_*. Of a route that is
@@ -129,7 +132,7 @@ static __always_inline void sg_came(const struct sg_scope *s, struct sg_flow *f,
 	__u32 via = s->server->route[f->slot % SG_SLOTS_MAX];
 
 	f->heard = f->serial;
-	if (via)
+	if (via && !f->proxied)
 		sg_route_heard(via, f->netns, f->flags, now);
 }
 

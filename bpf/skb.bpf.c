@@ -17,6 +17,7 @@
 #include "http1.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
+#include "target.bpf.h"
 #include "tls.bpf.h"
 #include "verdict.h"
 
@@ -42,19 +43,9 @@ __noinline int sg_flow_header(__u64 cookie, __u64 now)
 
 	if (!f || !sg_exchange_end(&s, f, now, now, false))
 		return 0;
-	sg_flags(&s, f, 0, SG_FLOW_ARMED | SG_FLOW_LAST);
+	/* a connection that other servers share has to live on */
+	sg_flags(&s, f, 0, f->proxied ? SG_FLOW_LAST : SG_FLOW_ARMED | SG_FLOW_LAST);
 	return 1;
-}
-
-/* The answer is complete; `end` is the time of its last byte. */
-__noinline int sg_flow_complete(__u64 cookie, __u64 now, __u64 end)
-{
-	struct sg_scope s;
-	struct sg_flow *f = sg_flow_find(cookie, &s);
-
-	if (f)
-		sg_exchange_complete(&s, f, now, end);
-	return 0;
 }
 
 /* An interim answer came. */
@@ -268,7 +259,7 @@ static __always_inline int sg_backstop(const struct sg_cfg *c, const struct sg_s
 				       struct sg_flow *f, __u64 now)
 {
 	bool kills = sg_daemon_alive(c, now) && c->can_kill && !(f->flags & SG_FLOW_STUCK);
-	bool ends = (f->flags & (SG_FLOW_ARMED | SG_FLOW_ADOPTED)) == SG_FLOW_ARMED;
+	bool ends = (f->flags & (SG_FLOW_ARMED | SG_FLOW_ADOPTED)) == SG_FLOW_ARMED || f->proxied;
 
 	if (!kills && !ends) {
 		if (!(sg_flags(s, f, 0, SG_FLOW_DENY_SEEN) & SG_FLOW_DENY_SEEN))
@@ -463,6 +454,14 @@ int sg_egress(struct __sk_buff *skb)
 	if (!stored)
 		return sg_untracked(skb, SG_CUT_OUT);
 	f = sg_flow_scope(stored, &s);
+	if (!f || f->proxied == SG_PROXIED_EACH) {
+		now = bpf_ktime_get_boot_ns();
+		if (sg_proxied_leaves(skb, *stored, now)) {
+			sg_flow_complete(*stored, now, now);
+			sg_proxied_leaves(skb, *stored, now);
+		}
+		f = sg_flow_scope(stored, &s);
+	}
 	if (!f)
 		return sg_untracked(skb, SG_CUT_OUT);
 	c = sg_config();

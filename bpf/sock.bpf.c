@@ -261,6 +261,18 @@ static __always_inline void sg_closed(struct sg_result *r, __u32 what)
 		r->flags = SG_OUT_COMPLETE;
 }
 
+/*
+ * May the proxy itself have ended what went through it? One that forwards requests, however it
+ * does that; that of a tunnel is at fault if nothing of its host came.
+ */
+static __always_inline bool sg_proxy_ended(const struct sg_flow *f, __u8 cause, int err)
+{
+	if (f->proxied == SG_PROXIED_EACH)
+		return cause == SG_CAUSE_RESET || cause == SG_CAUSE_TRUNCATED ||
+		       cause == SG_CAUSE_UNREACHABLE || err == SG_ETIMEDOUT;
+	return f->proxied && err && err != SG_ECONNRESET && err != SG_EPIPE;
+}
+
 /* What the end of a connection means for the exchange that was outstanding. */
 static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct sg_flow *f,
 					      struct sg_result *r, struct sock *sk, bool ended,
@@ -296,6 +308,10 @@ static __always_inline void sg_judge_exchange(const struct sg_scope *s, struct s
 		sg_result_is(r, SG_CALLER, SG_CAUSE_ABANDONED);
 	} else {
 		sg_given_up(r, sg_hangs(s, f, now), SG_CAUSE_ABANDONED);
+	}
+	if (r->outcome == SG_HARD && sg_proxy_ended(f, r->cause, err)) {
+		sg_result_is(r, SG_UNKNOWN, SG_CAUSE_PROXY);
+		return;
 	}
 	if (sg_exchange_handshake(f) && r->outcome == SG_HARD)
 		r->cause = SG_CAUSE_TLS;
@@ -485,10 +501,13 @@ int sg_brought(__u64 *ctx)
 #define SG_USER_TIMEOUT_MS 100       /* the kernel looks at it after 0.2, 0.6, 1.4 s */
 #define SG_ARMED_NS 3600000000000ULL /* how long after it was armed a socket is disarmed */
 
+/* By this callback, which is hardly ever made, a connection to a proxy is known. */
+#define SG_CALLBACK_PROXIED BPF_SOCK_OPS_PARSE_UNKNOWN_HDR_OPT_CB_FLAG
+
 /* Which callbacks a connecting socket is to make. */
-static __always_inline int sg_callbacks(struct bpf_sock_ops *ops)
+static __always_inline int sg_callbacks(struct bpf_sock_ops *ops, int more)
 {
-	int flags = ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG |
+	int flags = ops->bpf_sock_ops_cb_flags | more | BPF_SOCK_OPS_RTT_CB_FLAG |
 		    BPF_SOCK_OPS_RTO_CB_FLAG | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
 
 	if (sg_rodata.by_sockops)
@@ -575,7 +594,8 @@ static __always_inline void sg_state_callback(struct bpf_sock_ops *ops, struct b
  * the callback for header options is made for each segment that leaves, and arms it
  * when what a verdict has stopped is tried again. Each costs as much as an answer does.
  * So a socket is not watched while it waits for an acknowledgement: from a send() while
- * nothing is in quarantine until that comes, or until RTO tells that it does not.
+ * nothing is in quarantine until that comes, or until RTO tells that it does not. But for a
+ * connection to a proxy, on which any request may be stopped.
  */
 static __always_inline void sg_watch_socket(struct bpf_sock_ops *ops, bool on)
 {
@@ -591,16 +611,17 @@ static __always_inline void sg_watch_socket(struct bpf_sock_ops *ops, bool on)
 static __always_inline void sg_leaving(struct bpf_sock_ops *ops, bool mss)
 {
 	__u64 *until = SG_ONLY(cutoff);
+	bool watched = ops->bpf_sock_ops_cb_flags & SG_CALLBACK_PROXIED || (until && *until);
 	struct bpf_sock *sk = ops->sk;
 	struct sg_scope s;
 	struct sg_flow *f;
 
 	if (mss) {
-		if (!until || !*until)
+		if (!watched)
 			sg_watch_socket(ops, false);
 		return;
 	}
-	if (!until || !*until || !sk)
+	if (!watched || !sk)
 		return;
 	f = sg_flow_at(bpf_sk_storage_get(&sk_ctx, sk, NULL, 0), &s.cookie);
 	if (f && f->flags & SG_FLOW_STOPPED)
@@ -686,7 +707,7 @@ __weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
 	f->cookie = s.cookie;
 	bpf_spin_unlock(&f->lock);
 	sg_flow_name(&s, f, sk);
-	sg_callbacks(ops);
+	sg_callbacks(ops, 0);
 	sg_pulse_exchange(f->connect_ns);
 	if (!sg_flow_silent(f))
 		SG_COUNT(&s, connects);
@@ -714,12 +735,18 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 		sg_state_callback(ops, sk, stored);
 		return 1;
 	}
+	f = sg_flow_at(stored, &s.cookie);
+	if (f && f->proxied && op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+		sg_flow_name(&s, f, sk);
+		sg_callbacks(ops, SG_CALLBACK_PROXIED);
+		return 1;
+	}
 	f = sg_flow_scope(stored, &s);
 	if (!f)
 		return 1;
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		sg_flow_name(&s, f, sk);
-		sg_callbacks(ops);
+		sg_callbacks(ops, 0);
 	} else {
 		SG_COUNT(&s, retransmits);
 	}

@@ -30,6 +30,9 @@
 #define SG_LOCALS_MAX 4096U
 #define SG_FLOWS_MAX 65536U
 #define SG_OWN_MAX 1024U
+#define SG_PROXIES_MAX 1024U
+#define SG_TARGETS_MAX 4096U
+#define SG_TARGET_LEN 128
 #define SG_SUBUIDS_MAX 4096U
 #define SG_COMM_LEN 16
 #define SG_LEASE_NS 1000000000ULL
@@ -106,6 +109,17 @@ struct sg_unix {
 struct sg_local {
 	__u64 netns;
 	__u8 addr[16];
+};
+
+/* --- proxies: endpoint (struct sg_ep) of an HTTP proxy -> u8 ----------------- */
+/* --- proxy_names: whom a proxy is asked for -> whose it is (u32, SG_AT) ------ */
+
+/*
+ * "host:port" as it stands in a request, or "host" alone where that means the same; in small
+ * letters, IPv6 in brackets, zeros behind it, of which there is at least one.
+ */
+struct sg_target {
+	__u8 text[SG_TARGET_LEN];
 };
 
 /* --- subuids: leading bits of a uid -> the uid that it was handed to --------- */
@@ -242,7 +256,7 @@ struct sg_cfg {
 	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
 	__u64 asleep_ns;       /* taken for time asleep, besides what the clocks say: for tests */
 	__u32 foreign; /* 1: others may rewrite addresses of connects; 0 spares the lookup */
-	__u32 pad;
+	__u32 proxies; /* entries in `proxies`; 0 spares the lookup */
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -318,6 +332,15 @@ enum sg_phase {
 	SG_PHASE_BODY,    /* header complete, body outstanding */
 	SG_PHASE_COUNT
 };
+
+/* Whose a connection to a proxy is. */
+enum sg_proxied {
+	SG_PROXIED_NOT,    /* it goes to no proxy */
+	SG_PROXIED_EACH,   /* each request names its server; nobody's (SG_NOBODY) in between */
+	SG_PROXIED_TUNNEL, /* its server's to the end */
+};
+
+#define SG_NOBODY SG_SERVERS_MAX /* `server` of a flow that is no server's just now */
 
 enum sg_framing {
 	SG_FRAMING_UNKNOWN, /* the answer ends after SG_SILENCE_NS without payload */
@@ -437,9 +460,9 @@ struct sg_flow {
 	__u8 counted_flags;   /* SG_OUT_* */
 	__u8 counted_outcome; /* enum sg_class */
 	__u8 counted_cause;   /* enum sg_cause */
-	__u8 pad;
-	__u64 asleep_ns; /* time asleep since boot as the connect or the exchange began */
-	__u32 heard;     /* `serial` of the latest for which anything at all came */
+	__u8 proxied;         /* enum sg_proxied */
+	__u64 asleep_ns;      /* time asleep since boot as the connect or the exchange began */
+	__u32 heard;          /* `serial` of the latest for which anything at all came */
 	__u32 pad2;
 };
 
@@ -523,7 +546,8 @@ struct sg_event {
 	/* with SG_OUT_LATE: what it replaces */
 	__u8 was_outcome;
 	__u8 was_cause;
-	__u8 pad[3];
+	__u8 proxied; /* SG_EV_OUTCOME: enum sg_proxied */
+	__u8 pad[2];
 	/* SG_EV_OUTCOME: whose socket it was, where that is known; else 0 */
 	__u64 cgroup;
 	__u32 pid;
@@ -652,6 +676,7 @@ SG_ASSERT_SIZE(struct sg_ep, 32);
 SG_ASSERT_SIZE(struct sg_net, 20);
 SG_ASSERT_SIZE(struct sg_unix, 108);
 SG_ASSERT_SIZE(struct sg_local, 24);
+SG_ASSERT_SIZE(struct sg_target, 128);
 SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 136);
 SG_ASSERT_SIZE(struct sg_slots, 20);

@@ -287,6 +287,15 @@ static __always_inline enum sg_class sg_http_class(const struct sg_http *h, __u8
 	return SG_SUCCESS;
 }
 
+/* What is no success, by a proxy that forwards requests: may it speak of itself, or of the way to
+ * the server? Nothing tells its own words from what it forwards. */
+static __always_inline bool sg_http_by_proxy(const struct sg_http *h, __u8 cause)
+{
+	__u32 s = sg_http_status(h);
+
+	return cause == SG_CAUSE_BAD_RESPONSE || cause == SG_CAUSE_PROXY || (s >= 502 && s <= 504);
+}
+
 /* A POST that found nothing, in words for people, not in JSON: nobody is there who would answer it. */
 static __always_inline bool sg_http_no_route(const struct sg_http *h, __u8 method)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the data plane tells of processes, cgroups and other programs. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "fake/dataplane.h"
 
@@ -21,11 +22,28 @@ size_t dataplane_foreign(struct dataplane *dp, struct dataplane_foreign *ret, si
 	return n;
 }
 
+int dataplane_proxies_set(struct dataplane *dp, const struct addr *addrs, const uint16_t *ports,
+			  size_t n, bool add)
+{
+	dp->n_proxies = n < ARRAY_SIZE(dp->proxies) ? n : ARRAY_SIZE(dp->proxies);
+	for (size_t i = 0; i < dp->n_proxies; i++) {
+		dp->proxies[i].addr = addrs[i];
+		dp->proxies[i].port = ports[i];
+	}
+	dp->proxies_added = add;
+	return 0;
+}
+
+int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *targets, size_t n)
+{
+	dp->n_targets = n < ARRAY_SIZE(dp->targets) ? n : ARRAY_SIZE(dp->targets);
+	memcpy(dp->targets, targets, dp->n_targets * sizeof(*targets));
+	return 0;
+}
+
 ssize_t dataplane_processes(struct dataplane *dp, process_fn *fn, void *data)
 {
-	static const char environment[] = "http_proxy=http://u:hush@10.0.0.1:3128/";
-
 	if (dp->proxied)
-		fn(data, 4711, "python3", environment, sizeof(environment));
-	return dp->proxied;
+		fn(data, 4711, "python3", dp->proxied, strlen(dp->proxied) + 1);
+	return dp->proxied != NULL;
 }

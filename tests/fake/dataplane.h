@@ -70,7 +70,15 @@ struct dataplane {
 	size_t n_queue;
 	bool ring_full; /* what comes is lost */
 	uint64_t lost;
-	bool proxied;                        /* there is a process with a proxy */
+	const char *proxied; /* the environment of a process; NULL: there is none */
+	struct {
+		struct addr addr;
+		uint16_t port;
+	} proxies[4];
+	size_t n_proxies;
+	bool proxies_added; /* to those that were there */
+	struct dataplane_target targets[8];
+	size_t n_targets;
 	struct dataplane_foreign foreign[2]; /* id 0: none */
 	int ring_fd;                         /* eventfd, readable while the queue is not empty */
 	bool observe;

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "dial.h"
+#include "tunnel.h"
 
 #define STEP_CONNS 256
 #define CONCURRENT_MAX 20000
@@ -24,6 +25,7 @@ static struct {
 	const char *rpc;
 	const char *device;
 	const char *leave;
+	const char *tunnel;
 	FILE *body;
 	unsigned int mark;
 	bool keepalive;
@@ -54,13 +56,14 @@ static const char usage[] =
 	"usage: agent --connect ADDR:PORT [--mode MODE] [--post|--get|--delete] [--path PATH]\n"
 	"             [--rpc METHOD] [--count N] [--keepalive] [--interval MS] [--timeout MS]\n"
 	"             [--bind ADDR:PORT] [--device NAME] [--connect-only] [--body FILE] [--mark N]\n"
-	"             [--md5-keys] [--md5] [--ttl N] [--syncnt N]   calls one after another\n"
+	"             [--md5-keys] [--md5] [--ttl N] [--syncnt N] [--tunnel HOST:PORT]   calls one after another\n"
 	"       agent ... --concurrent N          N calls started at the same moment\n"
 	"       agent ... --pool N [--busy] [--hold MS]   N connections, then how each ended\n"
 	"       agent ... --step                  commands from stdin (see below)\n"
 	"--md5-keys fills the option memory of each socket first; --md5 signs what goes to the\n"
 	"destination, which knows no key. --leave NAME: once they are\n"
 	"connected, goes to the network namespace NAME; only the sockets stay where they were.\n"
+	"--tunnel: the destination is a proxy, which is asked for that; its no is EPROTO.\n"
 	"MODE: tcp v4mapped nonblock tfo tfo-connect mptcp iouring udp-sendto udp-connect\n"
 	"      udp-mapped udp-mapped-connect udp-unspec\n"
 	"A call prints: N RESULT ERRNO STATUS MS LOCAL-PORT STAGE\n"
@@ -137,6 +140,13 @@ static int new_socket(void)
 			die("--bind: %s", strerror(errno));
 	}
 	return fd;
+}
+
+static int reach(int fd, size_t *sent, double until)
+{
+	int r = dial(fd, opt.mode, &opt.to, opt.request, opt.request_len, sent, until);
+
+	return r || !opt.tunnel ? r : tunnel_open(fd, opt.tunnel, until);
 }
 
 static int send_bytes(int fd, const char *data, size_t len, double until)
@@ -238,8 +248,7 @@ static struct outcome call(int *fd)
 		*fd = new_socket();
 		if (opt.mode != MODE_UDP_SENDTO && opt.mode != MODE_UDP_MAPPED &&
 		    opt.mode != MODE_UDP_UNSPEC)
-			r = dial(*fd, opt.mode, &opt.to, opt.request, opt.request_len, &sent,
-				 until);
+			r = reach(*fd, &sent, until);
 	}
 	if (r)
 		o = failed("connect", r, *fd);
@@ -444,7 +453,7 @@ static long pool_open(int *fds, long count, int epoll)
 		size_t sent;
 
 		fds[i] = new_socket();
-		if (dial(fds[i], opt.mode, &opt.to, opt.request, opt.request_len, &sent, until))
+		if (reach(fds[i], &sent, until))
 			continue;
 		if (opt.busy &&
 		    send_bytes(fds[i], opt.request + sent, opt.request_len - sent, until))
@@ -554,7 +563,7 @@ static struct outcome step_open(struct step_conn *c, double until)
 
 	step_close(c, false);
 	c->fd = new_socket();
-	r = dial(c->fd, opt.mode, &opt.to, opt.request, opt.request_len, &c->sent, until);
+	r = reach(c->fd, &c->sent, until);
 	if (r)
 		return failed("connect", r, c->fd);
 	o.port = local_port(c->fd);
@@ -730,6 +739,8 @@ static void option(const char *name, const char *value, struct plan *plan)
 		opt.rpc = value;
 	else if (!strcmp(name, "--device"))
 		opt.device = value;
+	else if (!strcmp(name, "--tunnel"))
+		opt.tunnel = value;
 	else if (!strcmp(name, "--leave"))
 		opt.leave = value;
 	else if (!strcmp(name, "--ttl"))

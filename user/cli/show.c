@@ -211,10 +211,13 @@ static void add_causes(struct table *t, const struct status_server *s)
 
 static void add_proxied(struct table *t, const struct status_server *s)
 {
-	for (size_t i = 0; i < s->n_proxied; i++)
-		ROW(t, i ? "" : "not watched", COLOUR_WARN,
-		    "pid %" PRIu32 " (%s), through the proxy %s", s->proxied[i].pid,
-		    s->proxied[i].comm, s->proxied[i].proxy);
+	for (size_t i = 0; i < s->n_proxied; i++) {
+		const struct status_proxied *p = &s->proxied[i];
+
+		ROW(t, p->watched ? "by proxy" : "not watched",
+		    p->watched ? COLOUR_NONE : COLOUR_WARN,
+		    "pid %" PRIu32 " (%s), through the proxy %s", p->pid, p->comm, p->proxy);
+	}
 }
 
 static int server_print(const struct status_server *s, bool coloured, FILE *out)

@@ -128,6 +128,40 @@ static bool read_default_trust(struct config_reader *r, const struct config_valu
 	return good;
 }
 
+/* Of a proxy host and port are kept, and nothing of its user information. */
+static bool read_proxies(struct config_reader *r, const struct config_value *v, void *target)
+{
+	struct config_list *list = &((struct config *)target)->proxies;
+
+	if (!config_read_list(r, v, target))
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		struct json_path path = { &v->path, NULL, i };
+		CLEANUP(url_done) struct url url = {};
+		char text[URL_HOST_MAX + 16];
+		const char *why = NULL;
+		char *kept;
+		int e = url_parse(list->v[i], &url, &why);
+
+		if (e == -ENOMEM)
+			return config_no_memory(r);
+		if (e || url.scheme != URL_HTTP)
+			return config_complain(
+				r, &path, true,
+				"%s; write \"http://HOST:PORT\": what is said to other proxies "
+				"than those of HTTP in clear cannot be read",
+				e ? why : "this is no proxy whose connections can be watched");
+		snprintf(text, sizeof(text), strchr(url.host, ':') ? "[%s]:%u" : "%s:%u", url.host,
+			 url.port);
+		kept = strdup(text);
+		if (!kept)
+			return config_no_memory(r);
+		free(list->v[i]);
+		list->v[i] = kept;
+	}
+	return true;
+}
+
 static const char *const mode_words[] = { "enforce", "observe", NULL };
 static const char *const api_read_words[] = { "all", "group", NULL };
 
@@ -154,6 +188,7 @@ static const struct config_key document_keys[] = {
 #undef SETTING_KEY
 		CONFIG_KEY("interfaces", read_interfaces, config, interfaces,
 			   .max = CONFIG_INTERFACES_MAX),
+	CONFIG_KEY("proxies", read_proxies, config, proxies, .max = CONFIG_PROXIES_MAX),
 	CONFIG_KEY("api_read", config_read_second, config, api_read_group, .words = api_read_words),
 	CONFIG_KEY("resolve_seconds", config_read_duration, config, resolve_ns, .min = NS_PER_SEC,
 		   .max = DAY_NS),

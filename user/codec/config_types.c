@@ -69,6 +69,7 @@ void config_free(struct config *config)
 	CONFIG_SETTINGS(SETTING_FREE)
 #undef SETTING_FREE
 	config_list_done(&config->interfaces);
+	config_list_done(&config->proxies);
 	free(config);
 }
 

@@ -22,6 +22,7 @@
 #define CONFIG_NETWORKS_MAX 256U /* of one server */
 #define CONFIG_SERVERS_MAX (SG_SERVERS_MAX - SG_RESERVED)
 #define CONFIG_INTERFACES_MAX 32U
+#define CONFIG_PROXIES_MAX 32U
 #define CONFIG_ARGS_MAX 256U
 #define CONFIG_TOOLS_MAX 256U
 #define CONFIG_UNIQUE ((size_t)-1)
@@ -101,6 +102,7 @@ struct config {
 	CONFIG_SETTINGS(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
 	struct config_list interfaces;
+	struct config_list proxies;    /* HTTP proxies, each as "host:port" */
 	bool api_read_group;           /* reading is for the group only */
 	uint32_t limit_endpoints;      /* SG_ENDPOINTS_DEFAULT */
 	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */

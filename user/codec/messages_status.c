@@ -78,6 +78,7 @@ static const struct field proxied_fields[] = {
 	FIELD("pid", KIND_UINT32, status_proxied, pid),
 	FIELD("comm", KIND_TEXT, status_proxied, comm),
 	FIELD("proxy", KIND_TEXT, status_proxied, proxy),
+	FIELD("watched", KIND_BOOL, status_proxied, watched),
 	FIELDS_STOP
 };
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/proxies.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/parse.h"
+
+#define HTTP_PORT 80
 
 /* The value of NAME=VALUE if the name is that, in small letters or capitals; else NULL. */
 static const char *value_of_name(const char *entry, const char *name)
@@ -15,8 +18,7 @@ static const char *value_of_name(const char *entry, const char *name)
 	return !strncasecmp(entry, name, n) && entry[n] == '=' ? entry + n + 1 : NULL;
 }
 
-/* "scheme://user:secret@host:port/path" as "host:port"; nothing of it if that is none. */
-static void reduce(char *out, size_t size, const char *value)
+void proxy_reduce(char *out, size_t size, const char *value)
 {
 	static const char bytes[] =
 		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_:[]";
@@ -37,10 +39,73 @@ static void reduce(char *out, size_t size, const char *value)
 		snprintf(out, size, "%.*s", (int)(len < size ? len : size - 1), host);
 }
 
+bool proxy_plain(const char *value)
+{
+	return !strstr(value, "://") || !strncasecmp(value, "http://", 7);
+}
+
+int proxy_split(const char *proxy, char *host, size_t size, uint16_t *port)
+{
+	const char *end = *proxy == '[' ? strchr(proxy, ']') : strrchr(proxy, ':');
+	const char *digits;
+	uint64_t value = 0;
+	size_t len;
+
+	if (!end && *proxy == '[')
+		return -EINVAL;
+	if (!end)
+		end = proxy + strlen(proxy);
+	digits = *end == ']' ? end + 1 : end;
+	len = (size_t)(end - proxy);
+	if (*proxy == '[') {
+		proxy++;
+		len--;
+	}
+	if (!len || len >= size)
+		return -EINVAL;
+	if (*digits && (*digits != ':' || parse_u64(digits + 1, 1, UINT16_MAX, &value)))
+		return -EINVAL;
+	snprintf(host, size, "%.*s", (int)len, proxy);
+	*port = (uint16_t)value;
+	return 0;
+}
+
+/* Returns how long it is; port 0: none. */
+static int target_print(char *out, const char *host, uint16_t port)
+{
+	bool v6 = strchr(host, ':');
+	char digits[8] = "";
+	int n;
+
+	if (port)
+		snprintf(digits, sizeof(digits), ":%u", port);
+	n = snprintf(out, SG_TARGET_LEN, "%s%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "", digits);
+	for (; *out; out++)
+		if (*out >= 'A' && *out <= 'Z')
+			*out += 'a' - 'A';
+	return n;
+}
+
+size_t proxy_targets(bool https, const char *host, uint16_t port, struct sg_target *ret)
+{
+	size_t n = !https && port == HTTP_PORT ? 2 : 1;
+
+	memset(ret, 0, PROXY_TARGETS_MAX * sizeof(*ret));
+	for (size_t i = 0; i < n; i++) {
+		char *text = (char *)ret[i].text;
+		int len = i ? target_print(text, host, 0) : target_print(text, host, port);
+
+		if (len >= SG_TARGET_LEN)
+			return 0;
+	}
+	return n;
+}
+
 void proxies_read(struct proxies *ret, const char *environment, size_t len)
 {
 	const char *end = environment + len;
 	char all[PROXY_LEN] = "";
+	bool all_plain = false;
 
 	*ret = (struct proxies){ 0 };
 	for (const char *e = environment; e < end; e += strnlen(e, (size_t)(end - e)) + 1) {
@@ -48,20 +113,28 @@ void proxies_read(struct proxies *ret, const char *environment, size_t len)
 
 		if (!memchr(e, '\0', (size_t)(end - e)))
 			break; /* it was cut off here */
-		if ((value = value_of_name(e, "http_proxy")))
-			reduce(ret->http, sizeof(ret->http), value);
-		else if ((value = value_of_name(e, "https_proxy")))
-			reduce(ret->https, sizeof(ret->https), value);
-		else if ((value = value_of_name(e, "all_proxy")))
-			reduce(all, sizeof(all), value);
-		else if ((value = value_of_name(e, "no_proxy")))
+		if ((value = value_of_name(e, "http_proxy"))) {
+			proxy_reduce(ret->http, sizeof(ret->http), value);
+			ret->http_plain = proxy_plain(value);
+		} else if ((value = value_of_name(e, "https_proxy"))) {
+			proxy_reduce(ret->https, sizeof(ret->https), value);
+			ret->https_plain = proxy_plain(value);
+		} else if ((value = value_of_name(e, "all_proxy"))) {
+			proxy_reduce(all, sizeof(all), value);
+			all_plain = proxy_plain(value);
+		} else if ((value = value_of_name(e, "no_proxy"))) {
 			snprintf(ret->except, sizeof(ret->except), "%.*s",
 				 (int)sizeof(ret->except) - 1, value);
+		}
 	}
-	if (!ret->http[0])
+	if (!ret->http[0]) {
 		memcpy(ret->http, all, sizeof(all));
-	if (!ret->https[0])
+		ret->http_plain = all_plain;
+	}
+	if (!ret->https[0]) {
 		memcpy(ret->https, all, sizeof(all));
+		ret->https_plain = all_plain;
+	}
 }
 
 static bool in_network(const struct addr *a, const char *text)

@@ -104,6 +104,7 @@ struct status_proxied { /* a process that calls the server through a proxy */
 	uint32_t pid;
 	char comm[SG_COMM_LEN];
 	char proxy[80]; /* host:port */
+	bool watched;   /* its connections to that proxy are */
 };
 
 struct status_server {

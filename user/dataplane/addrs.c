@@ -14,8 +14,7 @@ static const uint8_t v4_loopback[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [
 static const uint8_t v6_loopback[16] = { [15] = 1 };
 static const uint8_t any[16] = { 0 };
 
-/* Does the daemon's namespace own the address? */
-static bool is_own(struct dataplane *dp, const struct addr *a)
+bool dataplane_is_own(struct dataplane *dp, const struct addr *a)
 {
 	struct sg_local local = { .netns = dp->home_netns };
 	uint8_t value;
@@ -54,7 +53,7 @@ uint32_t dataplane_server_at(struct dataplane *dp, const uint8_t addr[16], uint1
 
 	memcpy(a.bytes, addr, sizeof(a.bytes));
 	loops = addr_is_loopback(&a);
-	own = !loops && is_own(dp, &a);
+	own = !loops && dataplane_is_own(dp, &a);
 	if (loops && !home)
 		return SG_SERVERS_MAX; /* that namespace's own */
 	if (home && (loops || own))
@@ -117,7 +116,7 @@ static size_t ep_keys(struct dataplane *dp, const struct addr *a, uint16_t port,
 	uint64_t home = dp->home_netns;
 	bool loops = addr_is_loopback(a) || addr_is_unspecified(a);
 	const uint8_t *bytes = a->bytes;
-	bool own = !loops && is_own(dp, a);
+	bool own = !loops && dataplane_is_own(dp, a);
 	size_t n = 0;
 
 	if (addr_is_unspecified(a)) /* connects to it go there */

@@ -216,6 +216,18 @@ void dataplane_unix_settle(struct dataplane *dp);
 const char *dataplane_unix_error(const struct dataplane *dp);
 /* Was something of these another server's, and stayed so? To be tried again when one leaves. */
 bool dataplane_endpoints_left(const struct dataplane *dp, uint32_t id);
+/*
+ * HTTP proxies, and whom they are asked for: makes the maps exactly these; with `add`, what is
+ * there stays. -E2BIG: a map is full (logged); what fitted is in force.
+ */
+struct dataplane_target {
+	struct sg_target name;
+	uint32_t server;
+};
+int dataplane_proxies_set(struct dataplane *dp, const struct addr *addrs, const uint16_t *ports,
+			  size_t n, bool add) MUST_CHECK;
+int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *targets,
+			  size_t n) MUST_CHECK;
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
 

@@ -57,6 +57,7 @@ struct check {
 	enum purpose purpose;   /* only FOR_PROBE needs the token */
 	uint64_t held_ns;       /* the latest FOR_HELD */
 	bool leased;            /* its lease is shorter than the patience with answers */
+	bool proxied;           /* the latest call that told of it went through a proxy */
 };
 
 static bool holds_token(const struct check *p)
@@ -304,13 +305,13 @@ static void on_timer(void *data)
 /* --- when --------------------------------------------------------------------------------------- */
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
- * probes (-ENOTSUP no URL that can be asked, no address or quarantined; -EAGAIN no token). */
+ * probes (-ENOTSUP no URL that can be asked, no address, through a proxy or quarantined; -EAGAIN no token). */
 static int start(const void *m, struct server *s, enum purpose purpose)
 {
 	struct check *p = of(m, s);
 	int r;
 
-	if (!check_possible(s) || !s->n_addrs || server_quarantined(s))
+	if (p->proxied || !check_possible(s) || !s->n_addrs || server_quarantined(s))
 		return -ENOTSUP;
 	if (holds_token(p))
 		return -EALREADY;
@@ -341,11 +342,32 @@ static void check_held(const void *m, struct server *s, const struct sg_event *k
 	(void)!start(m, s, FOR_HELD); /* else the witness ends by time */
 }
 
+static void want(struct server *s, bool proxied)
+{
+	s->wanted.flags &= ~SG_SRV_PROBED;
+	if (!proxied && check_possible(s))
+		s->wanted.flags |= SG_SRV_PROBED;
+}
+
+/* Is the server called through a proxy? Then it may not be reached from here by itself: it is
+ * not asked, and agents' calls are its probes. */
+static void note_way(struct check *p, struct server *s, const struct sg_event *k)
+{
+	bool told = k->outcome == SG_SUCCESS || k->outcome == SG_HARD || k->outcome == SG_SOFT;
+
+	if (!told || k->source == SG_SOURCE_DAEMON || p->proxied == (k->proxied != 0))
+		return;
+	p->proxied = k->proxied != 0;
+	want(s, p->proxied);
+}
+
 /* The breaker's state changed: begins a probe, or gives up one without verdict. */
 static void check_signal(void *m, const struct signal *signal)
 {
 	struct check *p = of(m, signal->server);
 
+	if (signal->type == SIGNAL_OUTCOME)
+		note_way(p, signal->server, &signal->kernel);
 	if (signal->type == SIGNAL_OUTCOME)
 		check_held(m, signal->server, &signal->kernel);
 	if (signal->type != SIGNAL_TRANSITION)
@@ -359,16 +381,9 @@ static void check_signal(void *m, const struct signal *signal)
 		(void)!start(m, signal->server, FOR_OPENING);
 }
 
-static void want(struct server *s)
+static int check_added(void *m, struct server *s, UNUSED const struct server_start *unused)
 {
-	s->wanted.flags &= ~SG_SRV_PROBED;
-	if (check_possible(s))
-		s->wanted.flags |= SG_SRV_PROBED;
-}
-
-static int check_added(UNUSED void *m, struct server *s, UNUSED const struct server_start *unused)
-{
-	want(s);
+	want(s, of(m, s)->proxied);
 	return 0;
 }
 
@@ -388,7 +403,7 @@ static int check_changed(void *m, struct server *s, unsigned int diff)
 {
 	if (diff & CONFIG_DIFF_ENDPOINTS)
 		check_removed(m, s);
-	want(s);
+	want(s, of(m, s)->proxied);
 	return 0;
 }
 

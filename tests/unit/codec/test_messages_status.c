@@ -48,7 +48,7 @@ static const char busy_server[] =
 	"\"until\":null,\"by\":\"me\"},"
 	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
 	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24,"
-	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\"}]}";
+	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\",\"watched\":true}]}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -90,7 +90,7 @@ static void fill_busy(struct status_server *s)
 	s->causes_lost = 24;
 	s->proxied = calloc(1, sizeof(*s->proxied));
 	assert_non_null(s->proxied);
-	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128" };
+	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128", true };
 	s->n_proxied = 1;
 }
 
