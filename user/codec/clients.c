@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 #include "codec/jsonget.h"
+#include "core/proxies.h"
 
 #define CLIENTS_DEPTH_MAX 100U
 #define CLIENT_ARG_MAX 4096U
@@ -71,6 +73,7 @@ void client_list_done(struct client_list *list)
 	for (size_t i = 0; i < list->n; i++)
 		server_done(&list->v[i]);
 	free(list->v);
+	config_list_done(&list->proxies);
 	*list = (struct client_list){ 0 };
 }
 
@@ -204,10 +207,70 @@ static const char *find_url(const struct json_object *obj)
 	return NULL;
 }
 
+/* --- proxies ----------------------------------------------------------------------- */
+
+static bool is_proxy_variable(const char *name)
+{
+	static const char *const names[] = { "http_proxy", "https_proxy", "all_proxy" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcasecmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool list_has(const struct config_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->v[i], text))
+			return true;
+	return false;
+}
+
+/* Keeps of the value of such a variable what a configuration takes. */
+static int use_proxy(const struct reading *rd, const char *value)
+{
+	char text[sizeof("http://") + URL_HOST_MAX + 8] = "http://";
+	size_t scheme = strlen(text);
+	CLEANUP(url_done) struct url url = {};
+	const char *why;
+	int r;
+
+	if (!*value)
+		return 0;
+	proxy_reduce(text + scheme, sizeof(text) - scheme, value);
+	r = proxy_plain(value) ? url_parse(text, &url, &why) : -EINVAL;
+	if (r == -ENOMEM)
+		return r;
+	if (!r && list_has(&rd->list->proxies, text + scheme))
+		return 0;
+	if (r || rd->list->proxies.n == CONFIG_PROXIES_MAX) {
+		rd->list->proxies_left++;
+		return 0;
+	}
+	return config_list_add(&rd->list->proxies, text + scheme);
+}
+
+static int read_env(const struct reading *rd, struct json_object *obj)
+{
+	struct json_object *env = jget(obj, "env");
+	int r = 0;
+
+	if (!json_object_is_type(env, json_type_object))
+		return 0;
+	json_object_object_foreach(env, name, value)
+	{
+		if (!r && is_proxy_variable(name) && json_object_is_type(value, json_type_string))
+			r = use_proxy(rd, json_object_get_string(value));
+	}
+	return r;
+}
+
 static int read_entry(const struct reading *rd, struct json_object *obj, struct client_server *s)
 {
 	struct json_object *command = jget(obj, "command");
 	const char *url = find_url(obj);
+	int r;
 
 	if (!json_object_is_type(obj, json_type_object)) {
 		s->skipped = "it is not an object";
@@ -217,6 +280,9 @@ static int read_entry(const struct reading *rd, struct json_object *obj, struct 
 		s->skipped = "it is disabled";
 		return 0;
 	}
+	r = read_env(rd, obj);
+	if (r)
+		return r;
 	if (url)
 		return use_url(rd, url, s);
 	if (json_object_is_type(command, json_type_string))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Servers in the configuration files of MCP clients: where the files are, what is
- * in them, and a configuration of Switchgear made of that. Values of headers and
- * env are never read, user information and queries of URLs never kept, keys in paths,
+ * in them, and a configuration of Switchgear made of that. Values of headers are never
+ * read, of env only host and port of HTTP proxies are; user information and queries of URLs never kept, keys in paths,
  * commands and arguments redacted. Files are read by the caller.
  */
 #ifndef SWITCHGEAR_CODEC_CLIENTS_H
@@ -52,12 +52,14 @@ struct client_server {
 struct client_list {
 	struct client_server *v;
 	size_t n;
+	struct config_list proxies; /* each as "host:port", once */
+	size_t proxies_left;        /* that cannot be watched, or were too many */
 };
 
 void client_list_done(struct client_list *list);
 
 /*
- * Appends the servers of one file; entries that cannot be used are appended with
+ * Appends the servers of one file, and the proxies that their `env` has; entries that cannot be used are appended with
  * `skipped` set and do not disturb the others. env expands ${VAR} in URLs; may be
  * NULL. -ENOTSUP: this format is not read; -EBADMSG: not JSON, or larger than
  * CLIENTS_SIZE_MAX; -ENOMEM.

@@ -93,6 +93,27 @@ static void write_server(const struct client_server *s, const char *name, struct
 	jsonw_object_end(&w);
 }
 
+/* Of the environment nothing else is kept. */
+static void write_proxies(const struct config_list *proxies, struct buf *out)
+{
+	struct jsonw w;
+
+	if (!proxies->n)
+		return;
+	buf_puts(out, "\t// HTTP proxies in their environments: calls through these are watched.\n"
+		      "\t\"proxies\": ");
+	jsonw_init(&w, out);
+	jsonw_list(&w, NULL);
+	for (size_t i = 0; i < proxies->n; i++) {
+		char url[sizeof("http://") + URL_HOST_MAX + 8];
+
+		snprintf(url, sizeof(url), "http://%s", proxies->v[i]);
+		jsonw_text(&w, NULL, url);
+	}
+	jsonw_list_end(&w);
+	buf_puts(out, ",\n");
+}
+
 static bool seen_before(const struct client_list *list, size_t i)
 {
 	for (size_t j = 0; j < i; j++) {
@@ -113,7 +134,9 @@ int clients_to_config(const struct client_list *list, struct buf *out)
 		out,
 		"// Servers found in the configuration files of MCP clients. Headers, environment,\n"
 		"// user information and queries of URLs were left out: they may hold secrets.\n"
-		"{\n\t\"mcpServers\": {\n");
+		"{\n");
+	write_proxies(&list->proxies, out);
+	buf_puts(out, "\t\"mcpServers\": {\n");
 	for (size_t i = 0; i < list->n && n < CONFIG_SERVERS_MAX; i++) {
 		const struct client_server *s = &list->v[i];
 

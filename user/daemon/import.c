@@ -66,6 +66,11 @@ int import_print(const char *home)
 		if (list.v[i].skipped)
 			fprintf(stderr, "%s: server \"%s\" is skipped: %s\n", list.v[i].client,
 				list.v[i].name, list.v[i].skipped);
+	if (list.proxies_left)
+		fprintf(stderr,
+			"%zu proxies in the environments of servers are not watched: they are not "
+			"of HTTP in clear, not known by a name, or too many\n",
+			list.proxies_left);
 	if (!r && !list.n) {
 		fprintf(stderr, "no MCP client's configuration with servers was found below %s\n",
 			home);

@@ -216,6 +216,39 @@ static void test_to_config(void **state)
 	buf_done(&errors);
 }
 
+/* Proxies in the environments of servers become those of the configuration, without secrets. */
+static void test_proxies(void **state)
+{
+	static const char *const wanted[] = { "10.0.0.1:3128", "p.example:8080", "[::1]:1" };
+	struct client_list list = {};
+	struct config *config = NULL;
+	struct buf out = BUF(1 << 16);
+	struct buf errors = BUF(1 << 16);
+
+	(void)state;
+	parse(".cursor/mcp.json",
+	      "{\"mcpServers\":{\"a\":{\"command\":\"x\",\"env\":{\"HTTPS_PROXY\":"
+	      "\"http://u:hush@10.0.0.1:3128/hush\",\"http_proxy\":\"10.0.0.1:3128\",\"KEY\":\"hush\","
+	      "\"ALL_PROXY\":\"socks5://u:hush@10.0.0.2:1\",\"all_proxy\":3}},"
+	      "\"b\":{\"url\":\"http://h/\",\"env\":{\"https_proxy\":\"http://p.example:8080\","
+	      "\"HTTP_PROXY\":\"${SECRET_hush}\",\"Http_Proxy\":\"http://[::1]:1\",\"all_proxy\":\"\"}},"
+	      "\"c\":{\"disabled\":true,\"env\":{\"https_proxy\":\"http://no:1\"}},"
+	      "\"d\":{\"command\":\"x\",\"env\":[]}}}",
+	      &list);
+	assert_int_equal(list.proxies_left, 2);
+	assert_int_equal(clients_to_config(&list, &out), 0);
+	assert_null(strstr(buf_str(&out), "hush"));
+	assert_int_equal(config_parse(buf_str(&out), out.len, "made", NULL, &config, &errors), 0);
+	assert_string_equal(buf_str(&errors), "");
+	assert_int_equal(config->proxies.n, ARRAY_SIZE(wanted));
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		assert_string_equal(config->proxies.v[i], wanted[i]);
+	config_free(config);
+	client_list_done(&list);
+	buf_done(&out);
+	buf_done(&errors);
+}
+
 /* More servers than there can be, with one long name: still a good configuration. */
 static void test_too_many(void **state)
 {
@@ -248,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_bad_entries_do_not_sink_others),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_to_config),
+		cmocka_unit_test(test_proxies),
 		cmocka_unit_test(test_too_many),
 	};
 
