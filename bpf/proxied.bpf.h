@@ -14,7 +14,7 @@
 #define SG_FLOW_LASTING                                                                          \
 	(SG_FLOW_UNTRUSTED | SG_FLOW_EXEMPT | SG_FLOW_KILLED | SG_FLOW_SEEN_TX | SG_FLOW_TUPLE | \
 	 SG_FLOW_DEAD | SG_FLOW_GONE | SG_FLOW_STUCK | SG_FLOW_MPTCP | SG_FLOW_ORPHAN |          \
-	 SG_FLOW_TIMED | SG_FLOW_OPTIONS)
+	 SG_FLOW_TIMED | SG_FLOW_OPTIONS | SG_FLOW_WATCHED)
 
 /* The flow is nobody's from now on. */
 __weak __noinline int sg_proxied_release(__u64 cookie)

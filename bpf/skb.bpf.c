@@ -259,7 +259,8 @@ static __always_inline int sg_backstop(const struct sg_cfg *c, const struct sg_s
 				       struct sg_flow *f, __u64 now)
 {
 	bool kills = sg_daemon_alive(c, now) && c->can_kill && !(f->flags & SG_FLOW_STUCK);
-	bool ends = (f->flags & (SG_FLOW_ARMED | SG_FLOW_ADOPTED)) == SG_FLOW_ARMED || f->proxied;
+	bool ends = (f->flags & (SG_FLOW_ARMED | SG_FLOW_ADOPTED)) == SG_FLOW_ARMED ||
+		    f->flags & SG_FLOW_WATCHED;
 
 	if (!kills && !ends) {
 		if (!(sg_flags(s, f, 0, SG_FLOW_DENY_SEEN) & SG_FLOW_DENY_SEEN))

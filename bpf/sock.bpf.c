@@ -738,7 +738,8 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 	f = sg_flow_at(stored, &s.cookie);
 	if (f && f->proxied && op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		sg_flow_name(&s, f, sk);
-		sg_callbacks(ops, SG_CALLBACK_PROXIED);
+		if (!sg_callbacks(ops, SG_CALLBACK_PROXIED))
+			sg_flags(&s, f, 0, SG_FLOW_WATCHED);
 		return 1;
 	}
 	f = sg_flow_scope(stored, &s);

@@ -323,6 +323,7 @@ struct sg_pulse {
 #define SG_FLOW_LATE (1U << 28)      /* something came before that */
 #define SG_FLOW_QUIET (1U << 29)     /* its encrypted answer may be over: nobody reported it */
 #define SG_FLOW_H2 (1U << 30)        /* its client offers HTTP/2 */
+#define SG_FLOW_WATCHED (1U << 31)   /* its callbacks end it when something of it was stopped */
 
 /* Where a flow stands in its current exchange. */
 enum sg_phase {

@@ -27,6 +27,7 @@ struct row {
 	unsigned int timeout_ms;
 	unsigned int handshakes; /* of TLS, to their end */
 	unsigned int h2;         /* offers of HTTP/2 */
+	unsigned int unframed;   /* answers whose chunks cannot be followed */
 };
 
 static inline void row_play(const struct row *row)
@@ -39,6 +40,7 @@ static inline void row_play(const struct row *row)
 					.late = row->late,
 					.handshakes = row->handshakes,
 					.h2 = row->h2,
+					.unframed = row->unframed,
 					.uncounted = row->uncounted };
 	struct sg_policy policy = rig_policy();
 

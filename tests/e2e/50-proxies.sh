@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Who calls a server through a proxy connects to the proxy: nothing of that is watched, and
-# `status` says which processes those are. A real curl, a real nginx as proxy.
+# Who calls a server through a proxy, as his environment says: from when that is noticed such calls
+# are watched, or `status` says which processes those are. A real curl, a real nginx as proxy.
 . "$(dirname "$0")/lib.sh"
 . "$E2E_DIR/nginx.sh"
 command -v curl >/dev/null || {
@@ -42,21 +42,20 @@ expect_degraded
 expect_eq "$(server a proxied.#)" 0
 kill "$CURL"
 
-t "a process with a proxy is named, with its pid, its name and the proxy, and no secret of it"
-requests=$(peer_stat a requests)
-curl_start http_proxy=http://user:hush@$PROXY/hush no_proxy=127.0.0.2
-expect_soon 5 eval "[ \"\$(peer_stat a requests)\" -gt $requests ]"
-connects=$(counter a connects)
+t "a process whose proxy cannot be watched is named, with its pid, its name and the proxy, and no secret of it"
+"${IN_CG[@]}" env http_proxy=socks5://user:hush@$PROXY/hush no_proxy=127.0.0.2 sleep 600 &
+CURL=$!
+PIDS+=("$CURL")
 look
 expect_soon 10 eval '[ "$(server a proxied.#)" -eq 1 ]'
 expect_eq "$(server a proxied.0.pid) $(server a proxied.0.comm) $(server a proxied.0.proxy)" \
-	"$CURL curl $PROXY"
+	"$CURL sleep $PROXY"
+expect_eq "$(server a proxied.0.watched)" false
 expect_match "$(status health.degraded)" \
-	"*1 process of the protected cgroup calls servers through a proxy*pid $CURL (curl) by $PROXY*a*"
-expect_match "$(sg show a)" "*not watched *pid $CURL (curl), through the proxy $PROXY*"
-expect_match "$(cat "$LOG")" "*proxies: 1 process*pid $CURL (curl)*"
+	"*1 process of the protected cgroup calls servers through a proxy*pid $CURL (sleep) by $PROXY*a*"
+expect_match "$(sg show a)" "*not watched *pid $CURL (sleep), through the proxy $PROXY*"
+expect_match "$(cat "$LOG")" "*proxies: 1 process*pid $CURL (sleep)*"
 expect_eq "$(cat "$LOG" <(sg status --json) <(sg show a) | grep -c hush)" 0
-expect_eq "$(counter a connects)" "$connects" "connects that were seen"
 
 t "but not at servers that are called directly, or by a scheme without a proxy"
 expect_eq "$(server b proxied.#)" 0 # no_proxy
@@ -69,5 +68,27 @@ look
 expect_soon 10 eval '[ "$(server a proxied.#)" -eq 0 ]'
 pass_time $((3 * SLOW)) "nothing is found, and nothing else tells that it looked"
 expect_degraded
+
+t "a proxy of HTTP in clear is watched from when a process has it; that is shown, and well"
+curl_start http_proxy=http://user:hush@$PROXY/hush
+look
+expect_soon 10 eval '[ "$(server a proxied.0.watched)" = true ]'
+expect_degraded
+expect_match "$(sg show a)" "*by proxy *pid $CURL (curl), through the proxy $PROXY*"
+requests=$(counter a requests)
+first=$CURL
+curl_start http_proxy=http://user:hush@$PROXY/hush
+expect_soon 5 eval "[ \"\$(counter a requests)\" -eq $((requests + 1)) ]"
+expect_eq "$(cat "$LOG" <(sg status --json) <(sg show a) | grep -c hush)" 0
+
+t "a quarantine ends such a call and refuses the next; of those before nobody knows"
+expect_ok sg quarantine a --reason "test"
+wait "$CURL" 2>/dev/null
+expect_eq "$?" 56 "the exit status of curl: the connection was lost"
+in_cg env http_proxy=http://$PROXY curl -s -m 20 -d '{}' http://127.0.0.1:3001/mcp >/dev/null
+expect_eq "$?" 56 "and of the next"
+expect_eq "$(in_cg env http_proxy=http://$PROXY curl -s -m 20 -o /dev/null -w '%{http_code}' \
+	http://127.0.0.1:3009/)" 502 "what the proxy says of others"
+expect_ok kill -0 "$first"
 
 finish

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "answer.h"
 #include "dial.h"
@@ -231,6 +232,7 @@ int main(int argc, char **argv)
 
 		if (!child) {
 			close(fd);
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			serve(client);
 			_exit(0);
 		}

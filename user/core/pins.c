@@ -22,7 +22,8 @@ bool pins_map(const char *name)
 		"cfg",       "ep2srv", "net2srv",  "unix2srv",   "local_addrs", "listed",
 		"srv_state", "groups", "srv_name", "stats",      "hist",        "sk_ctx",
 		"flows",     "own",    "ev",       "quarantine", "cutoff",      "pulse",
-		"http_dfa",  "job",    "watch",    "routes",     "swept",       NULL,
+		"http_dfa",  "job",    "watch",    "routes",     "proxies",     "proxy_names",
+		"swept",     NULL,
 	};
 
 	return listed(maps, name);

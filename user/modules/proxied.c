@@ -73,7 +73,7 @@ struct known {
 	struct addr addrs[KNOWN_ADDRS_MAX];
 	size_t n_addrs;
 	uint64_t next_ns; /* its name is to be looked up; SG_FOREVER: it is an address */
-	uint64_t seen_ns; /* when a process had it */
+	uint64_t seen_ns; /* when a process had it; 0: none did */
 	bool configured;
 };
 
@@ -139,7 +139,8 @@ static void known_prune(struct proxied *m, uint64_t now)
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->n_known; i++)
-		if (m->known[i].configured || m->known[i].seen_ns + FORGET_NS > now)
+		if (m->known[i].configured ||
+		    (m->known[i].seen_ns && m->known[i].seen_ns + FORGET_NS > now))
 			m->known[n++] = m->known[i];
 	m->n_known = n;
 }
