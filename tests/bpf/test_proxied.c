@@ -336,12 +336,37 @@ static void test_probe(void **state)
 		    events.e[events.n - 2].flags & SG_OUT_PROBE);
 }
 
+/* The ramp lets a share of the requests through, as of connects. */
+static void test_ramp(void **state)
+{
+	uint64_t now = clock_boot_ns();
+	struct sg_policy policy = rig_policy();
+	struct sg_command cmd;
+
+	(void)state;
+	policy.ramp_ns = now / 2 * 8; /* an eighth of it is over */
+	named(&policy);
+	cmd = rig_command(dp, (struct sg_command){ .op = SG_CMD_READ });
+	cmd.op = SG_CMD_RESTORE;
+	cmd.breaker.state = SG_RAMP;
+	cmd.breaker.since_ns = now - now / 2;
+	cmd.breaker.deadline_ns = SG_FOREVER;
+	rig_command(dp, cmd);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(talk_dial(&talk), 0);
+		ask(FORWARD);
+		talk_end(&talk);
+	}
+	assert_true(rig_stats(dp).denied >= 1);
+	assert_int_equal(rig_stats(dp).denied + rig_stats(dp).requests, 40);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conversations), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_quarantine),    cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_probe),         cmocka_unit_test(test_ramp),
 	};
 
 	return cmocka_run_group_tests(tests, begin, teardown);
