@@ -361,12 +361,57 @@ static void test_ramp(void **state)
 	assert_int_equal(rig_stats(dp).denied + rig_stats(dp).requests, 40);
 }
 
+/* Does a connect of the conversation leave a record? */
+static bool recorded(void)
+{
+	struct sg_flow f;
+	uint64_t cookie;
+	bool found;
+
+	assert_int_equal(talk_dial(&talk), 0);
+	cookie = rig_cookie(talk.client);
+	found = !bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.flows), &cookie, &f);
+	talk_end(&talk);
+	return found;
+}
+
+/* Proxies are exactly those that were set last, or those that were added, too; a server that is
+ * configured at the same endpoint has it. */
+static void test_known(void **state)
+{
+	struct sg_policy policy = rig_policy();
+	struct addr proxy, other;
+
+	(void)state;
+	assert_int_equal(parse_addr("127.0.0.1", &proxy), 0);
+	assert_int_equal(parse_addr("192.0.2.1", &other), 0);
+	named(&policy);
+	assert_true(recorded());
+	assert_int_equal(dataplane_proxies_set(dp, &other, &talk.port, 1, true), 0);
+	assert_true(recorded());
+	assert_int_equal(dataplane_proxies_set(dp, &other, &talk.port, 1, false), 0);
+	assert_false(recorded());
+	assert_int_equal(dataplane_proxies_set(dp, NULL, NULL, 0, false), 0);
+	assert_int_equal(dp->cfg->proxies, 0);
+	assert_int_equal(dataplane_proxies_set(dp, &proxy, &(uint16_t){ talk.port + 1 }, 1, false),
+			 0);
+	assert_false(recorded());
+	assert_int_equal(dataplane_proxies_set(dp, &proxy, &talk.port, 1, false), 0);
+	assert_true(recorded());
+	rig_endpoint(dp, "127.0.0.1", talk.port);
+	fresh(&policy);
+	assert_int_equal(talk_dial(&talk), 0);
+	assert_int_equal(flow().server, RIG_SERVER);
+	assert_int_equal(flow().proxied, SG_PROXIED_NOT);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conversations), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_quarantine),    cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_probe),         cmocka_unit_test(test_ramp),
+		cmocka_unit_test(test_known),
 	};
 
 	return cmocka_run_group_tests(tests, begin, teardown);
