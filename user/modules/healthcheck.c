@@ -305,7 +305,8 @@ static void on_timer(void *data)
 /* --- when --------------------------------------------------------------------------------------- */
 
 /* Takes a token and begins, or waits for a place; 0, or -errno: agents' calls are the
- * probes (-ENOTSUP no URL that can be asked, no address, through a proxy or quarantined; -EAGAIN no token). */
+ * probes (-ENOTSUP no URL that can be asked, no address, called through a proxy, or quarantined;
+ * -EAGAIN no token). */
 static int start(const void *m, struct server *s, enum purpose purpose)
 {
 	struct check *p = of(m, s);
