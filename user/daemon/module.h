@@ -22,6 +22,7 @@
 #include "daemon/daemon.h"
 
 #define MODULES_MAX 24
+#define API_REPORT_MAX (16U << 20)
 
 struct config;
 struct http_request;
@@ -48,6 +49,7 @@ struct server_start {
 enum api_right {
 	API_READ,
 	API_CHANGE, /* root and the configured group */
+	API_REPORT, /* the same, with a body of up to API_REPORT_MAX bytes */
 };
 
 /* One path of the API: "v1/servers/NAME/quarantine" with a star in place of the name. */
