@@ -107,6 +107,21 @@ int findings_format_from_name(const char *name);          /* -EINVAL; "auto" too
 int findings_read(const char *text, size_t len, const struct findings_options *o,
 		  struct findings *ret, struct buf *errors) MUST_CHECK;
 void findings_done(struct findings *f);
+void finding_done(struct finding *f); /* one; it is not empty afterwards */
+
+/*
+ * Is this what a scanner says of the configured server? By the first of these that it tells at
+ * all: FINDING_BY_URL (the same origin; *ret_exact: the same path, too), FINDING_BY_NAME,
+ * FINDING_BY_COMMAND (the same command line, as it is shown). -1: it is not; what it says of
+ * itself, if there is more, does not matter then.
+ */
+enum finding_match {
+	FINDING_BY_URL,
+	FINDING_BY_NAME,
+	FINDING_BY_COMMAND,
+};
+struct config_server;
+int finding_matches(const struct finding_server *f, const struct config_server *c, bool *ret_exact);
 
 /* Appends a record as a line of the native format, which findings_read() reads as the same. */
 int finding_encode(const struct finding *f, struct buf *out) MUST_CHECK;

@@ -25,7 +25,7 @@ int finding_severity_from_name(const char *name)
 	return -EINVAL;
 }
 
-static void finding_done(struct finding *f)
+void finding_done(struct finding *f)
 {
 	free(f->server.name);
 	free(f->server.url);

@@ -37,6 +37,7 @@ enum signal_type {
 	SIGNAL_RESET,   /* by an order, and there was nothing to close */
 	SIGNAL_ADDRS,   /* the server has other addresses */
 	SIGNAL_APPLIED, /* a configuration is in force */
+	SIGNAL_RULED,   /* rules of trust put it in quarantine, or end what they did */
 	SIGNAL_COUNT
 };
 
@@ -46,6 +47,8 @@ struct signal {
 	union {
 		struct sg_event kernel;          /* OUTCOME, TRANSITION */
 		const struct state_server *held; /* HELD: quarantine_ns is its end, boot time */
+		bool by_operator;   /* RELEASED: an operator did it, no time and no rule */
+		const char *reason; /* RULED: why, lives as long as the server; NULL: it ends */
 		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
 	};
 };

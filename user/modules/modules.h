@@ -23,6 +23,7 @@
 	X(groups)      \
 	X(healthcheck) \
 	X(quarantine)  \
+	X(trust)       \
 	X(killer)      \
 	X(resolve)     \
 	X(routes)      \

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* SHA-256 of several texts, by libsodium, each with its length before it: no two lists of texts
+ * have the same bytes. Against malice, as the checksums of base/hash.h are not. */
+#ifndef SWITCHGEAR_CODEC_DIGEST_H
+#define SWITCHGEAR_CODEC_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DIGEST_LEN 32
+
+struct digest {
+	uint8_t b[DIGEST_LEN];
+};
+
+/* A text may be NULL, which is as if it were empty. */
+void digest_texts(const char *const *texts, size_t n, struct digest *ret);
+
+#endif
