@@ -93,21 +93,20 @@ static bool remember(struct trust_entry *e, struct finding *f)
 	return false;
 }
 
-/* Is it still among those that weigh? */
-static bool weighs(const struct trust_entry *e, const struct finding *f)
+static const struct trust_finding *weight_of(const struct trust_entry *e, const struct finding *f)
 {
 	struct trust_report r = report_of(f);
 
-	for (uint32_t i = 0; i < e->trust.security.n_findings; i++)
+	for (uint32_t i = 0; e->findings && i < e->trust.security.n_findings; i++)
 		if (!memcmp(e->findings[i].identity, r.identity, sizeof(r.identity)))
-			return true;
-	return f->severity == FINDING_INFO;
+			return &e->findings[i];
+	return NULL;
 }
 
 void trust_entry_tidy(struct trust_entry *e)
 {
 	for (size_t i = 0; i < e->n_records;) {
-		if (weighs(e, &e->records[i])) {
+		if (e->records[i].severity == FINDING_INFO || weight_of(e, &e->records[i])) {
 			i++;
 			continue;
 		}
@@ -141,16 +140,21 @@ bool trust_entry_report(struct trust_entry *e, const struct trust_policy *p, uin
 	return !scan.clean && remember(e, f);
 }
 
-/* The worst of what is known, for the reason of a quarantine by rule. */
+/* The worst of what weighs and that nobody has waived, for the reason of a quarantine by rule. */
 static const struct finding *worst(const struct trust_entry *e)
 {
 	const struct finding *found = NULL;
 
-	for (size_t i = 0; i < e->n_records; i++)
+	for (size_t i = 0; i < e->n_records; i++) {
+		const struct trust_finding *weight = weight_of(e, &e->records[i]);
+
+		if (!weight || weight->flags & TRUST_WAIVED)
+			continue;
 		if (!found || e->records[i].severity > found->severity ||
 		    (e->records[i].severity == found->severity &&
 		     e->records[i].confidence > found->confidence))
 			found = &e->records[i];
+	}
 	return found;
 }
 

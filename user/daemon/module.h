@@ -103,6 +103,7 @@ struct module {
 	void (*load)(void *m, struct state *ret, struct state_clock *now);
 	void (*save)(void *m, struct server *s, struct state_server *to, uint64_t now);
 	int (*fill_status)(void *m, struct status *to);
+	/* Also of one that the kernel knows nothing of; of one that is covered, who covers it. */
 	int (*fill_server)(void *m, struct server *s, struct status_server *to);
 	int (*degraded)(void *m, struct status *to);
 	void (*write_metrics)(void *m, struct metrics *to);

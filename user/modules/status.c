@@ -109,7 +109,7 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	struct dataplane *dp = m->part.d->dp;
 	struct server *from = owner(s);
 	bool denied;
-	int r;
+	int r = 0;
 
 	status_server_init(to);
 	snprintf(to->name, sizeof(to->name), "%s", s->config->name);
@@ -120,8 +120,10 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	snprintf(to->visibility_reason, sizeof(to->visibility_reason), "%s",
 		 unseen_reason(s->config));
 	to->orphan = s->orphan;
-	if (!from)
-		return 0;
+	if (!from) {
+		MODULES_TRY(r, bus_modules(m->part.d->bus), fill_server, s, to);
+		return r;
+	}
 	r = server_read(from);
 	if (r)
 		return r;

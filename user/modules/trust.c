@@ -97,8 +97,10 @@ static void begin(struct trust_module *m, struct server *s)
 	uint64_t now = now_ns(m);
 
 	identify(s->config, &id);
-	if (!t->entry.name[0] && !trust_file_take(&m->kept, s->config->name, &id, &t->entry))
+	if (!t->entry.name[0] && !trust_file_take(&m->kept, s->config->name, &id, &t->entry)) {
 		trust_init(&t->entry.trust, &m->policy, now);
+		t->entry.trust.identity = id;
+	}
 	snprintf(t->entry.name, sizeof(t->entry.name), "%s", s->config->name);
 	trust_identify(&t->entry.trust, &m->policy, now, &id, false);
 	t->touched = true;
@@ -324,11 +326,16 @@ static void tell(const struct trust_module *m, const struct report *r,
 	(void)m;
 }
 
+/* By the first line of the message: the other mistakes of a file are told of one by one. */
 static void refuse(struct report *r, unsigned int status, const char *code, const char *message,
 		   const char *hint)
 {
 	struct buf out = BUF(FINDINGS_WHY_MAX + 1024);
-	int e = reply_error_encode(code, message, hint, &out);
+	char line[FINDINGS_WHY_MAX];
+	int e;
+
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(message, "\n"), message);
+	e = reply_error_encode(code, line, hint, &out);
 
 	reply_deferred(r->asker, status, &out, e);
 	buf_done(&out);
