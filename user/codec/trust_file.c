@@ -434,7 +434,7 @@ static int read_root(const struct json_object *root, struct trust_file *f)
 {
 	struct json_object *list = jget_list(root, "servers");
 	size_t n = list ? json_object_array_length(list) : ENTRIES_MAX + 1;
-	struct head head;
+	struct head head = { 0 };
 	int r = fields_read(root, head_fields, &head);
 
 	if (r || n > ENTRIES_MAX)

@@ -125,7 +125,8 @@ static void on_outcome(struct trust_module *m, const struct signal *signal)
 	t->touched = true;
 }
 
-/* What the rules say of it, carried out: whoever released it is heard (SIGNAL_RELEASED). */
+/* What the rules say of it, carried out. An order of an operator hides that; when it is over this
+ * is asked again. */
 static void rule(struct trust_module *m, struct server *s, uint64_t now)
 {
 	struct trusted *t = of(m, s);
@@ -134,16 +135,13 @@ static void rule(struct trust_module *m, struct server *s, uint64_t now)
 
 	t->touched = false;
 	trust_read(&t->entry.trust, &m->policy, now, &view);
-	if ((view.quarantine != TRUST_FREE) == (t->entry.trust.quarantine != TRUST_FREE) &&
-	    (view.quarantine == TRUST_FREE) == (t->reason[0] == '\0'))
+	if (!s->id || (view.quarantine != TRUST_FREE) == server_quarantined(s))
 		return;
-	if (view.quarantine == TRUST_FREE) {
-		t->reason[0] = '\0';
-	} else {
+	if (view.quarantine != TRUST_FREE) {
 		trust_entry_reason(&t->entry, &view, t->reason, sizeof(t->reason));
 		signal.reason = t->reason;
+		m->save_now = true;
 	}
-	m->save_now = true;
 	bus_emit(m->part.d->bus, &signal);
 }
 
@@ -173,7 +171,6 @@ static void on_released(struct trust_module *m, struct server *s)
 	struct trusted *t = of(m, s);
 
 	trust_release(&t->entry.trust, &m->policy, now_ns(m));
-	t->reason[0] = '\0';
 	m->save_now = true;
 }
 
@@ -185,6 +182,8 @@ static void trust_signal(void *data, const struct signal *signal)
 		on_outcome(m, signal);
 	else if (signal->type == SIGNAL_RELEASED && signal->by_operator)
 		on_released(m, signal->server);
+	if (signal->type == SIGNAL_RELEASED)
+		of(m, signal->server)->touched = true;
 }
 
 /* --- what scanners found ------------------------------------------------------------------------- */
