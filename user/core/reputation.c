@@ -430,10 +430,10 @@ uint64_t reputation_next_ns(const struct reputation *r, uint64_t now_ns)
 
 /* --- ratings ---------------------------------------------------------------------------------- */
 
+/* A revoked rater weighs nothing, and keeps its share of the pool, so that nobody else gets it. */
 static bool is_rating(const struct reputation *r, const struct reputation_record *k, uint64_t now)
 {
-	return k->type == REPUTATION_RATING && (k->value < 0 || k->value > 0) &&
-	       is_live(r, k, now) && !r->keys[k->issuer].revoked;
+	return k->type == REPUTATION_RATING && (k->value < 0 || k->value > 0) && is_live(r, k, now);
 }
 
 void reputation_credit(struct reputation *r, const double *own, uint64_t now_ns)
@@ -489,7 +489,7 @@ static double rater_weight(const struct reputation *r, const struct trust_policy
 {
 	double weight = (double)rater->weight / (double)ONE;
 
-	if (is_unknown(rater))
+	if (is_unknown(rater) && !rater->revoked)
 		weight = p->unknown_pool / r->servers[server].unknown;
 	return weight * rater->credibility;
 }

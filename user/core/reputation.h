@@ -17,6 +17,7 @@
  *     issuer, subject and type, and what was seen is not forgotten: the table must be saved.
  *  C. Revoking a key never gives another key weight: it stays in the graph, with what it was
  *     given, and hands nothing on. Whom it alone reached has no weight, not even as unknown.
+ *     What it says to have issued from its revocation on is as if it had never been said.
  *
  * Who drives it: reputation_subject() for each server; reputation_accept() for each statement;
  * then reputation_weigh(), after changes and at reputation_next_ns(); then reputation_sums(), whose

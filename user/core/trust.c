@@ -160,7 +160,7 @@ static void judge_quarantine(struct trust *t, const struct trust_policy *p)
 /* --- instants ---------------------------------------------------------------------------- */
 
 /* A row of calls that end alike is one line. */
-static void note_change(struct trust *t, double before, bool moved)
+static void note_change(struct trust *t, bool moved)
 {
 	struct trust_change *last = &t->changes[(t->n_changes - 1) % TRUST_CHANGES];
 
@@ -170,21 +170,22 @@ static void note_change(struct trust *t, double before, bool moved)
 		last->t_ns = t->now_ns;
 		last->n++;
 		last->after = t->score;
+		t->noted = t->score;
 		return;
 	}
 	t->changes[t->n_changes++ % TRUST_CHANGES] = (struct trust_change){
 		.t_ns = t->now_ns,
 		.causes = t->causes,
 		.n = 1,
-		.before = before,
+		.before = t->noted,
 		.after = t->score,
 	};
+	t->noted = t->score;
 }
 
 /* The instant now_ns is over. */
 static void judge(struct trust *t, const struct trust_policy *p)
 {
-	double before = t->score;
 	uint8_t band = t->band;
 
 	if (!t->causes)
@@ -194,7 +195,7 @@ static void judge(struct trust *t, const struct trust_policy *p)
 	if (t->causes & (TRUST_CAUSE_QUARANTINE | TRUST_CAUSE_RECOVERED))
 		t->score = score_at(t, p, t->now_ns); /* a strike more */
 	t->band = (uint8_t)band_of(t, p);
-	note_change(t, before, t->band != band);
+	note_change(t, t->band != band);
 	t->causes = 0;
 }
 
@@ -232,6 +233,7 @@ void trust_init(struct trust *t, const struct trust_policy *p, uint64_t now_ns)
 	trust_performance_init(&t->performance, p, now_ns);
 	trust_security_init(&t->security, p, now_ns);
 	t->score = score_at(t, p, now_ns);
+	t->noted = t->score;
 	t->band = TRUST_WATCH;
 	t->band = (uint8_t)band_of(t, p);
 }
@@ -365,6 +367,17 @@ static void inherit_performance(struct trust *t, const struct trust_policy *p, u
 	inherit_bad(&t->performance.slow, e.slow.bad);
 }
 
+static void inherit_ratings(struct trust *t, const struct trust_policy *p, uint64_t now,
+			    const struct trust *from)
+{
+	double fade = trust_ratings_fade(t, p, now);
+
+	t->ratings_good *= fade;
+	t->ratings_bad =
+		fmax(t->ratings_bad * fade, from->ratings_bad * trust_ratings_fade(from, p, now));
+	t->ratings_ns = now;
+}
+
 static void inherit_strikes(struct trust *t, const struct trust_policy *p, uint64_t now,
 			    const struct trust *from)
 {
@@ -389,6 +402,7 @@ void trust_inherit(struct trust *t, const struct trust_policy *p, uint64_t now_n
 
 	trust_judged(from, p, now, &judged);
 	inherit_performance(t, p, now, &judged);
+	inherit_ratings(t, p, now, &judged);
 	inherit_strikes(t, p, now, &judged);
 	trust_security_begin(&t->security, p, now);
 	trust_security_inherit(&t->security, p, now, &judged.security,

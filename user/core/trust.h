@@ -137,6 +137,7 @@ struct trust_performance {
 #define TRUST_WAIVED 1U    /* an operator released the server knowing it */
 #define TRUST_GONE 2U      /* a clean scan of this instant took it away */
 #define TRUST_INHERITED 4U /* of an identity before this one, or of a relative */
+#define TRUST_RAISED 8U    /* its peak is of the instant seen_ns */
 
 struct trust_finding {
 	uint64_t identity[2];
@@ -146,6 +147,7 @@ struct trust_finding {
 	double confidence;
 	uint32_t ruleset;
 	uint8_t severity; /* enum trust_severity */
+	uint8_t peak;     /* the highest it ever had */
 	uint8_t flags;    /* TRUST_WAIVED, ... */
 };
 
@@ -239,6 +241,7 @@ struct trust {
 	uint64_t quarantine_ns; /* since when, if quarantine is not TRUST_FREE */
 	uint64_t dwell_ns;
 	double score;         /* T at the latest instant that is over */
+	double noted;         /* and as of the last change that was noted */
 	uint32_t causes;      /* of the instant now_ns; 0: it is judged */
 	uint32_t successes;   /* with this identity; stops at UINT32_MAX */
 	uint32_t strikes;     /* at clean_ns, at most strike_max */
@@ -302,8 +305,8 @@ void trust_identify(struct trust *t, const struct trust_policy *p, uint64_t now_
 
 /*
  * *t shares a key, an endpoint, a package or an executable with `from`, which has been punished:
- * it takes over ceiling, scars, strikes, quarantine, open findings and bad evidence, where these
- * are worse than its own. *from is as of its own latest event.
+ * it takes over ceiling, scars, strikes, quarantine, open findings, bad evidence and bad ratings,
+ * where these are worse than its own. *from is as of its own latest event.
  */
 void trust_inherit(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 		   const struct trust *from);

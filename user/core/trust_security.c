@@ -222,6 +222,17 @@ static void scar_by(struct trust_security *s, const struct trust_policy *p, uint
 		scar_add(s, until, severity == TRUST_HIGH, severity == TRUST_CRITICAL);
 }
 
+/* A finding of this instant is graver than its first report said: one scar, not two. */
+static void scar_take(struct trust_security *s, const struct trust_policy *p, uint64_t now,
+		      unsigned int severity)
+{
+	uint64_t until = now + (uint64_t)(p->scar_days * TRUST_DAY_NS);
+
+	for (uint32_t i = 0; severity == TRUST_HIGH && i < s->n_scars; i++)
+		if (s->scars[i].until_ns == until && s->scars[i].high)
+			s->scars[i].high--;
+}
+
 /* --- findings ----------------------------------------------------------------------------- */
 
 static int compare(const uint64_t a[2], const uint64_t b[2])
@@ -346,9 +357,15 @@ static void finding_again(struct trust_security *s, const struct trust_policy *p
 	double confidence = confidence_of(report);
 	bool fresh = f->seen_ns < now;
 
-	if (report->severity > f->severity) {
-		f->flags &= (uint8_t)~TRUST_WAIVED;
+	if (fresh)
+		f->flags &= (uint8_t)~TRUST_RAISED;
+	if (report->severity > f->peak) {
+		if (f->flags & TRUST_RAISED)
+			scar_take(s, p, now, f->peak);
 		scar_by(s, p, now, report->severity);
+		f->peak = (uint8_t)report->severity;
+		f->flags &= (uint8_t)~TRUST_WAIVED;
+		f->flags |= TRUST_RAISED;
 	}
 	if (fresh || report->severity > f->severity ||
 	    (report->severity == f->severity && confidence > f->confidence)) {
@@ -373,6 +390,8 @@ void trust_security_report(struct trust_security *s, const struct trust_policy *
 		.confidence = confidence_of(report),
 		.ruleset = report->ruleset,
 		.severity = (uint8_t)report->severity,
+		.peak = (uint8_t)report->severity,
+		.flags = TRUST_RAISED,
 	};
 
 	s->had_finding = true;
@@ -446,6 +465,7 @@ void trust_security_inherit(struct trust_security *s, const struct trust_policy 
 				 from->scars[i].critical);
 	s->had_finding |= from->had_finding;
 	s->had_clean |= from->had_clean;
+	s->capped |= from->capped;
 	s->anchor = fmin(s->anchor, from_now);
 }
 

@@ -260,6 +260,16 @@ static const struct {
 	  "f.json:1:23: defaults.trust.priro: unknown key; did you mean \"prior\"?" },
 	{ "{\"defaults\":{\"trust\":{\"prior\":\"1\"}}}",
 	  "f.json:1:31: defaults.trust.prior: this is text; a number" },
+	{ "{\"defaults\":{\"trust\":{\"prior\":2}}}",
+	  "f.json:1:31: defaults.trust.prior: prior is 2: it must be at least 0 and at most 1" },
+	{ "{\"defaults\":{\"trust\":{\"auto_quarantine\":1}}}",
+	  "f.json:1:41: defaults.trust.auto_quarantine: this is a number; true or false" },
+	{ "{\"defaults\":{\"trust\":{\"path_depth\":1.5}}}",
+	  "f.json:1:36: defaults.trust.path_depth: path_depth is 1.5: it must be a whole number at "
+	  "least 0 and at most 16" },
+	{ "{\"defaults\":{\"trust\":{\"watch\":50}}}",
+	  "f.json:1:14: defaults.trust: watch is 50, more than watch_return 43: it must be at most "
+	  "as much" },
 	{ "{\"defaults\":{\"breaker\":{\"half_open_max_seconds\":0}}}",
 	  "f.json:1:49: defaults.breaker.half_open_max_seconds: half_open_max_seconds is 0" },
 	{ "{\"defaults\":{\"breaker\":{\"retry_after\":1}}}",
