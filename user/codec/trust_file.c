@@ -13,8 +13,14 @@
 #define ENTRIES_MAX 4096U
 #define TOOL_WORDS (sizeof(struct trust_tool) / sizeof(uint64_t))
 #define LINE_MAX (64U << 10)
+#define TRUST_SIZE 688
+#define FINDING_SIZE 56
 
 _Static_assert(sizeof(struct trust_tool) == TOOL_WORDS * sizeof(uint64_t), "is words");
+
+/* A member more of these needs a row below, or it is forgotten at a restart. */
+_Static_assert(sizeof(struct trust) == TRUST_SIZE && sizeof(struct trust_finding) == FINDING_SIZE,
+	       "the tables are not of all members");
 
 #define CONTAINER(member, type, name) ((type *)((char *)(member)-offsetof(type, name)))
 
@@ -172,6 +178,7 @@ static const struct field finding_fields[] = {
 	FINDING("confidence", KIND_NUMBER, confidence),
 	FINDING("ruleset", KIND_UINT32, ruleset),
 	FINDING("severity", KIND_OTHER, severity, U8),
+	FINDING("peak", KIND_OTHER, peak, U8),
 	FINDING("flags", KIND_OTHER, flags, U8),
 	FIELDS_STOP
 };
@@ -271,6 +278,7 @@ static const struct field trust_fields[] = {
 	TRUST("quarantine_at", KIND_UINT64, quarantine_ns),
 	TRUST("dwell", KIND_UINT64, dwell_ns),
 	TRUST("score", KIND_NUMBER, score),
+	TRUST("noted", KIND_NUMBER, noted),
 	TRUST("causes", KIND_UINT32, causes),
 	TRUST("successes", KIND_UINT32, successes),
 	TRUST("strikes", KIND_UINT32, strikes),

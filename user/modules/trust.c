@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,7 +47,7 @@ struct trust_module {
 	struct trust_policy policy;
 	char boot_id[STATE_BOOT_ID_LEN];
 	uint64_t ahead_ns;  /* of the model's clock before boot time; wraps */
-	bool loaded;        /* what was kept has been read, or cannot be */
+	bool begun;         /* there was a configuration */
 	bool over;          /* the daemon ends */
 	bool save_now;      /* something that must not be forgotten */
 	uint64_t saved_ns;  /* boot time of the latest attempt */
@@ -500,7 +501,7 @@ static void trust_metrics(void *data, struct metrics *to)
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		const struct metrics_label label = { "server", s->config->name };
 
-		if (of(m, s)->entry.name[0])
+		if (!s->covered_by && of(m, s)->entry.name[0])
 			metrics_double(to, &label, 1, score(m, of(m, s), now));
 	}
 }
@@ -557,25 +558,47 @@ static bool load_one(struct trust_module *m, const char *name)
 	return false;
 }
 
-/* Once, before the first server begins. */
+/* What was kept of a server that began without it; what it did since then is added if it is bad. */
+static void catch_up(struct trust_module *m, struct server *s, uint64_t now)
+{
+	struct trusted *t = of(m, s);
+	struct trust_entry since = t->entry;
+
+	if (!trust_file_take(&m->kept, s->config->name, &since.trust.identity, &t->entry))
+		return;
+	memcpy(t->entry.name, since.name, sizeof(since.name));
+	trust_identify(&t->entry.trust, &m->policy, now, &since.trust.identity, false);
+	trust_inherit(&t->entry.trust, &m->policy, now, &since.trust);
+	trust_entry_done(&since);
+	t->touched = true;
+}
+
+/* Once, when the directory can be used: that it cannot is said by who keeps the rest there. */
 static void load(struct trust_module *m)
 {
-	struct state_clock now = clocks(m);
 	const char *dir = m->part.d->settings->state_dir;
-	int r;
+	struct state_clock now = clocks(m);
+	struct stat st;
+	uint64_t model;
 
-	if (m->loaded)
+	if (m->store)
 		return;
-	m->loaded = true;
-	r = store_open_beside(dir, &m->store);
-	if (r) {
+	if (stat(dir, &st) || !S_ISDIR(st.st_mode) || store_open_beside(dir, &m->store)) {
 		snprintf(m->error, sizeof(m->error),
-			 "trust cannot be kept in %.100s (%s): scores begin anew at each start",
-			 dir, strerror(-r));
+			 "trust cannot be kept in %.100s: what is learned now would not survive a "
+			 "restart; trying again",
+			 dir);
 		return;
 	}
-	if (load_one(m, TRUST_FILE) || load_one(m, TRUST_FILE ".1"))
-		m->ahead_ns = trust_file_clock(&m->kept, &now);
+	m->error[0] = '\0';
+	if (!load_one(m, TRUST_FILE) && !load_one(m, TRUST_FILE ".1"))
+		return;
+	model = trust_file_clock(&m->kept, &now);
+	if (m->ahead_ns < model || !m->begun)
+		m->ahead_ns = model; /* it never goes back */
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
+		if (!s->covered_by && of(m, s)->entry.name[0])
+			catch_up(m, s, now_ns(m));
 }
 
 /* All entries of servers, and those that are kept, borrowed. */
@@ -624,6 +647,8 @@ static int trust_commit(void *data)
 	struct trust_module *m = data;
 	uint64_t since = clock_boot_ns() - m->saved_ns;
 
+	if (!m->store)
+		load(m);
 	if (m->store && (since >= MINUTE_NS || (m->save_now && !m->error[0])))
 		save(m);
 	return 0;
@@ -632,10 +657,11 @@ static int trust_commit(void *data)
 static void trust_applied(void *data, const struct config *config)
 {
 	struct trust_module *m = data;
-	bool first = !m->loaded;
+	bool first = !m->begun;
 	uint64_t now;
 
 	load(m);
+	m->begun = true;
 	now = now_ns(m);
 	for (struct server *s = servers_first(m->part.d->servers); s && !first; s = s->next)
 		if (of(m, s)->entry.name[0])
