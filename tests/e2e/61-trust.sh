@@ -129,6 +129,16 @@ expect_server_soon good quarantine.by "switchgear (trust)"
 expect_match "$(server good quarantine.reason)" "*R2*another*"
 expect_ok sg release good
 
+t "who asks is told which server to use"
+expect_ok sg select
+expect_match "$OUT" "noisy*good*bad*files*"
+expect_ok sg quarantine noisy --reason test
+expect_ok sg select
+expect_match "$OUT" "[!n]*noisy (not usable): it is in quarantine*"
+expect_refused sg select --group noisy
+expect_match "$OUT" "*none of 1 can be used*"
+expect_ok sg release noisy
+
 t "forty findings of one noisy scanner do not"
 for i in $(seq 40); do
 	echo "{\"source\":\"noisy\",\"severity\":\"medium\",\"rule\":\"n$i\",\"server\":\"noisy\"}"

@@ -14,6 +14,10 @@ const struct command cli_commands[] = {
 	{ "explain", "NAME", 1, 1, run_explain,
 	  "what a server's trust is made of, and what would raise it",
 	  .help = "Every number that the score is computed from: it can be computed again by hand.\n" },
+	{ "select", "", 0, 0, run_select, "which server to use now, and why",
+	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL),
+	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
+		  "Fails (1) if none can be used.\n" },
 	{ "quarantine", "NAME", 1, 1, run_quarantine,
 	  "cut a server off: refuse connects, kill connections, drop packets",
 	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR), .required = BIT(OPTION_REASON),

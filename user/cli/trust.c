@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* `explain NAME`: what a server's score is made of; `report FILE`: what scanners found. */
+/* `explain NAME`: what a server's score is made of; `select`: which one to use; `report FILE`:
+ * what scanners found. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -10,9 +11,18 @@
 #include "cli/command.h"
 #include "cli/text.h"
 #include "codec/findings.h"
+#include "codec/messages_select.h"
 #include "codec/messages_trust.h"
 
 #define REPORT_PATH "/v1/findings"
+
+static void add_query(struct buf *target, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	buf_printf(target, "%c%s=", strchr(buf_str(target), '?') ? '&' : '?', key);
+	client_encode(target, value);
+}
 
 /* --- explain ---------------------------------------------------------------------------------- */
 
@@ -144,6 +154,41 @@ int run_explain(struct context *context)
 	return command_run(context, "GET", buf_str(&target), NULL, print_explanation);
 }
 
+/* --- select ------------------------------------------------------------------------------------- */
+
+static int print_select(const struct context *context, const struct buf *answer)
+{
+	struct reply_select r = { 0 };
+	bool none;
+
+	if (context->args.json && command_print_json(answer) != EXIT_DONE)
+		return EXIT_FAILED;
+	if (reply_select_decode(buf_str(answer), answer->len, &r)) {
+		reply_select_done(&r);
+		return command_misread(context);
+	}
+	none = !r.server[0];
+	if (none)
+		command_complain(r.reason, "");
+	else if (!context->args.json)
+		SAY("%s", r.server);
+	for (size_t i = 0; i < r.n_alternatives && !context->args.json; i++)
+		SAY("  %s%s: %s", r.alternatives[i].server,
+		    r.alternatives[i].usable ? "" : " (not usable)", r.alternatives[i].reason);
+	reply_select_done(&r);
+	return none ? EXIT_FAILED : EXIT_DONE;
+}
+
+int run_select(struct context *context)
+{
+	CLEANUP(buf_done) struct buf target = BUF(8192);
+
+	buf_puts(&target, "/v1/select");
+	add_query(&target, "group", context->args.group);
+	add_query(&target, "tool", context->args.tool);
+	return command_run(context, "GET", buf_str(&target), NULL, print_select);
+}
+
 /* --- report ------------------------------------------------------------------------------------- */
 
 static void print_matched(const struct report_server *s)
@@ -214,14 +259,6 @@ static int read_report(const struct context *context, const char *name, struct b
 		return command_fail(context, EXIT_FAILED, "too_large", "split the report",
 				    "%.200s: more than %u bytes", name, FINDINGS_SIZE_MAX);
 	return command_fail(context, EXIT_FAILED, "not_read", "", "%.200s: %s", name, strerror(-r));
-}
-
-static void add_query(struct buf *target, const char *key, const char *value)
-{
-	if (!value)
-		return;
-	buf_printf(target, "%c%s=", strchr(buf_str(target), '?') ? '&' : '?', key);
-	client_encode(target, value);
 }
 
 int run_report(struct context *context)

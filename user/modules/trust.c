@@ -466,6 +466,7 @@ static int trust_fill(void *data, struct server *s, struct status_server *to)
 	to->trust.security = view.security;
 	to->trust.community = view.community;
 	to->trust.strikes = view.strikes;
+	to->trust.restricted = view.restricted;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "codec/messages_select.h"
 #include "codec/messages_trust.h"
 #include "unit/modules/modules_rig.h"
 #include "unit/unit.h"
@@ -312,6 +313,63 @@ static void test_rule_ends_by_itself_and_is_told(void **state)
 	assert_int_equal(rig_events(&rig, "\"event\":\"release\"", "its trust has recovered"), 1);
 }
 
+static void selected(const char *query, struct reply_select *ret)
+{
+	struct rig_answer a;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/v1/select%s", query);
+	assert_int_equal(rig_ask(&rig, "GET", path, NULL, &a), 200);
+	memset(ret, 0, sizeof(*ret));
+	assert_int_equal(reply_select_decode(a.body, strlen(a.body), ret), 0);
+	rig_answer_done(&a);
+}
+
+static void expect_selected(const char *query, const char *name)
+{
+	struct reply_select r;
+
+	selected(query, &r);
+	assert_string_equal(r.server, name);
+	assert_true(r.reason[0]);
+	reply_select_done(&r);
+}
+
+#define GROUPED(name, port) \
+	"\"" name "\":{\"url\":\"http://127.0.0.1:" port "/mcp\",\"group\":\"search\"}"
+
+static void test_selection(void **state)
+{
+	struct reply_select r;
+	struct rig_answer a;
+
+	(void)state;
+	rig_start(&rig, SERVERS(GROUPED("x", "1") "," GROUPED("y", "2") "," FILES));
+	expect_selected("?group=search", "x");
+	calls("y", SG_SUCCESS, 40);
+	expect_selected("?group=search", "y");
+	expect_selected("?group=x", "x");
+	reported(FINDING("high", "r", "\"y\""));
+	expect_selected("?group=search", "x");
+	selected("?group=search", &r);
+	assert_int_equal(r.n_alternatives, 2);
+	assert_false(r.alternatives[1].usable);
+	assert_non_null(strstr(r.alternatives[1].reason, "quarantine"));
+	reply_select_done(&r);
+	assert_int_equal(rig_ask(&rig, "GET", "/v1/select?group=none", NULL, &a), 404);
+	rig_answer_done(&a);
+	assert_int_equal(rig_ask(&rig, "GET", "/v1/capabilities", NULL, &a), 200);
+	assert_non_null(strstr(a.body, "\"name\":\"search\",\"available\":true,\"server\":\"x\""));
+	assert_non_null(strstr(a.body, "\"name\":\"files\",\"available\":true"));
+	rig_answer_done(&a);
+	assert_int_equal(rig_order(&rig, "x", "quarantine", "{\"reason\":\"x\",\"for\":60}"), 200);
+	expect_selected("?group=search", "");
+	assert_int_equal(rig_ask(&rig, "GET", "/v1/capabilities", NULL, &a), 200);
+	assert_non_null(strstr(a.body, "\"name\":\"search\",\"available\":false,\"server\":null"));
+	assert_non_null(strstr(a.body, "\"until\":\"2")); /* with its end */
+	rig_answer_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +383,7 @@ int main(void)
 		TEST(test_kept_over_restart_reboot_and_absence),
 		TEST(test_another_address_washes_nothing),
 		TEST(test_rule_ends_by_itself_and_is_told),
+		TEST(test_selection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
