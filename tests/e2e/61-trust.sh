@@ -139,6 +139,20 @@ expect_refused sg select --group noisy
 expect_match "$OUT" "*none of 1 can be used*"
 expect_ok sg release noisy
 
+t "a report that lies in the directory is taken, once"
+mkdir -m 700 "$TMP/reports"
+stop_daemon
+start_daemon --findings-dir "$TMP/reports"
+sarif noisy '{"ruleId":"R9","level":"note","message":{"text":"dropped"}}' >"$TMP/reports/scan.sarif"
+expect_soon 15 eval 'sg explain noisy | grep -q "R9: dropped"'
+stop_daemon
+start_daemon --findings-dir "$TMP/reports"
+pass_time $((3 * SLOW)) "it looks at once, and would say so"
+expect_eq "$(grep -c "noisy: 1 finding (" "$LOG")" 1
+chmod 777 "$TMP/reports"
+expect_soon 15 eval 'status health.degraded | grep -q "others than root may write there"'
+chmod 700 "$TMP/reports"
+
 t "forty findings of one noisy scanner do not"
 for i in $(seq 40); do
 	echo "{\"source\":\"noisy\",\"severity\":\"medium\",\"rule\":\"n$i\",\"server\":\"noisy\"}"

@@ -2,7 +2,6 @@
 /*
  * The trust in each server (core/trust.h): fed by the calls that the kernel reports and by what
  * scanners find, told by `status` and `explain`, and a quarantine by rule where it falls too low.
- * What scanners wrote is read by a worker (io/findings_job.h).
  *
  * Nothing here is needed to enforce: without memory or a disk the score is what it is, and that
  * is said. Who was punished stays it when its entry is taken out of the configuration and
@@ -22,8 +21,6 @@
 #include "daemon/bus.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
-#include "daemon/work.h"
-#include "io/findings_job.h"
 #include "io/store.h"
 #include "modules/modules.h"
 
@@ -31,15 +28,7 @@
 #define TRUST_FILE "trust.json"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define MINUTE_NS (60 * NS_PER_SEC)
-#define READ_NS (20 * NS_PER_SEC) /* a report may take so long */
-#define ANSWER_NS (12 * NS_PER_SEC)
 #define KEPT_MAX 1024U /* entries of servers that are not configured any more */
-#define SERVER_QUERY "server"
-#define FORMAT_QUERY "format"
-#define FILE_QUERY "file"
-
-struct report;
-
 struct trust_module {
 	struct part part;
 	struct store *store;    /* NULL: trust.json can be neither read nor written */
@@ -53,8 +42,6 @@ struct trust_module {
 	uint64_t saved_ns;  /* boot time of the latest attempt */
 	uint64_t minute_ns; /* boot time of the latest trust_tick() of all */
 	char error[256];    /* why it cannot be kept; "" */
-	struct work *work;
-	struct report *reports; /* that are being read */
 };
 
 /* Of one server. */
@@ -175,42 +162,7 @@ static void on_released(struct trust_module *m, struct server *s)
 	m->save_now = true;
 }
 
-static void trust_signal(void *data, const struct signal *signal)
-{
-	struct trust_module *m = data;
-
-	if (signal->type == SIGNAL_OUTCOME)
-		on_outcome(m, signal);
-	else if (signal->type == SIGNAL_RELEASED && signal->by_operator)
-		on_released(m, signal->server);
-	if (signal->type == SIGNAL_RELEASED)
-		of(m, signal->server)->touched = true;
-}
-
 /* --- what scanners found ------------------------------------------------------------------------- */
-
-/* A report on its way. */
-struct report {
-	struct trust_module *m;
-	struct report *next;
-	struct findings_job job;
-	struct work_job *work;
-	struct http_deferred *asker;
-	int fd;
-	char who[STATUS_BY_LEN];
-};
-
-static void report_free(struct report *r)
-{
-	struct report **at = &r->m->reports;
-
-	while (*at && *at != r)
-		at = &(*at)->next;
-	if (*at)
-		*at = r->next;
-	closep(&r->fd);
-	free(r);
-}
 
 /* Of whom is it? NULL: of nobody here. The same path before the same origin. */
 static struct server *whose(const struct trust_module *m, const struct finding *f)
@@ -309,143 +261,23 @@ static int apply_all(struct trust_module *m, struct findings *all, struct reply_
 	return 0;
 }
 
-static void tell(const struct trust_module *m, const struct report *r,
-		 const struct reply_report *reply)
+static void on_findings(struct trust_module *m, struct findings_signal *signal)
 {
-	for (size_t i = 0; i < reply->n_servers; i++) {
-		const struct report_server *s = &reply->servers[i];
-
-		log_notice(SUB,
-			   "%s: %u finding%s (%u known)%s reported by %s: score %.1f, was %.1f",
-			   s->server, s->findings, s->findings == 1 ? "" : "s", s->known,
-			   s->clean ? ", scanned clean" : "", r->who, s->after, s->before);
-	}
-	for (size_t i = 0; i < reply->n_unmatched; i++)
-		log_warning(SUB, "a report of %s is of no server here: %.200s", r->who,
-			    reply->unmatched[i].server);
-	(void)m;
+	signal->r = apply_all(m, signal->all, signal->reply);
 }
 
-/* By the first line of the message: the other mistakes of a file are told of one by one. */
-static void refuse(struct report *r, unsigned int status, const char *code, const char *message,
-		   const char *hint)
-{
-	struct buf out = BUF(FINDINGS_WHY_MAX + 1024);
-	char line[FINDINGS_WHY_MAX];
-	int e;
-
-	snprintf(line, sizeof(line), "%.*s", (int)strcspn(message, "\n"), message);
-	e = reply_error_encode(code, line, hint, &out);
-
-	reply_deferred(r->asker, status, &out, e);
-	buf_done(&out);
-}
-
-static void on_read(void *owner, int r, const void *result)
-{
-	struct report *report = owner;
-	struct trust_module *m = report->m;
-	struct reply_report reply = { 0 };
-	struct findings all = { 0 };
-	struct buf errors = BUF(FINDINGS_WHY_MAX);
-	struct buf out = BUF(REPLY_MAX);
-
-	if (!r && result)
-		r = findings_job_take(&report->job, report->fd, result, &all, &errors);
-	reply.format = all.format;
-	reply.passed_over = all.n_passed_over;
-	if (!r)
-		r = apply_all(m, &all, &reply);
-	if (r == -EINVAL && errors.len)
-		refuse(report, 400, "bad_report", buf_str(&errors), "nothing of it was taken");
-	else if (r)
-		refuse(report, 503, "not_read", work_explain(m->work, r),
-		       "nothing of it was taken; try again");
-	else
-		reply_deferred(report->asker, 200, &out, reply_report_encode(&reply, &out));
-	if (!r)
-		tell(m, report, &reply);
-	buf_done(&out);
-	buf_done(&errors);
-	findings_done(&all);
-	reply_report_done(&reply);
-	report_free(report);
-	bus_pass(m->part.d->bus);
-}
-
-static int report_order(struct report *r)
-{
-	const struct work_order order = { .name = "sg-findings",
-					  .op = WORKER_FINDINGS,
-					  .fd = &r->fd,
-					  .data = &r->job,
-					  .data_len = sizeof(r->job),
-					  .size = sizeof(struct findings_done),
-					  .run_ns = READ_NS,
-					  .by_ns = clock_boot_ns() + ANSWER_NS,
-					  .done = on_read,
-					  .owner = r };
-
-	return work_add(r->m->work, &order, &r->work);
-}
-
-/* What the query says of the report; false after an answer. */
-static bool read_query(struct http_request *q, struct report *r)
-{
-	const char *format = http_query(q, FORMAT_QUERY);
-	const char *server = http_query(q, SERVER_QUERY);
-	const char *file = http_query(q, FILE_QUERY);
-	int kind = format ? findings_format_from_name(format) : FINDINGS_AUTO;
-
-	if (kind < 0) {
-		reply_error(q, 400, "bad_format", "this format is not known",
-			    "auto, native, sarif, snyk, cisco, mcpspy or guardian");
-		return false;
-	}
-	if (server && !servers_by_name(r->m->part.d->servers, server)) {
-		reply_error(q, 404, "not_found", "there is no server of that name",
-			    "`switchgear status` lists them");
-		return false;
-	}
-	r->job.format = (uint32_t)kind;
-	snprintf(r->job.server, sizeof(r->job.server), "%s", server ? server : "");
-	snprintf(r->job.file, sizeof(r->job.file), "%s", file && *file ? file : "report");
-	return true;
-}
-
-static void on_report(void *data, struct http_request *q, UNUSED struct server *s)
+static void trust_signal(void *data, const struct signal *signal)
 {
 	struct trust_module *m = data;
-	struct report *r = calloc(1, sizeof(*r));
-	int e = r ? 0 : -ENOMEM;
 
-	if (r) {
-		r->m = m;
-		r->fd = -1;
-		if (!read_query(q, r)) {
-			free(r);
-			return;
-		}
-		reply_who(q, r->who, sizeof(r->who));
-		r->job.len = (uint32_t)q->body_len;
-		r->fd = findings_job_open(q->body, q->body_len);
-		e = r->fd < 0 ? r->fd : 0;
-	}
-	if (!e)
-		e = report_order(r);
-	if (!e) {
-		r->asker = http_defer(q);
-		r->next = m->reports;
-		m->reports = r;
-	}
-	if (!e && r->asker)
-		return;
-	reply_failure(q, e ? e : -ENOMEM, "");
-	if (r) {
-		if (!e)
-			work_cancel(r->work);
-		report_free(r);
-	}
+	if (signal->type == SIGNAL_OUTCOME)
+		on_outcome(m, signal);
+	else if (signal->type == SIGNAL_FINDINGS)
+		on_findings(m, signal->findings);
+	else if (signal->type == SIGNAL_RELEASED && signal->by_operator)
+		on_released(m, signal->server);
+	if (signal->type == SIGNAL_RELEASED)
+		of(m, signal->server)->touched = true;
 }
 
 /* --- what is told of it --------------------------------------------------------------------------- */
@@ -691,18 +523,13 @@ static int trust_start(void *data)
 
 	m->policy = trust_policy_defaults();
 	boot_id_read(m);
-	return work_new(m->part.d, &m->work);
+	return 0;
 }
 
 static void trust_stop(void *data)
 {
 	struct trust_module *m = data;
 
-	work_free(m->work);
-	while (m->reports) {
-		reply_stopping(m->reports->asker, "the daemon stops", "report it again");
-		report_free(m->reports);
-	}
 	if (m->store && servers_n(m->part.d->servers))
 		save(m);
 	m->over = true;
@@ -712,7 +539,6 @@ static void trust_stop(void *data)
 
 static const struct api_route routes[] = {
 	{ "GET", "v1/servers/*/explain", API_READ, on_explain },
-	{ "POST", "v1/findings", API_REPORT, on_report },
 	{ 0 },
 };
 
