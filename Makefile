@@ -292,11 +292,15 @@ VERIFY := $(B)/tests/kernels_verify
 $(VERIFY): $(B)/tests/kernels/verify.o $(call libs,$(PARTS_dataplane))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_dataplane)
 
-.PHONY: tests test test-bpf test-e2e test-kernels test-bare test-model test-oracle test-judge test-bench asan check
+.PHONY: tests test test-trust test-bpf test-e2e test-kernels test-bare test-model test-oracle test-judge test-bench asan check
 tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(BENCH_BIN) $(VERIFY) ## Build all tests without running them
 
 test: $(UNIT_BIN) ## Unit tests (no root)
 	@mk/run-tests $(UNIT_BIN)
+
+PROPERTIES := $(B)/tests/unit/core/test_trust_property
+test-trust: $(PROPERTIES) ## The invariants of docs/trust.md, 100,000 random histories each (a minute; SG_SEED=1)
+	@SG_HISTORIES=$${SG_HISTORIES:-100000} TEST_TIMEOUT=600 mk/run-tests $(PROPERTIES)
 
 test-bpf: all $(BPFTEST_BIN) ## Programs run in the kernel over tables of packets (root)
 	@mk/run-tests $(BPFTEST_BIN)
@@ -331,7 +335,7 @@ fuzz: ## Every parser under libFuzzer, FUZZ_SECONDS=30 each
 	@tests/fuzz/run
 
 check: all ## lint and every test suite: the one command of README and CI
-	+@mk/check $(MAKE) lint test asan test-judge test-bench test-bpf test-e2e
+	+@mk/check $(MAKE) lint test test-trust asan test-judge test-bench test-bpf test-e2e
 
 # --- checks of the source ---------------------------------------------------
 

@@ -238,7 +238,7 @@ static int bad_policy(struct context *context, const char *errors)
 	return status;
 }
 
-static int read_policy(struct context *context, struct breaker_policy *ret)
+static int read_policy(struct context *context, struct sim_policy *ret)
 {
 	CLEANUP(buf_done) struct buf errors = BUF(65536);
 	CLEANUP(buf_done) struct buf text = { 0 };
@@ -302,6 +302,7 @@ int run_simulate(struct context *context)
 		.report = on_report,
 		.arg = run,
 	};
+	struct sim_policy policy;
 	int status;
 
 	if (!run)
@@ -309,9 +310,11 @@ int run_simulate(struct context *context)
 	run->context = context;
 	run->fd = -1;
 	run->out = BUF(OUTPUT_MAX);
-	status = read_policy(context, &setup.policy);
+	status = read_policy(context, &policy);
 	if (status != EXIT_DONE)
 		return status;
+	setup.policy = policy.breaker;
+	setup.trust = policy.trust;
 	status = open_input(run);
 	if (status != EXIT_DONE)
 		return status;

@@ -124,7 +124,9 @@ static bool read_default_trust(struct config_reader *r, const struct config_valu
 	bool good = config_read_trust(r, v, target);
 
 	if (good && json_object_object_length(v->obj))
-		config_warn(r, &v->path, "\"trust\" does nothing yet: there is no trust score");
+		config_warn(r, &v->path,
+			    "\"trust\" does nothing yet: its keys are checked, but only "
+			    "`switchgear simulate` has a trust score");
 	return good;
 }
 
@@ -141,7 +143,7 @@ static const struct config_keys limits = { .keys = limit_keys, .n = ARRAY_SIZE(l
 
 static const struct config_key default_keys[] = {
 	CONFIG_KEY("breaker", config_read_policy, config, policy),
-	{ .name = "trust", .read = read_default_trust },
+	CONFIG_KEY("trust", read_default_trust, config, trust),
 	CONFIG_KEY("on_open", config_read_word, config, on_open, .words = on_open_words),
 };
 static const struct config_keys defaults = { .keys = default_keys, .n = ARRAY_SIZE(default_keys) };
@@ -224,6 +226,7 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	if (!config)
 		return -ENOMEM;
 	config->policy = breaker_policy_defaults();
+	config->trust = trust_policy_defaults();
 	config->limit_endpoints = SG_ENDPOINTS_DEFAULT;
 	config->limit_servers = CONFIG_SERVERS_MAX;
 	config->resolve_ns = RESOLVE_DEFAULT_NS;

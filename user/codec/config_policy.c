@@ -7,7 +7,7 @@
 #include "codec/config_read.h"
 
 static bool read_parameter(struct config_reader *r, const struct config_value *v,
-			   const struct policy_key *key, struct breaker_policy *policy)
+			   const struct policy_key *key, void *policy)
 {
 	char why[200] = "";
 	double value = 0;
@@ -40,9 +40,9 @@ int config_read_breaker_key(struct config_reader *r, const struct config_value *
 	return key ? read_parameter(r, v, key, policy) : -ENOENT;
 }
 
-static struct breaker_policy *member(const struct config_value *v, void *target)
+static void *member(const struct config_value *v, void *target)
 {
-	return (void *)((char *)target + v->key->offset);
+	return (char *)target + v->key->offset;
 }
 
 bool config_read_breaker(struct config_reader *r, const struct config_value *v, void *target)
@@ -69,34 +69,24 @@ bool config_read_policy(struct config_reader *r, const struct config_value *v, v
 	       config_check_policy(r, &v->path, member(v, target));
 }
 
-/* clang-format off */
-static const char *const trust_numbers[] = {
-	"prior", "prior_weight", "fast_half_life_seconds", "fast_cap", "slow_half_life_seconds",
-	"slow_cap", "hard_weight", "soft_weight", "latency_target_seconds", "evidence_cap",
-	"evidence_bucket_seconds", "trusted", "trusted_leave", "dwell_seconds",
-	"dwell_max_seconds", "quarantine_confidence", "community_weight", "unknown_pool",
-	"path_decay", "path_depth", "negative_weight", "rating_half_life_days", "unscanned",
-	"scan_max_age_days", "security_rise_per_day", "scar_days", "watch", "watch_return",
-	"strike_penalty", "strike_max", "strike_decay_days", NULL
-};
-/* clang-format on */
-
-static int other_is_number(struct config_reader *r, const struct config_value *v, void *target)
+static int read_trust_key(struct config_reader *r, const struct config_value *v, void *policy)
 {
-	(void)target;
-	if (!config_is_name(trust_numbers, v->path.key))
-		return -ENOENT;
-	return json_object_is_type(v->obj, json_type_double) ||
-	       config_is(r, v, json_type_int, "a number");
+	const struct policy_key *key = trust_key_find(v->path.key);
+
+	return key ? read_parameter(r, v, key, policy) : -ENOENT;
 }
 
 bool config_read_trust(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_key flag = { .name = "auto_quarantine",
-						.read = config_read_bool };
-	static const struct config_keys keys = { &flag, 1, trust_numbers, other_is_number, false };
-	bool ignored;
+	const char *names[TRUST_KEY_COUNT + 1] = { NULL };
+	struct config_keys keys = { .names = names, .other = read_trust_key };
+	char why[256];
 
-	(void)target;
-	return config_read_object(r, v, &keys, &ignored);
+	for (size_t i = 0; i < TRUST_KEY_COUNT; i++)
+		names[i] = trust_keys[i].name;
+	if (!config_read_object(r, v, &keys, member(v, target)))
+		return false;
+	if (trust_policy_check(member(v, target), why, sizeof(why)) >= 0)
+		return true;
+	return config_complain(r, &v->path, false, "%s", why);
 }

@@ -121,8 +121,8 @@ int config_word(struct config_reader *r, const struct config_value *v, const cha
 /* Parts of a configuration, each in a file of its own. */
 bool config_read_server(struct config_reader *r, const struct config_value *v,
 			const struct config *config, struct config_server *server);
-/* Readers for tables: a breaker object; the same, checked as a whole; a trust object, which has no
- * member. */
+/* Readers for tables: a breaker object; the same, checked as a whole; a trust object, checked as
+ * a whole. Members: struct breaker_policy, struct trust_policy. */
 bool config_read_breaker(struct config_reader *r, const struct config_value *v, void *target);
 bool config_read_policy(struct config_reader *r, const struct config_value *v, void *target);
 bool config_read_trust(struct config_reader *r, const struct config_value *v, void *target);

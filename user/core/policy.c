@@ -14,9 +14,9 @@
 #define BUCKET_MIN_SECONDS 0.001
 #define BASELINE_SUCCESSES 30
 
-static void key_put(struct breaker_policy *p, const struct policy_key *key, double value)
+static void key_put(void *policy, const struct policy_key *key, double value)
 {
-	char *field = (char *)p + key->offset;
+	char *field = (char *)policy + key->offset;
 
 	if (key->type == POLICY_COUNT)
 		*(uint32_t *)(void *)field = (uint32_t)value;
@@ -35,9 +35,14 @@ struct breaker_policy breaker_policy_defaults(void)
 {
 	struct breaker_policy policy = { 0 };
 
-	for (size_t i = 0; i < POLICY_KEY_COUNT; i++)
-		key_put(&policy, &policy_keys[i], policy_keys[i].fallback);
+	policy_keys_default(&policy, policy_keys, POLICY_KEY_COUNT);
 	return policy;
+}
+
+void policy_keys_default(void *policy, const struct policy_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		key_put(policy, &keys[i], keys[i].fallback);
 }
 
 const struct policy_key *policy_key_find(const char *name)
@@ -48,9 +53,9 @@ const struct policy_key *policy_key_find(const char *name)
 	return NULL;
 }
 
-double policy_key_get(const struct breaker_policy *p, const struct policy_key *key)
+double policy_key_get(const void *policy, const struct policy_key *key)
 {
-	const char *field = (const char *)p + key->offset;
+	const char *field = (const char *)policy + key->offset;
 
 	switch (key->type) {
 	case POLICY_COUNT:
@@ -78,13 +83,23 @@ static int key_check(const struct policy_key *key, double value, char *why, size
 		       key->max);
 }
 
-int policy_key_set(struct breaker_policy *p, const struct policy_key *key, double value, char *why,
+int policy_key_set(void *policy, const struct policy_key *key, double value, char *why,
 		   size_t why_size)
 {
 	int r = key_check(key, value, why, why_size);
 
 	if (!r)
-		key_put(p, key, value);
+		key_put(policy, key, value);
+	return r;
+}
+
+int policy_keys_check(const void *policy, const struct policy_key *keys, size_t n, char *why,
+		      size_t why_size)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = key_check(&keys[i], policy_key_get(policy, &keys[i]), why, why_size);
 	return r;
 }
 
@@ -113,13 +128,10 @@ static int check_windows(const struct breaker_policy *p, char *why, size_t why_s
 
 int breaker_policy_check(const struct breaker_policy *p, char *why, size_t why_size)
 {
-	int r;
+	int r = policy_keys_check(p, policy_keys, POLICY_KEY_COUNT, why, why_size);
 
-	for (size_t i = 0; i < POLICY_KEY_COUNT; i++) {
-		r = key_check(&policy_keys[i], policy_key_get(p, &policy_keys[i]), why, why_size);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	if (p->open_max_seconds < p->open_seconds)
 		return explain(
 			-EINVAL, why, why_size,

@@ -81,7 +81,7 @@ struct breaker_policy {
 
 struct policy_key {
 	const char *name; /* of the configuration */
-	size_t offset;    /* in struct breaker_policy */
+	size_t offset;    /* in struct breaker_policy, or trust_policy (core/trust_policy.h) */
 	enum policy_type type;
 	double fallback;
 	double min;
@@ -97,16 +97,21 @@ struct breaker_policy breaker_policy_defaults(void);
 /* The row of a key, or NULL. */
 const struct policy_key *policy_key_find(const char *name);
 
-/* A parameter as a number; flags are 0 or 1. */
-double policy_key_get(const struct breaker_policy *p, const struct policy_key *key);
+/* A parameter of the struct that the key belongs to, as a number; flags are 0 or 1. */
+double policy_key_get(const void *policy, const struct policy_key *key);
 
 /*
  * Sets one parameter. -EINVAL, the policy untouched and the reason in why, if
  * the value is not finite, outside the key's range, not whole where it counts
  * something, or neither 0 nor 1 for a flag.
  */
-int policy_key_set(struct breaker_policy *p, const struct policy_key *key, double value, char *why,
+int policy_key_set(void *policy, const struct policy_key *key, double value, char *why,
 		   size_t why_size) MUST_CHECK;
+
+/* Each key of a table: sets its default; checks what is set, as policy_key_set() would. */
+void policy_keys_default(void *policy, const struct policy_key *keys, size_t n);
+int policy_keys_check(const void *policy, const struct policy_key *keys, size_t n, char *why,
+		      size_t why_size) MUST_CHECK;
 
 /*
  * Checks each parameter and those that only make sense together. -EINVAL with

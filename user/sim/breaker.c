@@ -82,6 +82,7 @@ void sim_breaker_free(struct sim_breaker *k)
 {
 	drop_probes(k);
 	engine_done(&k->engine);
+	sim_trust_free(k->trust);
 	free(k);
 }
 
@@ -128,9 +129,13 @@ static void moved(struct sim *sim, struct sim_breaker *k, const struct sg_transi
 		sim->setup.limits.moved(sim->setup.limits.arg, k, mv);
 }
 
+/* For trust a probe of a call counts when that ends; one by itself has no other end. */
 static void lease_out(struct sim *sim, struct sim_breaker *k)
 {
 	const struct sim_event failure = { .outcome = SG_HARD, .latency_ns = SG_FOREVER };
+
+	if (TAILQ_FIRST(&k->probes)->alone && k->trust)
+		(void)!sim_trust_call(sim, k, NULL, &failure, false); /* takes no memory */
 
 	sim_probe_drop(k, TAILQ_FIRST(&k->probes));
 	sim_breaker_outcome(sim, k, &failure, k->b.generation, true, false);

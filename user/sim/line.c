@@ -176,13 +176,18 @@ static int read_finding(struct reader *r, struct sim_event *e)
 	int severity = read_word(r, SIM_FIELD_SEVERITY, words);
 	uint64_t parts;
 
-	(void)e;
-	if (severity < 0 || !given(r, SIM_FIELD_CONFIDENCE))
-		return severity < 0 ? severity : 0;
+	if (severity < 0)
+		return severity;
+	e->clean = !words[severity + 1];
+	e->severity = e->clean ? TRUST_INFO : (enum trust_severity)(TRUST_CRITICAL - severity);
+	e->confidence = 1;
+	if (!given(r, SIM_FIELD_CONFIDENCE))
+		return 0;
 	if (v->type != SCAN_NUMBER)
 		return wrong_type(r, SIM_FIELD_CONFIDENCE, "a number from 0 to 1");
 	if (scan_nano(v, NS_PER_SEC, &parts) < 0)
 		return complain(r, v->at, "\"confidence\" is out of range: 0 to 1");
+	e->confidence = (double)parts / (double)NS_PER_SEC;
 	return 0;
 }
 

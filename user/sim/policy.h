@@ -11,12 +11,18 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "core/policy.h"
+#include "core/trust_policy.h"
+
+struct sim_policy {
+	struct breaker_policy breaker;
+	struct trust_policy trust;
+};
 
 /*
  * What the file does not say has its default. -EINVAL with at least one line
  * "FILE:LINE:COLUMN: path: text" in errors; -ENOMEM.
  */
-int sim_policy_parse(const char *text, size_t len, const char *file, struct breaker_policy *ret,
+int sim_policy_parse(const char *text, size_t len, const char *file, struct sim_policy *ret,
 		     struct buf *errors) MUST_CHECK;
 
 #endif

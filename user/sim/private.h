@@ -7,6 +7,7 @@
 
 #include "core/baseline.h"
 #include "core/engine.h"
+#include "core/trust.h"
 #include "sim/sim.h"
 
 /* A probe that was handed out. In its breaker's list while it is undecided. */
@@ -24,6 +25,7 @@ struct sim_breaker {
 	struct engine engine;
 	uint64_t change_ns; /* when the next opening's length changes */
 	struct baseline baseline;
+	struct sim_trust *trust; /* of a server; NULL: nothing is known of it */
 	uint64_t not_permitted;
 	uint64_t would_denies;
 	uint64_t overflow;
@@ -69,11 +71,26 @@ struct sim {
 	uint32_t n_heap;
 	uint32_t heap_cap;
 	uint32_t n_breakers;
-	uint64_t memory; /* bytes of breakers */
+	uint64_t memory;     /* bytes of breakers and of what they have of trust */
+	uint64_t n_findings; /* numbers them */
 	uint64_t now_ns;
 	uint64_t overflow;
 	bool admitted;
 };
+
+/* --- trust.c: the score --- */
+
+/* Memory for what is known of a server, so that calls without a tool need none. */
+enum sim_fault sim_trust_make(struct sim *sim, struct sim_breaker *server) MUST_CHECK;
+void sim_trust_free(struct sim_trust *t); /* NULL is fine */
+/* A call of the server ended; tool: NULL, it names none. */
+enum sim_fault sim_trust_call(struct sim *sim, struct sim_breaker *server,
+			      const struct sim_breaker *tool, const struct sim_event *e,
+			      bool learn) MUST_CHECK;
+enum sim_fault sim_trust_finding(struct sim *sim, struct sim_breaker *server,
+				 const struct sim_event *e) MUST_CHECK;
+/* server: NULL, it was never seen. */
+void sim_trust_show(struct sim *sim, const struct sim_breaker *server, struct sim_text name);
 
 /* --- sim_heap.c: when something is due --- */
 

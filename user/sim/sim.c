@@ -26,6 +26,8 @@ int sim_new(const struct sim_setup *setup, struct sim **ret)
 		sim->setup.bounds.calls = SIM_CALLS_MAX;
 	if (!setup->bounds.memory)
 		sim->setup.bounds.memory = (uint64_t)SIM_MEMORY_MAX_MIB << 20;
+	if (!(setup->trust.prior_weight > 0))
+		sim->setup.trust = trust_policy_defaults();
 	policy_to_kernel(&setup->policy, ECONNREFUSED, &sim->kernel);
 	*ret = sim;
 	return 0;
@@ -221,6 +223,9 @@ static enum sim_fault on_call(struct sim *sim, struct sim_breaker *server,
 		return SIM_FAULT_NONE;
 	generation = server->b.generation;
 	slow = judge_latency(sim, server, tool, e, generation);
+	fault = sim_trust_call(sim, server, tool, e, is_good(server));
+	if (fault != SIM_FAULT_NONE)
+		return fault;
 	if (server->b.state == SG_DISABLED)
 		tool = NULL;
 	sim_breaker_outcome(sim, server, e, generation, admit == SG_ALLOW_PROBE, slow);
@@ -261,25 +266,28 @@ static enum sim_fault on_start(struct sim *sim, struct sim_breaker *server,
 	return SIM_FAULT_NONE;
 }
 
-static void call_ended(struct sim *sim, struct sim_call *call, const struct sim_event *e)
+static enum sim_fault call_ended(struct sim *sim, struct sim_call *call, const struct sim_event *e)
 {
 	struct sim_breaker *server = call->server;
 	bool probe = call->probe.listed;
 	bool tool_probe = call->tool_probe.listed;
 	bool disabled = server->b.state == SG_DISABLED;
+	enum sim_fault fault;
 	bool slow;
 
 	sim_probe_drop(server, &call->probe);
 	slow = judge_latency(sim, server, call->tool, e, call->generation);
+	fault = sim_trust_call(sim, server, call->tool, e, is_good(server));
 	sim_breaker_outcome(sim, server, e, call->generation, probe, slow);
 	if (!call->tool)
-		return;
+		return fault;
 	if (disabled) {
 		sim_breaker_cancel(sim, call->tool, call->tool_generation, &call->tool_probe);
-		return;
+		return fault;
 	}
 	sim_probe_drop(call->tool, &call->tool_probe);
 	sim_breaker_outcome(sim, call->tool, e, call->tool_generation, tool_probe, slow);
+	return fault;
 }
 
 /* END and CANCEL. */
@@ -288,12 +296,13 @@ static enum sim_fault on_end(struct sim *sim, const struct sim_event *e)
 	uint64_t hash = sim_table_hash(e->server.s, e->server.len, sim->setup.seed);
 	struct sim_breaker *server = (void *)sim_table_find(&sim->servers, hash, NULL, e->server);
 	struct sim_call *call = server ? call_find(sim, server, e->id) : NULL;
+	enum sim_fault fault = SIM_FAULT_NONE;
 
 	if (!call)
 		return SIM_FAULT_ID_UNKNOWN;
 	sim_table_remove(&sim->calls, &call->node);
 	if (e->op == SIM_END && !call->refused && !call->ignored) {
-		call_ended(sim, call, e);
+		fault = call_ended(sim, call, e);
 	} else {
 		sim_breaker_cancel(sim, server, call->generation, &call->probe);
 		if (call->tool)
@@ -301,18 +310,22 @@ static enum sim_fault on_end(struct sim *sim, const struct sim_event *e)
 					   &call->tool_probe);
 	}
 	free(call);
-	return SIM_FAULT_NONE;
+	return fault;
 }
 
 static enum sim_fault on_admit(struct sim *sim, struct sim_breaker *server,
 			       const struct sim_event *e)
 {
 	struct sim_probe *probe;
+	enum sim_fault fault;
 
 	if (server->b.state != SG_HALF_OPEN) {
 		(void)ask(sim, server, e);
 		return SIM_FAULT_NONE;
 	}
+	fault = sim_trust_make(sim, server); /* where the end of the probe's lease counts */
+	if (fault != SIM_FAULT_NONE)
+		return fault;
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return SIM_FAULT_MEMORY;
@@ -350,21 +363,19 @@ static enum sim_fault on_state(struct sim *sim, struct sim_breaker *server,
 	return fault;
 }
 
+/* Asking makes no server known. */
 static void on_trust(struct sim *sim, const struct sim_event *e)
 {
-	struct sim_report report = {
-		.type = SIM_SHOWN_TRUST,
-		.t_ns = sim->now_ns,
-		.server = e->server,
-	};
+	uint64_t hash = sim_table_hash(e->server.s, e->server.len, sim->setup.seed);
 
-	sim->setup.report(sim->setup.arg, &report);
+	sim_trust_show(sim, (void *)sim_table_find(&sim->servers, hash, NULL, e->server),
+		       e->server);
 }
 
 static enum sim_fault (*const on_server[])(struct sim *sim, struct sim_breaker *server,
 					   const struct sim_event *e) = {
 	[SIM_CALL] = on_call,   [SIM_START] = on_start, [SIM_ADMIT] = on_admit,
-	[SIM_FORCE] = on_force, [SIM_STATE] = on_state,
+	[SIM_FORCE] = on_force, [SIM_STATE] = on_state, [SIM_FINDING] = sim_trust_finding,
 };
 
 enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
@@ -383,8 +394,6 @@ enum sim_fault sim_feed(struct sim *sim, const struct sim_event *e)
 		return on_end(sim, e);
 	case SIM_TRUST:
 		on_trust(sim, e);
-		return SIM_FAULT_NONE;
-	case SIM_FINDING:
 		return SIM_FAULT_NONE;
 	default:
 		break;

@@ -12,6 +12,10 @@
  * breaker let through, none of them while the server is disabled. Orders are for
  * servers; a reset resets its tools too.
  *
+ * Trust is beside the breakers and changes none of them: it learns from the calls of which the
+ * server's breaker learns, from those of a disabled server and of an older generation too,
+ * and from findings.
+ *
  * What is due by time comes before the next event of an equal or later time,
  * over all breakers in the order of time; at one time first the breaker that
  * was seen first, and of one breaker a probe's lease before its own deadline.
@@ -30,6 +34,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "core/policy.h"
+#include "core/trust.h"
 #include "sim/table.h"
 
 #define SIM_NAME_MAX 255U                   /* bytes of a server's, tool's or call's name */
@@ -64,6 +69,9 @@ struct sim_event {
 	uint64_t retry_after_ns; /* 0: none */
 	enum sg_state to;        /* FORCE; SG_CLOSED means reset */
 	uint64_t for_ns;         /* FORCE; SG_FOREVER: no end */
+	bool clean;              /* FINDING: a scan that found nothing */
+	enum trust_severity severity;
+	double confidence; /* FINDING: 0 to 1 */
 };
 
 enum sim_fault {
@@ -102,8 +110,11 @@ struct sim_report {
 	uint32_t slow_calls;
 	uint64_t not_permitted;
 	uint64_t would_denies;
-	uint64_t overflow;     /* trips that a limit forbade */
-	uint64_t remaining_ns; /* until open or an order ends; SG_FOREVER: no end */
+	uint64_t overflow;       /* trips that a limit forbade */
+	uint64_t remaining_ns;   /* until open or an order ends; SG_FOREVER: no end */
+	struct trust_view trust; /* SHOWN_TRUST, and what its score is made with */
+	double community_weight;
+	double strike_penalty;
 };
 
 typedef void sim_report_fn(void *arg, const struct sim_report *report);
@@ -134,6 +145,7 @@ struct sim_bounds {
 
 struct sim_setup {
 	struct breaker_policy policy; /* has passed breaker_policy_check() */
+	struct trust_policy trust;    /* has passed trust_policy_check(); all zero: the defaults */
 	uint64_t seed;                /* of jitter and ramp */
 	sim_report_fn *report;
 	void *arg;

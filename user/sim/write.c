@@ -51,6 +51,26 @@ static void put_state(struct jsonw *w, const struct sim_report *r)
 		jsonw_uint(w, "overflow", r->overflow);
 }
 
+static void put_trust(struct jsonw *w, const struct sim_report *r)
+{
+	static const char *const rules[] = { NULL, "finding", "score" };
+	const struct trust_view *v = &r->trust;
+
+	jsonw_text(w, "op", "trust");
+	jsonw_double(w, "score", v->score);
+	jsonw_object(w, "factors");
+	jsonw_double(w, "performance", v->performance);
+	jsonw_double(w, "security", v->security);
+	jsonw_double(w, "community", v->community);
+	jsonw_uint(w, "strikes", v->strikes);
+	jsonw_double(w, "community_weight", r->community_weight);
+	jsonw_double(w, "strike_penalty", r->strike_penalty);
+	jsonw_object_end(w);
+	jsonw_text(w, "band", trust_band_names[v->band]);
+	jsonw_text(w, "quarantine", rules[v->quarantine]);
+	jsonw_bool(w, "restricted", v->restricted);
+}
+
 void sim_report_write(const struct sim_report *report, struct buf *out)
 {
 	struct jsonw w;
@@ -72,9 +92,7 @@ void sim_report_write(const struct sim_report *report, struct buf *out)
 		put_state(&w, report);
 		break;
 	case SIM_SHOWN_TRUST:
-		jsonw_text(&w, "op", "trust");
-		jsonw_null(&w, "score");
-		jsonw_null(&w, "factors");
+		put_trust(&w, report);
 		break;
 	}
 	jsonw_object_end(&w);

@@ -464,6 +464,11 @@ static const struct policy_case {
 	  "turn the time window off\n" },
 	{ "{\"trust\": {\"priors\": 1}}",
 	  ":1:12: trust.priors: unknown key; did you mean \"prior\"?\n" },
+	{ "{\"trust\": {\n\"hard_weight\": 0.1}}",
+	  ":2:16: trust.hard_weight: hard_weight is 0.1: it must be at least 0.5 and at most 100\n" },
+	{ "{\"trust\": {\"dwell_seconds\": \"2d\"}}",
+	  ":1:2: trust: dwell_seconds is 172800, more than dwell_max_seconds 86400: it must be at "
+	  "most as much\n" },
 	{ "{\"min_calls\": 5, \"min_calls\": 6}", ":1:18: " },
 	{ "{\"min_calls\": \"many\",\n\"jitter\": 2}",
 	  ":1:15: min_calls: this is text; a number is expected\n"

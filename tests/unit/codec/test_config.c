@@ -134,7 +134,7 @@ static void test_every_key(void **state)
 		"    \"description\": \"d\", \"trust\": true, \"includeTools\": [], \"excludeTools\": [],\n"
 		"    \"enabled\": true } },\n"
 		"  \"defaults\": { \"breaker\": { \"min_calls\": 4, \"failure_rate\": 0.25 },\n"
-		"    \"trust\": { \"prior\": 0.5, \"auto_quarantine\": false } } }";
+		"    \"trust\": { \"prior\": 0.25, \"dwell_seconds\": \"20m\", \"auto_quarantine\": false } } }";
 	static const char *const unbuilt[] = { "a: \"inspect_tls\" does nothing yet",
 					       "a: \"idempotent_tools\" does nothing yet",
 					       "a: \"on_open\": \"stand_in\" is not carried out",
@@ -146,6 +146,10 @@ static void test_every_key(void **state)
 
 	(void)state;
 	assert_true(c->observe && c->api_read_group);
+	assert_double(c->trust.prior, 0.25);
+	assert_double(c->trust.dwell_seconds, 1200);
+	assert_double(c->trust.prior_weight, 2);
+	assert_false(c->trust.auto_quarantine);
 	assert_string_equal(c->cgroup, "/sys/fs/cgroup/x");
 	assert_int_equal(c->interfaces.n, 2);
 	assert_string_equal(c->interfaces.v[1], "veth1");
@@ -260,6 +264,16 @@ static const struct {
 	  "f.json:1:23: defaults.trust.priro: unknown key; did you mean \"prior\"?" },
 	{ "{\"defaults\":{\"trust\":{\"prior\":\"1\"}}}",
 	  "f.json:1:31: defaults.trust.prior: this is text; a number" },
+	{ "{\"defaults\":{\"trust\":{\"prior\":2}}}",
+	  "f.json:1:31: defaults.trust.prior: prior is 2: it must be at least 0 and at most 1" },
+	{ "{\"defaults\":{\"trust\":{\"auto_quarantine\":1}}}",
+	  "f.json:1:41: defaults.trust.auto_quarantine: this is a number; true or false" },
+	{ "{\"defaults\":{\"trust\":{\"path_depth\":1.5}}}",
+	  "f.json:1:36: defaults.trust.path_depth: path_depth is 1.5: it must be a whole number at "
+	  "least 0 and at most 16" },
+	{ "{\"defaults\":{\"trust\":{\"watch\":50}}}",
+	  "f.json:1:14: defaults.trust: watch is 50, more than watch_return 43: it must be at most "
+	  "as much" },
 	{ "{\"defaults\":{\"breaker\":{\"half_open_max_seconds\":0}}}",
 	  "f.json:1:49: defaults.breaker.half_open_max_seconds: half_open_max_seconds is 0" },
 	{ "{\"defaults\":{\"breaker\":{\"retry_after\":1}}}",
