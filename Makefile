@@ -298,7 +298,7 @@ tests: all $(UNIT_BIN) $(BPFTEST_BIN) $(BENCH_BIN) $(VERIFY) ## Build all tests 
 test: $(UNIT_BIN) ## Unit tests (no root)
 	@mk/run-tests $(UNIT_BIN)
 
-PROPERTIES := $(B)/tests/unit/core/test_trust_property
+PROPERTIES := $(B)/tests/unit/core/test_trust_property $(B)/tests/unit/core/test_reputation
 test-trust: $(PROPERTIES) ## The invariants of docs/trust.md, 100,000 random histories each (a minute; SG_SEED=1)
 	@SG_HISTORIES=$${SG_HISTORIES:-100000} TEST_TIMEOUT=600 mk/run-tests $(PROPERTIES)
 
