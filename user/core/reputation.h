@@ -159,8 +159,8 @@ uint64_t reputation_next_ns(const struct reputation *r, uint64_t now_ns);
 
 /*
  * How far each rater agrees with this host: 1 less the root mean square of the differences to
- * `own`, by index of the server, over at least 5 servers that both rated; never above 1. NAN: this host has no
- * rating. Part of the weight from then on.
+ * `own`, by index of the server, over at least 5 servers that both rated; never above 1. NAN: this
+ * host has no rating. Part of the weight from then on.
  */
 void reputation_credit(struct reputation *r, const double *own, uint64_t now_ns);
 

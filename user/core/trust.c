@@ -287,9 +287,9 @@ bool trust_finding(struct trust *t, const struct trust_policy *p, uint64_t now_n
 {
 	uint64_t now;
 
-	if (!is_present(t, digest))
+	if (!is_present(t, digest) || report->severity >= TRUST_SEVERITY_COUNT)
 		return false;
-	if (report->severity == TRUST_INFO || report->severity >= TRUST_SEVERITY_COUNT)
+	if (report->severity == TRUST_INFO)
 		return true;
 	now = begin(t, p, now_ns, TRUST_CAUSE_FINDING);
 	trust_security_begin(&t->security, p, now);

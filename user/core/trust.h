@@ -68,6 +68,28 @@ struct trust_id {
 	uint8_t b[32]; /* a SHA-256 */
 };
 
+/* Of what an identity is a digest, in this order; what is missing is empty. */
+enum trust_field {
+	TRUST_FIELD_TRANSPORT, /* its kind: "http", "stdio", ... */
+	TRUST_FIELD_CODE,      /* digest of the executable or package, or the TLS public key */
+	TRUST_FIELD_ENDPOINT,  /* canonical */
+	TRUST_FIELD_TOOLS,     /* digest of the list of tools */
+	TRUST_FIELD_COUNT
+};
+
+struct trust_bytes {
+	const void *data; /* borrowed; NULL: empty */
+	size_t len;
+};
+
+/*
+ * The bytes of which H is the SHA-256, which the caller computes: each field behind its length,
+ * eight bytes, the most significant first, so that no two lists of fields have the same.
+ * Writes as many as fit into out[size] and returns how many there are.
+ */
+size_t trust_identity_bytes(const struct trust_bytes fields[TRUST_FIELD_COUNT], uint8_t *out,
+			    size_t size);
+
 /* One finding as a scanner reports it. */
 struct trust_report {
 	uint64_t identity[2]; /* 128 bits of a hash over (scanner, rule, digest, location) */
@@ -248,7 +270,7 @@ struct trust {
 	uint32_t quarantines; /* k at clean_ns */
 	uint8_t band;         /* enum trust_band */
 	uint8_t quarantine;   /* enum trust_quarantine */
-	uint32_t n_changes; /* of all times; the last TRUST_CHANGES are kept, at n % TRUST_CHANGES */
+	uint32_t n_changes;   /* of all times; the last are kept, at n % TRUST_CHANGES */
 	struct trust_change changes[TRUST_CHANGES];
 };
 static_assert(sizeof(struct trust) + TRUST_FINDINGS * sizeof(struct trust_finding) < 2048,
@@ -275,16 +297,17 @@ void trust_call(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 		const struct trust_call *call);
 
 /*
- * A finding about the identity `digest`; the same one again brings confidence, ruleset and severity up to
- * date, a higher severity takes its waiver back. False, and nothing is changed: it is
- * of another identity than the present one. NULL: of the present one.
+ * A finding about the identity `digest`; the same one again brings confidence, ruleset and
+ * severity up to date, a higher severity than ever takes its waiver back. False, and nothing is changed: it is
+ * of another identity than the present one, or of no severity that there is. NULL: of the
+ * present one.
  */
 bool trust_finding(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 		   const struct trust_id *digest, const struct trust_report *report);
 
 /*
- * A scan of `digest` was made, as above. A clean one removes findings of the same scanner by the same
- * or an older ruleset that were reported before now_ns: low and medium ones, and all that
+ * A scan of `digest` was made, as above. A clean one removes findings of the same scanner by the
+ * same or an older ruleset that were reported before now_ns: low and medium ones, and all that
  * were inherited. False: as above.
  */
 bool trust_scan(struct trust *t, const struct trust_policy *p, uint64_t now_ns,

@@ -59,8 +59,6 @@ double trust_security_at(const struct trust_security *s, const struct trust_poli
 struct trust_limits trust_security_limits(const struct trust_security *s,
 					  const struct trust_policy *p, uint64_t now_ns,
 					  bool waived);
-/* As trust_limits.target and trust_security_at() combine them. */
-double trust_target(double lowest, double product, double floor, double scarred, double cap);
 double trust_finding_ceiling(const struct trust_finding *f);
 double trust_finding_factor(const struct trust_finding *f);
 /* Is there one that quarantines by itself, and that nobody has waived? */

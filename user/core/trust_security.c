@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Security: a target made of findings, scars and scans, to which S falls at once and rises by
- * security_rise_per_day. Between two changes the target is a staircase in time (a scar ends, a scan gets too
- * old); S is computed along it when it is asked for, so that it does not matter when anybody asked.
+ * security_rise_per_day. Between two changes the target is a staircase in time (a scar ends, a
+ * scan gets too old); S is computed along it when it is asked for, so that it does not matter
+ * when anybody asked.
  *
- * Findings are sorted by identity: their product is the same to the bit in whatever order they came.
+ * Findings are sorted by identity: their product is the same to the bit, in whatever order they
+ * came.
  */
 #include <math.h>
 #include <string.h>
@@ -36,11 +38,6 @@ double trust_finding_ceiling(const struct trust_finding *f)
 double trust_finding_factor(const struct trust_finding *f)
 {
 	return 1 - severities[f->severity].share * f->confidence;
-}
-
-double trust_target(double lowest, double product, double floor, double scarred, double cap)
-{
-	return fmin(fmin(fmax(lowest * product, floor), scarred), cap);
 }
 
 static double floor_of(unsigned int worst)
@@ -105,7 +102,7 @@ struct trust_limits trust_security_limits(const struct trust_security *s,
 		l.cap = p->unscanned;
 	if (s->capped)
 		l.cap = fmin(l.cap, CAP_BY_RATINGS);
-	l.target = trust_target(l.lowest, l.product, l.floor, l.scarred, l.cap);
+	l.target = fmin(fmin(fmax(l.lowest * l.product, l.floor), l.scarred), l.cap);
 	return l;
 }
 

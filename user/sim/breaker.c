@@ -129,7 +129,7 @@ static void moved(struct sim *sim, struct sim_breaker *k, const struct sg_transi
 		sim->setup.limits.moved(sim->setup.limits.arg, k, mv);
 }
 
-/* A probe that belongs to a call counts for trust when that ends; one by itself has no other end. */
+/* For trust a probe of a call counts when that ends; one by itself has no other end. */
 static void lease_out(struct sim *sim, struct sim_breaker *k)
 {
 	const struct sim_event failure = { .outcome = SG_HARD, .latency_ns = SG_FOREVER };

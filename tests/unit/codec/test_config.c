@@ -134,7 +134,7 @@ static void test_every_key(void **state)
 		"    \"description\": \"d\", \"trust\": true, \"includeTools\": [], \"excludeTools\": [],\n"
 		"    \"enabled\": true } },\n"
 		"  \"defaults\": { \"breaker\": { \"min_calls\": 4, \"failure_rate\": 0.25 },\n"
-		"    \"trust\": { \"prior\": 0.5, \"auto_quarantine\": false } } }";
+		"    \"trust\": { \"prior\": 0.25, \"dwell_seconds\": \"20m\", \"auto_quarantine\": false } } }";
 	static const char *const unbuilt[] = { "a: \"inspect_tls\" does nothing yet",
 					       "a: \"idempotent_tools\" does nothing yet",
 					       "a: \"on_open\": \"stand_in\" is not carried out",
@@ -146,6 +146,10 @@ static void test_every_key(void **state)
 
 	(void)state;
 	assert_true(c->observe && c->api_read_group);
+	assert_double(c->trust.prior, 0.25);
+	assert_double(c->trust.dwell_seconds, 1200);
+	assert_double(c->trust.prior_weight, 2);
+	assert_false(c->trust.auto_quarantine);
 	assert_string_equal(c->cgroup, "/sys/fs/cgroup/x");
 	assert_int_equal(c->interfaces.n, 2);
 	assert_string_equal(c->interfaces.v[1], "veth1");

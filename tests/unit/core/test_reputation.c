@@ -198,6 +198,28 @@ static void test_paths_end_at_their_depth(void **state)
 	assert_double(weight(&w, 4), 0);
 }
 
+/* Of two that give the same the one with the smaller id is shown, however the tables lie. */
+static void test_paths_do_not_depend_on_tables(void **state)
+{
+	static struct web w;
+	struct trust_id nine = id(9);
+
+	(void)state;
+	for (uint64_t seed = 1; seed < 20; seed++) {
+		const struct reputation_key *key;
+
+		web_init(&w);
+		w.r.seed = seed;
+		anchor(&w, 1);
+		anchor(&w, 2);
+		vouch(&w, 2, 9, 1);
+		vouch(&w, 1, 9, 1);
+		assert_double(weight(&w, 9), 1);
+		key = reputation_key(&w.r, &nine);
+		assert_int_equal(w.keys[key->parent].id.b[0], 1);
+	}
+}
+
 /* A key of weight .125 and its thousand: half of it for all of them. */
 static void test_sybils_share(void **state)
 {
@@ -591,6 +613,24 @@ static void random_web(struct web *w, uint64_t history, uint64_t *random,
 			fail_msg("history %llu: %s", (unsigned long long)now_history, #what); \
 	} while (0)
 
+/* As the other was before anything was said, its tables in another order. */
+static void web_restart(struct web *w, const struct web *other, uint64_t seed)
+{
+	web_init(w);
+	w->r.seed = seed;
+	for (unsigned int i = 0; i < other->r.n_servers; i++)
+		subject(w, i, other->servers[i].before);
+	for (unsigned int i = 1; i <= 3; i++)
+		anchor(w, i);
+}
+
+static void web_hear(struct web *w, const struct reputation_statement *s)
+{
+	enum reputation_verdict verdict = reputation_accept(&w->r, s, true, w->now);
+
+	HOLDS(verdict == REPUTATION_ACCEPTED || verdict == REPUTATION_OLD);
+}
+
 /* I12, I14: old ones again, and all of them in another order. */
 static void test_I12_I14_replays_and_orders(void **state)
 {
@@ -603,7 +643,6 @@ static void test_I12_I14_replays_and_orders(void **state)
 		uint64_t digest;
 
 		random_web(&w, i, &random, all);
-		web_copy(&other, &w);
 		digest = web_digest(&w);
 		for (unsigned int k = 0; k < 2 * STATEMENTS; k++) {
 			const struct reputation_statement *s =
@@ -612,30 +651,14 @@ static void test_I12_I14_replays_and_orders(void **state)
 			HOLDS(reputation_accept(&w.r, s, true, w.now) == REPUTATION_OLD);
 		}
 		HOLDS(web_digest(&w) == digest);
-		reputation_init(&other.r);
-		random_web(&other, i, &random, all); /* servers and anchors as they were */
-		reputation_init(&other.r);
-		for (unsigned int k = 0; k < 6; k++) {
-			uint32_t before = w.servers[k].before;
-
-			subject(&other, k, before);
-		}
-		for (unsigned int k = 1; k <= 3; k++)
-			anchor(&other, k);
-		web_init(&w);
-		for (unsigned int k = 0; k < 6; k++)
-			subject(&w, k, other.servers[k].before);
-		for (unsigned int k = 1; k <= 3; k++)
-			anchor(&w, k);
-		for (unsigned int k = 0; k < STATEMENTS; k++)
-			(void)!reputation_accept(&other.r, &all[k], true, other.now);
+		web_restart(&other, &w, i);
 		for (unsigned int k = STATEMENTS; k; k--) {
 			unsigned int at = (unsigned int)(random_next(&random) % k);
 
-			(void)!reputation_accept(&w.r, &all[at], true, w.now);
+			web_hear(&other, &all[at]);
 			all[at] = all[k - 1];
 		}
-		HOLDS(web_digest(&w) == web_digest(&other));
+		HOLDS(web_digest(&other) == digest);
 	}
 }
 
@@ -718,6 +741,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_budgets_are_split),
 		cmocka_unit_test(test_paths_end_at_their_depth),
+		cmocka_unit_test(test_paths_do_not_depend_on_tables),
 		cmocka_unit_test(test_sybils_share),
 		cmocka_unit_test(test_weights_stop_at_one),
 		cmocka_unit_test(test_bounds),

@@ -23,6 +23,34 @@ void rig_copy(struct rig *to, const struct rig *from)
 	trust_give(&to->trust, to->tools, to->findings);
 }
 
+struct rig rig_fresh(void)
+{
+	struct trust_policy p = trust_policy_defaults();
+	struct rig r;
+
+	rig_init(&r, &p, 0);
+	return r;
+}
+
+void rig_scan(struct rig *r, uint64_t now, bool clean)
+{
+	const struct trust_scan s = { .scanner = 1, .ruleset = 1, .clean = clean };
+
+	assert_true(trust_scan(&r->trust, &r->policy, now, NULL, &s));
+}
+
+void rig_find(struct rig *r, uint64_t now, uint64_t identity, enum trust_severity severity,
+	      double confidence)
+{
+	const struct trust_report f = { .identity = { identity },
+					.scanner = 1,
+					.ruleset = 1,
+					.severity = severity,
+					.confidence = confidence };
+
+	assert_true(trust_finding(&r->trust, &r->policy, now, NULL, &f));
+}
+
 #define MIX(x) (h = (h ^ fnv1a(&(x), sizeof(x))) * UINT64_C(0x9e3779b97f4a7c15))
 
 static uint64_t finding_digest(uint64_t h, const struct trust_finding *f)

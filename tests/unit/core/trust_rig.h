@@ -13,6 +13,11 @@ struct rig {
 };
 
 void rig_init(struct rig *r, const struct trust_policy *p, uint64_t now);
+struct rig rig_fresh(void); /* by the defaults, at 0 */
+/* One whose pointers are its own. */
+#define FRESH(r)                    \
+	struct rig r = rig_fresh(); \
+	trust_give(&(r).trust, (r).tools, (r).findings)
 /* A copy whose pointers are its own. */
 void rig_copy(struct rig *to, const struct rig *from);
 /* A sum over all that matters of the state; tools in whatever slots. */
@@ -23,6 +28,19 @@ double rig_score(const struct rig *r, uint64_t now);
 
 /* n calls of no tool, one each `step` ns from `*now` on, without latency. */
 void rig_calls(struct rig *r, uint64_t *now, uint64_t step, unsigned int n, enum sg_class class);
+
+/* By scanner 1, ruleset 1. */
+void rig_scan(struct rig *r, uint64_t now, bool clean);
+void rig_find(struct rig *r, uint64_t now, uint64_t identity, enum trust_severity severity,
+	      double confidence);
+
+/* Two numbers that are about the same. */
+#define NEAR(a, b, within)                                                          \
+	do {                                                                        \
+		double a_ = (a), b_ = (b);                                          \
+		if (!(fabs(a_ - b_) <= (within)))                                   \
+			fail_msg("%s: %.9g is not %.9g by %g", #a, a_, b_, within); \
+	} while (0)
 
 enum event_type {
 	EVENT_CALL,

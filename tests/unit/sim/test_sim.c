@@ -327,6 +327,9 @@ static void test_bounds(void **state)
 	/* the names count too: three bytes too many */
 	e = event(&r, SIM_STATE, "b", "");
 	assert_int_equal(sim_feed(r.sim, &e), SIM_FAULT_SIZE);
+	/* so does what is known of a server's trust */
+	e = event(&r, SIM_FINDING, "a", "");
+	assert_int_equal(sim_feed(r.sim, &e), SIM_FAULT_SIZE);
 	sim_free(r.sim);
 
 	setup.bounds.memory = 0;
