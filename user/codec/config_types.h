@@ -106,7 +106,7 @@ struct config {
 	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */
 	uint64_t resolve_ns;           /* 30 s */
 	struct breaker_policy policy;  /* defaults.breaker over the built-in one */
-	struct trust_policy trust;     /* defaults.trust over the built-in one; nobody asks yet */
+	struct trust_policy trust;     /* defaults.trust over the built-in one */
 	enum on_open on_open;          /* defaults.on_open, else to refuse */
 	struct config_server *servers; /* in the order of the file, disabled ones left out */
 	size_t n_servers;

@@ -6,6 +6,11 @@
 
 _Static_assert(DIGEST_LEN == crypto_hash_sha256_BYTES, "is SHA-256");
 
+void digest_bytes(const void *data, size_t len, struct digest *ret)
+{
+	crypto_hash_sha256(ret->b, data, len);
+}
+
 void digest_texts(const char *const *texts, size_t n, struct digest *ret)
 {
 	crypto_hash_sha256_state state;

@@ -10,13 +10,22 @@
 #include "core/trust_advice.h"
 #include "codec/digest.h"
 
-void trust_identity(const char *transport, const char *key, const char *place, const char *tools,
-		    struct trust_id *ret)
+void trust_identity(const char *const texts[TRUST_FIELD_COUNT], struct trust_id *ret)
 {
-	const char *const texts[] = { transport, key, place, tools };
+	struct trust_bytes fields[TRUST_FIELD_COUNT];
+	CLEANUP(freep) uint8_t *bytes = NULL;
 	struct digest d;
+	size_t n;
 
-	digest_texts(texts, ARRAY_SIZE(texts), &d);
+	for (int i = 0; i < TRUST_FIELD_COUNT; i++)
+		fields[i] = (struct trust_bytes){ texts[i], texts[i] ? strlen(texts[i]) : 0 };
+	n = trust_identity_bytes(fields, NULL, 0);
+	bytes = malloc(n);
+	*ret = (struct trust_id){ 0 };
+	if (!bytes)
+		return; /* not known, then */
+	(void)trust_identity_bytes(fields, bytes, n);
+	digest_bytes(bytes, n, &d);
 	memcpy(ret->b, d.b, sizeof(ret->b));
 }
 

@@ -14,10 +14,9 @@
 #include "codec/messages_trust.h"
 #include "codec/trust_file.h"
 
-/* What is rated, as far as it is known: how it is reached, by which key or package, where, and
- * with which list of tools. A text may be NULL. */
-void trust_identity(const char *transport, const char *key, const char *place, const char *tools,
-		    struct trust_id *ret);
+/* What is rated, H: the digest of what is known of it (core/trust.h). A text may be NULL: that is
+ * not known. Without memory *ret is all zero, which stands for an identity that is not known. */
+void trust_identity(const char *const texts[TRUST_FIELD_COUNT], struct trust_id *ret);
 
 /*
  * One record of a report (codec/findings.h), taken over: f is empty then, or still the

@@ -71,10 +71,13 @@ static uint64_t now_ns(const struct trust_module *m)
 /* Where it answers; of a command, what is run. */
 static void identify(const struct config_server *c, struct trust_id *ret)
 {
-	if (c->has_url)
-		trust_identity("http", NULL, c->url_shown, NULL, ret);
-	else
-		trust_identity("stdio", NULL, c->command_shown, NULL, ret);
+	const bool reached = c->url_shown != NULL;
+	const char *const texts[TRUST_FIELD_COUNT] = {
+		[TRUST_FIELD_TRANSPORT] = reached ? "http" : "stdio",
+		[TRUST_FIELD_ENDPOINT] = reached ? c->url_shown : c->command_shown,
+	};
+
+	trust_identity(texts, ret);
 }
 
 /* Of a server that is new here, or whose entry may have changed. */

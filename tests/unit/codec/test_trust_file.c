@@ -20,6 +20,15 @@ static unsigned int roll(unsigned int n)
 	return (unsigned int)(seed >> 33) % n;
 }
 
+static void identify(const char *place, struct trust_id *ret)
+{
+	const char *const texts[TRUST_FIELD_COUNT] = {
+		[TRUST_FIELD_TRANSPORT] = "http", [TRUST_FIELD_ENDPOINT] = place
+	};
+
+	trust_identity(texts, ret);
+}
+
 /* A life of some events, with as many findings as fit and more. */
 static void live(struct trust_entry *e, const char *name, unsigned int events)
 {
@@ -29,7 +38,7 @@ static void live(struct trust_entry *e, const char *name, unsigned int events)
 	*e = (struct trust_entry){ 0 };
 	snprintf(e->name, sizeof(e->name), "%s", name);
 	trust_init(&e->trust, &p, now);
-	trust_identity("http", NULL, name, NULL, &e->trust.identity);
+	identify(name, &e->trust.identity);
 	e->tools = calloc(TRUST_TOOLS, sizeof(*e->tools));
 	trust_give(&e->trust, e->tools, NULL);
 	for (unsigned int i = 0; i < events; i++) {
@@ -205,8 +214,8 @@ static void test_kept_by_name_and_by_what_it_is(void **state)
 		assert_string_equal(e.name, "");
 	}
 	assert_int_equal(f.n_entries, 4); /* that which came in last had been still for longest */
-	trust_identity("http", NULL, "n1", NULL, &id);
-	trust_identity("http", NULL, "nowhere", NULL, &other);
+	identify("n1", &id);
+	identify("nowhere", &other);
 	assert_true(trust_file_take(&f, "n0", &other, &e));
 	assert_string_equal(e.name, "n0");
 	trust_entry_done(&e);
