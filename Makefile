@@ -135,14 +135,14 @@ LAYER_CFLAGS_daemon := $(call poison,bpf json http net)
 LAYER_CFLAGS_modules := $(call poison,bpf json http net)
 LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 
-LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -ljson-c -lm
+LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -ljson-c -lm
 LIBS_cli := -ljson-c -lm
 LIBS_worker := -lcurl -lseccomp -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
 # The other parser in test_libhtp, which says so where there is none.
 LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
-LIBS_test_codec := -ljson-c -lm
+LIBS_test_codec := -lsodium -ljson-c -lm
 LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -ljson-c -lm
 LIBS_test_worker := $(LIBS_worker)
@@ -184,7 +184,7 @@ write_if_new = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(B)/have: mk/have Makefile
 	@mkdir -p $(@D)
-	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd libcurl libseccomp
+	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd libcurl libseccomp libsodium
 	@touch $@
 $(B)/flags: FORCE | $(B)/have
 	$(call write_if_new,$(C_FLAGS_TEXT))

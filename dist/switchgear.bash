@@ -43,16 +43,18 @@ _switchgear() {
 		case $command in
 		quarantine | trip | force) global+=' --reason --for' ;;
 		release | reset) global+=' --reason' ;;
+		select) global+=' --group --tool' ;;
+		report) global+=' --format --server' ;;
 		events) global+=' --follow --since --server --calls' ;;
 		simulate) global+=' --policy --seed --summary --blast' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'status show quarantine release trip reset force
-			events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show quarantine release trip reset force ' == *" $command "* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'status show explain select quarantine release trip reset
+			force report events simulate selftest metrics detach attach help' -- "$word")
+	elif [[ $operands == 0 && ' show explain quarantine release trip reset force ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
-	elif [[ $command == simulate && $operands == 0 ]]; then
+	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	elif [[ $command == force && $operands == 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'closed shadow disabled' -- "$word")

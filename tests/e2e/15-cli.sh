@@ -110,7 +110,7 @@ expect_server files visibility none
 expect_server search visibility plaintext
 expect_server search latency_ms.p50 null
 expect_server search handshake_ms.p50 null
-expect_server search trust null
+expect_server search trust.band watch
 
 t "secrets in URLs are not shown"
 for args in "status --json" "show search" "status" "events --json" "metrics"; do

@@ -45,6 +45,12 @@ enum option_kind {
 	X(SINCE, uint64_t, since_ns, DURATION, false, "since", "DUR", \
 	  "begin so long ago (default: all that is kept)") \
 	X(SERVER, const char *, server, TEXT, false, "server", "NAME", "only of this server") \
+	X(FORMAT, const char *, format, TEXT, false, "format", "FORMAT", \
+	  "auto, native, sarif, snyk, cisco, mcpspy, guardian") \
+	X(GROUP, const char *, group, TEXT, false, "group", "NAME", \
+	  "of this group, or this server (default: of all)") \
+	X(TOOL, const char *, tool, TEXT, false, "tool", "TOOL", \
+	  "for this tool: nobody whom findings restrict") \
 	X(CALLS, bool, calls, FLAG, false, "calls", NULL, \
 	  "also one line per call (not for everybody)") \
 	X(POLICY, const char *, policy, TEXT, false, "policy", "FILE", \

@@ -61,7 +61,7 @@ static int send_all(int fd, const char *data, size_t len)
 static int send_request(int fd, const struct client_request *q)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
-	size_t len = q->body ? strlen(q->body) : 0;
+	size_t len = q->body_len ? q->body_len : q->body ? strlen(q->body) : 0;
 	int r;
 
 	text = BUF(len + 16384);

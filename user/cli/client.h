@@ -15,6 +15,7 @@ struct client_request {
 	const char *method;
 	const char *target; /* percent-encoded path and query */
 	const char *body;   /* NULL: none */
+	size_t body_len;    /* 0: it ends with a NUL */
 	/* Where lines of a 2xx answer go as they come, without a time limit; NULL: all to `body`. */
 	client_line_fn *line;
 	void *data;

@@ -59,6 +59,9 @@ int command_misread(const struct context *context) MUST_CHECK;
 
 int run_status(struct context *context);
 int run_show(struct context *context);
+int run_explain(struct context *context);
+int run_report(struct context *context);
+int run_select(struct context *context);
 int run_quarantine(struct context *context);
 int run_order(struct context *context); /* release, trip, reset, force */
 int run_events(struct context *context);

@@ -11,6 +11,13 @@ const struct command cli_commands[] = {
 	  .help = "CALLS counts requests, FAIL connects and calls that failed, DENIED connects that\n"
 		  "were refused. P50 and P95 are times from a request to the end of its answer.\n" },
 	{ "show", "NAME", 1, 1, run_show, "everything about one server", .help = NULL },
+	{ "explain", "NAME", 1, 1, run_explain,
+	  "what a server's trust is made of, and what would raise it",
+	  .help = "Every number that the score is computed from: it can be computed again by hand.\n" },
+	{ "select", "", 0, 0, run_select, "which server to use now, and why",
+	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL),
+	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
+		  "Fails (1) if none can be used.\n" },
 	{ "quarantine", "NAME", 1, 1, run_quarantine,
 	  "cut a server off: refuse connects, kill connections, drop packets",
 	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR), .required = BIT(OPTION_REASON),
@@ -31,6 +38,12 @@ const struct command cli_commands[] = {
 		  "shadow    decide and report as usual, refuse nothing\n"
 		  "disabled  let everything through, count nothing\n"
 		  "Ends with --for or `switchgear reset NAME`.\n" },
+	{ "report", "FILE|-", 1, 1, run_report, "tell what a security scanner found",
+	  .options = BIT(OPTION_FORMAT) | BIT(OPTION_SERVER),
+	  .help = "Takes what these write, as they write it: our own JSON lines (native), SARIF 2.1.0,\n"
+		  "agent-scan (snyk), mcp-scanner (cisco), MCPSpy's alerts, and messages that were\n"
+		  "denied in MCP Guardian. All of a file is taken or nothing of it. --server is whose\n"
+		  "findings are that name no server. Fails (1) if none of it is of a server here.\n" },
 	{ "events", "", 0, 0, run_events, "what happened: transitions, quarantines, kills, alarms",
 	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
 		     BIT(OPTION_CALLS) },

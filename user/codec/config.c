@@ -119,17 +119,6 @@ static bool read_interfaces(struct config_reader *r, const struct config_value *
 	return true;
 }
 
-static bool read_default_trust(struct config_reader *r, const struct config_value *v, void *target)
-{
-	bool good = config_read_trust(r, v, target);
-
-	if (good && json_object_object_length(v->obj))
-		config_warn(r, &v->path,
-			    "\"trust\" does nothing yet: its keys are checked, but only "
-			    "`switchgear simulate` has a trust score");
-	return good;
-}
-
 /* Of a proxy host and port are kept, and nothing of its user information. */
 static bool read_proxies(struct config_reader *r, const struct config_value *v, void *target)
 {
@@ -177,7 +166,7 @@ static const struct config_keys limits = { .keys = limit_keys, .n = ARRAY_SIZE(l
 
 static const struct config_key default_keys[] = {
 	CONFIG_KEY("breaker", config_read_policy, config, policy),
-	CONFIG_KEY("trust", read_default_trust, config, trust),
+	CONFIG_KEY("trust", config_read_trust, config, trust),
 	CONFIG_KEY("on_open", config_read_word, config, on_open, .words = on_open_words),
 };
 static const struct config_keys defaults = { .keys = default_keys, .n = ARRAY_SIZE(default_keys) };

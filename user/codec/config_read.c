@@ -41,7 +41,7 @@ static void PRINTF_LIKE(5, 0) print(struct config_reader *r, const struct json_p
 
 	buf_puts(r->errors, r->file);
 	if (pos.line)
-		buf_printf(r->errors, ":%u:%u", pos.line, pos.column);
+		buf_printf(r->errors, ":%u:%u", pos.line + r->lines_before, pos.column);
 	buf_printf(r->errors, ": %s", kind);
 	json_path_print(path, &text);
 	buf_puts(&text, path ? ": " : "");
@@ -86,8 +86,8 @@ bool config_no_memory(struct config_reader *r)
 	return false;
 }
 
-bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
-	       const char *wanted)
+bool config_is_at(struct config_reader *r, const struct json_path *path, struct json_object *obj,
+		  enum json_type type, const char *wanted)
 {
 	static const char *const words[] = {
 		[json_type_null] = "null",        [json_type_boolean] = "true or false",
@@ -96,10 +96,16 @@ bool config_is(struct config_reader *r, const struct config_value *v, enum json_
 		[json_type_string] = "text",
 	};
 
-	if (json_object_is_type(v->obj, type))
+	if (json_object_is_type(obj, type))
 		return true;
-	return config_complain(r, &v->path, true, "this is %s; %s is expected",
-			       words[json_object_get_type(v->obj)], wanted);
+	return config_complain(r, path, true, "this is %s; %s is expected",
+			       words[json_object_get_type(obj)], wanted);
+}
+
+bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
+	       const char *wanted)
+{
+	return config_is_at(r, &v->path, v->obj, type, wanted);
 }
 
 bool config_unknown_key(struct config_reader *r, const struct json_path *path,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * How the configuration's parts are read: keys as data, each with its reader,
- * its place in a struct and its limits. Internal to config*.c. Readers return
- * false after they have complained, and go on with the next key, so that one run
- * reports several mistakes.
+ * its place in a struct and its limits. Internal to config*.c; findings*.c complain by it,
+ * too. Readers return false after they have complained, and go on with the next key, so that
+ * one run reports several mistakes.
  */
 #ifndef SWITCHGEAR_CODEC_CONFIG_READ_H
 #define SWITCHGEAR_CODEC_CONFIG_READ_H
@@ -26,6 +26,7 @@ struct config_reader {
 	const char *text;
 	size_t len;
 	const char *file;
+	unsigned int lines_before; /* of the file, before the text */
 	const struct config_env *env;
 	struct buf *errors;
 	unsigned int n_errors;
@@ -92,6 +93,8 @@ bool config_unknown_key(struct config_reader *r, const struct json_path *path,
 /* Complains unless the value is of the type; `wanted` says what is expected. */
 bool config_is(struct config_reader *r, const struct config_value *v, enum json_type type,
 	       const char *wanted);
+bool config_is_at(struct config_reader *r, const struct json_path *path, struct json_object *obj,
+		  enum json_type type, const char *wanted); /* path NULL: the document */
 
 /* Readers for tables. Members: bool, uint32_t, uint64_t (ns; min and max in ns),
  * char * (owned, replaces), struct config_list (owned; max elements), enum. */

@@ -84,16 +84,17 @@ struct config_server {
  * capitals the variable (SWITCHGEAR_PIN_DIR); its reader in config.c; its argument, NULL:
  * no option; the default, NULL: none; and what --help says.
  */
-#define CONFIG_SETTINGS(X)                                                                \
-	X(cgroup, read_cgroup, "PATH|auto", NULL,                                         \
-	  "whose processes are protected (auto: the whole host)")                         \
-	X(pin_dir, read_path, "DIR", "/sys/fs/bpf/switchgear/v1",                         \
-	  "where maps and links are pinned")                                              \
-	X(socket, read_path, "PATH", "/run/switchgear/switchgear.sock", "API socket")     \
-	X(state_dir, read_path, "DIR", "/var/lib/switchgear", "durable state")            \
-	X(metrics, read_metrics, "ADDR:PORT|off", "127.0.0.1:9464", "Prometheus metrics") \
-	X(ca_file, read_path, "FILE", NULL,                                               \
-	  "certificates to trust in own probes, beside the system's")                     \
+#define CONFIG_SETTINGS(X)                                                                      \
+	X(cgroup, read_cgroup, "PATH|auto", NULL,                                               \
+	  "whose processes are protected (auto: the whole host)")                               \
+	X(pin_dir, read_path, "DIR", "/sys/fs/bpf/switchgear/v1",                               \
+	  "where maps and links are pinned")                                                    \
+	X(socket, read_path, "PATH", "/run/switchgear/switchgear.sock", "API socket")           \
+	X(state_dir, read_path, "DIR", "/var/lib/switchgear", "durable state")                  \
+	X(metrics, read_metrics, "ADDR:PORT|off", "127.0.0.1:9464", "Prometheus metrics")       \
+	X(ca_file, read_path, "FILE", NULL,                                                     \
+	  "certificates to trust in own probes, beside the system's")                           \
+	X(findings_dir, read_path, "DIR", NULL, "whose files are reports of security scanners") \
 	X(api_group, config_read_text, NULL, NULL, NULL)
 
 /* NULL and 0 mean: not given, the daemon's default holds. */
@@ -109,7 +110,7 @@ struct config {
 	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */
 	uint64_t resolve_ns;           /* 30 s */
 	struct breaker_policy policy;  /* defaults.breaker over the built-in one */
-	struct trust_policy trust;     /* defaults.trust over the built-in one; nobody asks yet */
+	struct trust_policy trust;     /* defaults.trust over the built-in one */
 	enum on_open on_open;          /* defaults.on_open, else to refuse */
 	struct config_server *servers; /* in the order of the file, disabled ones left out */
 	size_t n_servers;

@@ -102,6 +102,7 @@ static const struct field server_fields[] = {
 		SERVER("security", KIND_NUMBER, trust.security),
 		SERVER("community", KIND_NUMBER, trust.community),
 		SERVER("strikes", KIND_UINT32, trust.strikes),
+		SERVER("restricted", KIND_BOOL, trust.restricted, .zero = ZERO_OMITTED),
 	FIELD_END,
 	FIELD_OBJECT("breaker"),
 		SERVER("failure_rate", KIND_NUMBER, breaker.failure_rate),

@@ -62,6 +62,7 @@ struct status_trust {
 	double security;
 	double community;
 	uint32_t strikes;
+	bool restricted; /* findings of medium severity or more: not for tools that write */
 };
 
 struct status_breaker {

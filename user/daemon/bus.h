@@ -24,6 +24,9 @@
 #include "core/event.h"
 #include "daemon/module.h"
 
+struct findings;
+struct reply_report;
+
 /* A fact that modules react to. */
 enum signal_type {
 	SIGNAL_TICK,        /* ten times a second */
@@ -33,11 +36,20 @@ enum signal_type {
 	SIGNAL_SUPPRESSED,  /* it would have opened; a limit across servers forbade it */
 	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: survivors */
 	SIGNAL_RELEASED,
-	SIGNAL_HELD,    /* by a state that could be read only now, it is in quarantine: held */
-	SIGNAL_RESET,   /* by an order, and there was nothing to close */
-	SIGNAL_ADDRS,   /* the server has other addresses */
-	SIGNAL_APPLIED, /* a configuration is in force */
+	SIGNAL_HELD,     /* by a state that could be read only now, it is in quarantine: held */
+	SIGNAL_RESET,    /* by an order, and there was nothing to close */
+	SIGNAL_ADDRS,    /* the server has other addresses */
+	SIGNAL_APPLIED,  /* a configuration is in force */
+	SIGNAL_FINDINGS, /* a report was read */
+	SIGNAL_RULED,    /* rules of trust put it in quarantine, or end what they did */
 	SIGNAL_COUNT
+};
+
+/* A report and what becomes of it: of who emits it, and done when the pass is over. */
+struct findings_signal {
+	struct findings *all; /* may be taken over, in parts */
+	struct reply_report *reply;
+	int r;
 };
 
 struct signal {
@@ -46,6 +58,9 @@ struct signal {
 	union {
 		struct sg_event kernel;          /* OUTCOME, TRANSITION */
 		const struct state_server *held; /* HELD: quarantine_ns is its end, boot time */
+		bool by_operator; /* RELEASED: an operator did it, no time and no rule */
+		struct findings_signal *findings; /* FINDINGS */
+		const char *reason; /* RULED: why, lives as long as the server; NULL: it ends */
 		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
 	};
 };

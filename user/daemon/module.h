@@ -22,6 +22,7 @@
 #include "daemon/daemon.h"
 
 #define MODULES_MAX 24
+#define API_REPORT_MAX (16U << 20)
 
 struct config;
 struct http_request;
@@ -48,6 +49,7 @@ struct server_start {
 enum api_right {
 	API_READ,
 	API_CHANGE, /* root and the configured group */
+	API_REPORT, /* the same, with a body of up to API_REPORT_MAX bytes */
 };
 
 /* One path of the API: "v1/servers/NAME/quarantine" with a star in place of the name. */
@@ -101,6 +103,7 @@ struct module {
 	void (*load)(void *m, struct state *ret, struct state_clock *now);
 	void (*save)(void *m, struct server *s, struct state_server *to, uint64_t now);
 	int (*fill_status)(void *m, struct status *to);
+	/* Also of one that the kernel knows nothing of; of one that is covered, who covers it. */
 	int (*fill_server)(void *m, struct server *s, struct status_server *to);
 	int (*degraded)(void *m, struct status *to);
 	void (*write_metrics)(void *m, struct metrics *to);

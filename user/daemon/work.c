@@ -2,6 +2,7 @@
 #include "daemon/work.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct work_job {
 	struct work *work;
 	struct work_job *next;
 	struct work_order order;
+	int fd; /* order.fd is this one, or NULL */
 	uint8_t data[] __attribute__((aligned(16)));
 };
 
@@ -25,6 +27,12 @@ struct work {
 	bool busy; /* the worker has the first job */
 	struct loop_timer *timer;
 };
+
+static void job_free(struct work_job *job)
+{
+	closep(&job->fd);
+	free(job);
+}
 
 static bool runs(const struct work *work)
 {
@@ -56,7 +64,7 @@ static void end(struct work_job *job, int r, const void *result)
 {
 	take(job);
 	job->order.done(job->order.owner, r, result);
-	free(job);
+	job_free(job);
 }
 
 static void step(void *data);
@@ -115,6 +123,7 @@ static int begin_worker(struct work *work, uint64_t now)
 					.data = work->first->data,
 					.len = o->data_len,
 					.size = o->size,
+					.fd = o->fd,
 					.deadline_ns = deadline(o, now),
 					.ask = o->ask,
 					.owner = o->owner };
@@ -234,7 +243,7 @@ void work_free(struct work *work)
 		struct work_job *job = work->first;
 
 		work->first = job->next;
-		free(job);
+		job_free(job);
 	}
 	free(work);
 }
@@ -252,6 +261,14 @@ int work_add(struct work *work, const struct work_order *order, struct work_job 
 		return -ENOMEM;
 	job->work = work;
 	job->order = *order;
+	job->fd = order->fd ? fcntl(*order->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (order->fd && job->fd < 0) {
+		int r = -errno;
+
+		job_free(job);
+		return r;
+	}
+	job->order.fd = order->fd ? &job->fd : NULL;
 	memcpy(job->data, order->data, order->data_len);
 	while (*at)
 		at = &(*at)->next;
@@ -271,7 +288,7 @@ void work_cancel(struct work_job *job)
 	if (runs(work) && work->first == job)
 		leave(work);
 	take(job);
-	free(job);
+	job_free(job);
 	schedule(work);
 }
 

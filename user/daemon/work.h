@@ -35,6 +35,7 @@ struct work_order {
 	const char *name;   /* of the child, for people */
 	child_fn *fn;       /* NULL: it is the job of a worker, */
 	enum worker_op op;  /* of this kind, */
+	const int *fd;      /* that gets this; copied, the caller's as before. NULL: nothing */
 	worker_ask_fn *ask; /* that may ask; must neither add nor cancel work; NULL: nothing */
 	const void *data; /* copied; what it points to is the child's copy at the time of its start */
 	size_t data_len; /* at most WORK_DATA_MAX */
@@ -51,7 +52,7 @@ int work_new(struct daemon *d, struct work **ret) MUST_CHECK;
 /* Kills what runs, drops what waits, calls nobody; NULL-safe. Before the loop goes. */
 void work_free(struct work *work);
 
-/* -EINVAL, -ENOMEM. */
+/* -EINVAL, -ENOMEM, -EMFILE. */
 int work_add(struct work *work, const struct work_order *order, struct work_job **ret) MUST_CHECK;
 /* Its callback is not called any more; if it runs it is killed. NULL-safe. */
 void work_cancel(struct work_job *job);

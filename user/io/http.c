@@ -169,6 +169,7 @@ int http_new(const struct http_options *options, struct http **ret, char *why)
 	if (!http)
 		return complete(why, -ENOMEM);
 	http->handler = options->handler;
+	http->body_max = options->body_max;
 	http->data = options->data;
 	http->connections = options->connections ? options->connections : CONNECTIONS_DEFAULT;
 	http->timeout_s = options->timeout_s ? options->timeout_s : TIMEOUT_DEFAULT_S;

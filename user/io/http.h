@@ -9,7 +9,7 @@
  * Invariants:
  *  H1  Nothing here blocks, and nothing a client sends ends the process.
  *  H2  Memory per client is bounded: header HTTP_HEADER_MAX, body
- *      HTTP_BODY_MAX, stream HTTP_BACKLOG_MAX.
+ *      HTTP_BODY_MAX, where body_max() says nothing else, stream HTTP_BACKLOG_MAX.
  *  H3  On a Unix socket, other users than root together never hold more than
  *      three quarters of the connections and one of them never more than a
  *      quarter: root can always get through. Who is beyond gets a 503.
@@ -60,6 +60,10 @@ struct http_request {
  * for later by http_defer(); else the client gets a 500. Malformed targets (400) and long bodies (413) never get here. */
 typedef void http_handler(void *data, struct http_request *request);
 
+/* How long the body of this request may be, before any of it came: path, segments and who asks
+ * are known, the method is not. */
+typedef size_t http_body_max_fn(void *data, const struct http_request *request);
+
 struct http_options {
 	const char *path; /* Unix socket; NULL: TCP at address and port */
 	const struct addr *address;
@@ -68,6 +72,7 @@ struct http_options {
 	unsigned int timeout_s;   /* without progress, or without an answer (H4); 0: 15 */
 	unsigned int check_ms;    /* between looks at who waits in silence; 0: HTTP_CHECK_MS */
 	http_handler *handler;
+	http_body_max_fn *body_max; /* NULL: HTTP_BODY_MAX */
 	void *data;
 };
 

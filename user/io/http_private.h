@@ -20,6 +20,7 @@ struct http_conn {
 struct http {
 	struct MHD_Daemon *mhd;
 	http_handler *handler;
+	http_body_max_fn *body_max;
 	void *data;
 	unsigned int connections;
 	unsigned int timeout_s;

@@ -34,8 +34,14 @@ void *http_call_begin(void *data, const char *target, struct MHD_Connection *con
 	call->connection = connection;
 	call->conn = info ? info->socket_context : NULL;
 	call->request.call = call;
-	call->body = BUF(HTTP_BODY_MAX);
+	if (call->conn) {
+		call->request.local = call->conn->local;
+		call->request.peer = call->conn->peer;
+	}
 	call->error = http_call_parse(call, target);
+	call->body = BUF(HTTP_BODY_MAX);
+	if (call->http->body_max && !call->error)
+		call->body.max = call->http->body_max(call->http->data, &call->request);
 	call->http->open_calls++;
 	return call;
 }
@@ -68,8 +74,13 @@ static void call_answer(struct http_call *call, const char *method)
 {
 	struct http_request *request = &call->request;
 
-	if (call->dropped)
-		return reply_error(request, 413, "too_large", "the body is longer than 64 KiB");
+	if (call->dropped) {
+		char message[64];
+
+		snprintf(message, sizeof(message), "the body is longer than %zu KiB",
+			 call->body.max >> 10);
+		return reply_error(request, 413, "too_large", message);
+	}
 	if (call->error == -ENOMEM || buf_error(&call->body))
 		return reply_error(request, 503, "no_memory", "out of memory, try again");
 	if (call->error)
@@ -78,21 +89,17 @@ static void call_answer(struct http_call *call, const char *method)
 	request->method = strcmp(method, "HEAD") ? method : "GET";
 	request->body = buf_str(&call->body);
 	request->body_len = call->body.len;
-	if (call->conn) {
-		request->local = call->conn->local;
-		request->peer = call->conn->peer;
-	}
 	call->http->handler(call->http->data, request);
 	if (!call->replied && !call->kept)
 		reply_error(request, 500, "internal", "the daemon has no answer to this request");
 }
 
-static bool announces_too_much(struct MHD_Connection *connection)
+static bool announces_too_much(struct MHD_Connection *connection, size_t max)
 {
 	const char *text =
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
 
-	return text && strtoull(text, NULL, 10) > HTTP_BODY_MAX;
+	return text && strtoull(text, NULL, 10) > max;
 }
 
 /* Called with the header alone, then with pieces of the body, then once without any. */
@@ -109,7 +116,7 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 		return MHD_NO;
 	if (!call->begun) {
 		call->begun = true;
-		if (announces_too_much(connection)) {
+		if (announces_too_much(connection, call->body.max)) {
 			call->dropped = true;
 			call_answer(call, method);
 		}
@@ -118,7 +125,7 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 	if (*upload_len) {
 		/* A chunked body of unknown length is read to twice the limit for the
 		 * sake of a polite answer, then cut off. */
-		if (call->body.len + *upload_len > HTTP_BODY_MAX) {
+		if (call->body.len + *upload_len > call->body.max) {
 			if (call->dropped)
 				return MHD_NO;
 			call->dropped = true;

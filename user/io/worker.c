@@ -34,6 +34,7 @@ struct worker {
 	bool given;   /* it has the job */
 	enum worker_state state;
 	struct worker_job job;
+	int passed;          /* goes with the job; -1: nothing */
 	unsigned int tries;  /* processes that did not finish this job */
 	unsigned int deaths; /* since a job was done */
 	uint64_t again_ns;   /* no process is started before */
@@ -266,7 +267,7 @@ static int give(struct worker *w)
 					.len = (uint32_t)w->job.len };
 
 	w->given = true;
-	return wire_send(w->fd, &head, w->data, -1);
+	return wire_send(w->fd, &head, w->data, w->passed);
 }
 
 static int hear_hello(struct worker *w)
@@ -353,6 +354,7 @@ int worker_new(const struct worker_program *program, struct worker **ret)
 		return -ENOMEM;
 	w->program = program;
 	w->fd = -1;
+	w->passed = -1;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll_fd < 0)
 		return -errno;
@@ -368,6 +370,7 @@ void worker_free(struct worker *w)
 		return;
 	(void)end_process(w);
 	(void)reaped(&w->zombie, &unused);
+	closep(&w->passed);
 	closep(&w->epoll_fd);
 	free(w);
 }
@@ -380,9 +383,14 @@ int worker_start(struct worker *w, const struct worker_job *job)
 		return -EINVAL;
 	if (job->len > WIRE_DATA_MAX || job->size > WIRE_DATA_MAX)
 		return -E2BIG;
+	closep(&w->passed); /* of the job before */
+	w->passed = job->fd ? fcntl(*job->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (job->fd && w->passed < 0)
+		return -errno;
 	w->job = *job;
 	memcpy(w->data, job->data, job->len);
 	w->job.data = NULL;
+	w->job.fd = NULL;
 	w->tries = 0;
 	w->state = WORKER_RUNNING;
 	return 0;

@@ -32,9 +32,10 @@
 #define WORKER_TRIES 3U                    /* processes that a job may outlive */
 
 enum worker_op {
-	WORKER_LOOK_UP, /* text with its end -> struct resolver_answer */
-	WORKER_GROUP,   /* text with its end -> struct resolver_group */
-	WORKER_PROBE,   /* io/probe_job.h */
+	WORKER_LOOK_UP,  /* text with its end -> struct resolver_answer */
+	WORKER_GROUP,    /* text with its end -> struct resolver_group */
+	WORKER_PROBE,    /* io/probe_job.h */
+	WORKER_FINDINGS, /* io/findings_job.h; needs a descriptor */
 	WORKER_OP_COUNT
 };
 
@@ -59,6 +60,7 @@ struct worker_job {
 	enum worker_op op;
 	const void *data; /* copied; at most WIRE_DATA_MAX */
 	size_t len;
+	const int *fd;        /* goes with it; copied, the caller's as before. NULL: none */
 	size_t size;          /* of the result, at most WIRE_DATA_MAX */
 	uint64_t deadline_ns; /* boot time; UINT64_MAX: none */
 	worker_ask_fn *ask;   /* NULL: it has nothing to ask */
@@ -80,7 +82,7 @@ int worker_new(const struct worker_program *program, struct worker **ret) MUST_C
 /* Kills it; NULL-safe. */
 void worker_free(struct worker *w);
 
-/* -EBUSY: it has one. -EINVAL, -E2BIG, -ENOMEM. That no process can be had is an end of
+/* -EBUSY: it has one. -EINVAL, -E2BIG, -EMFILE. That no process can be had is an end of
  * the job (WORKER_DIED) in a worker_run(). */
 int worker_start(struct worker *w, const struct worker_job *job) MUST_CHECK;
 /* The job is forgotten, and its process killed. */

@@ -129,6 +129,21 @@ static void route(struct api *api, struct http_request *q)
 		    "docs/protocol.md lists the API");
 }
 
+/* Before a body comes: of the path, whatever the method will be, and for who may use it. */
+static size_t body_max(void *data, const struct http_request *q)
+{
+	struct api *api = data;
+	struct modules *ms = bus_modules(api->part.d->bus);
+	const char *unused;
+
+	for (size_t i = 0; i < ms->n; i++)
+		for (const struct api_route *r = ms->v[i]->routes; r && r->method; r++)
+			if (r->right == API_REPORT && fits(q, r->path, &unused) &&
+			    reply_may(api->part.d, q, API_REPORT))
+				return API_REPORT_MAX;
+	return HTTP_BODY_MAX;
+}
+
 static void on_request(void *data, struct http_request *q)
 {
 	struct api *api = data;
@@ -219,6 +234,7 @@ static int api_start(void *m)
 	struct api *api = m;
 	const struct http_options o = { .path = api->part.d->settings->socket,
 					.handler = on_request,
+					.body_max = body_max,
 					.data = api };
 	int r = listener_new(api->part.d->loop, &o, "the API", &api->listener);
 

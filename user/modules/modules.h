@@ -23,6 +23,8 @@
 	X(groups)      \
 	X(healthcheck) \
 	X(quarantine)  \
+	X(trust)       \
+	X(reports)     \
 	X(killer)      \
 	X(resolve)     \
 	X(routes)      \

@@ -19,6 +19,8 @@
 #define SUB "quarantine"
 #define SOON_NS (10 * NS_PER_MS) /* for what is killed in the loop */
 #define KILL_NS (10 * NS_PER_SEC)
+#define ITSELF "switchgear" /* who ends what has a time */
+#define RULE "switchgear (trust)"
 #define ANSWER_NS (12 * NS_PER_SEC) /* before who asked gives up (http.h, H4) */
 
 struct quarantine {
@@ -237,7 +239,10 @@ static void released(struct quarantine *m, struct server *s, const char *by, con
 	snprintf(e.by, sizeof(e.by), "%s", by);
 	snprintf(e.text, sizeof(e.text), "%s", text);
 	bus_report(m->part.d->bus, &e);
-	bus_emit(m->part.d->bus, &(struct signal){ .type = SIGNAL_RELEASED, .server = s });
+	bus_emit(m->part.d->bus,
+		 &(struct signal){ .type = SIGNAL_RELEASED,
+				   .server = s,
+				   .by_operator = strcmp(by, ITSELF) && strcmp(by, RULE) });
 }
 
 static int release(struct quarantine *m, struct server *s, const char *by, const char *text)
@@ -264,7 +269,7 @@ static void on_due(void *data)
 
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (server_quarantined(s) && s->quarantine_ns <= now)
-			(void)!release(m, s, "switchgear", "its time is over");
+			(void)!release(m, s, ITSELF, "its time is over");
 	bus_pass(m->part.d->bus);
 	for (struct server *s = servers_first(m->part.d->servers), *next; s; s = next) {
 		next = s->next;
@@ -328,8 +333,29 @@ static void held(struct quarantine *m, struct server *s, const struct state_serv
 	(void)carry_out(&o, &e);
 }
 
+/* As an order of an operator, but that one in force stays what it is. */
+static void ruled(struct quarantine *m, struct server *s, const char *reason)
+{
+	struct order o;
+	struct event e;
+
+	if (!reason) {
+		if (server_quarantined(s) && !strcmp(of(m, s)->by, RULE))
+			(void)!release(m, s, RULE, "its trust has recovered");
+		return;
+	}
+	if (server_quarantined(s) || !s->id ||
+	    dataplane_quarantine_set(m->part.d->dp, s->id, SG_FOREVER))
+		return;
+	set(m, s, SG_FOREVER, clock_wall_ns(), reason, RULE);
+	o = order_of(m, s);
+	(void)carry_out(&o, &e);
+}
+
 static void quarantine_signal(void *m, const struct signal *signal)
 {
+	if (signal->type == SIGNAL_RULED)
+		ruled(m, signal->server, signal->reason);
 	if (signal->type == SIGNAL_TICK)
 		map_sync(m, clock_boot_ns());
 	else if (signal->type == SIGNAL_HELD)

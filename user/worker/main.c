@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the daemon leaves to others: asks name servers, and MCP servers whether they are there.
+ * What the daemon leaves to others: asks name servers, and MCP servers whether they are there;
+ * reads what scanners wrote.
  * Started by the daemon, for its ends only (io/worker.h), it gives up its rights first.
  * usage: switchgear-worker SOCKET PARENT USER [CA-FILE]
  */
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "io/findings_job.h"
 #include "io/resolver.h"
 #include "io/worker.h"
 #include "worker/worker.h"
@@ -64,7 +66,7 @@ static bool is_text(const struct wire *job)
 	       memchr(job->data, '\0', job->head.len) == job->data + job->head.len - 1;
 }
 
-static void look_up(const struct wire *job)
+static void look_up(const struct wire *job, UNUSED int fd)
 {
 	struct resolver_answer answer = { 0 };
 
@@ -73,7 +75,7 @@ static void look_up(const struct wire *job)
 	done(is_text(job) ? 0 : -EINVAL, &answer, sizeof(answer));
 }
 
-static void group(const struct wire *job)
+static void group(const struct wire *job, UNUSED int fd)
 {
 	struct resolver_group answer = { 0 };
 
@@ -107,7 +109,7 @@ static void wait_for(const struct probe *p)
 	poll(&f, 1, ms);
 }
 
-static void probe(const struct wire *job)
+static void probe(const struct wire *job, UNUSED int fd)
 {
 	CLEANUP(probe_freep) struct probe *p = NULL;
 	struct probe_job what;
@@ -133,10 +135,25 @@ static void probe(const struct wire *job)
 	done(r, NULL, 0);
 }
 
-static void (*const jobs[])(const struct wire *job) = {
+static void findings(const struct wire *job, int fd)
+{
+	static struct findings_done result;
+	struct findings_job what;
+	int r = -EINVAL;
+
+	result = (struct findings_done){ 0 };
+	if (job->head.len == sizeof(what)) {
+		memcpy(&what, job->data, sizeof(what));
+		r = findings_job_do(&what, fd, &result);
+	}
+	done(r, &result, sizeof(result));
+}
+
+static void (*const jobs[])(const struct wire *job, int fd) = {
 	[WORKER_LOOK_UP] = look_up,
 	[WORKER_GROUP] = group,
 	[WORKER_PROBE] = probe,
+	[WORKER_FINDINGS] = findings,
 };
 _Static_assert(ARRAY_SIZE(jobs) == WORKER_OP_COUNT, "a job has no row");
 
@@ -153,14 +170,13 @@ static void greet(void)
 static void __attribute__((noreturn)) serve(void)
 {
 	for (;;) {
-		int none = -1;
+		CLEANUP(closep) int fd = -1;
 
-		if (wire_recv(line, 0, &heard, &none) != 1) /* 0: it is not needed any more */
+		if (wire_recv(line, 0, &heard, &fd) != 1) /* 0: it is not needed any more */
 			_exit(0);
-		closep(&none);
 		if (heard.head.kind != WIRE_JOB || heard.head.what >= ARRAY_SIZE(jobs))
 			_exit(EXIT_ALONE);
-		jobs[heard.head.what](&heard);
+		jobs[heard.head.what](&heard, fd);
 	}
 }
 

@@ -139,7 +139,6 @@ static void test_every_key(void **state)
 					       "a: \"idempotent_tools\" does nothing yet",
 					       "a: \"on_open\": \"stand_in\" is not carried out",
 					       "a: \"local\" does nothing yet",
-					       "defaults.trust: \"trust\" does nothing yet",
 					       NULL };
 	struct config *c = good_but(text, unbuilt);
 	const struct config_server *s = &c->servers[0];

@@ -31,7 +31,7 @@ static const char busy_server[] =
 	"\"verdict\":\"refuse\",\"quarantine\":{\"reason\":\"bad \\\"tool\\\"\","
 	"\"since\":\"2023-11-14T22:13:20.000Z\",\"until\":\"2023-11-14T22:13:21.500Z\",\"by\":\"uid 0\"},"
 	"\"trust\":{\"score\":78.7,\"band\":\"trusted\",\"performance\":0.91,\"security\":1,"
-	"\"community\":0.5,\"strikes\":2},"
+	"\"community\":0.5,\"strikes\":2,\"restricted\":true},"
 	"\"breaker\":{\"failure_rate\":0.6,\"slow_rate\":0,\"consecutive_failures\":5,"
 	"\"open_remaining_s\":12.25,\"generation\":4},"
 	"\"endpoints\":[{\"address\":\"127.0.0.1\",\"port\":3001,\"source\":\"config\",\"failed\":3},"
@@ -70,7 +70,7 @@ static void fill_busy(struct status_server *s)
 	s->order_state = SG_SHADOW;
 	s->order = (struct status_quarantine){ "", "me", WALL, STATUS_NEVER };
 	s->has_trust = true;
-	s->trust = (struct status_trust){ 78.7, "trusted", 0.91, 1, 0.5, 2 };
+	s->trust = (struct status_trust){ 78.7, "trusted", 0.91, 1, 0.5, 2, true };
 	s->breaker = (struct status_breaker){ 0.6, 0, 5, SECONDS(12.25), 4 };
 	s->endpoints = calloc(2, sizeof(*s->endpoints));
 	assert_non_null(s->endpoints);

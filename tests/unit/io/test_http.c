@@ -34,8 +34,9 @@ struct fixture {
 	struct http_stream *stream;
 	unsigned int handled;
 	unsigned int gone;
-	bool mute;     /* do not answer */
-	bool in_group; /* 4242 */
+	bool mute;       /* do not answer */
+	size_t body_max; /* of "/long", for this user; 0: as usual */
+	bool in_group;   /* 4242 */
 	char seen[512];
 	char *text; /* what a client got */
 	size_t len;
@@ -58,6 +59,16 @@ static void gone(void *data)
 }
 
 static const struct http_stream_ops stream_ops = { .loss = loss, .gone = gone };
+
+static size_t body_max(void *data, const struct http_request *q)
+{
+	struct fixture *f = data;
+
+	return f->body_max && q->local && q->peer.uid == getuid() && q->segments == 1 &&
+			       !strcmp(q->segment[0], "long")
+		       ? f->body_max
+		       : HTTP_BODY_MAX;
+}
 
 static void handle(void *data, struct http_request *q)
 {
@@ -93,6 +104,7 @@ static void start_checking(struct fixture *f, unsigned int connections, unsigned
 					      .timeout_s = timeout_s,
 					      .check_ms = check_ms,
 					      .handler = handle,
+					      .body_max = body_max,
 					      .data = f };
 
 	assert_int_equal(http_new(&options, &f->http, why), 0);
@@ -311,6 +323,7 @@ static void header_that_is_too_long_is_refused(void **state)
 	assert_non_null(strstr(f->text, "HTTP/1.1 414"));
 }
 
+#define LONG "POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: "
 #define CHUNKED "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 static void body_that_is_too_long_is_refused(void **state)
@@ -332,6 +345,12 @@ static void body_that_is_too_long_is_refused(void **state)
 		 "");
 	assert_int_equal(f->handled, 1);
 	assert_string_equal(f->seen, "POST /x [x] q=- body=65536");
+	/* where it may be longer, for this user */
+	f->body_max = 131072;
+	ask_long(f, LONG "131072\r\n\r\n", 131072, "");
+	assert_non_null(strstr(f->seen, "body=131072"));
+	ask(f, LONG "131073\r\n\r\n");
+	assert_non_null(strstr(f->text, "longer than 128 KiB"));
 }
 
 static void torn_request_is_put_together(void **state)

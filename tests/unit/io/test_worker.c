@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,8 +29,9 @@ static void say(uint32_t kind, int r, const void *data, size_t len, int fd)
 		_exit(9);
 }
 
-static void obey(const char *order, struct wire *in)
+static void obey(const char *order, struct wire *in, int with)
 {
+	char read_from[RESULT] = "nothing";
 	int fd = -1;
 
 	if (!strcmp(order, "die"))
@@ -53,6 +55,12 @@ static void obey(const char *order, struct wire *in)
 		say(WIRE_DONE, in->head.r, "answered", RESULT, -1);
 		return;
 	}
+	if (!strcmp(order, "read")) {
+		if (with >= 0 && pread(with, read_from, RESULT, 0) != RESULT)
+			_exit(9);
+		say(WIRE_DONE, 0, read_from, RESULT, -1);
+		return;
+	}
 	if (!strcmp(order, "say twice"))
 		say(WIRE_DONE, 0, "12345678", RESULT, -1);
 	say(WIRE_DONE, 4, "12345678", RESULT, -1);
@@ -61,7 +69,6 @@ static void obey(const char *order, struct wire *in)
 static int be_a_worker(const char *start)
 {
 	static struct wire in;
-	int fd = -1;
 
 	if (!strcmp(start, "exit"))
 		return 6;
@@ -69,9 +76,13 @@ static int be_a_worker(const char *start)
 		say(WIRE_HELLO, 0, "0", 2, -1);
 	else
 		say(WIRE_HELLO, 0, SWITCHGEAR_VERSION, sizeof(SWITCHGEAR_VERSION), -1);
-	while (wire_recv(3, 0, &in, &fd) == 1)
-		obey(in.data, &in);
-	return 0;
+	for (;;) {
+		CLEANUP(closep) int fd = -1;
+
+		if (wire_recv(3, 0, &in, &fd) != 1)
+			return 0;
+		obey(in.data, &in, fd);
+	}
 }
 
 /* --- the daemon's side ------------------------------------------------------------------------ */
@@ -138,6 +149,35 @@ static enum worker_state order(struct worker *w, const char *text, uint64_t pati
 	assert_int_equal(worker_start(w, &job), 0);
 	assert_int_equal(worker_start(w, &job), -EBUSY);
 	return finish(w);
+}
+
+/* What goes with a job goes with that one alone, and again if another process has to do it. */
+static void a_descriptor_goes_with_a_job(void **state)
+{
+	struct worker_job job = { .op = WORKER_LOOK_UP,
+				  .data = "read",
+				  .len = 5,
+				  .size = RESULT,
+				  .deadline_ns = clock_boot_ns() + AMPLE_NS };
+	struct worker *w = start_program("");
+	int fd = memfd_create("test", MFD_CLOEXEC);
+	int r;
+
+	(void)state;
+	assert_int_equal(pwrite(fd, "a secret", RESULT, 0), RESULT);
+	job.fd = &fd;
+	assert_int_equal(worker_start(w, &job), 0);
+	close(fd); /* it was copied */
+	fd = -1;
+	assert_int_equal(finish(w), WORKER_DONE);
+	assert_memory_equal(worker_result(w, &r), "a secret", RESULT);
+	job.fd = NULL;
+	assert_int_equal(worker_start(w, &job), 0);
+	assert_int_equal(finish(w), WORKER_DONE);
+	assert_memory_equal(worker_result(w, &r), "nothing", RESULT);
+	job.fd = &fd;
+	assert_int_equal(worker_start(w, &job), -EBADF);
+	end_program(w);
 }
 
 static void expect_work(struct worker *w)
@@ -307,6 +347,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_process_does_one_job_after_the_other),
 		cmocka_unit_test(it_may_ask),
+		cmocka_unit_test(a_descriptor_goes_with_a_job),
 		cmocka_unit_test(what_fails_fails_three_times),
 		cmocka_unit_test(what_does_not_start_is_told),
 		cmocka_unit_test(what_is_late_is_killed),

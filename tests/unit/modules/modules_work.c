@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/work.h"
+#include "io/findings_job.h"
 #include "io/probe_job.h"
 #include "io/resolver.h"
 #include "unit/modules/modules_rig.h"
@@ -121,6 +122,8 @@ static void run(void *data)
 	memcpy(input, job->data, order.data_len);
 	if (!r && !order.fn && order.op == WORKER_GROUP)
 		*(struct resolver_group *)result = fake_group;
+	else if (!r && !order.fn && order.op == WORKER_FINDINGS)
+		r = findings_job_do((struct findings_job *)input, *order.fd, result);
 	else if (!r && !order.fn)
 		r = probe(&order, input);
 	job_free(job);

@@ -276,7 +276,8 @@ static void test_metrics(void **state)
 	}
 	assert_int_equal(count(a.body, "# TYPE mcp_client_operation_duration_seconds histogram"),
 			 1);
-	assert_int_equal(count(a.body, "server=\"files\""), 0);
+	assert_int_equal(count(a.body, "server=\"files\""), 1); /* the trust in it alone */
+	assert_int_equal(count(a.body, "switchgear_trust_score{server=\"files\"}"), 1);
 	assert_int_equal(count(a.body, "server=\"again\""), 0); /* its owner's, counted once */
 	assert_int_equal(count(a.body, "switchgear_circuit_state{"), 2 * SG_STATE_COUNT);
 	assert_int_equal(count(a.body, "switchgear_rtt_seconds_mean{"), 1);

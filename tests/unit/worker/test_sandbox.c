@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "io/findings_job.h"
 #include "io/resolver.h"
 #include "worker/worker.h"
 
@@ -140,6 +141,20 @@ static int have_memory(void)
 	return p == MAP_FAILED ? -errno : 0;
 }
 
+static const char finding[] = "{\"source\":\"s\",\"severity\":\"low\",\"rule\":\"r\"}";
+static int findings_memory = -1;
+
+/* What a scanner wrote is read in memory that the daemon has made. */
+static int read_findings(void)
+{
+	static struct findings_done done;
+	struct findings_job job = { .len = sizeof(finding) - 1 };
+
+	if (findings_job_do(&job, findings_memory, &done))
+		return -EIO;
+	return done.len && !*done.why ? 0 : -EBADMSG;
+}
+
 /* -errno of what it tried, in the sandbox; or FAILED. */
 static int in_the_sandbox(int (*what)(void))
 {
@@ -194,19 +209,21 @@ static void allows(void **state)
 		const char *name;
 		int (*what)(void);
 	} cases[] = {
-		{ "look up", look_up },
-		{ "read a file", read_a_file },
-		{ "connect", connect_somewhere },
-		{ "memory", have_memory },
+		{ "look up", look_up },           { "read a file", read_a_file },
+		{ "connect", connect_somewhere }, { "memory", have_memory },
+		{ "findings", read_findings },
 	};
 
 	(void)state;
+	findings_memory = findings_job_open(finding, sizeof(finding) - 1);
+	assert_true(findings_memory >= 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int error = in_the_sandbox(cases[i].what);
 
 		if (error)
 			fail_msg("%s: %d (%s)", cases[i].name, error, strerror(error));
 	}
+	closep(&findings_memory);
 }
 
 static int tell_user(void)
