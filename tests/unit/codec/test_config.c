@@ -138,8 +138,7 @@ static void test_every_key(void **state)
 	static const char *const unbuilt[] = { "a: \"inspect_tls\" does nothing yet",
 					       "a: \"idempotent_tools\" does nothing yet",
 					       "a: \"on_open\": \"stand_in\" is not carried out",
-					       "a: \"local\" does nothing yet",
-					       NULL };
+					       "a: \"local\" does nothing yet", NULL };
 	struct config *c = good_but(text, unbuilt);
 	const struct config_server *s = &c->servers[0];
 
