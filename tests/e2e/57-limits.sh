@@ -61,13 +61,17 @@ expect_server_soon date state open
 expect_within "$(opened_for date)" 1 "$ASKED" "seconds until $UNTIL"
 expect_ne "$(opened_for date)" $OPEN.0 "the length of an opening that nobody asked for"
 
+asked_again() {
+	agent --connect 127.0.0.1:3004 >/dev/null
+	[ "$(server silent state)" = open ]
+}
+
 t "asking again and again makes no opening longer"
 eight 3004
 expect_server_soon silent state open
 for _ in 1 2; do
 	expect_server_soon silent state half_open $((4 * OPEN))
-	agent --connect 127.0.0.1:3004 >/dev/null
-	expect_server_soon silent state open
+	expect_soon 5 asked_again # at first the probe may be reserved for the daemon
 done
 expect_eq "$(opened_for silent | sort -u)" "$OPEN.0" "seconds of each of three openings"
 
