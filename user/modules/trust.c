@@ -29,31 +29,50 @@
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define MINUTE_NS (60 * NS_PER_SEC)
 #define KEPT_MAX 1024U /* entries of servers that are not configured any more */
+struct trusted;
+
 struct trust_module {
 	struct part part;
+	struct trusted *all;    /* of what is configured */
 	struct store *store;    /* NULL: trust.json can be neither read nor written */
 	struct trust_file kept; /* of servers that are not configured */
 	struct trust_policy policy;
 	char boot_id[STATE_BOOT_ID_LEN];
 	uint64_t ahead_ns;  /* of the model's clock before boot time; wraps */
 	bool begun;         /* there was a configuration */
-	bool over;          /* the daemon ends */
 	bool save_now;      /* something that must not be forgotten */
 	uint64_t saved_ns;  /* boot time of the latest attempt */
 	uint64_t minute_ns; /* boot time of the latest trust_tick() of all */
 	char error[256];    /* why it cannot be kept; "" */
 };
 
-/* Of one server. */
+/* Of one server: as long as it is configured, whether the kernel knows of it or not. */
 struct trusted {
-	struct trust_entry entry; /* name[0]: it has begun */
-	bool touched;             /* since the latest turn */
+	struct trusted *next;
+	struct trust_entry entry;
+	bool configured; /* while a configuration is applied: it is in that */
+	bool touched;    /* since the latest turn */
 	char reason[STATUS_REASON_LEN];
 };
 
-static struct trusted *of(const void *m, const struct server *s)
+static struct trusted *of_name(const struct trust_module *m, const char *name)
+{
+	struct trusted *t = m->all;
+
+	while (t && strcmp(t->entry.name, name) != 0)
+		t = t->next;
+	return t;
+}
+
+/* NULL: it has not begun. */
+static struct trusted **place(const void *m, const struct server *s)
 {
 	return module_server(m, s->covered_by ? s->covered_by : s);
+}
+
+static struct trusted *of(const void *m, const struct server *s)
+{
+	return *place(m, s);
 }
 
 static uint64_t model_ns(const struct trust_module *m, uint64_t boot_ns)
@@ -80,21 +99,49 @@ static void identify(const struct config_server *c, struct trust_id *ret)
 	trust_identity(texts, ret);
 }
 
-/* Of a server that is new here, or whose entry may have changed. */
+/* Of a server that is new here, or whose entry may have changed. Without memory it has none. */
 static void begin(struct trust_module *m, struct server *s)
 {
-	struct trusted *t = of(m, s);
-	struct trust_id id;
+	struct trusted *t = of_name(m, s->config->name);
 	uint64_t now = now_ns(m);
+	struct trust_id id;
 
 	identify(s->config, &id);
-	if (!t->entry.name[0] && !trust_file_take(&m->kept, s->config->name, &id, &t->entry)) {
-		trust_init(&t->entry.trust, &m->policy, now);
-		t->entry.trust.identity = id;
+	if (!t) {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			return;
+		if (!trust_file_take(&m->kept, s->config->name, &id, &t->entry)) {
+			trust_init(&t->entry.trust, &m->policy, now);
+			t->entry.trust.identity = id;
+		}
+		snprintf(t->entry.name, sizeof(t->entry.name), "%s", s->config->name);
+		t->next = m->all;
+		m->all = t;
 	}
-	snprintf(t->entry.name, sizeof(t->entry.name), "%s", s->config->name);
 	trust_identify(&t->entry.trust, &m->policy, now, &id, false);
+	t->configured = true;
 	t->touched = true;
+	*place(m, s) = t;
+}
+
+/* Those of servers that are not in the configuration any more are kept. */
+static void sort_out(struct trust_module *m)
+{
+	struct trusted **at = &m->all;
+
+	while (*at) {
+		struct trusted *t = *at;
+
+		if (t->configured) {
+			t->configured = false;
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		trust_file_keep(&m->kept, &t->entry, KEPT_MAX);
+		free(t);
+	}
 }
 
 /* --- what happens to it -------------------------------------------------------------------------- */
@@ -110,7 +157,7 @@ static void on_outcome(struct trust_module *m, const struct signal *signal)
 			 signal->server->breaker.state == SG_RAMP,
 	};
 
-	if (!t->entry.name[0])
+	if (!t)
 		return;
 	trust_call(&t->entry.trust, &m->policy, model_ns(m, k->t_ns), &call);
 	t->touched = true;
@@ -147,7 +194,7 @@ static void trust_turn(void *data, uint64_t now)
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		struct trusted *t = of(m, s);
 
-		if (s->covered_by || !t->entry.name[0])
+		if (s->covered_by || !t)
 			continue;
 		if (all)
 			trust_tick(&t->entry.trust, &m->policy, model);
@@ -161,6 +208,8 @@ static void on_released(struct trust_module *m, struct server *s)
 {
 	struct trusted *t = of(m, s);
 
+	if (!t)
+		return;
 	trust_release(&t->entry.trust, &m->policy, now_ns(m));
 	m->save_now = true;
 }
@@ -175,7 +224,7 @@ static struct server *whose(const struct trust_module *m, const struct finding *
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		bool exact;
 
-		if (finding_matches(&f->server, s->config, &exact) < 0)
+		if (!of(m, s) || finding_matches(&f->server, s->config, &exact) < 0)
 			continue;
 		if (exact)
 			return s;
@@ -255,7 +304,7 @@ static int apply_all(struct trust_module *m, struct findings *all, struct reply_
 	for (size_t i = 0; i < ret->n_servers; i++) {
 		struct server *s = servers_by_name(m->part.d->servers, ret->servers[i].server);
 
-		if (!s)
+		if (!s || !of(m, s))
 			continue;
 		trust_entry_tidy(&of(m, s)->entry);
 		ret->servers[i].after = score(m, of(m, s), now);
@@ -279,7 +328,7 @@ static void trust_signal(void *data, const struct signal *signal)
 		on_findings(m, signal->findings);
 	else if (signal->type == SIGNAL_RELEASED && signal->by_operator)
 		on_released(m, signal->server);
-	if (signal->type == SIGNAL_RELEASED)
+	if (signal->type == SIGNAL_RELEASED && of(m, signal->server))
 		of(m, signal->server)->touched = true;
 }
 
@@ -291,7 +340,7 @@ static int trust_fill(void *data, struct server *s, struct status_server *to)
 	const struct trusted *t = of(m, s);
 	struct trust_view view;
 
-	if (!t->entry.name[0])
+	if (!t)
 		return 0;
 	trust_read(&t->entry.trust, &m->policy, now_ns(m), &view);
 	to->has_trust = true;
@@ -317,7 +366,7 @@ static void on_explain(void *data, struct http_request *q, struct server *s)
 	struct buf out = BUF(REPLY_MAX);
 	int r = -ENOMEM;
 
-	if (e)
+	if (e && of(m, s))
 		r = trust_entry_explain(&of(m, s)->entry, &m->policy, now_ns(m), wall_of, m, e);
 	if (!r)
 		r = reply_explain_encode(e, &out);
@@ -337,7 +386,7 @@ static void trust_metrics(void *data, struct metrics *to)
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		const struct metrics_label label = { "server", s->config->name };
 
-		if (!s->covered_by && of(m, s)->entry.name[0])
+		if (!s->covered_by && of(m, s))
 			metrics_double(to, &label, 1, score(m, of(m, s), now));
 	}
 }
@@ -373,6 +422,7 @@ static bool load_one(struct trust_module *m, const char *name)
 {
 	CLEANUP(freep) char *text = NULL;
 	CLEANUP(buf_done) struct buf why = BUF(512);
+	struct trust_file loaded = { 0 };
 	char aside[64] = "";
 	size_t len = 0;
 	int r = store_read(m->store, name, TRUST_FILE_MAX, &text, &len);
@@ -380,9 +430,14 @@ static bool load_one(struct trust_module *m, const char *name)
 	if (r == -ENOENT)
 		return false;
 	if (!r)
-		r = trust_file_decode(text, len, &m->kept, &why);
-	if (!r)
+		r = trust_file_decode(text, len, &loaded, &why);
+	if (!r) { /* to those that have gone since the start */
+		for (size_t i = 0; i < m->kept.n_entries; i++)
+			trust_file_keep(&loaded, &m->kept.entries[i], KEPT_MAX);
+		trust_file_done(&m->kept);
+		m->kept = loaded;
 		return true;
+	}
 	(void)!store_set_aside(m->store, name, aside, sizeof(aside));
 	log_error(SUB, "%s/%s: %s; it was set aside as %s", m->part.d->settings->state_dir, name,
 		  why.len ? buf_str(&why) : strerror(-r), *aside ? aside : "nothing");
@@ -395,12 +450,11 @@ static bool load_one(struct trust_module *m, const char *name)
 }
 
 /* What was kept of a server that began without it; what it did since then is added if it is bad. */
-static void catch_up(struct trust_module *m, struct server *s, uint64_t now)
+static void catch_up(struct trust_module *m, struct trusted *t, uint64_t now)
 {
-	struct trusted *t = of(m, s);
 	struct trust_entry since = t->entry;
 
-	if (!trust_file_take(&m->kept, s->config->name, &since.trust.identity, &t->entry))
+	if (!trust_file_take(&m->kept, since.name, &since.trust.identity, &t->entry))
 		return;
 	memcpy(t->entry.name, since.name, sizeof(since.name));
 	trust_identify(&t->entry.trust, &m->policy, now, &since.trust.identity, false);
@@ -432,9 +486,8 @@ static void load(struct trust_module *m)
 	model = trust_file_clock(&m->kept, &now);
 	if (m->ahead_ns < model || !m->begun)
 		m->ahead_ns = model; /* it never goes back */
-	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
-		if (!s->covered_by && of(m, s)->entry.name[0])
-			catch_up(m, s, now_ns(m));
+	for (struct trusted *t = m->all; t; t = t->next)
+		catch_up(m, t, now_ns(m));
 }
 
 /* All entries of servers, and those that are kept, borrowed. */
@@ -443,15 +496,15 @@ static int gather(const struct trust_module *m, struct trust_file *ret)
 	size_t n = m->kept.n_entries;
 
 	*ret = (struct trust_file){ .clock_ns = now_ns(m), .saved = clocks(m) };
-	ret->entries = calloc(n + servers_n(m->part.d->servers) + 1, sizeof(*ret->entries));
+	for (const struct trusted *t = m->all; t; t = t->next)
+		n++;
+	ret->entries = calloc(n + 1, sizeof(*ret->entries));
 	if (!ret->entries)
 		return -ENOMEM;
-	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
-		if (!s->covered_by && of(m, s)->entry.name[0])
-			ret->entries[ret->n_entries++] = of(m, s)->entry;
-	if (n)
-		memcpy(ret->entries + ret->n_entries, m->kept.entries, n * sizeof(*ret->entries));
-	ret->n_entries += n;
+	for (const struct trusted *t = m->all; t; t = t->next)
+		ret->entries[ret->n_entries++] = t->entry;
+	for (size_t i = 0; i < m->kept.n_entries; i++)
+		ret->entries[ret->n_entries++] = m->kept.entries[i];
 	return 0;
 }
 
@@ -499,25 +552,16 @@ static void trust_applied(void *data, const struct config *config)
 	load(m);
 	m->begun = true;
 	now = now_ns(m);
-	for (struct server *s = servers_first(m->part.d->servers); s && !first; s = s->next)
-		if (of(m, s)->entry.name[0])
-			trust_set_policy(&of(m, s)->entry.trust, &m->policy, &config->trust, now);
+	for (struct trusted *t = m->all; t && !first; t = t->next)
+		trust_set_policy(&t->entry.trust, &m->policy, &config->trust, now);
 	m->policy = config->trust;
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
-		if (!s->covered_by)
+		if (s->covered_by)
+			*(struct trusted **)module_server(m, s) = NULL;
+		else
 			begin(m, s);
+	sort_out(m);
 	m->save_now = true;
-}
-
-static void trust_removed(void *data, struct server *s)
-{
-	struct trust_module *m = data;
-	struct trusted *t = module_server(m, s);
-
-	if (t->entry.name[0] && !m->over)
-		trust_file_keep(&m->kept, &t->entry, KEPT_MAX);
-	else
-		trust_entry_done(&t->entry);
 }
 
 static int trust_start(void *data)
@@ -535,8 +579,14 @@ static void trust_stop(void *data)
 
 	if (m->store && servers_n(m->part.d->servers))
 		save(m);
-	m->over = true;
 	store_close(m->store);
+	while (m->all) {
+		struct trusted *t = m->all;
+
+		m->all = t->next;
+		trust_entry_done(&t->entry);
+		free(t);
+	}
 	trust_file_done(&m->kept);
 }
 
@@ -548,10 +598,9 @@ static const struct api_route routes[] = {
 const struct module trust_module = {
 	.name = SUB,
 	.size = sizeof(struct trust_module),
-	.server_size = sizeof(struct trusted),
+	.server_size = sizeof(struct trusted *),
 	.start = trust_start,
 	.stop = trust_stop,
-	.server_removed = trust_removed,
 	.applied = trust_applied,
 	.on_signal = trust_signal,
 	.turn = trust_turn,

@@ -263,6 +263,24 @@ static void test_kept_over_restart_reboot_and_absence(void **state)
 	assert_float_equal(score("renamed"), before, 0.1);
 }
 
+/* One that is run as a command is kept like any other, and so is one that is taken out. */
+static void test_kept_without_a_socket(void **state)
+{
+	double before;
+
+	(void)state;
+	rig_start(&rig, SERVERS(A "," FILES));
+	reported(FINDING("medium", "r", "\"files\""));
+	before = score("files");
+	assert_true(before < 35);
+	rig_reload(&rig, SERVERS(A));
+	rig_reload(&rig, SERVERS(A "," FILES));
+	assert_float_equal(score("files"), before, 0.1);
+	rig_restart(&rig, SERVERS(A));
+	rig_restart(&rig, SERVERS(A "," FILES));
+	assert_float_equal(score("files"), before, 0.1);
+}
+
 /* Another address is another server, under the ceiling of the one before. */
 static void test_another_address_washes_nothing(void **state)
 {
@@ -381,6 +399,7 @@ int main(void)
 		TEST(test_release_waives_what_is_known),
 		TEST(test_the_end_of_an_order_waives_nothing),
 		TEST(test_kept_over_restart_reboot_and_absence),
+		TEST(test_kept_without_a_socket),
 		TEST(test_another_address_washes_nothing),
 		TEST(test_rule_ends_by_itself_and_is_told),
 		TEST(test_selection),
