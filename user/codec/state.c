@@ -63,7 +63,7 @@ static bool same_boot(const struct state_clock *saved, const struct state_clock 
 	return *saved->boot_id && !strcmp(saved->boot_id, now->boot_id);
 }
 
-static uint64_t passed(const struct state_clock *saved, const struct state_clock *now)
+uint64_t state_passed_ns(const struct state_clock *saved, const struct state_clock *now)
 {
 	return same_boot(saved, now) ? left(now->boot_ns, saved->boot_ns)
 				     : left(now->wall_ns, saved->wall_ns);
@@ -76,7 +76,7 @@ uint64_t state_left_ns(const struct state_clock *saved, const struct state_clock
 
 	if (remaining_ns == SG_FOREVER)
 		return SG_FOREVER;
-	ns = left(remaining_ns, passed(saved, now));
+	ns = left(remaining_ns, state_passed_ns(saved, now));
 	return ns < cap_ns ? ns : cap_ns;
 }
 
@@ -87,7 +87,7 @@ void state_server_restore(const struct state_server *s, const struct state_clock
 	uint64_t now_ns = now->boot_ns;
 	uint64_t cap = s->state == SG_RAMP ? ramp_ns : open_cap_ns;
 	struct sg_breaker b = {
-		.since_ns = left(now_ns, later(s->age_ns, passed(saved, now))),
+		.since_ns = left(now_ns, later(s->age_ns, state_passed_ns(saved, now))),
 		.next_open_ns = s->next_open_ns < open_cap_ns ? s->next_open_ns : open_cap_ns,
 		.this_open_ns = s->this_open_ns < open_cap_ns ? s->this_open_ns : open_cap_ns,
 		.generation = s->generation,

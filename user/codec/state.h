@@ -75,11 +75,12 @@ void state_done(struct state *s);
 void state_server_take(struct state_server *ret, const char *name, const struct sg_breaker *b,
 		       uint64_t now_ns);
 
-/*
- * What is left of `remaining_ns` now: less what has passed since saving, by boot
- * time in the same boot, else by wall time (a clock that went back counts as no
- * time), and at most cap_ns. SG_FOREVER stays.
- */
+/* What has passed since saving: by boot time in the same boot, else by wall time; a clock that
+ * went back counts as no time. */
+uint64_t state_passed_ns(const struct state_clock *saved, const struct state_clock *now);
+
+/* What is left of `remaining_ns` now: less what has passed since saving, and at most cap_ns.
+ * SG_FOREVER stays. */
 uint64_t state_left_ns(const struct state_clock *saved, const struct state_clock *now,
 		       uint64_t remaining_ns, uint64_t cap_ns);
 

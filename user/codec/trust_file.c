@@ -44,11 +44,7 @@ void trust_file_done(struct trust_file *f)
 
 uint64_t trust_file_clock(const struct trust_file *f, const struct state_clock *now)
 {
-	bool same = *f->saved.boot_id && !strcmp(f->saved.boot_id, now->boot_id);
-	uint64_t from = same ? f->saved.boot_ns : f->saved.wall_ns;
-	uint64_t to = same ? now->boot_ns : now->wall_ns;
-
-	return f->clock_ns + (to > from ? to - from : 0) - now->boot_ns;
+	return f->clock_ns + state_passed_ns(&f->saved, now) - now->boot_ns;
 }
 
 /* --- members that no row knows ----------------------------------------------------------------- */

@@ -44,8 +44,7 @@ struct trust_file {
 void trust_entry_done(struct trust_entry *e);
 void trust_file_done(struct trust_file *f);
 
-/* The model's clock less boot time: what was saved, and what has passed since by boot time in
- * the same boot, else by wall time; a clock that went back counts as no time. */
+/* The model's clock less boot time: what was saved, and what has passed since. */
 uint64_t trust_file_clock(const struct trust_file *f, const struct state_clock *now);
 
 /* Appends the document with a line break at its end; buf_error(). */

@@ -395,3 +395,13 @@ int store_read(struct store *store, const char *name, size_t max, char **ret, si
 	r = read_all(fd, max, ret, ret_len);
 	return r ? fail(store, r, "read", name) : 0;
 }
+
+int boot_id_read(char *ret, size_t size)
+{
+	CLEANUP(freep) char *text = NULL;
+	size_t len;
+	int r = file_read(BOOT_ID, 256, &text, &len);
+
+	snprintf(ret, size, "%.*s", text ? (int)strcspn(text, "\n") : 0, text ? text : "");
+	return r;
+}

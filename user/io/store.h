@@ -44,6 +44,11 @@ int store_remove(struct store *store, const char *name) MUST_CHECK;
 /* The same for what is not in a store; logs nothing. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len) MUST_CHECK;
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+/* The kernel's id of this boot, cut to size; "" with the error, which is not logged. */
+int boot_id_read(char *ret, size_t size) MUST_CHECK;
+
 static inline void store_closep(struct store **store)
 {
 	store_close(*store);

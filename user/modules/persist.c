@@ -19,7 +19,6 @@
 
 #define SUB "state"
 #define STATE_FILE "state.json"
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define RETRY_NS NS_PER_SEC
 #define GENERATIONS 2
 
@@ -38,24 +37,13 @@ struct persist {
 	char boot_id[STATE_BOOT_ID_LEN];
 };
 
-/* Without it every start counts as one after a reboot. */
-static void boot_id_read(struct persist *p)
-{
-	CLEANUP(freep) char *text = NULL;
-	size_t len;
-	int r = file_read(BOOT_ID, 256, &text, &len);
-
-	if (r)
-		log_failure(r, SUB, "cannot read the boot id in " BOOT_ID);
-	else
-		snprintf(p->boot_id, sizeof(p->boot_id), "%.*s", (int)strcspn(text, "\n"), text);
-}
-
 static int persist_start(void *m)
 {
 	struct persist *p = m;
+	int r = boot_id_read(p->boot_id, sizeof(p->boot_id));
 
-	boot_id_read(p);
+	if (r) /* every start counts as one after a reboot */
+		log_failure(r, SUB, "cannot read the boot id in " BOOT_ID);
 	p->store_error = store_open(p->part.d->settings->state_dir, 0, &p->store);
 	return p->store_error == -EBUSY ? -EBUSY : 0;
 }

@@ -26,7 +26,6 @@
 
 #define SUB "trust"
 #define TRUST_FILE "trust.json"
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define MINUTE_NS (60 * NS_PER_SEC)
 #define KEPT_MAX 1024U /* entries of servers that are not configured any more */
 struct trusted;
@@ -400,15 +399,6 @@ static int trust_degraded(void *data, struct status *to)
 
 /* --- over restarts ---------------------------------------------------------------------------------- */
 
-static void boot_id_read(struct trust_module *m)
-{
-	CLEANUP(freep) char *text = NULL;
-	size_t len;
-
-	if (!file_read(BOOT_ID, 256, &text, &len))
-		snprintf(m->boot_id, sizeof(m->boot_id), "%.*s", (int)strcspn(text, "\n"), text);
-}
-
 static struct state_clock clocks(const struct trust_module *m)
 {
 	struct state_clock now = { .boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns() };
@@ -569,7 +559,8 @@ static int trust_start(void *data)
 	struct trust_module *m = data;
 
 	m->policy = trust_policy_defaults();
-	boot_id_read(m);
+	if (boot_id_read(m->boot_id, sizeof(m->boot_id)))
+		log_debug(SUB, "no boot id: a restart counts as a reboot");
 	return 0;
 }
 
