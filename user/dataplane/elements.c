@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Commands, and elements of maps: those that the kernel allocates one by one, and all of a map. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/private.h"
 
@@ -46,6 +48,45 @@ int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane
 			r = fn(data, keys + i * key_size, values + i * value_size);
 		from = cursor;
 	}
+	return r;
+}
+
+/* What a walk compares with, and what is to go. */
+struct keep {
+	uint32_t owner;
+	const uint8_t *wanted;
+	size_t n_wanted;
+	size_t size; /* of a key */
+	uint8_t *stale;
+	size_t n_stale;
+};
+
+static int keep_one(void *data, const void *key, const void *value)
+{
+	struct keep *k = data;
+
+	if (k->owner != SG_NOBODY && SG_AT_ID(*(const uint32_t *)value) != k->owner)
+		return 0;
+	for (size_t i = 0; i < k->n_wanted; i++)
+		if (!memcmp(k->wanted + i * k->size, key, k->size))
+			return 0;
+	if (list_grow(&k->stale, k->n_stale, k->size))
+		return -ENOMEM;
+	memcpy(k->stale + k->n_stale++ * k->size, key, k->size);
+	return 0;
+}
+
+int dataplane_map_keep(const struct bpf_map *map, const char *failure, uint32_t owner,
+		       const void *keys, size_t n)
+{
+	struct keep k = {
+		.owner = owner, .wanted = keys, .n_wanted = n, .size = bpf_map__key_size(map)
+	};
+	int r = dataplane_map_walk(map, failure, keep_one, &k);
+
+	for (size_t i = 0; i < k.n_stale && !r; i++)
+		bpf_map_delete_elem(bpf_map__fd(map), k.stale + i * k.size);
+	free(k.stale);
 	return r;
 }
 

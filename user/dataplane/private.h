@@ -74,11 +74,13 @@ int dataplane_map_put(const struct bpf_map *map, const void *key, const void *va
 typedef int dataplane_element_fn(void *data, const void *key, const void *value);
 int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane_element_fn *fn,
 		       void *data) MUST_CHECK;
+/* Removes all keys but these; with an owner, a server's id, of its entries only (values of SG_AT),
+ * with SG_NOBODY of all. -errno: also logged, as `failure`, if the map cannot be read. */
+int dataplane_map_keep(const struct bpf_map *map, const char *failure, uint32_t owner,
+		       const void *keys, size_t n) MUST_CHECK;
 
-/* addrs.c: does the daemon's namespace own the address? And the bits of a server's incarnation
- * that go into SG_AT. */
+/* addrs.c: does the daemon's namespace own the address? */
 bool dataplane_is_own(struct dataplane *dp, const struct addr *a);
-uint32_t dataplane_incarnation(struct dataplane *dp, uint32_t id);
 
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);

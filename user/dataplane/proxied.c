@@ -10,46 +10,10 @@
 #define SUB "bpf"
 #define KEYS_MAX 2 /* of one address, see keys_of() */
 
-/* What a walk over one of the two maps compares with, and what of it is to go. */
-struct keep {
-	const uint8_t *wanted;
-	uint8_t *stale;
-	size_t size; /* of a key */
-	size_t n_wanted;
-	size_t n_stale;
-	size_t max;
-};
-
-static int keep_one(void *data, const void *key, const void *value)
-{
-	struct keep *k = data;
-
-	(void)value;
-	for (size_t i = 0; i < k->n_wanted; i++)
-		if (!memcmp(k->wanted + i * k->size, key, k->size))
-			return 0;
-	if (k->n_stale < k->max)
-		memcpy(k->stale + k->n_stale++ * k->size, key, k->size);
-	return 0;
-}
-
 /* Removes all keys but these. */
 static int keep_only(const struct bpf_map *map, const void *wanted, size_t n)
 {
-	struct keep k = { .wanted = wanted,
-			  .size = bpf_map__key_size(map),
-			  .n_wanted = n,
-			  .max = bpf_map__max_entries(map) };
-	int r;
-
-	k.stale = calloc(k.max, k.size);
-	if (!k.stale)
-		return -ENOMEM;
-	r = dataplane_map_walk(map, "cannot list the proxies", keep_one, &k);
-	for (size_t i = 0; i < k.n_stale && !r; i++)
-		bpf_map_delete_elem(bpf_map__fd(map), k.stale + i * k.size);
-	free(k.stale);
-	return r;
+	return dataplane_map_keep(map, "cannot list the proxies", SG_NOBODY, wanted, n);
 }
 
 static int put(const struct bpf_map *map, const void *key, const void *value)

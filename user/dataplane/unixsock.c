@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/list.h"
 #include "base/log.h"
 #include "dataplane/private.h"
 
@@ -91,45 +90,15 @@ static int enter(struct dataplane *dp, uint32_t id, const struct sg_unix *keys, 
 	return 0;
 }
 
-struct prune {
-	uint32_t id;
-	const struct sg_unix *wanted;
-	size_t n;
-	struct sg_unix *stale;
-	size_t n_stale;
-};
-
-static int prune_collect(void *data, const void *key, const void *owner)
-{
-	struct prune *p = data;
-
-	if (SG_AT_ID(*(const uint32_t *)owner) != p->id)
-		return 0;
-	for (size_t i = 0; i < p->n; i++)
-		if (!memcmp(&p->wanted[i], key, sizeof(*p->wanted)))
-			return 0;
-	if (list_grow(&p->stale, p->n_stale, sizeof(*p->stale)))
-		return -ENOMEM;
-	memcpy(&p->stale[p->n_stale++], key, sizeof(*p->stale));
-	return 0;
-}
-
 int dataplane_unix_set(struct dataplane *dp, uint32_t id, const char *name)
 {
 	struct sg_unix keys[UNIX_KEYS_MAX];
-	struct prune p = { .id = id, .wanted = keys };
-	int r;
+	size_t n = name ? dataplane_unix_keys(name, keys) : 0;
+	int r = enter(dp, id, keys, n);
 
-	if (name)
-		p.n = dataplane_unix_keys(name, keys);
-	r = enter(dp, id, keys, p.n);
-	if (!r)
-		r = dataplane_map_walk(dp->skel->maps.unix2srv, "cannot list the Unix sockets",
-				       prune_collect, &p);
-	for (size_t i = 0; i < p.n_stale && !r; i++)
-		bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.unix2srv), &p.stale[i]);
-	free(p.stale);
-	return r;
+	return r ? r
+		 : dataplane_map_keep(dp->skel->maps.unix2srv, "cannot list the Unix sockets", id,
+				      keys, n);
 }
 
 static int any_left(void *data, UNUSED const void *key, const void *owner)
