@@ -171,3 +171,11 @@ void client_encode(struct buf *out, const char *s)
 			buf_printf(out, "%%%02X", c);
 	}
 }
+
+void client_add_query(struct buf *target, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	buf_printf(target, "%c%s=", strchr(buf_str(target), '?') ? '&' : '?', key);
+	client_encode(target, value);
+}

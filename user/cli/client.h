@@ -43,4 +43,7 @@ static inline void client_reply_done(struct client_reply *reply)
 /* Appends s with everything but unreserved characters as %XX. */
 void client_encode(struct buf *out, const char *s);
 
+/* Appends "?key=value", or "&key=value" behind another; nothing if value is NULL. */
+void client_add_query(struct buf *target, const char *key, const char *value);
+
 #endif

@@ -176,10 +176,7 @@ int run_events(struct context *context)
 		buf_printf(&target, "&since=%" PRIu64 ".%09" PRIu64,
 			   args->since_ns / (uint64_t)NS_PER_SEC,
 			   args->since_ns % (uint64_t)NS_PER_SEC);
-	if (args->server) {
-		buf_puts(&target, "&server=");
-		client_encode(&target, args->server);
-	}
+	client_add_query(&target, "server", args->server);
 	if (buf_error(&target))
 		return command_fail(context, EXIT_USAGE, "usage", "", "--server is too long");
 	request.target = buf_str(&target);

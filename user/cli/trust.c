@@ -16,14 +16,6 @@
 
 #define REPORT_PATH "/v1/findings"
 
-static void add_query(struct buf *target, const char *key, const char *value)
-{
-	if (!value)
-		return;
-	buf_printf(target, "%c%s=", strchr(buf_str(target), '?') ? '&' : '?', key);
-	client_encode(target, value);
-}
-
 /* --- explain ---------------------------------------------------------------------------------- */
 
 #define SAY(...) text_line(stdout, COLOUR_NONE, false, __VA_ARGS__)
@@ -184,8 +176,8 @@ int run_select(struct context *context)
 	CLEANUP(buf_done) struct buf target = BUF(8192);
 
 	buf_puts(&target, "/v1/select");
-	add_query(&target, "group", context->args.group);
-	add_query(&target, "tool", context->args.tool);
+	client_add_query(&target, "group", context->args.group);
+	client_add_query(&target, "tool", context->args.tool);
 	return command_run(context, "GET", buf_str(&target), NULL, print_select);
 }
 
@@ -239,7 +231,7 @@ static int read_all(FILE *from, struct buf *out)
 	size_t n;
 
 	*out = BUF(FINDINGS_SIZE_MAX);
-	while ((n = fread(piece, 1, sizeof(piece), from)) > 0)
+	while (!buf_error(out) && (n = fread(piece, 1, sizeof(piece), from)) > 0)
 		buf_append(out, piece, n);
 	return ferror(from) ? -EIO : buf_error(out);
 }
@@ -278,9 +270,9 @@ int run_report(struct context *context)
 	if (status != EXIT_DONE)
 		return status;
 	buf_puts(&target, REPORT_PATH);
-	add_query(&target, "format", args->format);
-	add_query(&target, "server", args->server);
-	add_query(&target, "file", strcmp(name, "-") != 0 ? name : NULL);
+	client_add_query(&target, "format", args->format);
+	client_add_query(&target, "server", args->server);
+	client_add_query(&target, "file", strcmp(name, "-") != 0 ? name : NULL);
 	request.target = buf_str(&target);
 	request.body = buf_str(&body);
 	request.body_len = body.len;
