@@ -3,7 +3,7 @@
 #ifndef SWITCHGEAR_TESTS_BPF_FLOWS_H
 #define SWITCHGEAR_TESTS_BPF_FLOWS_H
 
-#include "bpf/talk.h"
+#include "bpf/one.h"
 
 #include "dataplane/kill.h"
 
@@ -11,26 +11,6 @@
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 #define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 #define STRANGER (1ULL << 60) /* a cookie that no socket has */
-
-static struct dataplane *dp;
-static struct talk talk;
-static struct rig_events events;
-
-static inline int setup(void **state)
-{
-	(void)state;
-	dp = rig_open();
-	talk_init(&talk, dp);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	talk_done(&talk);
-	dataplane_close(dp);
-	return 0;
-}
 
 static inline void fresh(const struct sg_policy *policy)
 {

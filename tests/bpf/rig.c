@@ -243,6 +243,17 @@ struct sg_command rig_command(struct dataplane *dp, struct sg_command cmd)
 	return cmd;
 }
 
+void rig_ramp(struct dataplane *dp, uint64_t now)
+{
+	struct sg_command cmd = rig_command(dp, (struct sg_command){ .op = SG_CMD_READ });
+
+	cmd.op = SG_CMD_RESTORE;
+	cmd.breaker.state = SG_RAMP;
+	cmd.breaker.since_ns = now - now / 2;
+	cmd.breaker.deadline_ns = SG_FOREVER;
+	rig_command(dp, cmd);
+}
+
 /* Of the server; no address: none. */
 static struct {
 	struct addr addrs[2];

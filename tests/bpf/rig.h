@@ -40,6 +40,9 @@ void rig_server(struct dataplane *dp, const struct sg_policy *policy, uint64_t n
 /* One endpoint; of a loopback address both families. */
 void rig_endpoint(struct dataplane *dp, const char *addr, uint16_t port);
 struct sg_command rig_command(struct dataplane *dp, struct sg_command cmd);
+/* Puts the breaker into the ramp, since half of the time that this machine runs; its end, which
+ * is not what the policy says, never comes. */
+void rig_ramp(struct dataplane *dp, uint64_t now);
 struct sg_stats rig_stats(struct dataplane *dp);
 
 /* Is this program of the skeleton loaded? */

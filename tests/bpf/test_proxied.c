@@ -341,17 +341,11 @@ static void test_ramp(void **state)
 {
 	uint64_t now = clock_boot_ns();
 	struct sg_policy policy = rig_policy();
-	struct sg_command cmd;
 
 	(void)state;
 	policy.ramp_ns = now / 2 * 8; /* an eighth of it is over */
 	named(&policy);
-	cmd = rig_command(dp, (struct sg_command){ .op = SG_CMD_READ });
-	cmd.op = SG_CMD_RESTORE;
-	cmd.breaker.state = SG_RAMP;
-	cmd.breaker.since_ns = now - now / 2;
-	cmd.breaker.deadline_ns = SG_FOREVER;
-	rig_command(dp, cmd);
+	rig_ramp(dp, now);
 	for (int i = 0; i < 40; i++) {
 		assert_int_equal(talk_dial(&talk), 0);
 		ask(FORWARD);

@@ -31,19 +31,13 @@ static void ramp_at(uint64_t eighths)
 {
 	uint64_t now = clock_boot_ns();
 	struct sg_policy policy = rig_policy();
-	struct sg_command cmd;
 
 	policy.deny_errno = EHOSTUNREACH;
 	policy.ramp_ns = now / 2 * 8 / eighths;
 	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", 0, 0, &policy, 30 * NS_PER_SEC,
 					      true),
 			 0);
-	cmd = rig_command(dp, (struct sg_command){ .op = SG_CMD_READ });
-	cmd.op = SG_CMD_RESTORE;
-	cmd.breaker.state = SG_RAMP;
-	cmd.breaker.since_ns = now - now / 2;
-	cmd.breaker.deadline_ns = SG_FOREVER;
-	rig_command(dp, cmd);
+	rig_ramp(dp, now);
 }
 
 /* How many of CONNECTS get through, at so many eighths of the ramp, to where nobody listens. */
