@@ -116,6 +116,9 @@ pool_wait 20
 expect_server_soon far counters.killed $((killed + N)) 20
 expect_ok sg reset far
 
+kill -USR1 "$MAKER" # a socket in each of them: the search has to look closer
+expect_soon 60 grep -q "sockets $MANY" "$TMP/many"
+
 t "a server that is released while it is looked for goes on"
 his_pool "$NS"
 sg quarantine far --reason test >"$TMP/order" 2>&1 &

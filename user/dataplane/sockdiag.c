@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -106,6 +108,46 @@ int sockdiag_exists(int fd, const struct sg_kill_target *v)
 	turned.local_port = v->remote_port;
 	turned.remote_port = v->local_port;
 	return ask(fd, &turned, SOCK_DIAG_BY_FAMILY, 0);
+}
+
+/* --- counting ---------------------------------------------------------------------- */
+
+/* The number behind "inuse" in the line that begins with this name; -1: it is not told. */
+static long in_use(const char *path, const char *name)
+{
+	CLEANUP(fclosep) FILE *f = fopen(path, "re");
+	char line[256];
+	long n;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *rest = strchr(line, ':');
+
+		if (rest && (size_t)(rest - line) == strlen(name) &&
+		    !strncmp(line, name, strlen(name)))
+			return sscanf(rest, ": inuse %ld", &n) == 1 ? n : -1;
+	}
+	return -1;
+}
+
+/* Of IPv6 there may be none at all: that is told by the other file, which is always there. */
+static bool counts_any(bool tcp)
+{
+	long four = in_use("/proc/thread-self/net/sockstat", tcp ? "TCP" : "UDP");
+	long six = in_use("/proc/thread-self/net/sockstat6", tcp ? "TCP6" : "UDP6");
+
+	if (six < 0 && access("/proc/thread-self/net/sockstat6", F_OK) && errno == ENOENT)
+		six = 0;
+	return four || six;
+}
+
+/*
+ * The kernel adds up a counter per processor, one after the other: while sockets come and go on
+ * several of them a sum may be too small. Two that are nothing, one right after the other, are
+ * believed.
+ */
+bool sockdiag_any(uint8_t proto)
+{
+	return counts_any(proto == IPPROTO_TCP) || counts_any(proto == IPPROTO_TCP);
 }
 
 /* --- listing ----------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #ifndef SWITCHGEAR_DATAPLANE_SOCKDIAG_H
 #define SWITCHGEAR_DATAPLANE_SOCKDIAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -27,12 +28,19 @@ int sockdiag_destroy(int fd, const struct sg_kill_target *target) MUST_CHECK;
 int sockdiag_exists(int fd, const struct sg_kill_target *socket) MUST_CHECK;
 
 /*
- * Calls fn with each socket of the caller's network namespace that has a peer,
- * of IPPROTO_TCP, IPPROTO_UDP or IPPROTO_MPTCP: everything but netns, server, note and mptcp is
- * set. like: only those of its family and its ports (0: any); NULL: all. What a closed connection leaves behind until its peer has closed, too, is no
- * socket: it belongs to no process and no cgroup, and nothing can come through it.
- * A result of fn that is not 0 ends the walk and is returned. -ENOENT: the kernel
- * does not know the protocol.
+ * Has the caller's network namespace a socket of this protocol (IPPROTO_TCP or IPPROTO_UDP)?
+ * A listing searches the table of the whole host, 0.3 ms for each namespace; the counters that
+ * this asks cost 0.02 ms. True where the kernel does not tell them.
+ */
+bool sockdiag_any(uint8_t proto) MUST_CHECK;
+
+/*
+ * Calls fn with each socket of the caller's network namespace that has a peer, of IPPROTO_TCP,
+ * IPPROTO_UDP or IPPROTO_MPTCP: everything but netns, server, note and mptcp is set. like: only
+ * those of its family and its ports (0: any); NULL: all. What a closed connection leaves behind
+ * until its peer has closed, too, is no socket: it belongs to no process and no cgroup, and
+ * nothing can come through it. A result of fn that is not 0 ends the walk and is returned.
+ * -ENOENT: the kernel does not know the protocol.
  */
 typedef int sockdiag_fn(void *data, const struct sg_kill_target *socket);
 int sockdiag_list(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn,

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dataplane/sockdiag.h"
@@ -133,12 +135,58 @@ static void test_datagrams(void **state)
 	close(server);
 }
 
+/* What is there is told, connected or not, by each family; -1: it is told wrongly. */
+static int tell_any(int family, int type, uint8_t proto)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT };
+	struct sockaddr_in four = { .sin_family = AF_INET };
+	bool is_six = family == AF_INET6;
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+	int r = 0;
+
+	if (sockdiag_any(IPPROTO_TCP) || sockdiag_any(IPPROTO_UDP) || fd < 0)
+		r = -1;
+	else if (bind(fd, is_six ? (void *)&six : (void *)&four,
+		      is_six ? sizeof(six) : sizeof(four)))
+		r = -1;
+	else if (type == SOCK_STREAM && listen(fd, 1))
+		r = -1;
+	else if (!sockdiag_any(proto) || sockdiag_any(proto ^ IPPROTO_TCP ^ IPPROTO_UDP))
+		r = -1;
+	close(fd);
+	return r;
+}
+
+static void test_any(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+			_exit(77);
+		_exit(tell_any(AF_INET, SOCK_STREAM, IPPROTO_TCP)    ? 1
+		      : tell_any(AF_INET6, SOCK_STREAM, IPPROTO_TCP) ? 2
+		      : tell_any(AF_INET, SOCK_DGRAM, IPPROTO_UDP)   ? 3
+		      : tell_any(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)  ? 4
+								     : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_closed_by_its_owner),
 		cmocka_unit_test(test_closed_with_something_to_send),
 		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
