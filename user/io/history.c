@@ -393,10 +393,12 @@ int history_samples(struct history *h, const char *server, uint64_t from_wall_ns
 {
 	sqlite3_stmt *s = NULL;
 	bool wanted = true;
-	int code = sqlite3_prepare_v2(h->db,
-				      "SELECT t, server, score, state, quarantined FROM sample "
-				      "WHERE t >= ?1 AND server = ?2 ORDER BY t, id",
-				      -1, &s, NULL);
+	int code =
+		sqlite3_prepare_v2(h->db,
+				   "SELECT t, server, score, state, quarantined FROM sample "
+				   "WHERE server = ?2 AND t >= ifnull((SELECT max(t) FROM sample "
+				   "WHERE server = ?2 AND t < ?1), ?1) ORDER BY t, id",
+				   -1, &s, NULL);
 
 	if (code == SQLITE_OK) {
 		bind_time(s, 1, from_wall_ns);

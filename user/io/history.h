@@ -63,6 +63,7 @@ typedef bool history_event_fn(void *data, const struct history_event *e);
 typedef bool history_sample_fn(void *data, const struct history_sample *s);
 int history_events(struct history *h, const char *server, uint64_t from_wall_ns,
 		   uint64_t to_wall_ns, history_event_fn *fn, void *data) MUST_CHECK;
+/* Begins with what held at from_wall_ns: the latest sample before it. */
 int history_samples(struct history *h, const char *server, uint64_t from_wall_ns,
 		    history_sample_fn *fn, void *data) MUST_CHECK;
 

@@ -152,6 +152,13 @@ static int sample_all(struct history_module *m, uint64_t now)
 	return r;
 }
 
+/* What changes what a server's line of states shows is sampled when it happens. */
+static bool is_turn(const struct event *e)
+{
+	return e->type == EVENT_TRANSITION || e->type == EVENT_QUARANTINE ||
+	       e->type == EVENT_RELEASE;
+}
+
 static void history_publish(void *data, const struct event *events, size_t n)
 {
 	struct history_module *m = data;
@@ -159,9 +166,14 @@ static void history_publish(void *data, const struct event *events, size_t n)
 
 	if (!ready(m))
 		return;
-	for (size_t i = 0; i < n && !r; i++)
+	for (size_t i = 0; i < n && !r; i++) {
+		struct server *s = servers_by_name(m->part.d->servers, events[i].server);
+
 		if (events[i].type != EVENT_CALL)
 			r = keep(m, &events[i]);
+		if (!r && s && is_turn(&events[i]))
+			r = sample(m, s, clock_boot_ns());
+	}
 	if (!r)
 		r = history_commit(m->db);
 	if (r)
