@@ -135,7 +135,7 @@ LAYER_CFLAGS_daemon := $(call poison,bpf json http net)
 LAYER_CFLAGS_modules := $(call poison,bpf json http net)
 LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 
-LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -ljson-c -lm
+LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_cli := -ljson-c -lm
 LIBS_worker := -lcurl -lseccomp -ljson-c -lm
 LIBS_test_headers := -lm
@@ -144,7 +144,7 @@ LIBS_test_base := -lm
 LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
 LIBS_test_codec := -lsodium -ljson-c -lm
 LIBS_test_sim := $(LIBS_cli)
-LIBS_test_io := -lmicrohttpd -ljson-c -lm
+LIBS_test_io := -lmicrohttpd -lsqlite3 -ljson-c -lm
 LIBS_test_worker := $(LIBS_worker)
 LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
@@ -184,7 +184,7 @@ write_if_new = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(B)/have: mk/have Makefile
 	@mkdir -p $(@D)
-	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd libcurl libseccomp libsodium
+	@mk/have $(CC) $(AR) $(NM) $(CLANG) $(BPFTOOL) $(PKG_CONFIG) -- libbpf libelf zlib json-c libmicrohttpd libcurl libseccomp libsodium sqlite3
 	@touch $@
 $(B)/flags: FORCE | $(B)/have
 	$(call write_if_new,$(C_FLAGS_TEXT))

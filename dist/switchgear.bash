@@ -43,6 +43,7 @@ _switchgear() {
 		case $command in
 		quarantine | trip | force) global+=' --reason --for' ;;
 		release | reset) global+=' --reason' ;;
+		history) global+=' --since' ;;
 		select) global+=' --group --tool' ;;
 		report) global+=' --format --server' ;;
 		events) global+=' --follow --since --server --calls' ;;
@@ -50,9 +51,9 @@ _switchgear() {
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'status show explain select quarantine release trip reset
+		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
 			force report events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show explain quarantine release trip reset force ' == *" $command "* ]]; then
+	elif [[ $operands == 0 && ' show explain history quarantine release trip reset force ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -18,6 +18,9 @@ const struct command cli_commands[] = {
 	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL),
 	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
 		  "Fails (1) if none can be used.\n" },
+	{ "history", "NAME", 1, 1, run_history, "scores and states over time (default: 7 days)",
+	  .options = BIT(OPTION_SINCE),
+	  .help = "A line of the lowest scores, one of the states below it, and each change.\n" },
 	{ "quarantine", "NAME", 1, 1, run_quarantine,
 	  "cut a server off: refuse connects, kill connections, drop packets",
 	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR), .required = BIT(OPTION_REASON),

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,14 +14,17 @@
 #include "core/names.h"
 #include "daemon/bus.h"
 #include "daemon/reply.h"
+#include "daemon/settings.h"
+#include "io/history.h"
 #include "modules/modules.h"
 #include "witness.h"
 
 #define HISTORY_EVENTS 1024
 #define HISTORY_CALLS 4096
 #define FOLLOWERS_MAX 32
+#define RECALLED_MAX 2000 /* events from the disk that are written anew for one answer */
 
-struct history {
+struct memory {
 	struct event *ring;
 	size_t size;
 	uint64_t next; /* events ever added */
@@ -35,8 +39,8 @@ struct follower {
 
 struct journal {
 	struct part part;
-	struct history events;
-	struct history calls;
+	struct memory events;
+	struct memory calls;
 	struct follower followers[FOLLOWERS_MAX];
 	struct { /* the latest address that was written down */
 		__u8 addr[16];
@@ -45,14 +49,14 @@ struct journal {
 	} last;
 };
 
-static int history_new(struct history *h, size_t size)
+static int memory_new(struct memory *h, size_t size)
 {
 	h->ring = calloc(size, sizeof(*h->ring));
 	h->size = size;
 	return h->ring ? 0 : -ENOMEM;
 }
 
-static void history_add(struct history *h, const struct event *e)
+static void memory_add(struct memory *h, const struct event *e)
 {
 	h->ring[h->next++ % h->size] = *e;
 }
@@ -60,9 +64,9 @@ static void history_add(struct history *h, const struct event *e)
 static int journal_start(void *m)
 {
 	struct journal *j = m;
-	int r = history_new(&j->events, HISTORY_EVENTS);
+	int r = memory_new(&j->events, HISTORY_EVENTS);
 
-	return r ? r : history_new(&j->calls, HISTORY_CALLS);
+	return r ? r : memory_new(&j->calls, HISTORY_CALLS);
 }
 
 static void journal_stop(void *m)
@@ -279,7 +283,7 @@ static void journal_publish(void *m, const struct event *events, size_t n)
 		const struct event *e = &events[i];
 
 		log_event(e);
-		history_add(e->type == EVENT_CALL ? &j->calls : &j->events, e);
+		memory_add(e->type == EVENT_CALL ? &j->calls : &j->events, e);
 		for (size_t k = 0; k < FOLLOWERS_MAX; k++)
 			if (j->followers[k].stream && follows(&j->followers[k], e))
 				push(&j->followers[k], e);
@@ -292,7 +296,7 @@ static void journal_publish(void *m, const struct event *events, size_t n)
 static void replay(const struct journal *j, struct buf *out, const struct follower *f,
 		   uint64_t from_ns)
 {
-	const struct history *h[] = { &j->events, &j->calls };
+	const struct memory *h[] = { &j->events, &j->calls };
 	uint64_t at[2];
 
 	for (size_t i = 0; i < 2; i++)
@@ -312,6 +316,58 @@ static void replay(const struct journal *j, struct buf *out, const struct follow
 	}
 }
 
+/* Wall time of the oldest event in memory; UINT64_MAX: there is none. */
+static uint64_t remembered_from(const struct journal *j)
+{
+	const struct memory *h = &j->events;
+
+	if (!h->next)
+		return UINT64_MAX;
+	return h->ring[h->next > h->size ? h->next % h->size : 0].wall_ns;
+}
+
+struct recalling {
+	struct buf *out;
+	const struct follower *who;
+	size_t n;
+};
+
+/* Whoever may see URLs as they are kept gets the line as it is. */
+static bool recall_one(void *data, const struct history_event *line)
+{
+	struct recalling *r = data;
+	struct event e;
+
+	if (r->who->view == URL_MASKED) {
+		buf_puts(r->out, line->line);
+	} else if (++r->n > RECALLED_MAX) {
+		return false;
+	} else if (event_decode(line->line, strlen(line->line), &e) ||
+		   event_encode(&e, r->who->view, r->out)) {
+		return true; /* of a later version, or too long: left out */
+	}
+	buf_putc(r->out, '\n');
+	return !buf_error(r->out);
+}
+
+/* What is older than what is in memory, from the disk, if it is kept there. -EMSGSIZE. */
+static int recall(const struct journal *j, struct buf *out, const struct follower *f,
+		  uint64_t from_wall_ns)
+{
+	struct recalling r = { .out = out, .who = f };
+	uint64_t to = remembered_from(j);
+	char why[HISTORY_WHY_MAX];
+	struct history *db = NULL;
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/%s", j->part.d->settings->state_dir, HISTORY_FILE);
+	if (from_wall_ns >= to || access(path, F_OK) || history_open_read(path, &db, why))
+		return 0; /* what is in memory is what there is: the history says why */
+	(void)!history_events(db, *f->server ? f->server : NULL, from_wall_ns, to, recall_one, &r);
+	history_close(db);
+	return buf_error(out);
+}
+
 static struct follower *follower_free(struct journal *j)
 {
 	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
@@ -327,19 +383,23 @@ static bool flag(const struct http_request *q, const char *key)
 	return value && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
 }
 
-/* From where history is told: since, or all of it unless it is followed. */
-static int since(const struct http_request *q, bool follow, uint64_t *ret_from)
+/* From where history is told: since, or all that is in memory unless it is followed. Of the disk
+ * only what is asked for: *ret_wall is UINT64_MAX without since. */
+static int since(const struct http_request *q, bool follow, uint64_t *ret_from, uint64_t *ret_wall)
 {
 	const char *text = http_query(q, "since");
 	uint64_t now = clock_boot_ns();
 	uint64_t ns;
 
 	*ret_from = follow ? now : 0;
+	*ret_wall = UINT64_MAX;
 	if (!text)
 		return 0;
 	if (parse_duration(text, &ns))
 		return -EINVAL;
 	*ret_from = now > ns ? now - ns : 0;
+	now = clock_wall_ns();
+	*ret_wall = now > ns ? now - ns : 0;
 	return 0;
 }
 
@@ -367,7 +427,9 @@ static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 	struct follower want = { .calls = flag(q, "calls"), .view = reply_view(j->part.d, q) };
 	bool follow = flag(q, "follow");
 	uint64_t from;
+	uint64_t wall;
 	struct buf out = BUF(REPLY_MAX);
+	int r;
 
 	if (want.calls && !reply_may(j->part.d, q, API_CHANGE)) {
 		reply_error(q, 403, "not_permitted",
@@ -375,12 +437,19 @@ static void on_events(void *m, struct http_request *q, UNUSED struct server *s)
 			    "use sudo, or leave out --calls");
 		return;
 	}
-	if (since(q, follow, &from)) {
+	if (since(q, follow, &from, &wall)) {
 		reply_error(q, 400, "bad_request", "\"since\" is not a valid duration",
 			    "90s, 10m, 2h, 1d");
 		return;
 	}
 	snprintf(want.server, sizeof(want.server), "%s", server ? server : "");
+	r = recall(j, &out, &want, wall);
+	if (r) {
+		buf_done(&out);
+		reply_error(q, 413, "too_large", "more happened in that time than fits an answer",
+			    "ask for a shorter time, or for one server");
+		return;
+	}
 	replay(j, &out, &want, from);
 	if (!follow) {
 		reply_document(q, REPLY_LINES, &out, 0);

@@ -29,6 +29,7 @@
 	X(resolve)     \
 	X(routes)      \
 	X(journal)     \
+	X(history)     \
 	X(summary)     \
 	X(shown)       \
 	X(exporter)
