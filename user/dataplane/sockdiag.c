@@ -147,7 +147,11 @@ static bool counts_any(bool tcp)
  */
 bool sockdiag_any(uint8_t proto)
 {
-	return counts_any(proto == IPPROTO_TCP) || counts_any(proto == IPPROTO_TCP);
+	bool any = false;
+
+	for (int i = 0; i < 2 && !any; i++)
+		any = counts_any(proto == IPPROTO_TCP);
+	return any;
 }
 
 /* --- listing ----------------------------------------------------------------------- */
