@@ -9,6 +9,7 @@
 #include "addr.bpf.h"
 #include "admit.bpf.h"
 #include "caller.bpf.h"
+#include "denial.bpf.h"
 #include "event.bpf.h"
 #include "flows.bpf.h"
 #include "maps.bpf.h"
@@ -29,9 +30,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * which nobody can listen, a connect gets it from TCP itself. A socket that is
  * bound to an interface would not get there and hang.
  */
-static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_server *srv,
-				     bool v6)
+static __always_inline int sg_refuse(struct bpf_sock_addr *ctx, const struct sg_scope *s, bool v6,
+				     __u64 now)
 {
+	const struct sg_server *srv = s->server;
+
+	sg_denial_connect(ctx, s->id, v6, now);
 	if (sg_rodata.has_retval) {
 		/* the verifier wants to see that it is an errno, since 7.2 */
 		bpf_set_retval(-(int)(srv->policy.deny_errno & SG_ERRNO_MAX));
@@ -180,7 +184,7 @@ static __always_inline int sg_admit_plain(struct bpf_sock_addr *ctx, const struc
 
 	sg_admit(s, now, SG_SOURCE_UNKNOWN, 0, false, &a);
 	if (sg_refused(s, sg_verdict(quarantined, false, observe, a.admit)))
-		return sg_refuse(ctx, s->server, v6);
+		return sg_refuse(ctx, s, v6, now);
 	return SG_PROCEED;
 }
 
@@ -252,12 +256,12 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	verdict = sg_verdict(quarantined, by.kind & SG_FLOW_EXEMPT, observe, a.admit);
 	if (sg_refused(s, verdict)) {
 		sg_flow_leave(ctx, now);
-		return sg_refuse(ctx, s->server, v6);
+		return sg_refuse(ctx, s, v6, now);
 	}
 	f = sg_flow_make(ctx, cookie);
 	if (!f || !sg_flow_start(ctx, s, f, &by, v6, now)) {
 		if (!sg_unrecorded(s, &a, by.source, observe))
-			return sg_refuse(ctx, s->server, v6);
+			return sg_refuse(ctx, s, v6, now);
 		return SG_PROCEED;
 	}
 	if (!again)
@@ -269,7 +273,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {
 		SG_COUNT(s, denied);
 		sg_flow_leave(ctx, now);
-		return sg_refuse(ctx, s->server, v6);
+		return sg_refuse(ctx, s, v6, now);
 	}
 	sg_pulse_exchange(now);
 	sg_count_connect(s, by.kind);

@@ -6,6 +6,7 @@
 #ifndef SWITCHGEAR_PROXIED_BPF_H
 #define SWITCHGEAR_PROXIED_BPF_H
 
+#include "denial.bpf.h"
 #include "flows.bpf.h"
 #include "http1.h"
 #include "maps.bpf.h"
@@ -57,16 +58,18 @@ __weak __noinline int sg_proxied_idle(__u64 cookie, __u64 now)
 }
 
 /* Counts what a quarantine stops, as a connect would be. */
-static __always_inline void sg_proxied_count(const struct sg_scope *s, __u64 now)
+static __always_inline void sg_proxied_count(const struct sg_scope *s, __u64 cookie, __u64 now)
 {
 	struct sg_cfg *c = sg_config();
 
 	if (!c || !sg_quarantined(sg_quarantine_until(s->id), now))
 		return;
-	if (c->observe || s->server->flags & SG_SRV_OBSERVE)
+	if (c->observe || s->server->flags & SG_SRV_OBSERVE) {
 		SG_COUNT(s, would_deny);
-	else
-		SG_COUNT(s, denied);
+		return;
+	}
+	SG_COUNT(s, denied);
+	sg_denial_flow(s->id, cookie, now);
 }
 
 /*
@@ -101,7 +104,7 @@ __weak __noinline int sg_proxied_take(__u64 cookie, __u32 at, __u64 now)
 		f->serial++;
 	}
 	bpf_spin_unlock(&f->lock);
-	sg_proxied_count(&s, now);
+	sg_proxied_count(&s, cookie, now);
 	return 1;
 }
 

@@ -11,6 +11,7 @@
  * dropped. Quarantine is looked at before anything is parsed further or learned.
  */
 #include "admit.bpf.h"
+#include "denial.bpf.h"
 #include "event.bpf.h"
 #include "exchange.bpf.h"
 #include "flows.bpf.h"
@@ -267,8 +268,10 @@ static __always_inline int sg_backstop(const struct sg_cfg *c, const struct sg_s
 			SG_COUNT(s, passed_open);
 		return SG_PASS;
 	}
-	if (!(sg_flags(s, f, 0, SG_FLOW_STOPPED) & SG_FLOW_STOPPED))
+	if (!(sg_flags(s, f, 0, SG_FLOW_STOPPED) & SG_FLOW_STOPPED)) {
 		SG_COUNT(s, denied);
+		sg_denial_flow(s->id, s->cookie, now);
+	}
 	sg_ask_kill(s, f, now);
 	return SG_DROP;
 }

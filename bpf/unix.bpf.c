@@ -5,6 +5,7 @@
  * cannot be read lets the connect through. Attached only while a server is at such a socket.
  */
 #include "admit.bpf.h"
+#include "denial.bpf.h"
 #include "event.bpf.h"
 #include "maps.bpf.h"
 #include "verdict.h"
@@ -65,6 +66,7 @@ int sg_connect_unix(struct bpf_sock_addr *ctx)
 {
 	char name[SG_UNIX_PATH + 4] = {};
 	struct sg_cfg *c = sg_config();
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct sg_scope s = {};
 	__u32 *at;
 
@@ -73,11 +75,12 @@ int sg_connect_unix(struct bpf_sock_addr *ctx)
 	at = bpf_map_lookup_elem(&unix2srv, name);
 	if (!at || !sg_scope_at(&s, *at) || !sg_unix_meant(ctx, name, c))
 		return SG_PROCEED;
-	if (!sg_unix_refused(&s, c->observe || s.server->flags & SG_SRV_OBSERVE,
-			     bpf_ktime_get_boot_ns())) {
+	if (!sg_unix_refused(&s, c->observe || s.server->flags & SG_SRV_OBSERVE, now)) {
 		SG_COUNT(&s, connects);
 		return SG_PROCEED;
 	}
+	if (sg_denial_due(s.id, now))
+		sg_denial_tell(s.id, now, 0, 0, 0);
 	if (sg_rodata.has_retval)
 		bpf_set_retval(-(int)(s.server->policy.deny_errno & SG_ERRNO_MAX));
 	return SG_REJECT;

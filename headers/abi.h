@@ -41,9 +41,10 @@
 #define SG_GRACE_NS 1000000000ULL     /* a dead flow's record stays so long: see struct sg_flow */
 #define SG_UNUSED_NS 250000000ULL     /* a probe that nothing is sent with goes back */
 #define SG_ASK_NS 20000000ULL         /* the kill of a flow is asked for once in so long */
-#define SG_NAP_NS 500000000ULL     /* less is no sleep, but two clocks read one after the other */
-#define SG_WAKING_NS 3000000000ULL /* after it the network may take so long to be there */
-#define SG_WATCH_NS 1000000000ULL  /* how often sg_watch looks while there is no daemon */
+#define SG_NAP_NS 500000000ULL      /* less is no sleep, but two clocks read one after the other */
+#define SG_WAKING_NS 3000000000ULL  /* after it the network may take so long to be there */
+#define SG_DENIAL_NS 10000000000ULL /* one denial of a server is told in so long */
+#define SG_WATCH_NS 1000000000ULL   /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> whose it is (u32, SG_AT) --------------------------- */
@@ -491,6 +492,7 @@ enum sg_event_type {
 	SG_EV_OUTCOME = 1, /* one call ended */
 	SG_EV_TRANSITION,  /* a breaker changed its state */
 	SG_EV_KILL,        /* please kill this socket: STOPPED, or LAST and done */
+	SG_EV_DENIAL,      /* one of those that were denied */
 	SG_EV_TYPE_COUNT
 };
 
@@ -549,7 +551,7 @@ struct sg_event {
 	__u8 was_cause;
 	__u8 proxied; /* SG_EV_OUTCOME: enum sg_proxied */
 	__u8 pad[2];
-	/* SG_EV_OUTCOME: whose socket it was, where that is known; else 0 */
+	/* SG_EV_OUTCOME, SG_EV_DENIAL: whose socket it was, where that is known; else 0 */
 	__u64 cgroup;
 	__u32 pid;
 	__be16 port; /* of the peer */

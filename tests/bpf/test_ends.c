@@ -616,6 +616,7 @@ static void test_own_sockets(void **state)
 	rig_command(dp, open);
 	rig_drain(dp);
 	assert_int_equal(talk_dial(&talk), -ECONNREFUSED);
+	rig_drain(dp); /* that denial is told */
 	talk.own = true;
 	assert_int_equal(talk_dial(&talk), 0);
 	talk_ask(&talk, POST);

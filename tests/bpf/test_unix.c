@@ -58,6 +58,23 @@ static void order(enum sg_state to, uint64_t until_ns)
 						   .until_ns = until_ns });
 }
 
+/* One of them, by whom; a Unix socket has no address that would fit. */
+static void denial_is_told(void)
+{
+	struct rig_events events = { .n = 0 };
+	size_t told = 0;
+
+	rig_read(dp, &events);
+	for (size_t i = 0; i < events.n; i++) {
+		if (events.e[i].type != SG_EV_DENIAL)
+			continue;
+		told++;
+		assert_int_equal(events.e[i].pid, getpid());
+		assert_int_equal(events.e[i].port, 0);
+	}
+	assert_int_equal(told, 1);
+}
+
 static void test_paths(void **state)
 {
 	char path[SG_UNIX_PATH + 1];
@@ -78,6 +95,7 @@ static void test_paths(void **state)
 	memcpy(name, path, strlen(path) + 1);
 	assert_int_equal(connects(SOCK_STREAM, name, sizeof(name)), EHOSTUNREACH);
 	assert_int_equal(rig_stats(dp).denied, 5);
+	denial_is_told();
 	/* others */
 	assert_int_equal(connects(SOCK_STREAM, path, strlen(path) - 1), ENOENT);
 	snprintf(path, sizeof(path), "%s/a.sockx", dir);

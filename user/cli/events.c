@@ -27,6 +27,7 @@ static enum colour event_colour(const struct event *e)
 		return e->survivors ? COLOUR_BAD : COLOUR_NONE;
 	case EVENT_LOSS:
 	case EVENT_ONE_CLIENT:
+	case EVENT_FINDING:
 		return COLOUR_WARN;
 	case EVENT_SELFTEST:
 	case EVENT_HOST_OFFLINE:
@@ -34,6 +35,16 @@ static enum colour event_colour(const struct event *e)
 	default:
 		return COLOUR_NONE;
 	}
+}
+
+static void describe_who(const struct event *e, struct buf *out)
+{
+	if (*e->address)
+		buf_printf(out, ", %s", e->address);
+	if (e->pid)
+		buf_printf(out, ", pid %" PRIu32 " %s", e->pid, e->comm);
+	if (*e->text)
+		buf_printf(out, " in %s", e->text);
 }
 
 static void describe_call(const struct event *e, struct buf *out)
@@ -50,12 +61,7 @@ static void describe_call(const struct event *e, struct buf *out)
 		buf_puts(out, ", corrected");
 	if (e->estimate)
 		buf_puts(out, ", an estimate");
-	if (*e->address)
-		buf_printf(out, ", %s", e->address);
-	if (e->pid)
-		buf_printf(out, ", pid %" PRIu32 " %s", e->pid, e->comm);
-	if (*e->text)
-		buf_printf(out, " in %s", e->text);
+	describe_who(e, out);
 }
 
 static void describe_transition(const struct event *e, struct buf *out)
@@ -105,6 +111,13 @@ static void describe(const struct event *e, struct buf *out)
 	switch (e->type) {
 	case EVENT_CALL:
 		describe_call(e, out);
+		break;
+	case EVENT_DENIAL:
+		buf_puts(out, "denied");
+		describe_who(e, out);
+		break;
+	case EVENT_FINDING:
+		buf_printf(out, "%s: %s", e->severity, e->text);
 		break;
 	case EVENT_TRANSITION:
 		describe_transition(e, out);

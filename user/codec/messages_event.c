@@ -16,6 +16,7 @@
 
 #define IN(type) (1U << EVENT_##type)
 #define KILLS (IN(QUARANTINE) | IN(KILL))
+#define WHO (IN(CALL) | IN(DENIAL))
 #define ANY ((1U << EVENT_TYPE_COUNT) - 1)
 
 /* A member, and the types of events that have it. */
@@ -45,10 +46,10 @@ static const struct row rows[] = {
 	ROW(IN(CALL), "status", KIND_UINT16, status, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "corrected", KIND_BOOL, corrected, .zero = ZERO_OMITTED),
 	ROW(IN(CALL), "estimate", KIND_BOOL, estimate, .zero = ZERO_OMITTED),
-	ROW(IN(CALL), "pid", KIND_UINT32, pid, .zero = ZERO_OMITTED),
-	ROW(IN(CALL), "comm", KIND_TEXT, comm, .zero = ZERO_OMITTED),
-	ROW(IN(CALL), "cgroup", KIND_TEXT, text, .zero = ZERO_OMITTED),
-	ROW(IN(CALL), "address", KIND_TEXT, address, .zero = ZERO_OMITTED),
+	ROW(WHO, "pid", KIND_UINT32, pid, .zero = ZERO_OMITTED),
+	ROW(WHO, "comm", KIND_TEXT, comm, .zero = ZERO_OMITTED),
+	ROW(WHO, "cgroup", KIND_TEXT, text, .zero = ZERO_OMITTED),
+	ROW(WHO, "address", KIND_TEXT, address, .zero = ZERO_OMITTED),
 	ROW(IN(TRANSITION), "from", KIND_WORD, from, FIELD_WORDS(state, SG_CLOSED)),
 	ROW(IN(TRANSITION), "to", KIND_WORD, to, FIELD_WORDS(state, SG_CLOSED)),
 	ROW(IN(TRANSITION), "reason", KIND_WORD, reason, FIELD_WORDS(reason, SG_REASON_NONE)),
@@ -61,6 +62,9 @@ static const struct row rows[] = {
 	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(RESET) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
 	ROW(IN(TRANSITION) | IN(CALL), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
 	ROW(IN(TRANSITION) | IN(RELEASE) | IN(RESET), "text", KIND_TEXT, text, .zero = ZERO_OMITTED),
+	ROW(IN(FINDING), "severity", KIND_TEXT, severity),
+	ROW(IN(FINDING), "by", KIND_TEXT, by),
+	ROW(IN(FINDING), "detail", KIND_TEXT, text),
 	ROW(KILLS, "killed", KIND_UINT32, killed),
 	ROW(KILLS, "survivors", KIND_COUNT, survivors),
 	ROW(KILLS, "busy", KIND_COUNT, busy),

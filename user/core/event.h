@@ -29,10 +29,13 @@ enum event_type {
 	EVENT_ONE_CLIENT,   /* one caller's failures opened nothing: others are served well */
 	EVENT_RESET,        /* an order to a closed breaker: no transition, its history is gone */
 	EVENT_HOST_OFFLINE, /* the way to some servers is broken, or (ok) is no longer */
+	EVENT_DENIAL,       /* one of those that were denied: who, where to */
+	EVENT_FINDING, /* a scanner found what was not known: by it, severity, text says what */
 	EVENT_TYPE_COUNT
 };
 
 #define EVENT_ADDRESS_LEN 56
+#define EVENT_SEVERITY_LEN 12 /* "critical" */
 
 /* Which members are meant depends on the type: see codec/messages_event.c. */
 struct event {
@@ -48,7 +51,7 @@ struct event {
 	uint16_t status;                 /* HTTP; 0: none */
 	bool corrected;                  /* it replaces what was told of the same call before */
 	bool estimate;                   /* by HTTP/2, whose exchanges cannot be told apart */
-	uint32_t pid;                    /* who called; 0: unknown */
+	uint32_t pid;                    /* who called, or was denied; 0: unknown */
 	char comm[SG_COMM_LEN];          /* foreign text; "": unknown */
 	char address[EVENT_ADDRESS_LEN]; /* "192.0.2.1:80", "[::1]:80"; "": unknown */
 	enum sg_state from;
@@ -65,8 +68,9 @@ struct event {
 	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
 	uint64_t count;
 	bool ok;
-	char by[STATUS_BY_LEN];       /* who ordered it, or made the call; "": nobody, an agent */
-	char text[STATUS_REASON_LEN]; /* of what was ordered: why; a call: its cgroup; others: what */
+	char severity[EVENT_SEVERITY_LEN];
+	char by[STATUS_BY_LEN]; /* who ordered it, or made the call; "": nobody, an agent */
+	char text[STATUS_REASON_LEN]; /* of what was ordered: why; a call, a denial: its cgroup; others: what */
 };
 
 /* Empty: no rates, no times, 0 of everything else. */

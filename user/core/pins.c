@@ -23,7 +23,7 @@ bool pins_map(const char *name)
 		"srv_state", "groups", "srv_name", "stats",      "hist",        "sk_ctx",
 		"flows",     "own",    "ev",       "quarantine", "cutoff",      "pulse",
 		"http_dfa",  "job",    "watch",    "routes",     "proxies",     "proxy_names",
-		"swept",     NULL,
+		"denied_at", "swept",  NULL,
 	};
 
 	return listed(maps, name);

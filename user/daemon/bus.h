@@ -32,6 +32,7 @@ enum signal_type {
 	SIGNAL_TICK,        /* ten times a second */
 	SIGNAL_OUTCOME,     /* of a call: kernel */
 	SIGNAL_TRANSITION,  /* of a breaker, s->breaker is as it was left: kernel */
+	SIGNAL_DENIAL,      /* one of those that were denied: kernel */
 	SIGNAL_KILL,        /* the kernel asks for the kill of what it stopped */
 	SIGNAL_SUPPRESSED,  /* it would have opened; a limit across servers forbade it */
 	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: survivors */
@@ -56,7 +57,7 @@ struct signal {
 	enum signal_type type;
 	struct server *server; /* NULL: none */
 	union {
-		struct sg_event kernel;          /* OUTCOME, TRANSITION */
+		struct sg_event kernel;          /* OUTCOME, TRANSITION, KILL, DENIAL */
 		const struct state_server *held; /* HELD: quarantine_ns is its end, boot time */
 		bool by_operator; /* RELEASED: an operator did it, no time and no rule */
 		struct findings_signal *findings; /* FINDINGS */

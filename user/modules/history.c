@@ -2,7 +2,7 @@
 /*
  * What happened, kept on disk: every event but single calls, and each minute, of servers of which
  * it changed, the score and the state. Nothing that is enforced depends on it: what fails is said
- * in `degraded`, once in the log, and tried again each minute.
+ * in `degraded`, once in the log, and tried again all ten seconds.
  */
 #include <errno.h>
 #include <math.h>
@@ -27,6 +27,7 @@
 #define MINUTE_NS (60 * NS_PER_SEC)
 #define HOUR_NS (60 * MINUTE_NS)
 #define DAY_NS (24 * HOUR_NS)
+#define RETRY_NS (10 * NS_PER_SEC)
 #define AGE_NS (90 * DAY_NS)
 #define SIZE_BYTES (256U << 20)
 #define SCORE_STEP 0.5 /* a score that moved by less is not told again within an hour */
@@ -69,7 +70,7 @@ static void fail(struct history_module *m, int r, const char *why)
 		log_error(SUB, "%s", error);
 	snprintf(m->error, sizeof(m->error), "%s", error);
 	history_close(TAKE_PTR(m->db));
-	m->retry_ns = clock_boot_ns() + MINUTE_NS;
+	m->retry_ns = clock_boot_ns() + RETRY_NS;
 }
 
 static bool ready(struct history_module *m)

@@ -22,7 +22,8 @@
 #define HISTORY_EVENTS 1024
 #define HISTORY_CALLS 4096
 #define FOLLOWERS_MAX 32
-#define RECALLED_MAX 2000 /* events from the disk that are written anew for one answer */
+#define RECALLED_MAX 20000 /* events from the disk for one answer: the loop waits meanwhile */
+#define REWRITTEN_MAX 2000 /* of these, which are written anew */
 
 struct memory {
 	struct event *ring;
@@ -146,6 +147,12 @@ static void journal_signal(void *m, const struct signal *signal)
 	struct journal *j = m;
 	struct event e;
 
+	if (signal->type == SIGNAL_DENIAL) {
+		bus_event(&e, EVENT_DENIAL, signal->server->config->name);
+		call_whose(j, &signal->kernel, &e);
+		bus_report(j->part.d->bus, &e);
+		return;
+	}
 	if (signal->type != SIGNAL_OUTCOME)
 		return;
 	if (!calls_are_followed(j)) {
@@ -239,9 +246,11 @@ static void log_event(const struct event *e)
 
 /* --- followers ------------------------------------------------------------------------------------ */
 
+/* Who was denied is for those to know who may change something. */
 static bool follows(const struct follower *f, const struct event *e)
 {
 	return (e->type != EVENT_CALL || f->calls) &&
+	       (e->type != EVENT_DENIAL || f->view == URL_MASKED) &&
 	       (!f->server[0] || !strcmp(f->server, e->server));
 }
 
@@ -330,6 +339,7 @@ struct recalling {
 	struct buf *out;
 	const struct follower *who;
 	size_t n;
+	bool more; /* than fits */
 };
 
 /* Whoever may see URLs as they are kept gets the line as it is. */
@@ -338,11 +348,12 @@ static bool recall_one(void *data, const struct history_event *line)
 	struct recalling *r = data;
 	struct event e;
 
+	r->more = ++r->n > (r->who->view == URL_MASKED ? RECALLED_MAX : REWRITTEN_MAX);
+	if (r->more)
+		return false;
 	if (r->who->view == URL_MASKED) {
 		buf_puts(r->out, line->line);
-	} else if (++r->n > RECALLED_MAX) {
-		return false;
-	} else if (event_decode(line->line, strlen(line->line), &e) ||
+	} else if (event_decode(line->line, strlen(line->line), &e) || !follows(r->who, &e) ||
 		   event_encode(&e, r->who->view, r->out)) {
 		return true; /* of a later version, or too long: left out */
 	}
@@ -365,7 +376,7 @@ static int recall(const struct journal *j, struct buf *out, const struct followe
 		return 0; /* what is in memory is what there is: the history says why */
 	(void)!history_events(db, *f->server ? f->server : NULL, from_wall_ns, to, recall_one, &r);
 	history_close(db);
-	return buf_error(out);
+	return r.more ? -EMSGSIZE : buf_error(out);
 }
 
 static struct follower *follower_free(struct journal *j)

@@ -30,6 +30,13 @@ static void transition(struct kernel *m, struct server *s, const struct sg_trans
 	bus_emit(m->part.d->bus, &signal);
 }
 
+/* What the others are to modules. */
+static const enum signal_type signals[SG_EV_TYPE_COUNT] = {
+	[SG_EV_OUTCOME] = SIGNAL_OUTCOME,
+	[SG_EV_KILL] = SIGNAL_KILL,
+	[SG_EV_DENIAL] = SIGNAL_DENIAL,
+};
+
 static void on_event(void *data, const struct sg_event *k)
 {
 	struct kernel *m = data;
@@ -41,8 +48,8 @@ static void on_event(void *data, const struct sg_event *k)
 	if (k->type == SG_EV_TRANSITION) {
 		if (server_moved(s, k->move.seq, false)) /* else it was made up for before */
 			transition(m, s, &k->move, k->source);
-	} else if (k->type == SG_EV_OUTCOME || k->type == SG_EV_KILL) {
-		signal.type = k->type == SG_EV_KILL ? SIGNAL_KILL : SIGNAL_OUTCOME;
+	} else if (k->type && k->type < SG_EV_TYPE_COUNT) {
+		signal.type = signals[k->type];
 		bus_emit(m->part.d->bus, &signal);
 	}
 }

@@ -15,6 +15,7 @@ const struct subscription modules_table[] = {
 	    &healthcheck_module } },
 	{ SIGNAL_TRANSITION,
 	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module } },
+	{ SIGNAL_DENIAL, { &journal_module } },
 	{ SIGNAL_KILL, { &killer_module } },
 	{ SIGNAL_SUPPRESSED, { &groups_module } },
 	{ SIGNAL_QUARANTINED, { &groups_module, &killer_module } },

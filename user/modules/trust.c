@@ -27,6 +27,7 @@
 #define SUB "trust"
 #define TRUST_FILE "trust.json"
 #define MINUTE_NS (60 * NS_PER_SEC)
+#define TOLD_MAX 64U   /* findings of one server that are told of one by one, a report */
 #define KEPT_MAX 1024U /* entries of servers that are not configured any more */
 struct trusted;
 
@@ -265,18 +266,34 @@ static double score(const struct trust_module *m, const struct trusted *t, uint6
 	return view.score;
 }
 
+static void event_of(const struct server *s, const struct finding *f, struct event *ret)
+{
+	bus_event(ret, EVENT_FINDING, s->config->name);
+	snprintf(ret->severity, sizeof(ret->severity), "%s", finding_severity_name(f->severity));
+	snprintf(ret->by, sizeof(ret->by), "%s", f->source ? f->source : "");
+	snprintf(ret->text, sizeof(ret->text), "%.60s%s%.60s%s%.120s", f->rule ? f->rule : "-",
+		 f->location ? " at " : "", f->location ? f->location : "", f->message ? ": " : "",
+		 f->message ? f->message : "");
+}
+
 /* One record of a server that is known; what is in it is taken over. */
 static void apply(struct trust_module *m, struct server *s, struct finding *f, bool is_scan,
 		  uint64_t now, struct report_server *row)
 {
 	struct trusted *t = of(m, s);
 	bool clean = f->severity == FINDING_CLEAN;
+	struct event news;
+	bool known;
 
 	if (isnan(row->before))
 		row->before = score(m, t, now);
+	event_of(s, f, &news);
+	known = trust_entry_report(&t->entry, &m->policy, now, f, is_scan);
+	if (!clean && !known && row->findings - row->known < TOLD_MAX)
+		bus_report(m->part.d->bus, &news);
 	row->clean |= clean;
 	row->findings += !clean;
-	row->known += trust_entry_report(&t->entry, &m->policy, now, f, is_scan);
+	row->known += known;
 	t->touched = true;
 }
 

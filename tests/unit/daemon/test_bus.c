@@ -44,10 +44,22 @@ static void emit(enum signal_type type, struct server *s)
 
 static void hear(const char *who, const struct signal *signal)
 {
-	static const char *const words[SIGNAL_COUNT] = { "tick",     "outcome",    "transition",
-							 "kill",     "suppressed", "quarantined",
-							 "released", "held",       "reset",
-							 "addrs",    "applied" };
+	static const char *const words[SIGNAL_COUNT] = {
+		[SIGNAL_TICK] = "tick",
+		[SIGNAL_OUTCOME] = "outcome",
+		[SIGNAL_TRANSITION] = "transition",
+		[SIGNAL_DENIAL] = "denial",
+		[SIGNAL_KILL] = "kill",
+		[SIGNAL_SUPPRESSED] = "suppressed",
+		[SIGNAL_QUARANTINED] = "quarantined",
+		[SIGNAL_RELEASED] = "released",
+		[SIGNAL_HELD] = "held",
+		[SIGNAL_RESET] = "reset",
+		[SIGNAL_ADDRS] = "addrs",
+		[SIGNAL_APPLIED] = "applied",
+		[SIGNAL_FINDINGS] = "findings",
+		[SIGNAL_RULED] = "ruled",
+	};
 	char text[64];
 
 	snprintf(text, sizeof(text), "%s:%s", who, words[signal->type]);
