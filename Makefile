@@ -288,6 +288,10 @@ $(foreach s,$(BPFTEST_MAIN),$(eval $(call bpftest_rule,$(s))))
 $(BENCH_BIN): $(B)/tests/bench_%: $(B)/tests/bench/%.o $(B)/tests/bpf/crowd.o $(call libs,$(PARTS_daemon))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_test_daemon) -lpthread
 
+LAB := $(B)/tests/lab
+$(LAB): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/experiments/*.c))) $(call libs,$(PARTS_core))
+	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_core)
+
 VERIFY := $(B)/tests/kernels_verify
 $(VERIFY): $(B)/tests/kernels/verify.o $(call libs,$(PARTS_dataplane))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_dataplane)
@@ -301,6 +305,12 @@ test: $(UNIT_BIN) ## Unit tests (no root)
 PROPERTIES := $(B)/tests/unit/core/test_trust_property $(B)/tests/unit/core/test_reputation
 test-trust: $(PROPERTIES) ## The invariants of docs/trust.md, 100,000 random histories each (a minute; SG_SEED=1)
 	@SG_HISTORIES=$${SG_HISTORIES:-100000} TEST_TIMEOUT=600 mk/run-tests $(PROPERTIES)
+
+test-experiments: $(LAB) ## What must hold of the experiments of docs/experiments.md (half a minute)
+	@$(LAB) 2>&1 >$(B)/experiments.md
+
+experiments: $(LAB) ## Writes docs/experiments.md
+	$(LAB) >docs/experiments.md
 
 test-bpf: all $(BPFTEST_BIN) ## Programs run in the kernel over tables of packets (root)
 	@mk/run-tests $(BPFTEST_BIN)
@@ -335,7 +345,7 @@ fuzz: ## Every parser under libFuzzer, FUZZ_SECONDS=30 each
 	@tests/fuzz/run
 
 check: all ## lint and every test suite: the one command of README and CI
-	+@mk/check $(MAKE) lint test test-trust asan test-judge test-bench test-bpf test-e2e
+	+@mk/check $(MAKE) lint test test-trust test-experiments asan test-judge test-bench test-bpf test-e2e
 
 # --- checks of the source ---------------------------------------------------
 
