@@ -11,7 +11,6 @@
 #include "codec/jsonpos.h"
 #include "codec/jsonw.h"
 
-#define DOMAIN "switchgear statement 1"
 #define DOMAIN_LEN 32
 #define UNIT 1e9
 #define SIGNED_LEN (DOMAIN_LEN + 1 + 32 + 32 + 8 + 4 + 8 + 8 + 8 + STATEMENT_NONCE_LEN + 32)
@@ -40,12 +39,11 @@ static uint8_t *put_number(uint8_t *at, uint64_t value, size_t len)
 static void write_signed(const struct statement *s, uint8_t out[SIGNED_LEN])
 {
 	const struct reputation_statement *r = &s->says;
+	static const char domain[DOMAIN_LEN] = "switchgear statement 1";
 	int64_t value = llround(r->value * UNIT);
 	uint8_t *at = out;
 
-	memset(out, 0, SIGNED_LEN);
-	memcpy(at, DOMAIN, strlen(DOMAIN));
-	at += DOMAIN_LEN;
+	at = put(at, domain, sizeof(domain));
 	at = put_number(at, r->type, 1);
 	at = put(at, r->issuer.b, sizeof(r->issuer.b));
 	at = put(at, r->subject.b, sizeof(r->subject.b));
@@ -69,6 +67,18 @@ int statement_key_new(struct trust_id *ret_public, uint8_t ret_secret[STATEMENT_
 void statement_key_public(const uint8_t secret[STATEMENT_SECRET_LEN], struct trust_id *ret)
 {
 	crypto_sign_ed25519_sk_to_pk(ret->b, secret);
+}
+
+bool statement_key_whole(const uint8_t secret[STATEMENT_SECRET_LEN])
+{
+	uint8_t again[STATEMENT_SECRET_LEN];
+	struct trust_id key;
+	bool whole;
+
+	crypto_sign_seed_keypair(key.b, again, secret);
+	whole = !sodium_memcmp(again, secret, sizeof(again));
+	sodium_memzero(again, sizeof(again));
+	return whole;
 }
 
 void statement_key_forget(uint8_t secret[STATEMENT_SECRET_LEN])

@@ -44,6 +44,8 @@ int statement_key_new(struct trust_id *ret_public,
 		      uint8_t ret_secret[STATEMENT_SECRET_LEN]) MUST_CHECK;
 /* The public half of a secret one. */
 void statement_key_public(const uint8_t secret[STATEMENT_SECRET_LEN], struct trust_id *ret);
+/* Do its halves belong together? To sign with others would give the secret one away. */
+bool statement_key_whole(const uint8_t secret[STATEMENT_SECRET_LEN]);
 /* Overwrites it, whatever the compiler thinks. */
 void statement_key_forget(uint8_t secret[STATEMENT_SECRET_LEN]);
 
