@@ -15,7 +15,7 @@
 #define STATEMENTS_PATH "/v1/statements"
 #define SIGN_PATH "/v1/sign"
 #define RATINGS_PATH "/v1/ratings"
-#define EVIDENCE_MAX (1U << 30)
+#define EVIDENCE_MAX (64U << 20)
 #define LINES_SHOWN 10U
 
 #define SAY(...) text_line(stdout, COLOUR_NONE, false, __VA_ARGS__)

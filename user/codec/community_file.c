@@ -238,18 +238,24 @@ int community_encode(const struct community *c, struct buf *out)
 
 /* --- reading it ------------------------------------------------------------------------------------ */
 
-/* `before`: which one it replaced. */
-static void take_server(struct community *c, const struct json_object *obj, uint32_t before)
-{
-	struct trust_id id;
-	uint32_t i;
+/* Servers of a file in their order: where they are here, since some may have been here before. */
+struct places {
+	uint32_t v[COMMUNITY_SERVERS];
+	uint32_t n;
+};
 
-	if (before >= c->web.n_servers)
-		before = REPUTATION_NONE;
-	if (!read_id(obj, "id", &id) || reputation_subject(&c->web, &id, before, &i))
-		return;
-	if (!c->servers[i][0])
+static void take_server(struct community *c, const struct json_object *obj, struct places *places)
+{
+	uint32_t before = jget_count(obj, "before");
+	struct trust_id id;
+	uint32_t i = REPUTATION_NONE;
+
+	before = before < places->n ? places->v[before] : REPUTATION_NONE;
+	if (read_id(obj, "id", &id) && !reputation_subject(&c->web, &id, before, &i) &&
+	    !c->servers[i][0])
 		jget_copy(obj, "name", c->servers[i], sizeof(c->servers[i]));
+	if (places->n < COMMUNITY_SERVERS)
+		places->v[places->n++] = i;
 }
 
 static void take_key(struct community *c, const struct json_object *obj)
@@ -284,7 +290,7 @@ static bool take_statement(struct community *c, const char *text, size_t len, bo
 	return true;
 }
 
-static void take_line(struct community *c, const char *text, size_t len)
+static void take_line(struct community *c, const char *text, size_t len, struct places *places)
 {
 	CLEANUP(json_putp) struct json_object *obj = NULL;
 	char why[256];
@@ -294,7 +300,7 @@ static void take_line(struct community *c, const char *text, size_t len)
 	if (is_type(obj, LINE_KEY))
 		take_key(c, obj);
 	else if (is_type(obj, LINE_SERVER))
-		take_server(c, obj, jget_count(obj, "before"));
+		take_server(c, obj, places);
 	else if (is_type(obj, LINE_REVOKED))
 		take_revoked(c, obj);
 	else
@@ -333,6 +339,7 @@ static int check_head(const char *text, size_t len, const char **ret_rest, struc
 
 int community_decode(struct community *c, const char *text, size_t len, struct buf *why)
 {
+	struct places places = { .n = 0 };
 	const char *end = text + len;
 	int r = check_head(text, len, &text, why);
 
@@ -340,7 +347,7 @@ int community_decode(struct community *c, const char *text, size_t len, struct b
 		const char *feed = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((feed ? feed : end) - text);
 
-		take_line(c, text, n);
+		take_line(c, text, n, &places);
 		text += n + 1;
 	}
 	return r;
@@ -350,12 +357,13 @@ int community_decode(struct community *c, const char *text, size_t len, struct b
 static bool salvage_line(struct community *c, const char *text, size_t len)
 {
 	CLEANUP(json_putp) struct json_object *obj = NULL;
+	struct places none = { .n = 0 };
 	char why[256];
 
 	if (parse_line(text, len, &obj, why, sizeof(why)))
 		return false;
 	if (is_type(obj, LINE_SERVER))
-		take_server(c, obj, REPUTATION_NONE);
+		take_server(c, obj, &none);
 	return take_statement(c, text, len, true);
 }
 

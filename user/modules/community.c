@@ -244,6 +244,7 @@ static void on_export(void *data, struct http_request *q, UNUSED struct server *
 	struct community_module *m = data;
 	const char *name = http_query(q, "key");
 	const char *said = http_query(q, "statements");
+	bool all = !said || strcmp(said, "0") != 0;
 	const struct community_key *k = name ? community_named(&m->all, name) : NULL;
 	struct buf out = BUF(COMMUNITY_FILE_MAX);
 	struct trust_id key;
@@ -255,9 +256,9 @@ static void on_export(void *data, struct http_request *q, UNUSED struct server *
 		no_key(q, name);
 		return;
 	}
-	if (k)
+	if (k && (!all || !signer_is_users(k->name))) /* that name says nothing elsewhere */
 		r = community_key_line(k, &out);
-	if (!r && (!said || strcmp(said, "0") != 0))
+	if (!r && all)
 		r = community_export(&m->all, name ? &key : NULL, &out);
 	reply_document(q, REPLY_LINES, &out, r);
 }

@@ -243,7 +243,8 @@ static void test_time(void **state)
 	assert_true(e.trust.ratings_good > 0.99);
 	reply_explain_done(&e);
 	adds_up();
-	rig_advance(&rig, SECONDS(900));
+	expect(200, "/v1/ratings", "{\"server\":\"a\",\"value\":1,\"for\":\"10m\"}", "uid-0");
+	rig_advance(&rig, SECONDS(660)); /* not an hour */
 	rig_pass(&rig);
 	explained(&e);
 	assert_true(e.trust.ratings_good < 1e-9);
@@ -339,6 +340,15 @@ static void test_keys_of_this_host(void **state)
 	assert_string_equal(key_of("ops").name, "");
 }
 
+/* One text for another of the same length. */
+static void forge(struct buf *lines, const char *from, const char *to)
+{
+	char *at = strstr(lines->data, from);
+
+	assert_non_null(at);
+	memcpy(at, to, strlen(to));
+}
+
 static void test_bad_statements_are_refused_whole(void **state)
 {
 	CLEANUP(buf_done) struct buf lines = BUF(COMMUNITY_FILE_MAX);
@@ -355,6 +365,36 @@ static void test_bad_statements_are_refused_whole(void **state)
 	lines.data[lines.len - 8] = '\0';
 	lines.len -= 8;
 	taken(&lines, 1, 0);
+	/* a forged one, by itself */
+	forge(&lines, "\"seq\":1,", "\"seq\":2,");
+	taken(&lines, 0, 0);
+	forge(&lines, "\"seq\":2,", "\"seq\":1,");
+	taken(&lines, 0, 1);
+}
+
+/* Whatever they say of themselves: who is believed is this operator's business. */
+static void test_nobody_is_anchored_by_an_import(void **state)
+{
+	CLEANUP(buf_done) struct buf line = BUF(4096);
+	struct community_key k = { .name = "mallory", .anchor = true };
+
+	(void)state;
+	rig_start(&rig, SERVERS(A));
+	memset(k.key.b, 7, sizeof(k.key.b));
+	assert_int_equal(community_key_line(&k, &line), 0);
+	line.data[line.len - 2] = '\0';
+	line.len -= 2;
+	buf_puts(&line, ",\"anchor\":true}");
+	taken(&line, 1, 0);
+	taken(&line, 0, 1);
+	assert_string_equal(key_of("mallory").name, "mallory");
+	assert_false(key_of("mallory").anchor);
+	buf_clear(&line);
+	snprintf(k.name, sizeof(k.name), "uid-5");
+	k.key.b[0] = 8;
+	assert_int_equal(community_key_line(&k, &line), 0);
+	taken(&line, 0, 0);
+	assert_string_equal(key_of("uid-5").name, "");
 }
 
 static void damage(const char *name)
@@ -428,6 +468,7 @@ int main(void)
 		TEST(test_only_so_many_users),
 		TEST(test_keys_of_this_host),
 		TEST(test_bad_statements_are_refused_whole),
+		TEST(test_nobody_is_anchored_by_an_import),
 		TEST(test_damage_is_said_and_little_is_lost),
 		TEST(test_a_disk_that_fails_is_said),
 	};
