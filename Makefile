@@ -136,7 +136,7 @@ LAYER_CFLAGS_modules := $(call poison,bpf json http net)
 LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
-LIBS_cli := -ljson-c -lm
+LIBS_cli := -lsodium -ljson-c -lm
 LIBS_worker := -lcurl -lseccomp -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
@@ -144,7 +144,7 @@ LIBS_test_base := -lm
 LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
 LIBS_test_codec := -lsodium -ljson-c -lm
 LIBS_test_sim := $(LIBS_cli)
-LIBS_test_io := -lmicrohttpd -lsqlite3 -ljson-c -lm
+LIBS_test_io := -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_test_worker := $(LIBS_worker)
 LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
@@ -256,7 +256,7 @@ $(B)/switchgear: $(B)/obj/user/cli/main.o $(call libs,$(PARTS_cli))
 $(B)/tools/%: tests/tools/%.c $(call libs,base) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) -Iuser -Iheaders $(CFLAGS) $(LDHARDEN) $(LDFLAGS) -MF $@.d -o $@ $< \
-		$(call libs,base) -lm -lpthread
+		$(call libs,base) -lsodium -lm -lpthread
 
 # --- tests ------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ _switchgear() {
 	COMPREPLY=()
 
 	case $previous in
-	--socket | --pin-dir | --state-dir | --policy)
+	--socket | --pin-dir | --state-dir | --policy | --evidence | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -18,14 +18,14 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W '90s 10m 2h 1d' -- "$word")
 		return
 		;;
-	--reason | --seed)
+	--reason | --seed | --key | --depth)
 		return
 		;;
 	esac
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed) ((i++)) ;;
+		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed | --key | --depth | --evidence | --output) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -45,6 +45,10 @@ _switchgear() {
 		release | reset) global+=' --reason' ;;
 		history) global+=' --since' ;;
 		select) global+=' --group --tool' ;;
+		keys) global+=' --statements --output' ;;
+		rate) global+=' --key --for --evidence --output' ;;
+		vouch) global+=' --key --for --depth --evidence --output' ;;
+		revoke) global+=' --key --evidence --output' ;;
 		report) global+=' --format --server' ;;
 		events) global+=' --follow --since --server --calls' ;;
 		simulate) global+=' --policy --seed --summary --blast' ;;
@@ -52,10 +56,14 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
-			force report events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show explain history quarantine release trip reset force ' == *" $command "* ]]; then
+			force report keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
+	elif [[ $operands == 0 && ' show explain history quarantine release trip reset force rate ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	elif [[ $command == keys && $operands == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'new list anchor unanchor remove export import' -- "$word")
+	elif [[ $command == keys && $operands == 1 && $previous == import ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	elif [[ $command == force && $operands == 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'closed shadow disabled' -- "$word")

@@ -195,7 +195,7 @@ if mkdir -p "$TMP/small" && mount -t tmpfs -o size=16k,mode=0700 small "$TMP/sma
 	on_tmpfs() {
 		mv "$STATE" "$STATE.away"
 		mkdir -p "$STATE"
-		mount -t tmpfs -o size=32k,mode=0700 small "$STATE"
+		mount -t tmpfs -o size=64k,mode=0700 small "$STATE"
 		cp "$STATE.away"/state.json* "$STATE"
 	}
 	read_only() {

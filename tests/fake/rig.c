@@ -184,15 +184,17 @@ int rig_send(struct rig *rig, const char *method, const char *path, const char *
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char text[4096];
-	int n = snprintf(text, sizeof(text),
-			 "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-			 "Content-Length: %zu\r\n\r\n%s",
-			 method, path, body ? strlen(body) : 0, body ? body : "");
+	struct buf text = BUF(131072); /* the socket has room for it */
 
+	buf_printf(
+		&text,
+		"%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+		method, path, body ? strlen(body) : 0, body ? body : "");
+	assert_int_equal(buf_error(&text), 0);
 	snprintf(to.sun_path, sizeof(to.sun_path), "%s", rig->socket);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	assert_int_equal(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
+	assert_int_equal(send(fd, text.data, text.len, MSG_NOSIGNAL), text.len);
+	buf_done(&text);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	return fd;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/args.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -115,6 +116,13 @@ static int set(struct args *args, size_t id, const char *value, struct buf *why)
 	return 0;
 }
 
+/* -0.5 is a number, not an option. */
+static bool is_number(const char *word)
+{
+	return word[0] == '-' && (isdigit((unsigned char)word[1]) ||
+				  (word[1] == '.' && isdigit((unsigned char)word[2])));
+}
+
 /* word is "--name" or "--name=value"; *argv moves on when the value is the next word. */
 static int take_option(struct args *args, char *const **argv, struct buf *why)
 {
@@ -198,7 +206,7 @@ int args_parse(const struct command *commands, size_t n_commands, char *const *a
 			args.help = true;
 		else if (options && !strncmp(*argv, "--", 2))
 			r = take_option(&args, &argv, why);
-		else if (options && (*argv)[0] == '-' && (*argv)[1])
+		else if (options && (*argv)[0] == '-' && (*argv)[1] && !is_number(*argv))
 			r = unknown_option(args.command, *argv, why);
 		else
 			r = take_word(&args, commands, n_commands, *argv, why);

@@ -60,7 +60,16 @@ enum option_kind {
 	X(SUMMARY, bool, summary, FLAG, false, "summary", NULL, \
 	  "at the end, what differs from the recording") \
 	X(BLAST, bool, blast, FLAG, false, "blast", NULL, \
-	  "with the blast limit over all servers of the input")
+	  "with the blast limit over all servers of the input") \
+	X(KEY, const char *, key, TEXT, false, "key", "NAME", "the key of this host that signs") \
+	X(DEPTH, uint64_t, depth, NUMBER, false, "depth", "N", \
+	  "how many vouches may follow below it: 0 to 16 (default: 0)") \
+	X(EVIDENCE, const char *, evidence, TEXT, false, "evidence", "FILE", \
+	  "its SHA-256 is signed, too") \
+	X(OUTPUT, const char *, output, TEXT, false, "output", "FILE", \
+	  "write what was signed or exported there") \
+	X(STATEMENTS, bool, statements, FLAG, false, "statements", NULL, \
+	  "with what the key has said")
 /* clang-format on */
 
 enum option_id {

@@ -47,6 +47,33 @@ const struct command cli_commands[] = {
 		  "agent-scan (snyk), mcp-scanner (cisco), MCPSpy's alerts, and messages that were\n"
 		  "denied in MCP Guardian. All of a file is taken or nothing of it. --server is whose\n"
 		  "findings are that name no server. Fails (1) if none of it is of a server here.\n" },
+	{ "keys", "new|list|anchor|unanchor|remove|export|import [NAME|FILE]", 1, 2, run_keys,
+	  "keys that sign ratings: this host's, and those that are believed",
+	  .options = BIT(OPTION_STATEMENTS) | BIT(OPTION_OUTPUT),
+	  .help = "new NAME        make a pair; the secret half never leaves this host\n"
+		  "list            keys by name, what they weigh and how much they said\n"
+		  "anchor NAME     believe this key, a name or 64 hexadecimal digits, fully\n"
+		  "unanchor NAME   no longer\n"
+		  "remove NAME     forget the name, and the secret half if it is here\n"
+		  "export [NAME]   print the key for others; with --statements what it said, too,\n"
+		  "                without a name what all keys said\n"
+		  "import FILE|-   take keys and statements that others exported; fails (1) if a\n"
+		  "                line was refused. Imported keys are not anchored.\n" },
+	{ "rate", "NAME VALUE", 2, 2, run_rate,
+	  "say what a server is worth: -1 to 1, 0 takes it back",
+	  .options = BIT(OPTION_KEY) | BIT(OPTION_FOR) | BIT(OPTION_EVIDENCE) | BIT(OPTION_OUTPUT),
+	  .help = "Every local user may: without --key the daemon signs with a key that it keeps for\n"
+		  "the user, ten times a minute. Holds for 180 days, or --for.\n" },
+	{ "vouch", "KEY AMOUNT", 2, 2, run_vouch, "say how far a key may be believed: 0 to 1",
+	  .options = BIT(OPTION_KEY) | BIT(OPTION_FOR) | BIT(OPTION_DEPTH) | BIT(OPTION_EVIDENCE) |
+		     BIT(OPTION_OUTPUT),
+	  .help = "KEY is a name or 64 hexadecimal digits. 0 takes it back. --key may be left out\n"
+		  "where there is only one.\n" },
+	{ "revoke", "KEY", 1, 1, run_revoke,
+	  "say that a key must not be believed any more, for ever",
+	  .options = BIT(OPTION_KEY) | BIT(OPTION_EVIDENCE) | BIT(OPTION_OUTPUT),
+	  .help = "A key of this host revokes itself; another one is revoked by those who vouch for\n"
+		  "it, with more than half of what it was given.\n" },
 	{ "events", "", 0, 0, run_events, "what happened: transitions, quarantines, kills, alarms",
 	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
 		     BIT(OPTION_CALLS) },

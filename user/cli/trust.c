@@ -85,10 +85,59 @@ static void print_security(const struct reply_explain *r, bool coloured)
 	print_findings(r, coloured);
 }
 
-static void print_community(const struct trust_explanation *e)
+static void print_path(const struct explain_rater *rater, struct buf *out)
 {
+	for (size_t i = 0; i < rater->n_path; i++)
+		buf_printf(out, "%s%s", i ? " > " : "", rater->path[i] ? rater->path[i] : "?");
+	if (rater->revoked)
+		buf_puts(out, rater->n_path ? ", revoked" : "revoked");
+	else if (rater->n_path == 1)
+		buf_puts(out, ", an anchor");
+	if (rater->inherited)
+		buf_puts(out, ", of the identity before this one");
+}
+
+static void print_raters(const struct reply_explain *r, bool coloured)
+{
+	struct table t;
+
+	table_init(&t, 5, 1U << 1 | 1U << 2 | 1U << 3);
+	for (const char *const *head =
+		     (const char *const[]){ "  RATER", "VALUE", "WEIGHT", "FADED", "PATH", NULL };
+	     *head && r->n_raters; head++)
+		table_add(&t, COLOUR_HEAD, "%s", *head);
+	for (size_t i = 0; i < r->n_raters; i++) {
+		const struct explain_rater *rater = &r->raters[i];
+		CLEANUP(buf_done) struct buf path = BUF(4096);
+
+		print_path(rater, &path);
+		table_add(&t, rater->value > 0 ? COLOUR_GOOD : COLOUR_BAD, "  %s",
+			  rater->name ? rater->name : "?");
+		table_add(&t, COLOUR_NONE, "%+.2f", rater->value);
+		table_add(&t, COLOUR_NONE, "%.4f", rater->weight);
+		table_add(&t, COLOUR_NONE, "%.4f", rater->fade);
+		table_add(&t, COLOUR_NONE, "%s", buf_str(&path));
+	}
+	(void)!table_print(&t, coloured, stdout);
+	table_done(&t);
+}
+
+static void print_community(const struct reply_explain *r, bool coloured)
+{
+	const struct trust_explanation *e = &r->trust;
+
 	SAY("community %.4f = (%.4f + 1) / (%.4f + %.4f + 2), of ratings", e->view.community,
 	    e->ratings_good, e->ratings_good, e->ratings_bad);
+	if (r->n_raters || r->unknown.n)
+		SAY("  good = sum of weight x faded x value; bad the same, x %g",
+		    r->negative_weight);
+	print_raters(r, coloured);
+	if (r->others.n)
+		SAY("  %" PRIu32 " more raters: good %.4f, bad %.4f", r->others.n, r->others.good,
+		    r->others.bad);
+	if (r->unknown.n)
+		SAY("  %" PRIu32 " unknown rater%s, who share one weight: good %.4f, bad %.4f",
+		    r->unknown.n, r->unknown.n == 1 ? "" : "s", r->unknown.good, r->unknown.bad);
 }
 
 static void print_changes(const struct reply_explain *r)
@@ -127,7 +176,7 @@ static int print_explanation(const struct context *context, const struct buf *an
 		    e->view.performance, e->community_weight, e->view.community);
 		print_performance(e);
 		print_security(&r, context->coloured);
-		print_community(e);
+		print_community(&r, context->coloured);
 		print_changes(&r);
 		if (r.n_advice)
 			SAY("what would raise it");

@@ -75,6 +75,19 @@ static const struct field change_fields[] = {
 	FIELDS_STOP
 };
 
+#define RATER(key, kind, member, ...) FIELD(key, kind, explain_rater, member, __VA_ARGS__)
+static const struct field rater_fields[] = {
+	RATER("name", KIND_STRING, name),
+	RATER("key", KIND_STRING, key),
+	RATER("value", KIND_NUMBER, value),
+	RATER("weight", KIND_NUMBER, weight),
+	RATER("fade", KIND_NUMBER, fade),
+	RATER("inherited", KIND_BOOL, inherited),
+	RATER("revoked", KIND_BOOL, revoked),
+	FIELD_LIST(explain_rater, path, NULL),
+	FIELDS_STOP
+};
+
 #define EXPLAIN(key, kind, member, ...) FIELD(key, kind, reply_explain, member, __VA_ARGS__)
 #define IT(key, kind, member, ...) EXPLAIN(key, kind, trust.member, __VA_ARGS__)
 static const struct field explain_fields[] = {
@@ -117,12 +130,20 @@ static const struct field explain_fields[] = {
 		IT("good", KIND_NUMBER, ratings_good),
 		IT("bad", KIND_NUMBER, ratings_bad),
 		IT("age_s", KIND_SPAN, ratings_age_ns),
+		EXPLAIN("negative_weight", KIND_NUMBER, negative_weight),
+		EXPLAIN("unknown", KIND_UINT32, unknown.n),
+		EXPLAIN("unknown_good", KIND_NUMBER, unknown.good),
+		EXPLAIN("unknown_bad", KIND_NUMBER, unknown.bad),
+		EXPLAIN("others", KIND_UINT32, others.n),
+		EXPLAIN("others_good", KIND_NUMBER, others.good),
+		EXPLAIN("others_bad", KIND_NUMBER, others.bad),
 	FIELD_END,
 	IT("successes", KIND_UINT32, successes),
 	IT("known_s", KIND_SPAN, known_ns),
 	FIELD_LIST(reply_explain, findings, finding_fields),
 	FIELD_LIST(reply_explain, changes, change_fields),
 	FIELD_LIST(reply_explain, advice, NULL),
+	FIELD_LIST(reply_explain, raters, rater_fields),
 	FIELDS_STOP
 };
 
@@ -165,6 +186,14 @@ void reply_explain_done(struct reply_explain *e)
 		free(e->changes[i].causes);
 	for (size_t i = 0; i < e->n_advice; i++)
 		free(e->advice[i]);
+	for (size_t i = 0; i < e->n_raters; i++) {
+		for (size_t k = 0; k < e->raters[i].n_path; k++)
+			free(e->raters[i].path[k]);
+		free(e->raters[i].path);
+		free(e->raters[i].name);
+		free(e->raters[i].key);
+	}
+	free(e->raters);
 	free(e->findings);
 	free(e->changes);
 	free(e->advice);

@@ -31,6 +31,26 @@ struct explain_change {
 	char *causes;
 };
 
+/* Who rated it and is believed: with a path, or revoked. Owned. */
+struct explain_rater {
+	char *name; /* or the first digits of the key */
+	char *key;  /* all of its digits */
+	double value;
+	double weight;
+	double fade;    /* by age */
+	bool inherited; /* of the identity before: only what is bad counts */
+	bool revoked;
+	char **path; /* names, from the anchor to the rater */
+	size_t n_path;
+};
+
+/* Raters that are not told of one by one: how many, and what they come to together. */
+struct explain_raters {
+	uint32_t n;
+	double good; /* sum of weight x fade x value */
+	double bad;  /* the same, before negative_weight */
+};
+
 /* Reply to explain. trust.terms, trust.changes and what is borrowed by them are not in it. */
 struct reply_explain {
 	char server[SG_NAME_LEN];
@@ -41,6 +61,11 @@ struct reply_explain {
 	size_t n_changes;
 	char **advice;
 	size_t n_advice;
+	double negative_weight;        /* of ratings; NAN: nobody said so */
+	struct explain_raters unknown; /* without a path */
+	struct explain_raters others;  /* with one, beyond those that are listed */
+	struct explain_rater *raters;  /* who weighs most first */
+	size_t n_raters;
 };
 
 void reply_explain_done(struct reply_explain *e);

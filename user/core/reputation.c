@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define DAY_NS 86400e9
-#define ONE (INT64_C(1) << 40)            /* weights are whole numbers of its parts */
+#define ONE REPUTATION_ONE
 #define VERY_BAD (-0.5)                   /* ratings down to here can cap security together, ... */
 #define VERY_BAD_WEIGHT (ONE + ONE / 2)   /* from this weight on, of two anchors */
 #define CHAIN_MAX 16U                     /* identities back to which bad ratings are followed */
@@ -230,26 +230,22 @@ static enum reputation_verdict look_up(const struct reputation *r,
 	return REPUTATION_ACCEPTED;
 }
 
-enum reputation_verdict reputation_accept(struct reputation *r,
-					  const struct reputation_statement *s, bool verified,
-					  uint64_t now_ns)
+static bool is_pathless(const struct reputation_key *issuer)
 {
-	enum reputation_verdict verdict = look_at(s, verified, now_ns);
-	struct reputation_record *k;
-	uint32_t issuer, subject;
+	return !issuer->is_anchor && issuer->level == REPUTATION_NONE;
+}
 
-	if (verdict == REPUTATION_ACCEPTED)
-		verdict = look_up(r, s);
-	if (verdict != REPUTATION_ACCEPTED)
-		return verdict;
-	issuer = key_make(r, &s->issuer);
-	subject = s->type == REPUTATION_RATING ? server_find(r, &s->subject)
-					       : key_make(r, &s->subject);
-	k = &r->records[record_place(r, issuer, subject, s->type)];
+/* There is room for it. */
+static void record_write(struct reputation *r, const struct reputation_statement *s)
+{
+	uint32_t issuer = key_make(r, &s->issuer);
+	uint32_t subject = s->type == REPUTATION_RATING ? server_find(r, &s->subject)
+							: key_make(r, &s->subject);
+	struct reputation_record *k = &r->records[record_place(r, issuer, subject, s->type)];
+
 	if (!k->used) {
 		r->n_records++;
-		r->n_pathless += !r->keys[issuer].is_anchor &&
-				 r->keys[issuer].level == REPUTATION_NONE;
+		r->n_pathless += is_pathless(&r->keys[issuer]);
 	}
 	*k = (struct reputation_record){
 		.seq = s->seq,
@@ -262,7 +258,83 @@ enum reputation_verdict reputation_accept(struct reputation *r,
 		.type = (uint8_t)s->type,
 		.used = true,
 	};
+}
+
+enum reputation_verdict reputation_accept(struct reputation *r,
+					  const struct reputation_statement *s, bool verified,
+					  uint64_t now_ns)
+{
+	enum reputation_verdict verdict = look_at(s, verified, now_ns);
+
+	if (verdict == REPUTATION_ACCEPTED)
+		verdict = look_up(r, s);
+	if (verdict != REPUTATION_ACCEPTED)
+		return verdict;
+	record_write(r, s);
 	return REPUTATION_ACCEPTED;
+}
+
+/* --- over restarts ---------------------------------------------------------------------------- */
+
+static void key_revoke(struct reputation_key *key, uint64_t from_ns)
+{
+	if (!key->revoked || from_ns < key->revoked_ns)
+		key->revoked_ns = from_ns;
+	key->revoked = true;
+}
+
+const struct reputation_record *reputation_record(const struct reputation *r,
+						  const struct trust_id *issuer,
+						  const struct trust_id *subject,
+						  enum reputation_type type)
+{
+	const struct reputation_key *from = reputation_key(r, issuer);
+	const struct reputation_key *to = NULL;
+	uint32_t server;
+
+	if (!from)
+		return NULL;
+	if (type == REPUTATION_RATING) {
+		server = server_find(r, subject);
+		return server == REPUTATION_NONE
+			       ? NULL
+			       : record_find(r, (uint32_t)(from - r->keys), server, type);
+	}
+	to = reputation_key(r, subject);
+	return to ? record_find(r, (uint32_t)(from - r->keys), (uint32_t)(to - r->keys), type)
+		  : NULL;
+}
+
+int reputation_restore(struct reputation *r, const struct reputation_statement *s)
+{
+	const struct reputation_record *k = reputation_record(r, &s->issuer, &s->subject, s->type);
+
+	if (s->type == REPUTATION_RATING && server_find(r, &s->subject) == REPUTATION_NONE)
+		return -ENOENT;
+	if (k && k->seq >= s->seq)
+		return -ESTALE;
+	if (!k &&
+	    (!has_room(r->n_records, r->records_cap) || !has_room(r->n_keys + 1, r->keys_cap)))
+		return -ENOSPC;
+	record_write(r, s);
+	return 0;
+}
+
+int reputation_restore_revoked(struct reputation *r, const struct trust_id *key, uint64_t from_ns)
+{
+	uint32_t i = key_make(r, key);
+
+	if (i == REPUTATION_NONE)
+		return -ENOSPC;
+	key_revoke(&r->keys[i], from_ns);
+	return 0;
+}
+
+void reputation_restored(struct reputation *r)
+{
+	r->n_pathless = 0;
+	for (uint32_t i = 0; i < r->records_cap; i++)
+		r->n_pathless += r->records[i].used && is_pathless(&r->keys[r->records[i].issuer]);
 }
 
 /* --- the graph -------------------------------------------------------------------------------- */
@@ -281,13 +353,6 @@ static bool is_live(const struct reputation *r, const struct reputation_record *
 static bool is_vouch(const struct reputation *r, const struct reputation_record *k, uint64_t now)
 {
 	return k->type == REPUTATION_VOUCH && k->value > 0 && is_live(r, k, now);
-}
-
-static void key_revoke(struct reputation_key *key, uint64_t from_ns)
-{
-	if (!key->revoked || from_ns < key->revoked_ns)
-		key->revoked_ns = from_ns;
-	key->revoked = true;
 }
 
 /* Keys that revoked themselves; whatever they said later is void. */

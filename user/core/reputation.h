@@ -37,7 +37,8 @@
 #include "core/trust.h"
 
 #define REPUTATION_NONE UINT32_MAX
-#define REPUTATION_EARLY_NS 300000000000ULL              /* clocks may differ by so much */
+#define REPUTATION_ONE (INT64_C(1) << 40)   /* weights are whole numbers of its parts */
+#define REPUTATION_EARLY_NS 300000000000ULL /* clocks may differ by so much */
 #define REPUTATION_LIFE_MAX_NS (180 * 86400000000000ULL) /* of a statement */
 #define REPUTATION_COMMON_MIN 5U /* servers that two must have rated to be compared */
 
@@ -76,7 +77,7 @@ enum reputation_verdict {
 
 struct reputation_key {
 	struct trust_id id;
-	int64_t weight;      /* in 2^-40; 0 without a path, or revoked */
+	int64_t weight;      /* in REPUTATION_ONE; 0 without a path, or revoked */
 	int64_t given;       /* before the limit of 1, by all certifiers */
 	int64_t against;     /* of that by those who have revoked it */
 	int64_t vouched;     /* sum of the amounts that it vouches for */
@@ -167,8 +168,26 @@ void reputation_credit(struct reputation *r, const double *own, uint64_t now_ns)
 /* Ratings of all servers, as weighed: servers[].ratings. Age counts from not_before. */
 void reputation_sums(struct reputation *r, const struct trust_policy *p, uint64_t now_ns);
 
+/* --- over restarts ------------------------------------------------------------------------- */
+
+/*
+ * A statement that was accepted once, with the revocations that were carried out: nothing of it is
+ * asked again, but that it is newer than what is there. Anchors and servers come before. -ENOENT:
+ * a rating of no server of ours; -ESTALE: not newer; -ENOSPC.
+ */
+int reputation_restore(struct reputation *r, const struct reputation_statement *s) MUST_CHECK;
+int reputation_restore_revoked(struct reputation *r, const struct trust_id *key,
+			       uint64_t from_ns) MUST_CHECK;
+/* All is back and weighed: counts the statements without a path. */
+void reputation_restored(struct reputation *r);
+
 /* --- reading ------------------------------------------------------------------------------ */
 
+/* The newest statement of an issuer about a subject, or NULL. Its place stays its own. */
+const struct reputation_record *reputation_record(const struct reputation *r,
+						  const struct trust_id *issuer,
+						  const struct trust_id *subject,
+						  enum reputation_type type);
 /* The key, or NULL. Its parents make the path to its anchor. */
 const struct reputation_key *reputation_key(const struct reputation *r, const struct trust_id *id);
 

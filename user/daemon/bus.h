@@ -22,6 +22,7 @@
 #include "abi.h"
 #include "base/log.h"
 #include "core/event.h"
+#include "core/trust.h"
 #include "daemon/module.h"
 
 struct findings;
@@ -42,6 +43,7 @@ enum signal_type {
 	SIGNAL_ADDRS,    /* the server has other addresses */
 	SIGNAL_APPLIED,  /* a configuration is in force */
 	SIGNAL_FINDINGS, /* a report was read */
+	SIGNAL_RATED,    /* what raters say of it was weighed: ratings */
 	SIGNAL_RULED,    /* rules of trust put it in quarantine, or end what they did */
 	SIGNAL_COUNT
 };
@@ -61,6 +63,7 @@ struct signal {
 		const struct state_server *held; /* HELD: quarantine_ns is its end, boot time */
 		bool by_operator; /* RELEASED: an operator did it, no time and no rule */
 		struct findings_signal *findings; /* FINDINGS */
+		struct trust_ratings ratings;     /* RATED */
 		const char *reason; /* RULED: why, lives as long as the server; NULL: it ends */
 		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
 	};

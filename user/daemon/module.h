@@ -28,6 +28,7 @@ struct config;
 struct http_request;
 struct metrics;
 struct module;
+struct reply_explain;
 struct server;
 struct signal;
 
@@ -50,6 +51,7 @@ enum api_right {
 	API_READ,
 	API_CHANGE, /* root and the configured group */
 	API_REPORT, /* the same, with a body of up to API_REPORT_MAX bytes */
+	API_RATE,   /* every local user who may read */
 };
 
 /* One path of the API: "v1/servers/NAME/quarantine" with a star in place of the name. */
@@ -105,6 +107,8 @@ struct module {
 	int (*fill_status)(void *m, struct status *to);
 	/* Also of one that the kernel knows nothing of; of one that is covered, who covers it. */
 	int (*fill_server)(void *m, struct server *s, struct status_server *to);
+	/* What its trust is made of, beyond the model's own numbers. */
+	int (*explain)(void *m, struct server *s, struct reply_explain *to);
 	int (*degraded)(void *m, struct status *to);
 	void (*write_metrics)(void *m, struct metrics *to);
 	const struct api_route *routes; /* ends with an empty row */

@@ -11,7 +11,8 @@
 
 bool reply_may(const struct daemon *d, const struct http_request *q, enum api_right right)
 {
-	if (right == API_READ && !servers_config(d->servers)->api_read_group)
+	if ((right == API_READ || (right == API_RATE && q->local)) &&
+	    !servers_config(d->servers)->api_read_group)
 		return true;
 	return q->local &&
 	       (!q->peer.uid || (d->settings->has_gid && http_peer_in_group(q, d->settings->gid)));

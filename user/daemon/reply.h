@@ -13,7 +13,8 @@
 #define REPLY_MAX (16U << 20)
 
 /* Reading is for every local user unless the configuration says otherwise, changing for
- * root and the configured group; over TCP nobody may change. */
+ * root and the configured group; rating for every local user who may read. Over TCP nobody may
+ * change or rate. */
 bool reply_may(const struct daemon *d, const struct http_request *q, enum api_right right);
 /* How URLs are shown to this client: as they are kept only if it may also change something. */
 enum url_view reply_view(const struct daemon *d, const struct http_request *q);

@@ -14,6 +14,7 @@
 
 #include "codec/config.h"
 #include "core/metrics.h"
+#include "core/trust.h"
 #include "daemon/module.h"
 
 #define SERVER_ADDRS_MAX 64
@@ -54,6 +55,8 @@ struct server {
 	bool resolved;          /* claimed are known */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */
 	unsigned int n_orders;  /* whose kill goes on: nobody else kills meanwhile. By quarantine */
+	struct trust_id identity; /* H, of what is rated; all zero: not known. By trust */
+	double own_rating; /* this host's, -1 to 1, about a minute old; NAN: none. By trust */
 	struct server_wanted wanted;
 	struct server_wanted written;
 	bool rewrite;     /* something else of it changed: write it */

@@ -104,6 +104,8 @@ const char *http_query(const struct http_request *request, const char *key);
  * connected; false on TCP and whenever that cannot be found out. */
 bool http_peer_in_group(const struct http_request *request, gid_t group);
 
+/* What http_reply() sends for this request says Retry-After. */
+void http_retry_after(struct http_request *request, unsigned int seconds);
 /* text is copied. Logs failures; the client then sees its connection closed. */
 void http_reply(struct http_request *request, unsigned int status, const char *content_type,
 		const char *text, size_t len);

@@ -52,9 +52,10 @@ struct http_call {
 	size_t queries;
 	struct buf body;
 	struct http_request request;
-	int error;    /* -errno of the target's parsing */
-	bool begun;   /* the header was seen */
-	bool dropped; /* the body was longer than allowed */
+	unsigned int retry_s; /* Retry-After of the answer; 0: none */
+	int error;            /* -errno of the target's parsing */
+	bool begun;           /* the header was seen */
+	bool dropped;         /* the body was longer than allowed */
 	bool replied;
 	bool kept;                      /* by http_defer(): the handler is done with it */
 	struct http_deferred *deferred; /* kept, and neither answered nor given up */

@@ -142,6 +142,22 @@ enum MHD_Result http_call_data(void *data, struct MHD_Connection *connection, co
 	return call->replied || call->kept ? MHD_YES : MHD_NO;
 }
 
+void http_retry_after(struct http_request *request, unsigned int seconds)
+{
+	request->call->retry_s = seconds;
+}
+
+/* Without memory for it the answer goes without. */
+static void add_retry_after(const struct http_call *call, struct MHD_Response *response)
+{
+	char text[16];
+
+	if (!call->retry_s)
+		return;
+	snprintf(text, sizeof(text), "%u", call->retry_s);
+	(void)MHD_add_response_header(response, "Retry-After", text);
+}
+
 void http_reply(struct http_request *request, unsigned int status, const char *content_type,
 		const char *text, size_t len)
 {
@@ -153,6 +169,7 @@ void http_reply(struct http_request *request, unsigned int status, const char *c
 	response = http_response(content_type, text, len);
 	if (!response)
 		return;
+	add_retry_after(call, response);
 	if (MHD_queue_response(call->connection, status, response) == MHD_YES)
 		call->replied = true;
 	MHD_destroy_response(response);

@@ -108,6 +108,25 @@ static bool fits(const struct http_request *q, const char *path, const char **re
 	return i == q->segments;
 }
 
+/* False after an answer. */
+static bool may(const struct api *api, struct http_request *q, enum api_right right)
+{
+	if (reply_may(api->part.d, q, right))
+		return true;
+	if (right == API_READ || right == API_RATE)
+		reply_error(q, 403, "not_permitted",
+			    right == API_READ
+				    ? "reading is for root and the configured group"
+				    : "rating is for local users who may read, here root and the "
+				      "configured group",
+			    "see \"api_read\" in switchgear.json(5)");
+	else
+		reply_error(q, 403, "not_permitted",
+			    "changing is for root and the configured group",
+			    "use sudo, or join the group named by \"api_group\"");
+	return false;
+}
+
 static void route(struct api *api, struct http_request *q)
 {
 	struct modules *ms = bus_modules(api->part.d->bus);
@@ -119,14 +138,17 @@ static void route(struct api *api, struct http_request *q)
 
 			if (strcmp(r->method, q->method) != 0 || !fits(q, r->path, &star))
 				continue;
+			if (strcmp(r->method, "GET") != 0 && !may(api, q, r->right))
+				return;
 			if (star)
 				s = find_server(api, q, star, r->right);
 			if (s || !star)
 				r->handler(ms->memory[i], q, s);
 			return;
 		}
-	reply_error(q, 404, "not_found", "there is nothing at this path",
-		    "docs/protocol.md lists the API");
+	if (!strcmp(q->method, "GET") || may(api, q, API_CHANGE))
+		reply_error(q, 404, "not_found", "there is nothing at this path",
+			    "docs/protocol.md lists the API");
 }
 
 /* Before a body comes: of the path, whatever the method will be, and for who may use it. */
@@ -151,14 +173,7 @@ static void on_request(void *data, struct http_request *q)
 
 	if (!get && strcmp(q->method, "POST") != 0)
 		reply_error(q, 405, "bad_method", "only GET and POST are known here", "");
-	else if (get && !reply_may(api->part.d, q, API_READ))
-		reply_error(q, 403, "not_permitted", "reading is for root and the configured group",
-			    "see \"api_read\" in switchgear.json(5)");
-	else if (!get && !reply_may(api->part.d, q, API_CHANGE))
-		reply_error(q, 403, "not_permitted",
-			    "changing is for root and the configured group",
-			    "use sudo, or join the group named by \"api_group\"");
-	else
+	else if (!get || may(api, q, API_READ))
 		route(api, q);
 }
 

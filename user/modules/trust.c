@@ -27,8 +27,9 @@
 #define SUB "trust"
 #define TRUST_FILE "trust.json"
 #define MINUTE_NS (60 * NS_PER_SEC)
-#define TOLD_MAX 64U   /* findings of one server that are told of one by one, a report */
-#define KEPT_MAX 1024U /* entries of servers that are not configured any more */
+#define TOLD_MAX 64U       /* findings of one server that are told of one by one, a report */
+#define RATINGS_NOISE 1e-6 /* sums of ratings that differ by less are the same */
+#define KEPT_MAX 1024U     /* entries of servers that are not configured any more */
 struct trusted;
 
 struct trust_module {
@@ -107,6 +108,8 @@ static void begin(struct trust_module *m, struct server *s)
 	struct trust_id id;
 
 	identify(s->config, &id);
+	s->identity = id;
+	s->own_rating = NAN;
 	if (!t) {
 		t = calloc(1, sizeof(*t));
 		if (!t)
@@ -120,6 +123,7 @@ static void begin(struct trust_module *m, struct server *s)
 		m->all = t;
 	}
 	trust_identify(&t->entry.trust, &m->policy, now, &id, false);
+	s->own_rating = trust_own_rating(&t->entry.trust, &m->policy, now);
 	t->configured = true;
 	t->touched = true;
 	*place(m, s) = t;
@@ -196,8 +200,10 @@ static void trust_turn(void *data, uint64_t now)
 
 		if (s->covered_by || !t)
 			continue;
-		if (all)
+		if (all) {
 			trust_tick(&t->entry.trust, &m->policy, model);
+			s->own_rating = trust_own_rating(&t->entry.trust, &m->policy, model);
+		}
 		if (all || t->touched)
 			rule(m, s, model);
 	}
@@ -334,6 +340,31 @@ static void on_findings(struct trust_module *m, struct findings_signal *signal)
 	signal->r = apply_all(m, signal->all, signal->reply);
 }
 
+/* --- what raters say ------------------------------------------------------------------------------ */
+
+static bool is_near(double a, double b)
+{
+	return fabs(a - b) < RATINGS_NOISE;
+}
+
+/* What is as it was, but for its age, is no event. */
+static void on_rated(struct trust_module *m, const struct signal *signal)
+{
+	const struct trust_ratings *now_is = &signal->ratings;
+	struct trusted *t = of(m, signal->server);
+	struct trust_explanation was;
+	uint64_t now = now_ns(m);
+
+	if (!t)
+		return;
+	trust_explain(&t->entry.trust, &m->policy, now, &was);
+	if (is_near(was.ratings_good, now_is->good) && is_near(was.ratings_bad, now_is->bad) &&
+	    t->entry.trust.security.capped == now_is->cap)
+		return;
+	trust_ratings(&t->entry.trust, &m->policy, now, now_is);
+	t->touched = true;
+}
+
 static void trust_signal(void *data, const struct signal *signal)
 {
 	struct trust_module *m = data;
@@ -342,6 +373,8 @@ static void trust_signal(void *data, const struct signal *signal)
 		on_outcome(m, signal);
 	else if (signal->type == SIGNAL_FINDINGS)
 		on_findings(m, signal->findings);
+	else if (signal->type == SIGNAL_RATED)
+		on_rated(m, signal);
 	else if (signal->type == SIGNAL_RELEASED && signal->by_operator)
 		on_released(m, signal->server);
 	if (signal->type == SIGNAL_RELEASED && of(m, signal->server))
@@ -384,6 +417,7 @@ static void on_explain(void *data, struct http_request *q, struct server *s)
 
 	if (e && of(m, s))
 		r = trust_entry_explain(&of(m, s)->entry, &m->policy, now_ns(m), wall_of, m, e);
+	MODULES_TRY(r, bus_modules(m->part.d->bus), explain, s, e);
 	if (!r)
 		r = reply_explain_encode(e, &out);
 	reply_document(q, REPLY_JSON, &out, r);
