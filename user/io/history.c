@@ -271,13 +271,26 @@ int history_add_sample(struct history *h, const struct history_sample *sample)
 	return step(h, ADD_SAMPLE);
 }
 
+/* Somebody took the file away: what is written to it is lost. */
+static int still_there(struct history *h)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(h->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) || !moved)
+		return 0;
+	snprintf(h->why, sizeof(h->why), "the file was moved or removed");
+	return -ESTALE;
+}
+
 int history_commit(struct history *h)
 {
 	int r;
 
 	if (!h->open)
 		return 0;
-	r = run(h, "COMMIT");
+	r = still_there(h);
+	if (!r)
+		r = run(h, "COMMIT");
 	if (r) {
 		char why[HISTORY_WHY_MAX];
 

@@ -53,7 +53,8 @@ struct history_sample {
 /* Both are in the next commit. -ENOSPC, -EIO, -EBADMSG (damaged), -ENOMEM. */
 int history_add_event(struct history *h, const struct history_event *e) MUST_CHECK;
 int history_add_sample(struct history *h, const struct history_sample *s) MUST_CHECK;
-/* What was added is on its way to the disk: it survives this process, not a loss of power. */
+/* What was added is on its way to the disk: it survives this process, not a loss of power.
+ * -ESTALE: the file is not at its path any more, and nothing of it is kept; open it anew. */
 int history_commit(struct history *h) MUST_CHECK;
 /* Takes away what is beyond the limits, in small pieces: false when there may be more. */
 int history_prune(struct history *h, uint64_t wall_ns, bool *ret_done) MUST_CHECK;

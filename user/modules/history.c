@@ -2,7 +2,7 @@
 /*
  * What happened, kept on disk: every event but single calls, and each minute, of servers of which
  * it changed, the score and the state. Nothing that is enforced depends on it: what fails is said
- * in `degraded`, once in the log, and tried again all ten seconds.
+ * in `degraded`, once in the log, and tried again every two seconds.
  */
 #include <errno.h>
 #include <math.h>
@@ -27,7 +27,7 @@
 #define MINUTE_NS (60 * NS_PER_SEC)
 #define HOUR_NS (60 * MINUTE_NS)
 #define DAY_NS (24 * HOUR_NS)
-#define RETRY_NS (10 * NS_PER_SEC)
+#define RETRY_NS (2 * NS_PER_SEC)
 #define AGE_NS (90 * DAY_NS)
 #define SIZE_BYTES (256U << 20)
 #define SCORE_STEP 0.5 /* a score that moved by less is not told again within an hour */
@@ -160,13 +160,10 @@ static bool is_turn(const struct event *e)
 	       e->type == EVENT_RELEASE;
 }
 
-static void history_publish(void *data, const struct event *events, size_t n)
+static int keep_all(struct history_module *m, const struct event *events, size_t n)
 {
-	struct history_module *m = data;
 	int r = 0;
 
-	if (!ready(m))
-		return;
 	for (size_t i = 0; i < n && !r; i++) {
 		struct server *s = servers_by_name(m->part.d->servers, events[i].server);
 
@@ -175,10 +172,22 @@ static void history_publish(void *data, const struct event *events, size_t n)
 		if (!r && s && is_turn(&events[i]))
 			r = sample(m, s, clock_boot_ns());
 	}
-	if (!r)
-		r = history_commit(m->db);
-	if (r)
-		fail(m, r, history_why(m->db));
+	return r ? r : history_commit(m->db);
+}
+
+/* Where the file was taken away a new one is begun, and has what that one was to have. */
+static void history_publish(void *data, const struct event *events, size_t n)
+{
+	struct history_module *m = data;
+	int r = -ESTALE;
+
+	for (int try = 0; try < 2 && r == -ESTALE && ready(m); try++) {
+		r = keep_all(m, events, n);
+		if (r)
+			fail(m, r, history_why(m->db));
+		if (r == -ESTALE)
+			m->retry_ns = 0;
+	}
 }
 
 /* Each minute, and while there is something to take away. */
@@ -188,8 +197,8 @@ static void history_signal(void *data, const struct signal *signal)
 	uint64_t now = clock_boot_ns();
 	int r = 0;
 
-	if (signal->type != SIGNAL_TICK || (now - m->sampled_ns < MINUTE_NS && !m->pruning) ||
-	    !ready(m))
+	if (signal->type != SIGNAL_TICK || !ready(m) ||
+	    (now - m->sampled_ns < MINUTE_NS && !m->pruning))
 		return;
 	if (now - m->sampled_ns >= MINUTE_NS)
 		r = sample_all(m, now);

@@ -212,6 +212,26 @@ static void test_damage_is_no_end(void **state)
 			 -ENOENT);
 }
 
+/* Who writes to a file that nobody finds any more is to know. */
+static void test_taken_away(void **state)
+{
+	struct history *h = opened((struct history_limits)NO_LIMITS);
+
+	(void)state;
+	add(h, 1 * S, "a", "before");
+	assert_int_equal(history_commit(h), 0);
+	assert_int_equal(unlink(path), 0);
+	add(h, 2 * S, "a", "lost");
+	assert_int_equal(history_commit(h), -ESTALE);
+	assert_string_equal(history_why(h), "the file was moved or removed");
+	history_close(h);
+	h = opened((struct history_limits)NO_LIMITS);
+	add(h, 3 * S, "a", "after");
+	assert_int_equal(history_commit(h), 0);
+	expect(h, NULL, 0, UINT64_MAX, "3 a after;");
+	history_close(h);
+}
+
 /* A disk without room, as a limit of file sizes: it is said, and goes on when there is some. */
 static void test_full_disk(void **state)
 {
@@ -254,6 +274,7 @@ int main(void)
 		TEST(test_bounded_by_age),
 		TEST(test_bounded_by_size),
 		TEST(test_damage_is_no_end),
+		TEST(test_taken_away),
 		TEST(test_full_disk),
 	};
 

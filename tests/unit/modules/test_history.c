@@ -110,12 +110,32 @@ static void test_damage_is_degraded_and_no_more(void **state)
 	assert_false(rig_degraded(&rig, "no history is kept"));
 }
 
+/* Nothing of what is told from then on is missing in the new one. */
+static void test_a_file_that_was_taken_away(void **state)
+{
+	char path[200];
+
+	(void)state;
+	rig_start(&rig, SERVERS(A));
+	rig_order(&rig, "a", "quarantine", "{\"reason\":\"before\"}");
+	rig_advance(&rig, SECONDS(1));
+	snprintf(path, sizeof(path), "%s/" HISTORY_FILE, rig.state_dir);
+	assert_int_equal(remove(path), 0);
+	rig_order(&rig, "a", "quarantine", "{\"reason\":\"after\"}");
+	rig_advance(&rig, SECONDS(1));
+	assert_false(rig_degraded(&rig, "no history is kept"));
+	rig_restart(&rig, SERVERS(A));
+	assert_int_equal(events("/v1/events?since=1h", "\"reason\":\"after\""), 1);
+	assert_int_equal(events("/v1/events?since=1h", "\"reason\":\"before\""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_scores_and_states),
 		TEST(test_events_outlive_the_daemon),
 		TEST(test_damage_is_degraded_and_no_more),
+		TEST(test_a_file_that_was_taken_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
