@@ -180,21 +180,36 @@ struct server *rig_server(struct rig *rig, const char *name)
 
 /* --- over the socket ---------------------------------------------------------------------------- */
 
-int rig_send(struct rig *rig, const char *method, const char *path, const char *body)
+static int dial(struct rig *rig, const char *text)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char text[4096];
-	int n = snprintf(text, sizeof(text),
-			 "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-			 "Content-Length: %zu\r\n\r\n%s",
-			 method, path, body ? strlen(body) : 0, body ? body : "");
+	size_t n = strlen(text);
 
 	snprintf(to.sun_path, sizeof(to.sun_path), "%s", rig->socket);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	assert_int_equal(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
+	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), n);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	return fd;
+}
+
+int rig_send(struct rig *rig, const char *method, const char *path, const char *body)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		 "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+		 "Content-Length: %zu\r\n\r\n%s",
+		 method, path, body ? strlen(body) : 0, body ? body : "");
+	return dial(rig, text);
+}
+
+int rig_get(struct rig *rig, const char *path, const char *header)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "GET %s HTTP/1.0\r\nHost: x\r\n%s\r\n", path, header);
+	return dial(rig, text);
 }
 
 bool rig_look(struct rig *rig, int fd, struct rig_answer *to)

@@ -108,6 +108,8 @@ struct module {
 	int (*degraded)(void *m, struct status *to);
 	void (*write_metrics)(void *m, struct metrics *to);
 	const struct api_route *routes; /* ends with an empty row */
+	/* The same for who asks for Server-Sent Events, before `routes` of whomever. */
+	const struct api_route *streams;
 };
 
 /* The modules of a process, and their memory. */

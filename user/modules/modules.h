@@ -28,6 +28,7 @@
 	X(killer)      \
 	X(resolve)     \
 	X(routes)      \
+	X(streams)     \
 	X(journal)     \
 	X(history)     \
 	X(summary)     \
