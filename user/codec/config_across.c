@@ -178,7 +178,7 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 		diff |= CONFIG_DIFF_ROUTE;
 	if (!config_text_same(a->url_shown, b->url_shown) ||
 	    !config_text_same(a->command_shown, b->command_shown) ||
-	    a->inspect_tls != b->inspect_tls ||
+	    !config_text_same(a->bridge, b->bridge) || a->inspect_tls != b->inspect_tls ||
 	    !config_list_same(&a->idempotent_tools, &b->idempotent_tools) ||
 	    !config_text_same(a->local_unit, b->local_unit) ||
 	    !config_text_same(a->local_cgroup, b->local_cgroup) ||

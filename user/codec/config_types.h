@@ -52,8 +52,9 @@ struct config_server {
 	char name[SG_NAME_LEN];
 	char *url_shown;     /* redacted; NULL without URL */
 	char *command_shown; /* redacted; NULL without command */
-	bool has_url;        /* scheme, host, port, maybe addr are valid */
-	bool has_addr;       /* the host is a literal address */
+	char *bridge; /* "mcp-remote@0.1.10", by which clients reach it: codec/bridges.h; NULL: none */
+	bool has_url;    /* scheme, host, port, maybe addr are valid */
+	bool has_addr;   /* the host is a literal address */
 	char *unix_name; /* of the Unix socket at which it is: "/run/x.sock", "@x"; NULL: at none */
 	enum url_scheme scheme;
 	uint16_t port;

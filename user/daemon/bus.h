@@ -49,6 +49,8 @@ enum signal_type {
 struct findings_signal {
 	struct findings *all; /* may be taken over, in parts */
 	struct reply_report *reply;
+	const char
+		*whole; /* a source that tells all that it knows: what is not in it is gone; NULL */
 	int r;
 };
 

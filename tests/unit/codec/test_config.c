@@ -335,6 +335,8 @@ static const struct {
 	  "f.json:1:52: mcpServers.a.deny_errno: 11 cannot refuse" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"deny_errno\":0}}}",
 	  "f.json:1:52: mcpServers.a.deny_errno: 0 cannot refuse" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"bridge\":\"mcp-remote\"}}}",
+	  "f.json:1:48: mcpServers.a.bridge: not a bridge that is known here, with its version" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"on_open\":\"fallback\"}}}",
 	  "f.json:1:49: mcpServers.a.on_open: \"fallback\" needs a list" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":\"b\"}}}",
