@@ -10,7 +10,7 @@ _switchgear() {
 	COMPREPLY=()
 
 	case $previous in
-	--socket | --pin-dir | --state-dir | --policy)
+	--socket | --pin-dir | --state-dir | --policy | --server-json)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -25,7 +25,7 @@ _switchgear() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed) ((i++)) ;;
+		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed | --server-json) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -46,14 +46,15 @@ _switchgear() {
 		history) global+=' --since' ;;
 		select) global+=' --group --tool' ;;
 		report) global+=' --format --server' ;;
+		verify) global+=' --server-json --report' ;;
 		events) global+=' --follow --since --server --calls' ;;
 		simulate) global+=' --policy --seed --summary --blast' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
-			force report events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show explain history quarantine release trip reset force ' == *" $command "* ]]; then
+			force report verify events simulate selftest metrics detach attach help' -- "$word")
+	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

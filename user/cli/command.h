@@ -61,6 +61,7 @@ int run_status(struct context *context);
 int run_show(struct context *context);
 int run_explain(struct context *context);
 int run_report(struct context *context);
+int run_verify(struct context *context);
 int run_history(struct context *context);
 int run_select(struct context *context);
 int run_quarantine(struct context *context);

@@ -47,6 +47,14 @@ const struct command cli_commands[] = {
 		  "agent-scan (snyk), mcp-scanner (cisco), MCPSpy's alerts, and messages that were\n"
 		  "denied in MCP Guardian. All of a file is taken or nothing of it. --server is whose\n"
 		  "findings are that name no server. Fails (1) if none of it is of a server here.\n" },
+	{ "verify", "NAME", 1, 1, run_verify,
+	  "is a server what a registry's server.json describes?",
+	  .options = BIT(OPTION_SERVER_JSON) | BIT(OPTION_REPORT),
+	  .required = BIT(OPTION_SERVER_JSON),
+	  .help = "Compares its URL with the remotes, or the package that its command runs with the\n"
+		  "packages, and says whether the name is of who owns the host's domain. That proves\n"
+		  "who owns the name, no more. Fails (1) if it does not match or was deleted; a file\n"
+		  "that cannot be understood is 2.\n" },
 	{ "events", "", 0, 0, run_events, "what happened: transitions, quarantines, kills, alarms",
 	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
 		     BIT(OPTION_CALLS) },
