@@ -44,7 +44,7 @@ _switchgear() {
 		quarantine | trip | force) global+=' --reason --for' ;;
 		release | reset) global+=' --reason' ;;
 		history) global+=' --since' ;;
-		select) global+=' --group --tool' ;;
+		select) global+=' --group --tool --server' ;;
 		report) global+=' --format --server' ;;
 		verify) global+=' --server-json --report' ;;
 		events) global+=' --follow --since --server --calls' ;;

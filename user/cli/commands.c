@@ -15,8 +15,9 @@ const struct command cli_commands[] = {
 	  "what a server's trust is made of, and what would raise it",
 	  .help = "Every number that the score is computed from: it can be computed again by hand.\n" },
 	{ "select", "", 0, 0, run_select, "which server to use now, and why",
-	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL),
+	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL) | BIT(OPTION_SERVER),
 	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
+		  "With --server: that one, then those of its \"fallback\" in the order in force.\n"
 		  "Fails (1) if none can be used.\n" },
 	{ "history", "NAME", 1, 1, run_history, "scores and states over time (default: 7 days)",
 	  .options = BIT(OPTION_SINCE),

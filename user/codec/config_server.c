@@ -128,6 +128,32 @@ static bool read_group(struct config_reader *r, const struct config_value *v, vo
 	return s->group || config_no_memory(r);
 }
 
+static const char *const fallback_words[] = { "list", "trust", NULL };
+
+static const struct config_key fallback_keys[] = {
+	CONFIG_KEY("servers", config_read_list, config_server, fallback,
+		   .max = CONFIG_FALLBACK_MAX),
+	CONFIG_KEY("by", config_read_second, config_server, fallback_by_trust,
+		   .words = fallback_words),
+};
+
+/* A list, or an object with it and its order. */
+static bool read_fallback(struct config_reader *r, const struct config_value *v, void *target)
+{
+	static const struct config_keys keys = { .keys = fallback_keys,
+						 .n = ARRAY_SIZE(fallback_keys) };
+	struct config_server *s = &((struct draft *)target)->server;
+
+	if (!json_object_is_type(v->obj, json_type_object))
+		return config_read_list(r, v, target);
+	s->fallback_keyed = true;
+	if (!config_read_object(r, v, &keys, s))
+		return false;
+	return s->fallback.n ||
+	       config_complain(r, &v->path, true,
+			       "\"servers\" is missing or empty; list the servers that stand in");
+}
+
 static const struct config_key local_keys[] = {
 	CONFIG_KEY("unit", config_read_text, config_server, local_unit),
 	CONFIG_KEY("cgroup", config_read_text, config_server, local_cgroup),
@@ -185,8 +211,7 @@ static const struct config_key server_keys[] = {
 	CONFIG_KEY("args", config_read_scripts, draft, args, .max = CONFIG_ARGS_MAX),
 	CONFIG_KEY("bridge", read_bridge, draft, server),
 	CONFIG_KEY("networks", read_networks, draft, server.networks, .max = CONFIG_NETWORKS_MAX),
-	CONFIG_KEY("fallback", config_read_list, draft, server.fallback,
-		   .max = CONFIG_FALLBACK_MAX),
+	CONFIG_KEY("fallback", read_fallback, draft, server.fallback, .max = CONFIG_FALLBACK_MAX),
 	CONFIG_KEY("on_open", config_read_word, draft, server.on_open, .words = on_open_words),
 	CONFIG_KEY("group", read_group, draft, server.group),
 	CONFIG_KEY("deny_errno", read_deny_errno, draft, server.deny_errno, .min = 1, .max = 133),

@@ -66,6 +66,8 @@ struct config_server {
 	uint32_t deny_errno;          /* positive; also in policy where that has one */
 	enum on_open on_open;
 	struct config_list fallback; /* names of other servers with URLs */
+	bool fallback_keyed;         /* in the file they stand below "servers" */
+	bool fallback_by_trust;      /* the order among them: by trust, else as listed */
 	char *group;                 /* NULL: none */
 	enum visibility visibility;  /* what its scheme allows: plaintext, metadata or none */
 	bool inspect_tls;

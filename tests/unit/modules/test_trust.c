@@ -447,6 +447,44 @@ static void test_selection(void **state)
 	rig_answer_done(&a);
 }
 
+#define STANDS_IN(how)                                                   \
+	"\"main\":{\"url\":\"http://127.0.0.9:1/mcp\",\"fallback\":" how \
+	"}," GROUPED("x", "1") "," GROUPED("y", "2")
+
+static void expect_standing_in(const char *wanted)
+{
+	struct reply_select r;
+	char got[1024] = "";
+
+	selected("?server=main", &r);
+	snprintf(got, sizeof(got), "%s:", r.server);
+	for (size_t i = 0; i < r.n_alternatives; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), " %s",
+			 r.alternatives[i].server);
+	assert_string_equal(got, wanted);
+	reply_select_done(&r);
+}
+
+static void test_fallbacks_by_trust(void **state)
+{
+	struct rig_answer a;
+
+	(void)state;
+	rig_start(&rig, SERVERS(STANDS_IN("[\"x\",\"y\"]")));
+	calls("y", SG_SUCCESS, 40);
+	expect_standing_in("main: main x y");
+	rig_reload(&rig, SERVERS(STANDS_IN("{\"servers\":[\"x\",\"y\"],\"by\":\"trust\"}")));
+	expect_standing_in("main: main y x");
+	assert_int_equal(rig_order(&rig, "main", "quarantine", "{\"reason\":\"r\"}"), 200);
+	expect_standing_in("y: main y x");
+	assert_int_equal(rig_order(&rig, "y", "quarantine", "{\"reason\":\"r\"}"), 200);
+	expect_standing_in("x: main x y");
+	rig_reload(&rig, SERVERS(STANDS_IN("{\"servers\":[\"y\",\"x\"],\"by\":\"list\"}")));
+	expect_standing_in("x: main y x");
+	assert_int_equal(rig_ask(&rig, "GET", "/v1/select?server=none", NULL, &a), 404);
+	rig_answer_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +501,7 @@ int main(void)
 		TEST(test_rule_ends_by_itself_and_is_told),
 		TEST(test_vulnerable_bridges),
 		TEST(test_selection),
+		TEST(test_fallbacks_by_trust),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
