@@ -10,7 +10,7 @@ _switchgear() {
 	COMPREPLY=()
 
 	case $previous in
-	--socket | --pin-dir | --state-dir | --policy | --evidence | --output)
+	--socket | --pin-dir | --state-dir | --policy | --evidence | --output | --server-json)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -25,7 +25,7 @@ _switchgear() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed | --key | --depth | --evidence | --output) ((i++)) ;;
+		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed | --key | --depth | --evidence | --output | --server-json) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -44,20 +44,21 @@ _switchgear() {
 		quarantine | trip | force) global+=' --reason --for' ;;
 		release | reset) global+=' --reason' ;;
 		history) global+=' --since' ;;
-		select) global+=' --group --tool' ;;
+		select) global+=' --group --tool --server' ;;
 		keys) global+=' --statements --output' ;;
 		rate) global+=' --key --for --evidence --output' ;;
 		vouch) global+=' --key --for --depth --evidence --output' ;;
 		revoke) global+=' --key --evidence --output' ;;
 		report) global+=' --format --server' ;;
+		verify) global+=' --server-json --report' ;;
 		events) global+=' --follow --since --server --calls' ;;
 		simulate) global+=' --policy --seed --summary --blast' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
-			force report keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show explain history quarantine release trip reset force rate ' == *" $command "* ]]; then
+			force report verify keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
+	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

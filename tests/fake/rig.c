@@ -180,23 +180,39 @@ struct server *rig_server(struct rig *rig, const char *name)
 
 /* --- over the socket ---------------------------------------------------------------------------- */
 
-int rig_send(struct rig *rig, const char *method, const char *path, const char *body)
+static int dial(struct rig *rig, const char *text, size_t len)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct buf text = BUF(131072); /* the socket has room for it */
 
-	buf_printf(
-		&text,
-		"%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-		method, path, body ? strlen(body) : 0, body ? body : "");
-	assert_int_equal(buf_error(&text), 0);
 	snprintf(to.sun_path, sizeof(to.sun_path), "%s", rig->socket);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	assert_int_equal(send(fd, text.data, text.len, MSG_NOSIGNAL), text.len);
-	buf_done(&text);
+	assert_int_equal(send(fd, text, len, MSG_NOSIGNAL), len);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	return fd;
+}
+
+int rig_send(struct rig *rig, const char *method, const char *path, const char *body)
+{
+	struct buf text = BUF(131072); /* the socket has room for it */
+	int fd;
+
+	buf_printf(&text,
+		   "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+		   "Content-Length: %zu\r\n\r\n%s",
+		   method, path, body ? strlen(body) : 0, body ? body : "");
+	assert_int_equal(buf_error(&text), 0);
+	fd = dial(rig, text.data, text.len);
+	buf_done(&text);
+	return fd;
+}
+
+int rig_get(struct rig *rig, const char *path, const char *header)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "GET %s HTTP/1.0\r\nHost: x\r\n%s\r\n", path, header);
+	return dial(rig, text, strlen(text));
 }
 
 bool rig_look(struct rig *rig, int fd, struct rig_answer *to)

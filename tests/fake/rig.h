@@ -75,6 +75,9 @@ unsigned int rig_ask(struct rig *rig, const char *method, const char *path, cons
 		     struct rig_answer *ret);
 /* The same in two steps; rig_look() reads what is there, and says whether it ended. */
 int rig_send(struct rig *rig, const char *method, const char *path, const char *body);
+/* A GET with lines of a header, each with its line break; by HTTP/1.0, so that what comes is not
+ * in chunks. */
+int rig_get(struct rig *rig, const char *path, const char *header);
 bool rig_look(struct rig *rig, int fd, struct rig_answer *to);
 void rig_answer_done(struct rig_answer *a);
 

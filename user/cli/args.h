@@ -47,6 +47,10 @@ enum option_kind {
 	X(SERVER, const char *, server, TEXT, false, "server", "NAME", "only of this server") \
 	X(FORMAT, const char *, format, TEXT, false, "format", "FORMAT", \
 	  "auto, native, sarif, snyk, cisco, mcpspy, guardian") \
+	X(SERVER_JSON, const char *, server_json, TEXT, false, "server-json", "FILE", \
+	  "what a registry of MCP servers says of it") \
+	X(REPORT, bool, report, FLAG, false, "report", NULL, \
+	  "report it as a finding if it was deleted there") \
 	X(GROUP, const char *, group, TEXT, false, "group", "NAME", \
 	  "of this group, or this server (default: of all)") \
 	X(TOOL, const char *, tool, TEXT, false, "tool", "TOOL", \

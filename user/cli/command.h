@@ -65,6 +65,7 @@ int run_keys(struct context *context);
 int run_rate(struct context *context);
 int run_vouch(struct context *context);
 int run_revoke(struct context *context);
+int run_verify(struct context *context);
 int run_history(struct context *context);
 int run_select(struct context *context);
 int run_quarantine(struct context *context);

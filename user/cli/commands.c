@@ -15,8 +15,9 @@ const struct command cli_commands[] = {
 	  "what a server's trust is made of, and what would raise it",
 	  .help = "Every number that the score is computed from: it can be computed again by hand.\n" },
 	{ "select", "", 0, 0, run_select, "which server to use now, and why",
-	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL),
+	  .options = BIT(OPTION_GROUP) | BIT(OPTION_TOOL) | BIT(OPTION_SERVER),
 	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
+		  "With --server: that one, then those of its \"fallback\" in the order in force.\n"
 		  "Fails (1) if none can be used.\n" },
 	{ "history", "NAME", 1, 1, run_history, "scores and states over time (default: 7 days)",
 	  .options = BIT(OPTION_SINCE),
@@ -74,6 +75,14 @@ const struct command cli_commands[] = {
 	  .options = BIT(OPTION_KEY) | BIT(OPTION_EVIDENCE) | BIT(OPTION_OUTPUT),
 	  .help = "A key of this host revokes itself; another one is revoked by those who vouch for\n"
 		  "it, with more than half of what it was given.\n" },
+	{ "verify", "NAME", 1, 1, run_verify,
+	  "is a server what a registry's server.json describes?",
+	  .options = BIT(OPTION_SERVER_JSON) | BIT(OPTION_REPORT),
+	  .required = BIT(OPTION_SERVER_JSON),
+	  .help = "Compares its URL with the remotes, or the package that its command runs with the\n"
+		  "packages, and says whether the name is of who owns the host's domain. That proves\n"
+		  "who owns the name, no more. Fails (1) if it does not match or was deleted; a file\n"
+		  "that cannot be understood is 2.\n" },
 	{ "events", "", 0, 0, run_events, "what happened: transitions, quarantines, kills, alarms",
 	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
 		     BIT(OPTION_CALLS) },

@@ -225,7 +225,11 @@ int run_select(struct context *context)
 	CLEANUP(buf_done) struct buf target = BUF(8192);
 
 	buf_puts(&target, "/v1/select");
+	if (context->args.group && context->args.server)
+		return command_fail(context, EXIT_USAGE, "usage", "",
+				    "--group and --server are two questions; ask one of them");
 	client_add_query(&target, "group", context->args.group);
+	client_add_query(&target, "server", context->args.server);
 	client_add_query(&target, "tool", context->args.tool);
 	return command_run(context, "GET", buf_str(&target), NULL, print_select);
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "codec/bridges.h"
 #include "codec/jsonget.h"
 #include "core/proxies.h"
 
@@ -65,6 +66,7 @@ static void server_done(struct client_server *s)
 	free(s->scope);
 	free(s->url);
 	free(s->command);
+	free(s->bridge);
 	config_list_done(&s->args);
 }
 
@@ -168,6 +170,21 @@ static int args_redact(struct config_list *args, bool secret)
 	return 0;
 }
 
+/* A version that is pinned and has known flaws goes on into the configuration: others are as good
+ * as none. */
+static int use_bridge(const char *command, struct client_server *s)
+{
+	struct bridge b;
+
+	if (!bridge_find(command, (const char *const *)s->args.v, s->args.n, &b) ||
+	    !bridge_flaw_next(&b, NULL))
+		return 0;
+	if (asprintf(&s->bridge, "%s@%s", b.package, b.version) >= 0)
+		return 0;
+	s->bridge = NULL;
+	return -ENOMEM;
+}
+
 static int use_command(const struct reading *rd, const char *command,
 		       const struct json_object *list, size_t first, struct client_server *s)
 {
@@ -181,6 +198,8 @@ static int use_command(const struct reading *rd, const char *command,
 	remote = command_remote_url(command, (const char *const *)s->args.v, s->args.n);
 	if (remote) {
 		r = use_url(rd, remote, s);
+		if (!r)
+			r = use_bridge(command, s);
 		config_list_done(&s->args);
 		return r;
 	}

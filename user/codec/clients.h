@@ -42,9 +42,10 @@ extern const size_t client_places_count;
 struct client_server {
 	const char *client; /* of the place */
 	char *name;
-	char *scope;             /* what '*' matched: a project's path; NULL without */
-	char *url;               /* without user information and query, redacted; NULL: stdio */
-	char *command;           /* redacted; NULL with url */
+	char *scope;   /* what '*' matched: a project's path; NULL without */
+	char *url;     /* without user information and query, redacted; NULL: stdio */
+	char *command; /* redacted; NULL with url */
+	char *bridge;  /* "mcp-remote@0.1.10": what reaches the URL; NULL: none is known */
 	struct config_list args; /* redacted */
 	const char *skipped;     /* why it cannot be used, static; NULL: usable */
 };

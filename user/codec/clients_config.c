@@ -13,7 +13,7 @@
 static bool same_server(const struct client_server *a, const struct client_server *b)
 {
 	return config_text_same(a->url, b->url) && config_text_same(a->command, b->command) &&
-	       config_list_same(&a->args, &b->args);
+	       config_text_same(a->bridge, b->bridge) && config_list_same(&a->args, &b->args);
 }
 
 /* Names are plain ASCII here: whatever else a client allows becomes '_'. */
@@ -83,6 +83,8 @@ static void write_server(const struct client_server *s, const char *name, struct
 	jsonw_object(&w, NULL);
 	if (s->url) {
 		jsonw_text(&w, "url", s->url);
+		if (s->bridge)
+			jsonw_text(&w, "bridge", s->bridge);
 	} else {
 		jsonw_text(&w, "command", s->command);
 		jsonw_list(&w, "args");

@@ -131,10 +131,12 @@ void config_check_across(struct config_reader *r, struct config *config)
 	for (size_t i = 0; i < config->n_servers; i++) {
 		const struct config_server *s = &config->servers[i];
 		struct json_path server = { &servers, s->name, 0 };
-		struct json_path list = { &server, "fallback", 0 };
+		struct json_path value = { &server, "fallback", 0 };
+		struct json_path keyed = { &value, "servers", 0 };
+		const struct json_path *list = s->fallback_keyed ? &keyed : &value;
 
 		for (size_t j = 0; j < s->fallback.n; j++)
-			check_fallback(r, config, s, j, &list);
+			check_fallback(r, config, s, j, list);
 		warn_of_unbuilt(r, s, &server);
 	}
 	find_same_endpoints(r, config);
@@ -174,11 +176,11 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 	if (policy_differs(&a->policy, &b->policy) || a->deny_errno != b->deny_errno)
 		diff |= CONFIG_DIFF_POLICY;
 	if (a->on_open != b->on_open || !config_list_same(&a->fallback, &b->fallback) ||
-	    !config_text_same(a->group, b->group))
+	    a->fallback_by_trust != b->fallback_by_trust || !config_text_same(a->group, b->group))
 		diff |= CONFIG_DIFF_ROUTE;
 	if (!config_text_same(a->url_shown, b->url_shown) ||
 	    !config_text_same(a->command_shown, b->command_shown) ||
-	    a->inspect_tls != b->inspect_tls ||
+	    !config_text_same(a->bridge, b->bridge) || a->inspect_tls != b->inspect_tls ||
 	    !config_list_same(&a->idempotent_tools, &b->idempotent_tools) ||
 	    !config_text_same(a->local_unit, b->local_unit) ||
 	    !config_text_same(a->local_cgroup, b->local_cgroup) ||

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "codec/bridges.h"
 #include "codec/config_read.h"
 #include "codec/jsonget.h"
 
@@ -127,6 +128,32 @@ static bool read_group(struct config_reader *r, const struct config_value *v, vo
 	return s->group || config_no_memory(r);
 }
 
+static const char *const fallback_words[] = { "list", "trust", NULL };
+
+static const struct config_key fallback_keys[] = {
+	CONFIG_KEY("servers", config_read_list, config_server, fallback,
+		   .max = CONFIG_FALLBACK_MAX),
+	CONFIG_KEY("by", config_read_second, config_server, fallback_by_trust,
+		   .words = fallback_words),
+};
+
+/* A list, or an object with it and its order. */
+static bool read_fallback(struct config_reader *r, const struct config_value *v, void *target)
+{
+	static const struct config_keys keys = { .keys = fallback_keys,
+						 .n = ARRAY_SIZE(fallback_keys) };
+	struct config_server *s = &((struct draft *)target)->server;
+
+	if (!json_object_is_type(v->obj, json_type_object))
+		return config_read_list(r, v, target);
+	s->fallback_keyed = true;
+	if (!config_read_object(r, v, &keys, s))
+		return false;
+	return s->fallback.n ||
+	       config_complain(r, &v->path, true,
+			       "\"servers\" is missing or empty; list the servers that stand in");
+}
+
 static const struct config_key local_keys[] = {
 	CONFIG_KEY("unit", config_read_text, config_server, local_unit),
 	CONFIG_KEY("cgroup", config_read_text, config_server, local_cgroup),
@@ -160,15 +187,31 @@ static int read_other(struct config_reader *r, const struct config_value *v, voi
 	return config_read_breaker_key(r, v, &d->server.policy);
 }
 
+/* What `--import` keeps of a command line whose URL it found. */
+static bool read_bridge(struct config_reader *r, const struct config_value *v, void *target)
+{
+	struct draft *d = target;
+	struct bridge bridge;
+	const char *text = config_text(r, v);
+
+	if (!text)
+		return false;
+	if (!bridge_parse(text, &bridge))
+		return config_complain(r, &v->path, true,
+				       "not a bridge that is known here, with its version; write "
+				       "it like \"mcp-remote@0.1.16\", or leave it out");
+	return config_read_text(r, v, &d->server.bridge);
+}
+
 static const struct config_key server_keys[] = {
 	CONFIG_KEY("url", read_url, draft, url),
 	CONFIG_KEY("serverUrl", read_url, draft, url),
 	CONFIG_KEY("httpUrl", read_url, draft, url),
 	CONFIG_KEY("command", config_read_text, draft, command),
 	CONFIG_KEY("args", config_read_scripts, draft, args, .max = CONFIG_ARGS_MAX),
+	CONFIG_KEY("bridge", read_bridge, draft, server),
 	CONFIG_KEY("networks", read_networks, draft, server.networks, .max = CONFIG_NETWORKS_MAX),
-	CONFIG_KEY("fallback", config_read_list, draft, server.fallback,
-		   .max = CONFIG_FALLBACK_MAX),
+	CONFIG_KEY("fallback", read_fallback, draft, server.fallback, .max = CONFIG_FALLBACK_MAX),
 	CONFIG_KEY("on_open", config_read_word, draft, server.on_open, .words = on_open_words),
 	CONFIG_KEY("group", read_group, draft, server.group),
 	CONFIG_KEY("deny_errno", read_deny_errno, draft, server.deny_errno, .min = 1, .max = 133),
@@ -307,6 +350,29 @@ static bool use_url(struct config_reader *r, struct draft *d, const char *text,
 	return true;
 }
 
+/* Known flaws of what clients run to reach it are warned of, with what to do. */
+static bool use_bridge(struct config_reader *r, struct draft *d)
+{
+	const struct bridge_flaw *flaw = NULL;
+	struct bridge b;
+
+	if (d->command && !d->server.bridge &&
+	    bridge_find(d->command, (const char *const *)d->args.v, d->args.n, &b) &&
+	    asprintf(&d->server.bridge, "%s@%s", b.package, b.version) < 0) {
+		d->server.bridge = NULL;
+		return config_no_memory(r);
+	}
+	if (!d->server.bridge || !bridge_parse(d->server.bridge, &b))
+		return true;
+	while ((flaw = bridge_flaw_next(&b, flaw))) {
+		CLEANUP(buf_done) struct buf text = BUF(FINDING_TEXT_MAX);
+
+		bridge_flaw_print(&b, flaw, &text);
+		config_warn(r, d->path, "%s", buf_str(&text));
+	}
+	return true;
+}
+
 static bool use_command(struct config_reader *r, struct draft *d)
 {
 	const char *const *args = (const char *const *)d->args.v;
@@ -393,6 +459,8 @@ bool config_read_server(struct config_reader *r, const struct config_value *v,
 	good = config_read_object(r, v, &keys, &d);
 	if (good || d.url || d.command)
 		good &= use_transport(r, &d);
+	if (good)
+		good = use_bridge(r, &d);
 	if (good)
 		good = use_on_open(r, &d);
 	if (good)

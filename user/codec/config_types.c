@@ -46,6 +46,7 @@ bool config_list_same(const struct config_list *a, const struct config_list *b)
 static void server_done(struct config_server *s)
 {
 	free(s->url_shown);
+	free(s->bridge);
 	free(s->command_shown);
 	free(s->unix_name);
 	free(s->networks);

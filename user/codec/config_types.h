@@ -52,8 +52,9 @@ struct config_server {
 	char name[SG_NAME_LEN];
 	char *url_shown;     /* redacted; NULL without URL */
 	char *command_shown; /* redacted; NULL without command */
-	bool has_url;        /* scheme, host, port, maybe addr are valid */
-	bool has_addr;       /* the host is a literal address */
+	char *bridge; /* "mcp-remote@0.1.10", by which clients reach it: codec/bridges.h; NULL: none */
+	bool has_url;    /* scheme, host, port, maybe addr are valid */
+	bool has_addr;   /* the host is a literal address */
 	char *unix_name; /* of the Unix socket at which it is: "/run/x.sock", "@x"; NULL: at none */
 	enum url_scheme scheme;
 	uint16_t port;
@@ -65,6 +66,8 @@ struct config_server {
 	uint32_t deny_errno;          /* positive; also in policy where that has one */
 	enum on_open on_open;
 	struct config_list fallback; /* names of other servers with URLs */
+	bool fallback_keyed;         /* in the file they stand below "servers" */
+	bool fallback_by_trust;      /* the order among them: by trust, else as listed */
 	char *group;                 /* NULL: none */
 	enum visibility visibility;  /* what its scheme allows: plaintext, metadata or none */
 	bool inspect_tls;

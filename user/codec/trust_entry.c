@@ -107,7 +107,8 @@ static const struct trust_finding *weight_of(const struct trust_entry *e, const 
 	struct trust_report r = report_of(f);
 
 	for (uint32_t i = 0; e->findings && i < e->trust.security.n_findings; i++)
-		if (!memcmp(e->findings[i].identity, r.identity, sizeof(r.identity)))
+		if (!memcmp(e->findings[i].identity, r.identity, sizeof(r.identity)) &&
+		    !(e->findings[i].flags & TRUST_GONE))
 			return &e->findings[i];
 	return NULL;
 }
@@ -147,6 +148,12 @@ bool trust_entry_report(struct trust_entry *e, const struct trust_policy *p, uin
 	if (scan.clean || is_scan)
 		(void)trust_scan(&e->trust, p, now_ns, NULL, &scan);
 	return !scan.clean && remember(e, f);
+}
+
+bool trust_entry_withdraw(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns,
+			  const char *source)
+{
+	return trust_withdraw(&e->trust, p, now_ns, hash_of(source));
 }
 
 /* The worst of what weighs and that nobody has waived, for the reason of a quarantine by rule. */

@@ -25,6 +25,9 @@ void trust_identity(const char *const texts[TRUST_FIELD_COUNT], struct trust_id 
  */
 bool trust_entry_report(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns,
 			struct finding *f, bool is_scan);
+/* What `source` found and has not reported at this instant is gone (trust_withdraw()). */
+bool trust_entry_withdraw(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns,
+			  const char *source);
 /* Forgets the words of findings that do not weigh any more: at the end of a report. */
 void trust_entry_tidy(struct trust_entry *e);
 

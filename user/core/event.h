@@ -39,7 +39,8 @@ enum event_type {
 
 /* Which members are meant depends on the type: see codec/messages_event.c. */
 struct event {
-	uint64_t t_ns; /* boot time */
+	uint64_t serial; /* given by the bus, not part of the line; 0: none, of calls */
+	uint64_t t_ns;   /* boot time */
 	uint64_t wall_ns;
 	enum event_type type;
 	char server[SG_NAME_LEN];   /* empty: none */

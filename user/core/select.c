@@ -84,3 +84,26 @@ size_t select_best(const struct status_server *const *servers, size_t n, bool fo
 #undef NEAR
 	return SELECT_NONE;
 }
+
+static bool goes_before(const struct status_server *a, const struct status_server *b, bool for_tool)
+{
+	int x = rank(a, for_tool);
+	int y = rank(b, for_tool);
+
+	return x != y ? x > y : score(a) > score(b);
+}
+
+void select_order(const struct status_server *const *servers, size_t n, bool for_tool,
+		  bool by_trust, size_t *order)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t at = i;
+
+		while (by_trust && at &&
+		       goes_before(servers[i], servers[order[at - 1]], for_tool)) {
+			order[at] = order[at - 1];
+			at--;
+		}
+		order[at] = i;
+	}
+}

@@ -39,4 +39,12 @@ enum select_use select_use(const struct status_server *s, bool for_tool, const c
 size_t select_best(const struct status_server *const *servers, size_t n, bool for_tool,
 		   size_t before);
 
+/*
+ * The order in which `n` servers stand in for each other: who can be called before who cannot, the
+ * better band first, then the higher score, all else as they come. `order` gets n indices. Not
+ * by_trust: as they come, those that cannot be called included.
+ */
+void select_order(const struct status_server *const *servers, size_t n, bool for_tool,
+		  bool by_trust, size_t *order);
+
 #endif

@@ -312,6 +312,20 @@ bool trust_scan(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 	return true;
 }
 
+bool trust_withdraw(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
+		    uint64_t scanner)
+{
+	uint64_t now = now_ns > t->now_ns ? now_ns : t->now_ns;
+
+	if (!trust_security_stale(&t->security, now, scanner))
+		return false;
+	now = begin(t, p, now_ns, TRUST_CAUSE_FINDING);
+	trust_security_begin(&t->security, p, now);
+	trust_security_withdraw(&t->security, now, scanner);
+	trust_security_end(&t->security, p, now);
+	return true;
+}
+
 void trust_ratings(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 		   const struct trust_ratings *ratings)
 {

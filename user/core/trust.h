@@ -313,6 +313,14 @@ bool trust_finding(struct trust *t, const struct trust_policy *p, uint64_t now_n
 bool trust_scan(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 		const struct trust_id *digest, const struct trust_scan *scan);
 
+/*
+ * A scanner tells all that it knows whenever it tells anything: what of its findings was not
+ * reported at this very instant is gone, whatever its severity; scars stay. False: nothing was. It
+ * is no scan of the server, so that nothing else changes.
+ */
+bool trust_withdraw(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
+		    uint64_t scanner);
+
 /* Ratings as weighed now. */
 void trust_ratings(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
 		   const struct trust_ratings *ratings);

@@ -69,6 +69,9 @@ bool trust_security_restricts(const struct trust_security *s);
 void trust_security_report(struct trust_security *s, const struct trust_policy *p, uint64_t now_ns,
 			   const struct trust_report *report);
 void trust_security_scan(struct trust_security *s, uint64_t now_ns, const struct trust_scan *scan);
+/* Is there a finding of it that was not reported at this instant? They go. */
+bool trust_security_stale(const struct trust_security *s, uint64_t now_ns, uint64_t scanner);
+void trust_security_withdraw(struct trust_security *s, uint64_t now_ns, uint64_t scanner);
 void trust_security_identity(struct trust_security *s);
 void trust_security_inherit(struct trust_security *s, const struct trust_policy *p, uint64_t now_ns,
 			    const struct trust_security *from, double from_now);

@@ -423,6 +423,26 @@ void trust_security_scan(struct trust_security *s, uint64_t now_ns, const struct
 		s->rest.flags |= TRUST_GONE;
 }
 
+static bool is_stale(const struct trust_finding *f, uint64_t now_ns, uint64_t scanner)
+{
+	return f->scanner == scanner && f->seen_ns < now_ns && !(f->flags & TRUST_GONE);
+}
+
+bool trust_security_stale(const struct trust_security *s, uint64_t now_ns, uint64_t scanner)
+{
+	for (uint32_t i = 0; i < s->n_findings; i++)
+		if (is_stale(&s->findings[i], now_ns, scanner))
+			return true;
+	return false;
+}
+
+void trust_security_withdraw(struct trust_security *s, uint64_t now_ns, uint64_t scanner)
+{
+	for (uint32_t i = 0; i < s->n_findings; i++)
+		if (is_stale(&s->findings[i], now_ns, scanner))
+			s->findings[i].flags |= TRUST_GONE;
+}
+
 void trust_security_identity(struct trust_security *s)
 {
 	s->scanned = false;

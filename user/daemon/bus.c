@@ -22,6 +22,7 @@ struct bus {
 	size_t n_events;
 	size_t events_cap;
 	uint64_t dropped; /* signals without memory */
+	uint64_t serial;  /* of the event that was published last */
 	bool dirty;
 	bool passing;
 	bool failing; /* commits fail; said */
@@ -34,6 +35,7 @@ int bus_new(struct modules *modules, const struct subscription *table, size_t n,
 	if (!bus)
 		return -ENOMEM;
 	bus->modules = modules;
+	bus_serial_above(bus, clock_wall_ns() / 1000);
 	for (size_t i = 0; i < n; i++)
 		bus->table[table[i].type] = &table[i];
 	*ret = bus;
@@ -165,10 +167,30 @@ static void commit(struct bus *bus)
 	bus->failing = r != 0;
 }
 
+void bus_serial_above(struct bus *bus, uint64_t serial)
+{
+	if (serial > bus->serial || !bus->serial)
+		bus->serial = (serial / EVENT_RUN + 1) * EVENT_RUN - 1;
+}
+
+uint64_t bus_serial(const struct bus *bus)
+{
+	return bus->serial;
+}
+
+static void publish(struct bus *bus, struct event *events, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		events[i].serial = events[i].type == EVENT_CALL ? 0 : ++bus->serial;
+	MODULES_EACH(bus->modules, publish, events, n);
+}
+
 static void publish_now(struct bus *bus, const struct event *e)
 {
+	struct event own = *e;
+
 	commit(bus);
-	MODULES_EACH(bus->modules, publish, e, 1);
+	publish(bus, &own, 1);
 }
 
 void bus_pass(struct bus *bus)
@@ -184,7 +206,7 @@ void bus_pass(struct bus *bus)
 	MODULES_EACH(bus->modules, write);
 	commit(bus);
 	if (bus->n_events)
-		MODULES_EACH(bus->modules, publish, bus->events, bus->n_events);
+		publish(bus, bus->events, bus->n_events);
 	bus->n_events = 0;
 	bus->passing = false;
 }

@@ -52,6 +52,8 @@ enum signal_type {
 struct findings_signal {
 	struct findings *all; /* may be taken over, in parts */
 	struct reply_report *reply;
+	const char
+		*whole; /* a source that tells all that it knows: what is not in it is gone; NULL */
 	int r;
 };
 
@@ -95,6 +97,17 @@ void bus_dirty(struct bus *bus);
 void bus_report(struct bus *bus, const struct event *e);
 /* An ALARM for operators; server "" for the whole host. */
 void bus_alarm(struct bus *bus, const char *server, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/*
+ * Events other than calls have serials, by which whoever follows says what he has. They grow
+ * from one to the next by 1, and from one daemon to the next: a daemon begins with the time of day
+ * in microseconds, rounded up to EVENT_RUN, and above what is on disk (bus_serial_above). So
+ * a serial that is no multiple of EVENT_RUN and has none right before it tells that some are missing.
+ */
+#define EVENT_RUN (1ULL << 20)
+/* No event gets a serial up to this any more. */
+void bus_serial_above(struct bus *bus, uint64_t serial);
+/* Of the newest event that was published; before there is any one less than the first will have. */
+uint64_t bus_serial(const struct bus *bus);
 /* Zeroes, and what every event has: its times, its type and its server's name. */
 void bus_event(struct event *e, enum event_type type, const char *server);
 

@@ -21,7 +21,7 @@
 #include "core/status.h"
 #include "daemon/daemon.h"
 
-#define MODULES_MAX 24
+#define MODULES_MAX 28
 #define API_REPORT_MAX (16U << 20)
 
 struct config;
@@ -112,6 +112,8 @@ struct module {
 	int (*degraded)(void *m, struct status *to);
 	void (*write_metrics)(void *m, struct metrics *to);
 	const struct api_route *routes; /* ends with an empty row */
+	/* The same for who asks for Server-Sent Events, before `routes` of whomever. */
+	const struct api_route *streams;
 };
 
 /* The modules of a process, and their memory. */

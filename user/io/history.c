@@ -24,7 +24,8 @@ enum statement {
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
-	[ADD_EVENT] = "INSERT INTO event(t, server, type, line) VALUES(?1, ?2, ?3, ?4)",
+	[ADD_EVENT] = "INSERT INTO event(id, t, server, type, line) "
+		      "VALUES(?5, ?1, ?2, ?3, ?4)",
 	[ADD_SAMPLE] = "INSERT INTO sample(t, server, score, state, quarantined) "
 		       "VALUES(?1, ?2, ?3, ?4, ?5)",
 	[PRUNE_EVENTS] = "DELETE FROM event WHERE id IN "
@@ -252,6 +253,8 @@ int history_add_event(struct history *h, const struct history_event *e)
 	sqlite3_bind_text(s, 2, e->server, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 3, e->type, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 4, e->line, -1, SQLITE_STATIC);
+	if (e->id && e->id <= INT64_MAX)
+		sqlite3_bind_int64(s, 5, (sqlite3_int64)e->id);
 	return step(h, ADD_EVENT);
 }
 
@@ -374,14 +377,29 @@ static const char *text_of(sqlite3_stmt *s, int column)
 	return text ? (const char *)text : "";
 }
 
+/* Runs a statement for events to its end, or until fn has enough; SQLite's code. */
+static int each_event(sqlite3_stmt *s, history_event_fn *fn, void *data)
+{
+	bool wanted = true;
+	int code = SQLITE_DONE;
+
+	while (wanted && (code = sqlite3_step(s)) == SQLITE_ROW) {
+		const struct history_event e = { (uint64_t)sqlite3_column_int64(s, 0),
+						 text_of(s, 1), text_of(s, 2), text_of(s, 3),
+						 (uint64_t)sqlite3_column_int64(s, 4) };
+
+		wanted = fn(data, &e);
+	}
+	return code;
+}
+
 int history_events(struct history *h, const char *server, uint64_t from_wall_ns,
 		   uint64_t to_wall_ns, history_event_fn *fn, void *data)
 {
 	sqlite3_stmt *s = NULL;
-	bool wanted = true;
 	int code = sqlite3_prepare_v2(h->db,
-				      "SELECT t, server, type, line FROM event WHERE t >= ?1 AND "
-				      "t < ?2 AND (?3 IS NULL OR server = ?3) ORDER BY t, id",
+				      "SELECT t, server, type, line, id FROM event WHERE t >= ?1 "
+				      "AND t < ?2 AND (?3 IS NULL OR server = ?3) ORDER BY t, id",
 				      -1, &s, NULL);
 
 	if (code == SQLITE_OK) {
@@ -389,16 +407,62 @@ int history_events(struct history *h, const char *server, uint64_t from_wall_ns,
 		bind_time(s, 2, to_wall_ns);
 		if (server)
 			sqlite3_bind_text(s, 3, server, -1, SQLITE_STATIC);
-		while (wanted && (code = sqlite3_step(s)) == SQLITE_ROW) {
-			const struct history_event e = { (uint64_t)sqlite3_column_int64(s, 0),
-							 text_of(s, 1), text_of(s, 2),
-							 text_of(s, 3) };
-
-			wanted = fn(data, &e);
-		}
+		code = each_event(s, fn, data);
 	}
 	sqlite3_finalize(s);
 	return said(h, code);
+}
+
+int history_events_after(struct history *h, uint64_t after, unsigned int limit,
+			 history_event_fn *fn, void *data)
+{
+	sqlite3_stmt *s = NULL;
+	int code = sqlite3_prepare_v2(h->db,
+				      "SELECT t, server, type, line, id FROM event WHERE id > ?1 "
+				      "ORDER BY id LIMIT ?2",
+				      -1, &s, NULL);
+
+	if (code == SQLITE_OK) {
+		bind_time(s, 1, after);
+		sqlite3_bind_int64(s, 2, limit);
+		code = each_event(s, fn, data);
+	}
+	sqlite3_finalize(s);
+	return said(h, code);
+}
+
+/* The first column of the first row of a query with one parameter; 0: there is none. */
+static int one_number(struct history *h, const char *text, uint64_t parameter, uint64_t *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int code = sqlite3_prepare_v2(h->db, text, -1, &s, NULL);
+
+	*ret = 0;
+	if (code == SQLITE_OK) {
+		bind_time(s, 1, parameter);
+		code = sqlite3_step(s);
+		if (code == SQLITE_ROW)
+			*ret = (uint64_t)sqlite3_column_int64(s, 0);
+	}
+	sqlite3_finalize(s);
+	return said(h, code);
+}
+
+int history_newest(struct history *h, uint64_t wall_ns, uint64_t *ret_id)
+{
+	if (wall_ns == UINT64_MAX)
+		return one_number(h, "SELECT max(id) FROM event WHERE id <= ?1", wall_ns, ret_id);
+	return one_number(h, "SELECT id FROM event WHERE t < ?1 ORDER BY t DESC, id DESC LIMIT 1",
+			  wall_ns, ret_id);
+}
+
+int history_has(struct history *h, uint64_t id, bool *ret)
+{
+	uint64_t found = 0;
+	int r = one_number(h, "SELECT id FROM event WHERE id = ?1", id, &found);
+
+	*ret = found && found == id;
+	return r;
 }
 
 int history_samples(struct history *h, const char *server, uint64_t from_wall_ns,

@@ -40,6 +40,7 @@ struct history_event {
 	const char *server; /* "": none */
 	const char *type;
 	const char *line; /* JSON without line break */
+	uint64_t id;      /* its serial, which no other has; 0: the next one */
 };
 
 struct history_sample {
@@ -64,6 +65,12 @@ typedef bool history_event_fn(void *data, const struct history_event *e);
 typedef bool history_sample_fn(void *data, const struct history_sample *s);
 int history_events(struct history *h, const char *server, uint64_t from_wall_ns,
 		   uint64_t to_wall_ns, history_event_fn *fn, void *data) MUST_CHECK;
+/* At most so many of those behind `after`, in the order of their serials. */
+int history_events_after(struct history *h, uint64_t after, unsigned int limit,
+			 history_event_fn *fn, void *data) MUST_CHECK;
+/* The serial of the newest event; before wall_ns, UINT64_MAX: of all. 0: there is none. */
+int history_newest(struct history *h, uint64_t wall_ns, uint64_t *ret_id) MUST_CHECK;
+int history_has(struct history *h, uint64_t id, bool *ret) MUST_CHECK;
 /* Begins with what held at from_wall_ns: the latest sample before it. */
 int history_samples(struct history *h, const char *server, uint64_t from_wall_ns,
 		    history_sample_fn *fn, void *data) MUST_CHECK;

@@ -98,6 +98,11 @@ uint16_t http_port(const struct http *http); /* of a TCP socket */
  * http_reply_deferred() of every kept request. */
 void http_flush(struct http *http, unsigned int timeout_ms);
 
+/* The value of a header, borrowed as the request is; NULL without it. */
+const char *http_header(const struct http_request *request, const char *name);
+/* Whether the client asks for this media type by name ("Accept: text/event-stream"): wildcards
+ * do not count, nor does what it gives the weight 0. */
+bool http_accepts(const struct http_request *request, const char *type);
 /* Percent-decoded value of ?key=value, "" without a value, NULL without the key. */
 const char *http_query(const struct http_request *request, const char *key);
 /* Whether the client's process had this group (its own or a supplementary one) when it
@@ -127,11 +132,14 @@ void http_reply_deferred(struct http_deferred *deferred, unsigned int status,
  * An answer without an end: lines that are pushed as they come. What a client
  * does not read in time is dropped, and `loss` writes the line that says how
  * many lines it missed, in their place. `gone` is called once when the client
- * or the server ends the connection; the stream is invalid then. Callbacks may be called from http_run() and http_free().
+ * or the server ends the connection; the stream is invalid then. `more`, which may be NULL, is
+ * called when all that was pushed is sent: whoever asks for http_stream_room() before he pushes
+ * loses nothing, and goes on there. Callbacks may be called from http_run() and http_free().
  */
 struct http_stream_ops {
 	void (*loss)(void *data, uint64_t lost, struct buf *line);
 	void (*gone)(void *data);
+	void (*more)(void *data);
 };
 
 int http_reply_stream(struct http_request *request, const char *content_type,
@@ -139,6 +147,8 @@ int http_reply_stream(struct http_request *request, const char *content_type,
 		      struct http_stream **ret) MUST_CHECK;
 /* One whole line, its line feed included. */
 void http_stream_push(struct http_stream *stream, const char *line, size_t len);
+/* So many bytes can be pushed now without a loss. */
+size_t http_stream_room(const struct http_stream *stream);
 
 static inline void http_freep(struct http **http)
 {

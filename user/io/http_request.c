@@ -2,6 +2,7 @@
 /* One request from its first line to the end of its answer. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -173,6 +174,44 @@ void http_reply(struct http_request *request, unsigned int status, const char *c
 	if (MHD_queue_response(call->connection, status, response) == MHD_YES)
 		call->replied = true;
 	MHD_destroy_response(response);
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->call->connection, MHD_HEADER_KIND, name);
+}
+
+/* "text/html;q=0": not wanted. */
+static bool weighs_nothing(const char *parameters, size_t len)
+{
+	for (size_t i = 0; i + 2 < len; i++) {
+		if ((parameters[i] | 0x20) != 'q' || parameters[i + 1] != '=')
+			continue;
+		if (i && !strchr("; \t", parameters[i - 1]))
+			continue;
+		i += 2;
+		i += strspn(parameters + i, "0.");
+		return parameters[i] < '1' || parameters[i] > '9';
+	}
+	return false;
+}
+
+bool http_accepts(const struct http_request *request, const char *type)
+{
+	const char *at = http_header(request, "Accept");
+	size_t len = strlen(type);
+
+	while (at && *at) {
+		size_t n;
+
+		at += strspn(at, ", \t");
+		n = strcspn(at, ",");
+		if (n >= len && !strncasecmp(at, type, len) &&
+		    (n == len || strchr("; \t", at[len])))
+			return !weighs_nothing(at + len, n - len);
+		at += n;
+	}
+	return false;
 }
 
 bool http_peer_in_group(const struct http_request *request, gid_t group)

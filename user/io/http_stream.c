@@ -80,6 +80,8 @@ static ssize_t stream_read(void *data, uint64_t pos, char *out, size_t max)
 		buf_clear(&s->backlog);
 		if (s->lost)
 			put_loss(s);
+		if (s->ops->more)
+			s->ops->more(s->data);
 	}
 	n = s->backlog.len - s->taken;
 	if (n) {
@@ -145,6 +147,11 @@ void http_stream_push(struct http_stream *s, const char *line, size_t len)
 	if (s->lost || !put(s, line, len))
 		s->lost++;
 	resume(s);
+}
+
+size_t http_stream_room(const struct http_stream *s)
+{
+	return s->lost ? 0 : HTTP_BACKLOG_MAX - (s->backlog.len - s->taken);
 }
 
 void http_streams_check(struct http *http, bool end)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/sse.h"
 #include "daemon/bus.h"
 #include "daemon/listener.h"
 #include "daemon/mark.h"
@@ -127,25 +128,38 @@ static bool may(const struct api *api, struct http_request *q, enum api_right ri
 	return false;
 }
 
+/* Answers by a module's table if it has a row for the request. */
+static bool answer(struct api *api, void *m, const struct api_route *table, struct http_request *q)
+{
+	const char *star;
+
+	for (const struct api_route *r = table; r && r->method; r++) {
+		struct server *s = NULL;
+
+		if (strcmp(r->method, q->method) != 0 || !fits(q, r->path, &star))
+			continue;
+		if (strcmp(r->method, "GET") != 0 && !may(api, q, r->right))
+			return true;
+		if (star)
+			s = find_server(api, q, star, r->right);
+		if (s || !star)
+			r->handler(m, q, s);
+		return true;
+	}
+	return false;
+}
+
 static void route(struct api *api, struct http_request *q)
 {
 	struct modules *ms = bus_modules(api->part.d->bus);
-	const char *star;
 
-	for (size_t i = 0; i < ms->n; i++)
-		for (const struct api_route *r = ms->v[i]->routes; r && r->method; r++) {
-			struct server *s = NULL;
-
-			if (strcmp(r->method, q->method) != 0 || !fits(q, r->path, &star))
-				continue;
-			if (strcmp(r->method, "GET") != 0 && !may(api, q, r->right))
+	if (http_accepts(q, SSE_TYPE))
+		for (size_t i = 0; i < ms->n; i++)
+			if (answer(api, ms->memory[i], ms->v[i]->streams, q))
 				return;
-			if (star)
-				s = find_server(api, q, star, r->right);
-			if (s || !star)
-				r->handler(ms->memory[i], q, s);
+	for (size_t i = 0; i < ms->n; i++)
+		if (answer(api, ms->memory[i], ms->v[i]->routes, q))
 			return;
-		}
 	if (!strcmp(q->method, "GET") || may(api, q, API_CHANGE))
 		reply_error(q, 404, "not_found", "there is nothing at this path",
 			    "docs/protocol.md lists the API");

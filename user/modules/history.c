@@ -38,7 +38,8 @@ struct history_module {
 	struct history *db; /* NULL: it cannot be used, by error */
 	uint64_t retry_ns;
 	uint64_t sampled_ns;
-	bool pruning; /* there may be more to take away */
+	uint64_t last; /* serial of the newest event that was there when it was opened */
+	bool pruning;  /* there may be more to take away */
 	bool pruned;
 	char error[400];
 };
@@ -86,6 +87,11 @@ static bool ready(struct history_module *m)
 		return false;
 	path_of(m, path, sizeof(path));
 	r = history_open(path, &limits, &m->db, why);
+	if (!r) {
+		r = history_newest(m->db, UINT64_MAX, &m->last);
+		if (r)
+			snprintf(why, sizeof(why), "%s", history_why(m->db));
+	}
 	if (r) {
 		fail(m, r, why);
 		return false;
@@ -93,7 +99,15 @@ static bool ready(struct history_module *m)
 	if (m->error[0])
 		log_notice(SUB, "history is kept again in %s", path);
 	m->error[0] = '\0';
+	bus_serial_above(m->part.d->bus, m->last);
 	return true;
+}
+
+/* At once: what happens is to have serials above those on the disk. */
+static int history_start(void *data)
+{
+	(void)ready(data);
+	return 0;
 }
 
 /* --- what is kept ---------------------------------------------------------------------------- */
@@ -101,7 +115,10 @@ static bool ready(struct history_module *m)
 static int keep(struct history_module *m, const struct event *e)
 {
 	struct buf line = BUF(LINE_MAX_BYTES);
-	struct history_event row = { e->wall_ns, e->server, event_type_name(e->type), NULL };
+	struct history_event row = { .wall_ns = e->wall_ns,
+				     .server = e->server,
+				     .type = event_type_name(e->type),
+				     .id = e->serial > m->last ? e->serial : 0 };
 	int r = event_encode(e, URL_MASKED, &line);
 
 	if (!r) {
@@ -280,6 +297,7 @@ const struct module history_module = {
 	.name = SUB,
 	.size = sizeof(struct history_module),
 	.server_size = sizeof(struct sampled),
+	.start = history_start,
 	.stop = history_stop,
 	.on_signal = history_signal,
 	.publish = history_publish,

@@ -26,6 +26,7 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_HELD, { &quarantine_module } },
 	{ SIGNAL_RESET, { &groups_module } },
 	{ SIGNAL_ADDRS, { &killer_module, &routes_module } },
-	{ SIGNAL_APPLIED, { &resolve_module, &killer_module, &selftest_module, &routes_module } },
+	{ SIGNAL_APPLIED,
+	  { &resolve_module, &killer_module, &selftest_module, &routes_module, &bridges_module } },
 };
 const size_t n_modules_table = ARRAY_SIZE(modules_table);

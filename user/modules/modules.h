@@ -25,10 +25,12 @@
 	X(quarantine)  \
 	X(trust)       \
 	X(community)   \
+	X(bridges)     \
 	X(reports)     \
 	X(killer)      \
 	X(resolve)     \
 	X(routes)      \
+	X(streams)     \
 	X(journal)     \
 	X(history)     \
 	X(summary)     \

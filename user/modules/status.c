@@ -227,6 +227,7 @@ static void on_show(void *m, struct http_request *q, struct server *s)
 
 #define GROUP_QUERY "group"
 #define TOOL_QUERY "tool"
+#define SERVER_QUERY "server"
 
 /* Which of them was chosen, and for what question: so that equals do not take turns. */
 struct chosen {
@@ -307,16 +308,8 @@ static void reason_of(const struct status_server *s, bool for_tool, char *out, s
 		 *why ? ", " : "", why);
 }
 
-static int select_fill(const struct shown *m, const struct choice *c, struct reply_select *to)
+static int alternatives_fill(const struct choice *c, struct reply_select *to)
 {
-	const struct status_server *best = choose(m, c);
-
-	if (best) {
-		snprintf(to->server, sizeof(to->server), "%s", best->name);
-		reason_of(best, c->for_tool, to->reason, sizeof(to->reason));
-	} else {
-		snprintf(to->reason, sizeof(to->reason), "none of %zu can be used", c->n);
-	}
 	to->alternatives = calloc(c->n + 1, sizeof(*to->alternatives));
 	if (!to->alternatives)
 		return -ENOMEM;
@@ -335,16 +328,112 @@ static int select_fill(const struct shown *m, const struct choice *c, struct rep
 	return 0;
 }
 
+static int select_fill(const struct shown *m, const struct choice *c, struct reply_select *to)
+{
+	const struct status_server *best = choose(m, c);
+
+	if (best) {
+		snprintf(to->server, sizeof(to->server), "%s", best->name);
+		reason_of(best, c->for_tool, to->reason, sizeof(to->reason));
+	} else {
+		snprintf(to->reason, sizeof(to->reason), "none of %zu can be used", c->n);
+	}
+	return alternatives_fill(c, to);
+}
+
+static const struct status_server *status_of(const struct status *from, const char *name)
+{
+	for (size_t i = 0; i < from->n_servers; i++)
+		if (!strcmp(from->servers[i].name, name))
+			return &from->servers[i];
+	return NULL;
+}
+
+/* A server, then those of its `fallback` in the order in force. NULL in v: no memory. */
+static void fallback_fill(const struct status *from, const struct config_server *c, bool for_tool,
+			  struct choice *ret)
+{
+	const struct status_server *listed[CONFIG_FALLBACK_MAX];
+	size_t order[CONFIG_FALLBACK_MAX];
+	const struct status_server *own = status_of(from, c->name);
+	size_t n = 0;
+
+	*ret = (struct choice){ .for_tool = for_tool };
+	ret->v = calloc(c->fallback.n + 1, sizeof(*ret->v));
+	if (!ret->v || !own)
+		return;
+	for (size_t i = 0; i < c->fallback.n && n < CONFIG_FALLBACK_MAX; i++) {
+		listed[n] = status_of(from, c->fallback.v[i]);
+		n += listed[n] != NULL;
+	}
+	select_order(listed, n, for_tool, c->fallback_by_trust, order);
+	ret->v[ret->n++] = own;
+	for (size_t i = 0; i < n; i++)
+		ret->v[ret->n++] = listed[order[i]];
+}
+
+/* The first one that can be called, of an order that is in force already. */
+static int fallback_reply(const struct choice *c, struct reply_select *to)
+{
+	const char *why;
+
+	if (!c->v)
+		return -ENOMEM;
+	snprintf(to->reason, sizeof(to->reason), "none of %zu can be used", c->n);
+	for (size_t i = 0; i < c->n; i++) {
+		if (select_use(c->v[i], c->for_tool, &why) == SELECT_NO)
+			continue;
+		snprintf(to->server, sizeof(to->server), "%s", c->v[i]->name);
+		reason_of(c->v[i], c->for_tool, to->reason, sizeof(to->reason));
+		break;
+	}
+	return alternatives_fill(c, to);
+}
+
+/* Who stands in for one server: nothing is redirected, who asks goes there himself. */
+static void on_select_fallback(const struct shown *shown, struct http_request *q, const char *name)
+{
+	const struct server *s = servers_by_name(shown->part.d->servers, name);
+	struct reply_select reply = { 0 };
+	struct choice choice = { 0 };
+	struct status status;
+	struct buf out = BUF(REPLY_MAX);
+	int r;
+
+	if (!s) {
+		reply_error(q, 404, "not_found", "there is no server of that name",
+			    "`switchgear status` lists them");
+		return;
+	}
+	r = status_fill((void *)(uintptr_t)shown, &status);
+	if (!r) {
+		fallback_fill(&status, s->config, http_query(q, TOOL_QUERY) != NULL, &choice);
+		r = fallback_reply(&choice, &reply);
+	}
+	if (!r)
+		r = reply_select_encode(&reply, reply_view(shown->part.d, q), &out);
+	reply_document(q, REPLY_JSON, &out, r);
+	free(choice.v);
+	status_done(&status);
+	reply_select_done(&reply);
+}
+
 static void on_select(void *m, struct http_request *q, UNUSED struct server *s)
 {
 	const struct shown *shown = m;
+	const char *server = http_query(q, SERVER_QUERY);
 	const char *group = http_query(q, GROUP_QUERY);
 	struct reply_select reply = { 0 };
 	struct choice choice = { 0 };
 	struct status status;
 	struct buf out = BUF(REPLY_MAX);
-	int r = status_fill(m, &status);
+	int r;
 
+	if (server) {
+		on_select_fallback(shown, q, server);
+		return;
+	}
+	r = status_fill(m, &status);
 	if (!r)
 		r = choice_fill(&status, group, http_query(q, TOOL_QUERY), &choice);
 	if (!r && group && !choice.n) {

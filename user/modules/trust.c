@@ -304,11 +304,11 @@ static void apply(struct trust_module *m, struct server *s, struct finding *f, b
 }
 
 /* All of a report, at one instant. */
-static int apply_all(struct trust_module *m, struct findings *all, struct reply_report *ret)
+static int apply_all(struct trust_module *m, struct findings *all, struct reply_report *ret,
+		     uint64_t now)
 {
 	bool is_scan = all->format == FINDINGS_SARIF || all->format == FINDINGS_SNYK ||
 		       all->format == FINDINGS_CISCO;
-	uint64_t now = now_ns(m);
 
 	for (size_t i = 0; i < all->n; i++) {
 		struct finding *f = &all->v[i];
@@ -335,9 +335,24 @@ static int apply_all(struct trust_module *m, struct findings *all, struct reply_
 	return 0;
 }
 
+static void withdraw(struct trust_module *m, const char *source, uint64_t now)
+{
+	for (struct trusted *t = m->all; t; t = t->next) {
+		if (!trust_entry_withdraw(&t->entry, &m->policy, now, source))
+			continue;
+		trust_entry_tidy(&t->entry);
+		t->touched = true;
+		m->save_now = true;
+	}
+}
+
 static void on_findings(struct trust_module *m, struct findings_signal *signal)
 {
-	signal->r = apply_all(m, signal->all, signal->reply);
+	uint64_t now = now_ns(m); /* of all of it */
+
+	signal->r = apply_all(m, signal->all, signal->reply, now);
+	if (!signal->r && signal->whole)
+		withdraw(m, signal->whole, now);
 }
 
 /* --- what raters say ------------------------------------------------------------------------------ */

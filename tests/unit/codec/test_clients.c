@@ -216,6 +216,38 @@ static void test_to_config(void **state)
 	buf_done(&errors);
 }
 
+/* The URL of a bridge is kept, and its version if it is a bad one: once for each of them. */
+static void test_bridges(void **state)
+{
+	struct client_list list = {};
+	struct config *config = NULL;
+	struct buf out = BUF(1 << 16);
+	struct buf errors = BUF(1 << 16);
+
+	(void)state;
+	parse(".cursor/mcp.json",
+	      "{\"mcpServers\":{"
+	      "\"old\":{\"command\":\"npx\",\"args\":[\"mcp-remote@0.1.10\",\"https://h/a\"]},"
+	      "\"again\":{\"command\":\"bunx\",\"args\":[\"mcp-remote@0.1.10\",\"https://h/a\"]},"
+	      "\"new\":{\"command\":\"npx\",\"args\":[\"mcp-remote@0.1.16\",\"https://h/b\"]},"
+	      "\"any\":{\"command\":\"npx\",\"args\":[\"mcp-remote\",\"https://h/c\"]}}}",
+	      &list);
+	assert_int_equal(clients_to_config(&list, &out), 0);
+	assert_int_equal(config_parse(buf_str(&out), out.len, "made", NULL, &config, &errors), 0);
+	assert_int_equal(config->n_servers, 3);
+	assert_string_equal(config->servers[0].url_shown, "https://h/a");
+	assert_string_equal(config->servers[0].bridge, "mcp-remote@0.1.10");
+	assert_null(config->servers[1].bridge);
+	assert_null(config->servers[2].bridge);
+	assert_non_null(strstr(buf_str(&errors), "warning: mcpServers.old: mcp-remote 0.1.10 has "
+						 "CVE-2025-6514"));
+	assert_non_null(strstr(buf_str(&errors), "use 0.1.16 or later"));
+	config_free(config);
+	client_list_done(&list);
+	buf_done(&out);
+	buf_done(&errors);
+}
+
 /* Proxies in the environments of servers become those of the configuration, without secrets. */
 static void test_proxies(void **state)
 {
@@ -281,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_bad_entries_do_not_sink_others),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_to_config),
+		cmocka_unit_test(test_bridges),
 		cmocka_unit_test(test_proxies),
 		cmocka_unit_test(test_too_many),
 	};

@@ -202,6 +202,33 @@ static void test_order(void **state)
 }
 
 /* Scores that tremble by less than what makes a difference change nothing. */
+static void expect_order(bool for_tool, bool by_trust, const char *wanted)
+{
+	size_t order[MAX];
+	char got[MAX + 1] = "";
+
+	select_order(list, MAX, for_tool, by_trust, order);
+	for (size_t i = 0; i < MAX; i++)
+		got[i] = (char)('0' + order[i]);
+	assert_string_equal(got, wanted);
+}
+
+static void test_order_of_fallbacks(void **state)
+{
+	static const struct row rows[MAX] = { { SG_CLOSED, false, W, 40, NAN, false },
+					      { SG_OPEN, false, T, 90, NAN, false },
+					      { SG_CLOSED, false, T, 80, NAN, true },
+					      { SG_CLOSED, false, W, 40.1, NAN, false } };
+
+	(void)state;
+	make(rows, MAX);
+	expect_order(false, false, "0123"); /* as they are listed */
+	expect_order(false, true, "2301");
+	expect_order(true, true, "3012"); /* who is restricted cannot be called for a tool */
+	servers[3].trust.score = 40;      /* equals stay as they are listed */
+	expect_order(false, true, "2031");
+}
+
 static void test_stable_between_near_equals(void **state)
 {
 	size_t before = SELECT_NONE;
@@ -255,6 +282,7 @@ static void test_never_who_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_of_fallbacks),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_stable_between_near_equals),
 		cmocka_unit_test(test_never_who_is_refused),

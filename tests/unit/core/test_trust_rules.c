@@ -192,6 +192,31 @@ static void test_what_a_clean_scan_removes(void **state)
 	assert_int_equal(r.trust.security.n_findings, 1);
 }
 
+/* Who tells all that he knows takes back what he does not tell: of any severity, and nothing else. */
+static void test_withdrawn(void **state)
+{
+	const struct trust_report other = {
+		.identity = { 9, 9 }, .scanner = 2, .severity = TRUST_HIGH, .confidence = .3
+	};
+	FRESH(r);
+
+	(void)state;
+	rig_find(&r, day, 1, TRUST_CRITICAL, .25);
+	rig_find(&r, day, 2, TRUST_LOW, 1);
+	assert_true(trust_finding(&r.trust, &r.policy, day, NULL, &other));
+	assert_false(trust_withdraw(&r.trust, &r.policy, day, 1)); /* all of it was told just now */
+	rig_find(&r, 2 * day, 2, TRUST_LOW, 1);
+	assert_true(trust_withdraw(&r.trust, &r.policy, 2 * day, 1));
+	assert_false(trust_withdraw(&r.trust, &r.policy, 2 * day, 1));
+	assert_false(trust_withdraw(&r.trust, &r.policy, 2 * day, 3));
+	trust_tick(&r.trust, &r.policy, 3 * day);
+	rig_find(&r, 3 * day, 2, TRUST_LOW, 1);
+	assert_int_equal(r.trust.security.n_findings, 2);
+	assert_int_equal(r.findings[0].identity[0] + r.findings[1].identity[0], 11);
+	assert_false(r.trust.security.scanned);
+	assert_int_equal(r.trust.security.n_scars, 1); /* it stays */
+}
+
 static void test_findings_are_no_scan(void **state)
 {
 	FRESH(r);
@@ -550,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_one_finding_one_scar),
 		cmocka_unit_test(test_scars_are_kept),
 		cmocka_unit_test(test_what_a_clean_scan_removes),
+		cmocka_unit_test(test_withdrawn),
 		cmocka_unit_test(test_findings_are_no_scan),
 		cmocka_unit_test(test_ratings_cap_security),
 		cmocka_unit_test(test_trusted_takes_time_and_calls),

@@ -468,6 +468,33 @@ static void test_event_without_memory(void **state)
 	assert_string_equal(seen.published.text, "now");
 }
 
+static void test_serials(void **state)
+{
+	uint64_t first = bus_serial(rig.d.bus);
+	struct event call;
+
+	(void)state;
+	assert_int_equal((first + 1) % EVENT_RUN, 0);
+	assert_true(first >= clock_wall_ns() / 1000);
+	bus_alarm(rig.d.bus, "", "one");
+	assert_int_equal(bus_serial(rig.d.bus), first);
+	bus_pass(rig.d.bus);
+	assert_int_equal(seen.published.serial, first + 1);
+	assert_int_equal(bus_serial(rig.d.bus), first + 1);
+	event_init(&call, EVENT_CALL);
+	bus_report(rig.d.bus, &call);
+	bus_pass(rig.d.bus);
+	assert_int_equal(seen.published.serial, 0);
+	bus_serial_above(rig.d.bus, first); /* it is */
+	bus_alarm(rig.d.bus, "", "two");
+	bus_pass(rig.d.bus);
+	assert_int_equal(seen.published.serial, first + 2);
+	bus_serial_above(rig.d.bus, first + 2 + EVENT_RUN);
+	bus_alarm(rig.d.bus, "", "three");
+	bus_pass(rig.d.bus);
+	assert_int_equal(seen.published.serial, first + 1 + 2 * EVENT_RUN);
+}
+
 static void test_modules_max(void **state)
 {
 	const struct module *many[MODULES_MAX + 1];
@@ -511,6 +538,7 @@ int main(void)
 		TEST(test_lost_between),
 		TEST(test_signal_without_memory),
 		TEST(test_event_without_memory),
+		TEST(test_serials),
 		TEST(test_modules_max),
 	};
 

@@ -55,7 +55,7 @@ static struct history *opened(struct history_limits limits)
 
 static void add(struct history *h, uint64_t t, const char *server, const char *line)
 {
-	const struct history_event e = { t, server, "transition", line };
+	const struct history_event e = { t, server, "transition", line, 0 };
 
 	assert_int_equal(history_add_event(h, &e), 0);
 }
@@ -96,6 +96,52 @@ static void test_what_was_added_is_read(void **state)
 	history_close(h);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static bool collect_ids(void *data, const struct history_event *e)
+{
+	buf_printf(data, "%llu %s;", (unsigned long long)e->id, e->line);
+	return true;
+}
+
+static void behind(struct history *h, uint64_t after, unsigned int limit, const char *wanted)
+{
+	struct buf out = BUF(1024);
+
+	assert_int_equal(history_events_after(h, after, limit, collect_ids, &out), 0);
+	assert_string_equal(buf_str(&out), wanted);
+	buf_done(&out);
+}
+
+static void test_serials(void **state)
+{
+	struct history *h = opened((struct history_limits)NO_LIMITS);
+	struct history_event e = { 5 * S, "a", "x", "big", 1ULL << 50 };
+	uint64_t id = 1;
+	bool there;
+
+	(void)state;
+	assert_int_equal(history_newest(h, UINT64_MAX, &id), 0);
+	assert_int_equal(id, 0);
+	add(h, 7 * S, "a", "one");
+	add(h, 6 * S, "b", "two");
+	assert_int_equal(history_add_event(h, &e), 0);
+	assert_true(history_add_event(h, &e) < 0); /* no two have the same */
+	add(h, 8 * S, "a", "next");
+	behind(h, 0, 9, "1 one;2 two;1125899906842624 big;1125899906842625 next;");
+	behind(h, 1, 2, "2 two;1125899906842624 big;");
+	behind(h, UINT64_MAX, 9, "");
+	assert_int_equal(history_newest(h, UINT64_MAX, &id), 0);
+	assert_int_equal(id, (1ULL << 50) + 1);
+	assert_int_equal(history_newest(h, 7 * S, &id), 0);
+	assert_int_equal(id, 2); /* by time */
+	assert_int_equal(history_newest(h, 5 * S, &id), 0);
+	assert_int_equal(id, 0);
+	assert_int_equal(history_has(h, 2, &there), 0);
+	assert_true(there);
+	assert_int_equal(history_has(h, 3, &there), 0);
+	assert_false(there);
+	history_close(h);
 }
 
 static bool count_sample(void *data, const struct history_sample *s)
@@ -247,7 +293,7 @@ static void test_full_disk(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	for (uint64_t t = 1; t <= 1000 && !r; t++) {
-		const struct history_event e = { t * S, "a", "x", line };
+		const struct history_event e = { t * S, "a", "x", line, 0 };
 
 		r = history_add_event(h, &e);
 		if (!r)
@@ -269,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_was_added_is_read),
+		TEST(test_serials),
 		TEST(test_samples),
 		TEST(test_survives_a_kill),
 		TEST(test_bounded_by_age),

@@ -31,9 +31,8 @@ struct fixture {
 	char dir[64];
 	char path[100];
 	struct http *http;
-	struct http_stream *stream;
 	unsigned int handled;
-	unsigned int gone;
+	bool accepts;    /* "text/event-stream" */
 	bool mute;       /* do not answer */
 	size_t body_max; /* of "/long", for this user; 0: as usual */
 	bool in_group;   /* 4242 */
@@ -43,22 +42,6 @@ struct fixture {
 };
 
 /* --- the server ------------------------------------------------------------- */
-
-static void loss(void *data, uint64_t lost, struct buf *line)
-{
-	(void)data;
-	buf_printf(line, "loss %llu\n", (unsigned long long)lost);
-}
-
-static void gone(void *data)
-{
-	struct fixture *f = data;
-
-	f->gone++;
-	f->stream = NULL;
-}
-
-static const struct http_stream_ops stream_ops = { .loss = loss, .gone = gone };
 
 static size_t body_max(void *data, const struct http_request *q)
 {
@@ -84,12 +67,9 @@ static void handle(void *data, struct http_request *q)
 		 q->body_len);
 	assert_int_equal(strlen(q->body), q->body_len);
 	f->in_group = http_peer_in_group(q, 4242);
+	f->accepts = http_accepts(q, "text/event-stream");
 	if (f->mute)
 		return;
-	if (q->segments && !strcmp(q->segment[0], "stream")) {
-		assert_int_equal(http_reply_stream(q, "text/plain", &stream_ops, f, &f->stream), 0);
-		return;
-	}
 	if (q->local)
 		assert_int_equal(q->peer.pid > 0, 1);
 	http_reply(q, 200, "text/plain", f->seen, strlen(f->seen));
@@ -239,6 +219,43 @@ static void answers(void **state)
 	ask(f, "HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_string_equal(f->seen, "GET /x [x] q=- body=0");
 	assert_null(strstr(f->text, "q=-"));
+}
+
+static void media_types_are_asked_for_by_name(void **state)
+{
+	static const struct {
+		const char *header;
+		bool accepts;
+	} rows[] = {
+		{ "", false },
+		{ "Accept: text/event-stream\r\n", true },
+		{ "accept: TEXT/Event-Stream\r\n", true },
+		{ "Accept: text/html, text/event-stream;charset=utf-8\r\n", true },
+		{ "Accept: text/html,\ttext/event-stream ; q=0.5 ,x/y\r\n", true },
+		{ "Accept: text/event-stream;q=0.01\r\n", true },
+		{ "Accept: text/event-stream; q=0\r\n", false },
+		{ "Accept: text/event-stream; Q=0.000, x/y;q=1\r\n", false },
+		{ "Accept: text/event-stream; seq=0\r\n", true },
+		{ "Accept: text/event-streams\r\n", false },
+		{ "Accept: xtext/event-stream\r\n", false },
+		{ "Accept: */*\r\n", false },
+		{ "Accept: text/*\r\n", false },
+		{ "Accept:\r\n", false },
+		{ "Accept: ,,;q=\r\n", false },
+		{ "X: text/event-stream\r\n", false },
+	};
+	struct fixture *f = *state;
+	char request[256];
+
+	start(f, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n",
+			 rows[i].header);
+		ask(f, request);
+		if (f->accepts != rows[i].accepts)
+			fail_msg("%s", rows[i].header);
+	}
+	assert_int_equal(f->handled, ARRAY_SIZE(rows));
 }
 
 static void two_requests_on_one_connection(void **state)
@@ -607,142 +624,6 @@ static void tcp_knows_no_peer(void **state)
 	assert_non_null(strstr(f->text, "200 OK"));
 }
 
-/* --- streams ---------------------------------------------------------------- */
-
-static int open_stream(struct fixture *f)
-{
-	static const char request[] = "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n";
-	int fd = dial(f);
-
-	send_all(f, fd, request, sizeof(request) - 1);
-	receive(f, fd, 20);
-	assert_non_null(f->stream);
-	assert_non_null(strstr(f->text, "Transfer-Encoding: chunked"));
-	return fd;
-}
-
-static void stream_delivers_lines_as_they_come(void **state)
-{
-	struct fixture *f = *state;
-	CLEANUP(closep) int fd = -1;
-	CLEANUP(closep) int other = -1;
-
-	start_checking(f, 0, 1, 50);
-	fd = open_stream(f);
-	http_stream_push(f->stream, "one\n", 4);
-	http_stream_push(f->stream, "two\n", 4);
-	assert_false(receive(f, fd, 20));
-	assert_non_null(strstr(f->text, "one\n"));
-	assert_non_null(strstr(f->text, "two\n"));
-	/* Nothing to say for longer than the timeout is not the client's fault, however often
-	 * it is looked at: one that came later, and does not ask, is cut off meanwhile. */
-	other = dial(f);
-	assert_true(receive(f, other, 4000));
-	pump(f, 300);
-	assert_false(receive(f, fd, 20));
-	assert_int_equal(f->len, 0);
-	http_stream_push(f->stream, "three\n", 6);
-	assert_false(receive(f, fd, 20));
-	assert_string_equal(f->text, "6\r\nthree\n\r\n");
-	assert_int_equal(f->gone, 0);
-}
-
-static void stream_hears_that_its_client_is_gone(void **state)
-{
-	struct fixture *f = *state;
-	int silent;
-	int talking;
-
-	start_checking(f, 0, 0, 100);
-	silent = open_stream(f);
-	close(silent);
-	for (int ms = 0; ms < 4500 && !f->gone; ms += 250)
-		pump(f, 250);
-	assert_int_equal(f->gone, 1);
-	talking = open_stream(f);
-	close(talking);
-	http_stream_push(f->stream, "x\n", 2);
-	pump(f, 10);
-	if (f->stream) { /* the first write may still have gone through */
-		http_stream_push(f->stream, "x\n", 2);
-		pump(f, 10);
-	}
-	assert_int_equal(f->gone, 2);
-}
-
-/* With a stream, the caller is told to come back often enough to look for silent clients. */
-static void stream_asks_for_turns(void **state)
-{
-	struct fixture *f = *state;
-	CLEANUP(closep) int fd = -1;
-
-	start(f, 0, 60);
-	assert_int_equal(http_timeout_ms(f->http), -1);
-	fd = open_stream(f);
-	assert_in_range(http_timeout_ms(f->http), 1, 2000);
-	close(TAKE_FD(fd));
-	http_free(TAKE_PTR(f->http));
-	start_checking(f, 0, 60, 123);
-	fd = open_stream(f);
-	assert_in_range(http_timeout_ms(f->http), 1, 124); /* since the latest look */
-}
-
-static void stream_tells_a_slow_client_what_it_lost(void **state)
-{
-	struct fixture *f = *state;
-	CLEANUP(closep) int fd = -1;
-	CLEANUP(freep) char *got = calloc(1, 4 << 20);
-	unsigned long long lost = 0;
-	size_t lines = 0;
-	size_t len = 0;
-	char line[512];
-	char *p;
-
-	assert_non_null(got);
-	start(f, 0, 0);
-	fd = open_stream(f);
-	memset(line, 'z', sizeof(line));
-	line[0] = 'L';
-	line[sizeof(line) - 1] = '\n';
-	for (int i = 0; i < 4000; i++) { /* 2 MB: more than socket and backlog hold */
-		http_stream_push(f->stream, line, sizeof(line));
-		pump(f, 0);
-	}
-	/* One that would still fit does not overtake those that were lost. */
-	http_stream_push(f->stream, "small\n", 6);
-	while (!strstr(got, "the end")) {
-		assert_false(receive(f, fd, 20));
-		assert_true(len + f->len < 4 << 20);
-		memcpy(got + len, f->text, f->len);
-		len += f->len;
-		http_stream_push(f->stream, "the end\n", 8);
-	}
-	for (p = got; (p = strchr(p, 'L')); p++)
-		lines++;
-	p = strstr(got, "loss ");
-	assert_non_null(p);
-	assert_int_equal(sscanf(p, "loss %llu\n", &lost), 1);
-	assert_true(lost > 0);
-	assert_null(strstr(p + 1, "loss "));
-	assert_int_equal(lines + lost, 4001);
-	assert_null(strstr(got, "small"));
-	/* in its place: before what came afterwards */
-	assert_true(p < strstr(got, "the end"));
-}
-
-static void server_ends_with_streams_open(void **state)
-{
-	struct fixture *f = *state;
-	CLEANUP(closep) int a = -1;
-	CLEANUP(closep) int b = -1;
-
-	start(f, 0, 0);
-	a = open_stream(f);
-	b = open_stream(f);
-	http_free(TAKE_PTR(f->http));
-	assert_int_equal(f->gone, 2);
-}
-
 static void flush_writes_what_is_owed(void **state)
 {
 	static const char request[] = "GET /last HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -766,6 +647,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(answers),
+		TEST(media_types_are_asked_for_by_name),
 		TEST(two_requests_on_one_connection),
 		TEST(a_handler_without_answer_is_a_500),
 		TEST(malformed_requests_end_in_4xx_or_a_close),
@@ -779,11 +661,6 @@ int main(void)
 		TEST(stale_socket_is_replaced_a_live_one_is_not),
 		TEST(impossible_places_are_refused),
 		TEST(tcp_knows_no_peer),
-		TEST(stream_delivers_lines_as_they_come),
-		TEST(stream_hears_that_its_client_is_gone),
-		TEST(stream_asks_for_turns),
-		TEST(stream_tells_a_slow_client_what_it_lost),
-		TEST(server_ends_with_streams_open),
 		TEST(flush_writes_what_is_owed),
 	};
 

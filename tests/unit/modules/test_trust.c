@@ -356,6 +356,65 @@ static void expect_selected(const char *query, const char *name)
 #define GROUPED(name, port) \
 	"\"" name "\":{\"url\":\"http://127.0.0.1:" port "/mcp\",\"group\":\"search\"}"
 
+#define BRIDGED(name, version)                                                           \
+	"\"" name "\":{\"command\":\"npx\",\"args\":[\"-y\",\"mcp-remote@" version "\"," \
+	"\"http://127.0.0.1:1/mcp\"]}"
+
+static size_t findings_of(const char *name, const char *rule)
+{
+	struct reply_explain e;
+	size_t n = 0;
+
+	explained(name, &e);
+	for (size_t i = 0; i < e.n_findings; i++)
+		n += !strcmp(e.findings[i].rule, rule) &&
+		     !strcmp(e.findings[i].source, "switchgear");
+	reply_explain_done(&e);
+	return n;
+}
+
+/* Once, for as long as the configuration says so, and without a quarantine. */
+static void test_vulnerable_bridges(void **state)
+{
+	struct reply_explain e;
+	double before;
+
+	(void)state;
+	rig_start(&rig, SERVERS(BRIDGED("a", "0.1.16") "," B "," FILES));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 0);
+	before = score("a");
+	rig_advance(&rig, SECONDS(5));
+	rig_reload(&rig, SERVERS(BRIDGED("a", "0.1.10") "," B "," FILES));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 1);
+	assert_int_equal(findings_of("b", "CVE-2025-6514"), 0);
+	assert_true(score("a") < before);
+	assert_string_equal(quarantined_by("a"), "");
+	/* another version, another entry of the same server, another daemon: still one */
+	rig_advance(&rig, SECONDS(5));
+	rig_reload(&rig, SERVERS(BRIDGED("a", "0.1.11") "," BRIDGED("a2", "0.1.11") "," B));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 1);
+	rig_advance(&rig, SECONDS(5));
+	rig_restart(&rig, SERVERS(BRIDGED("a", "0.1.11") "," BRIDGED("a2", "0.1.11") "," B));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 1);
+	/* as long as one of them has it */
+	rig_advance(&rig, SECONDS(5));
+	rig_reload(&rig, SERVERS(BRIDGED("a", "0.1.16") "," BRIDGED("a2", "0.1.11") "," B));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 1);
+	calls("a", SG_HARD, 4); /* not even with a bad score */
+	assert_string_equal(quarantined_by("a"), "");
+	reported(FINDING("low", "r1", "\"a\""));
+	rig_advance(&rig, SECONDS(5));
+	rig_reload(&rig, SERVERS(BRIDGED("a", "0.1.16") "," BRIDGED("a2", "latest") "," B));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 0);
+	/* a restart brings it not back, and what others found is untouched */
+	rig_restart(&rig, SERVERS(BRIDGED("a", "0.1.16") "," B));
+	assert_int_equal(findings_of("a", "CVE-2025-6514"), 0);
+	explained("a", &e);
+	assert_int_equal(e.n_findings, 1);
+	assert_string_equal(e.findings[0].rule, "r1");
+	reply_explain_done(&e);
+}
+
 static void test_selection(void **state)
 {
 	struct reply_select r;
@@ -388,6 +447,44 @@ static void test_selection(void **state)
 	rig_answer_done(&a);
 }
 
+#define STANDS_IN(how)                                                   \
+	"\"main\":{\"url\":\"http://127.0.0.9:1/mcp\",\"fallback\":" how \
+	"}," GROUPED("x", "1") "," GROUPED("y", "2")
+
+static void expect_standing_in(const char *wanted)
+{
+	struct reply_select r;
+	char got[1024] = "";
+
+	selected("?server=main", &r);
+	snprintf(got, sizeof(got), "%s:", r.server);
+	for (size_t i = 0; i < r.n_alternatives; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), " %s",
+			 r.alternatives[i].server);
+	assert_string_equal(got, wanted);
+	reply_select_done(&r);
+}
+
+static void test_fallbacks_by_trust(void **state)
+{
+	struct rig_answer a;
+
+	(void)state;
+	rig_start(&rig, SERVERS(STANDS_IN("[\"x\",\"y\"]")));
+	calls("y", SG_SUCCESS, 40);
+	expect_standing_in("main: main x y");
+	rig_reload(&rig, SERVERS(STANDS_IN("{\"servers\":[\"x\",\"y\"],\"by\":\"trust\"}")));
+	expect_standing_in("main: main y x");
+	assert_int_equal(rig_order(&rig, "main", "quarantine", "{\"reason\":\"r\"}"), 200);
+	expect_standing_in("y: main y x");
+	assert_int_equal(rig_order(&rig, "y", "quarantine", "{\"reason\":\"r\"}"), 200);
+	expect_standing_in("x: main x y");
+	rig_reload(&rig, SERVERS(STANDS_IN("{\"servers\":[\"y\",\"x\"],\"by\":\"list\"}")));
+	expect_standing_in("x: main y x");
+	assert_int_equal(rig_ask(&rig, "GET", "/v1/select?server=none", NULL, &a), 404);
+	rig_answer_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,7 +499,9 @@ int main(void)
 		TEST(test_kept_without_a_socket),
 		TEST(test_another_address_washes_nothing),
 		TEST(test_rule_ends_by_itself_and_is_told),
+		TEST(test_vulnerable_bridges),
 		TEST(test_selection),
+		TEST(test_fallbacks_by_trust),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
