@@ -52,6 +52,14 @@ t "it is nobody's business but of who may change something"
 expect_match "$(ordinary events --since 1h)" "*quarantine*one*by the test*"
 expect_eq "$(ordinary events --since 1h | grep -c denial)" 0 "denials that others see"
 
+streamed() { # COMMAND...: what a stream of events has, by that command before curl
+	"$@" curl -sN --max-time 2 --unix-socket "$SOCKET" -H "Accept: text/event-stream" \
+		"http://switchgear/v1/events?since=1h"
+}
+expect_match "$(streamed env)" "*event: denial*"
+expect_match "$(streamed "$TOOLS/nsrun" --uid 65534 --)" "*event: quarantine*"
+expect_eq "$(streamed "$TOOLS/nsrun" --uid 65534 -- | grep -c denial)" 0 "denials in others' streams"
+
 t "a finding is told of once"
 FINDING='{"source":"scan-x","severity":"medium","rule":"R7","server":"two","message":"wide scope"}'
 expect_ok sg report - <<<"$FINDING"
