@@ -137,14 +137,14 @@ LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_cli := -ljson-c -lm
-LIBS_worker := -lcurl -lseccomp -ljson-c -lm
+LIBS_worker := -lcurl -lseccomp -lsodium -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
 # The other parser in test_libhtp, which says so where there is none.
 LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
 LIBS_test_codec := -lsodium -ljson-c -lm
 LIBS_test_sim := $(LIBS_cli)
-LIBS_test_io := -lmicrohttpd -lsqlite3 -ljson-c -lm
+LIBS_test_io := -lmicrohttpd -lsqlite3 -lsodium -ljson-c -lm
 LIBS_test_worker := $(LIBS_worker)
 LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
