@@ -20,6 +20,7 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_QUARANTINED, { &groups_module, &killer_module } },
 	{ SIGNAL_RELEASED, { &groups_module, &trust_module } },
 	{ SIGNAL_FINDINGS, { &trust_module } },
+	{ SIGNAL_TOOLS, { &trust_module } },
 	{ SIGNAL_RULED, { &quarantine_module } },
 	{ SIGNAL_HELD, { &quarantine_module } },
 	{ SIGNAL_RESET, { &groups_module } },
