@@ -63,6 +63,7 @@ int run_explain(struct context *context);
 int run_report(struct context *context);
 int run_history(struct context *context);
 int run_select(struct context *context);
+int run_approve(struct context *context);
 int run_quarantine(struct context *context);
 int run_order(struct context *context); /* release, trip, reset, force */
 int run_events(struct context *context);

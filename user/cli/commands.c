@@ -47,6 +47,10 @@ const struct command cli_commands[] = {
 		  "agent-scan (snyk), mcp-scanner (cisco), MCPSpy's alerts, and messages that were\n"
 		  "denied in MCP Guardian. All of a file is taken or nothing of it. --server is whose\n"
 		  "findings are that name no server. Fails (1) if none of it is of a server here.\n" },
+	{ "approve", "NAME", 1, 1, run_approve, "accept the tools that a server offers now",
+	  .options = BIT(OPTION_REASON),
+	  .help = "Takes the list that `switchgear show NAME` tells of; what changed behind one's back\n"
+		  "is no finding any more, and a quarantine for it ends. Fails (1) if no list is known.\n" },
 	{ "events", "", 0, 0, run_events, "what happened: transitions, quarantines, kills, alarms",
 	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
 		     BIT(OPTION_CALLS) },

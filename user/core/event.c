@@ -18,6 +18,7 @@ static const char *const event_types[] = {
 	[EVENT_ONE_CLIENT] = "one_client",
 	[EVENT_RESET] = "reset",
 	[EVENT_HOST_OFFLINE] = "host_offline",
+	[EVENT_TOOLS] = "tools",
 };
 NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 

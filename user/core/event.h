@@ -29,6 +29,7 @@ enum event_type {
 	EVENT_ONE_CLIENT,   /* one caller's failures opened nothing: others are served well */
 	EVENT_RESET,        /* an order to a closed breaker: no transition, its history is gone */
 	EVENT_HOST_OFFLINE, /* the way to some servers is broken, or (ok) is no longer */
+	EVENT_TOOLS,        /* a server's list of tools changed, or was approved: see error */
 	EVENT_TYPE_COUNT
 };
 
@@ -62,7 +63,7 @@ struct event {
 	uint32_t killed;
 	uint32_t survivors;           /* STATUS_UNKNOWN: nobody could count them */
 	uint32_t busy;                /* the same */
-	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
+	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted. TOOLS: a word, of what kind */
 	uint64_t count;
 	bool ok;
 	char by[STATUS_BY_LEN];       /* who ordered it, or made the call; "": nobody, an agent */

@@ -24,6 +24,7 @@
 	X(healthcheck) \
 	X(quarantine)  \
 	X(trust)       \
+	X(tools)       \
 	X(reports)     \
 	X(killer)      \
 	X(resolve)     \
