@@ -137,7 +137,7 @@ LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_cli := -lsodium -ljson-c -lm
-LIBS_worker := -lcurl -lseccomp -ljson-c -lm
+LIBS_worker := -lcurl -lseccomp -lsodium -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
 # The other parser in test_libhtp, which says so where there is none.

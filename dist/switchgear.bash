@@ -42,7 +42,7 @@ _switchgear() {
 	elif [[ $word == -* ]]; then
 		case $command in
 		quarantine | trip | force) global+=' --reason --for' ;;
-		release | reset) global+=' --reason' ;;
+		release | reset | approve) global+=' --reason' ;;
 		history) global+=' --since' ;;
 		select) global+=' --group --tool --server' ;;
 		keys) global+=' --statements --output' ;;
@@ -57,8 +57,8 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
-			force report verify keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate ' == *" $command "* ]]; then
+			force report approve verify keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
+	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate approve ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -167,11 +167,14 @@ fi
 BREAKER='"consecutive_failures":3,"window_calls":0,"window_seconds":0,"window_buckets":0,
 "open_seconds":60,"open_factor":1,"jitter":0,"ramp_seconds":0,"half_open_probes":1'
 
+# Nobody is asked for tools: most tests count what peers get.
+TRUST='"tools_seconds": 0'
+
 config() {
 	cat >"$CONFIG" <<END
 {
   "mode": "enforce",
-  "defaults": { "breaker": { $BREAKER } },
+  "defaults": { "breaker": { $BREAKER }, "trust": { $TRUST } },
   "mcpServers": { $1 }${2:+,
   $2}
 }

@@ -83,6 +83,10 @@ const struct command cli_commands[] = {
 		  "packages, and says whether the name is of who owns the host's domain. That proves\n"
 		  "who owns the name, no more. Fails (1) if it does not match or was deleted; a file\n"
 		  "that cannot be understood is 2.\n" },
+	{ "approve", "NAME", 1, 1, run_approve, "accept the tools that a server offers now",
+	  .options = BIT(OPTION_REASON),
+	  .help = "Takes the list that `switchgear show NAME` tells of; what changed behind one's back\n"
+		  "is no finding any more, and a quarantine for it ends. Fails (1) if no list is known.\n" },
 	{ "events", "", 0, 0, run_events, "what happened: transitions, quarantines, kills, alarms",
 	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_SINCE) | BIT(OPTION_SERVER) |
 		     BIT(OPTION_CALLS) },

@@ -29,6 +29,8 @@ static enum colour event_colour(const struct event *e)
 	case EVENT_ONE_CLIENT:
 	case EVENT_FINDING:
 		return COLOUR_WARN;
+	case EVENT_TOOLS:
+		return !strcmp(e->error, "rug_pull") ? COLOUR_BAD : COLOUR_NONE;
 	case EVENT_SELFTEST:
 	case EVENT_HOST_OFFLINE:
 		return e->ok ? COLOUR_GOOD : COLOUR_BAD;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Orders about one server: quarantine, release, trip, reset, force. */
+/* Orders about one server: quarantine, release, trip, reset, force, approve. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -112,7 +112,7 @@ static int report_state(const struct context *context, const struct buf *answer)
 	static const char *const done[] = {
 		[REQUEST_QUARANTINE] = "quarantined", [REQUEST_RELEASE] = "released",
 		[REQUEST_TRIP] = "tripped",           [REQUEST_RESET] = "reset",
-		[REQUEST_FORCE] = "forced",
+		[REQUEST_FORCE] = "forced",           [REQUEST_APPROVE] = "approved",
 	};
 	_Static_assert(ARRAY_SIZE(done) == REQUEST_COUNT, "a verb has no word");
 	const struct args *args = &context->args;
@@ -144,4 +144,28 @@ int run_order(struct context *context)
 	int status = verb == REQUEST_FORCE ? choose_target(context, &request) : EXIT_DONE;
 
 	return status == EXIT_DONE ? send_order(context, &request, report_state) : status;
+}
+
+/* --- approve ----------------------------------------------------------------- */
+
+static int report_approve(const struct context *context, const struct buf *answer)
+{
+	struct reply_approve a;
+
+	if (context->args.json)
+		return command_print_json(answer);
+	if (reply_approve_decode(buf_str(answer), answer->len, &a))
+		return command_misread(context);
+	text_line(stdout, COLOUR_NONE, false,
+		  "%s: approved, %" PRIu32 " tool%s (%.12s), %" PRIu32 " change%s",
+		  context->args.operand[0], a.tools, a.tools == 1 ? "" : "s", a.digest, a.changes,
+		  a.changes == 1 ? "" : "s");
+	return EXIT_DONE;
+}
+
+int run_approve(struct context *context)
+{
+	struct request request = { .verb = REQUEST_APPROVE, .for_ns = SG_FOREVER };
+
+	return send_order(context, &request, report_approve);
 }

@@ -172,6 +172,30 @@ static void add_latency(struct table *t, const char *label, const struct status_
 	    text_milliseconds(p99, sizeof(p99), l->p99));
 }
 
+/* What is not as it was approved, a line each. */
+static void add_tools(struct table *t, const struct status_server *s)
+{
+	const struct status_tools *tools = &s->tools;
+	bool known = s->has_tools && *tools->digest;
+	char when[32];
+
+	if (known)
+		ROW(t, "tools", COLOUR_NONE, "%" PRIu32 "%s%s, seen %s", tools->count,
+		    *tools->version ? " of version " : "", tools->version,
+		    clock_format(when, sizeof(when), tools->seen_wall_ns));
+	if (s->has_tools && *tools->unknown)
+		ROW(t, known ? "" : "tools", COLOUR_WARN, "unknown%s: %s", known ? " now" : "",
+		    tools->unknown);
+	if (!known)
+		return;
+	ROW(t, "approved", tools->approved ? COLOUR_NONE : COLOUR_BAD, "%s at %s: %s",
+	    tools->approved ? "these" : "OTHER tools",
+	    clock_format(when, sizeof(when), tools->approved_wall_ns), tools->approved_by);
+	for (size_t i = 0; i < s->n_changed; i++)
+		ROW(t, i ? "" : "tools changed", COLOUR_BAD, "%s %s%s%s", s->changed[i].change,
+		    s->changed[i].name, *s->changed[i].fields ? ": " : "", s->changed[i].fields);
+}
+
 static void add_measured(struct table *t, const struct status_server *s)
 {
 	if (s->has_trust)
@@ -229,6 +253,7 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_identity(&table, s, &b);
 	add_breaker(&table, s, &b);
 	add_quarantine(&table, s, &b);
+	add_tools(&table, s);
 	add_measured(&table, s);
 	add_causes(&table, s);
 	add_proxied(&table, s);

@@ -34,6 +34,10 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
+/* What the daemon itself finds: other tools under the same version (docs/trust.md). */
+#define FINDING_OURS "switchgear"
+#define FINDING_RUG_PULL "rug_pull"
+
 #define FINDINGS_SIZE_MAX (16U << 20) /* bytes of a file */
 #define FINDINGS_MAX 4096U            /* records of a file */
 #define FINDING_TEXT_MAX 512U         /* bytes of a text; longer ones are cut */

@@ -52,6 +52,7 @@ enum request_verb {
 	REQUEST_TRIP,       /* reason, for */
 	REQUEST_RESET,      /* reason */
 	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; reason, for */
+	REQUEST_APPROVE,    /* reason */
 	REQUEST_COUNT
 };
 
@@ -127,6 +128,17 @@ struct reply_state {
 	enum sg_state state;
 	bool unchanged; /* there was nothing to release, or to reset */
 };
+
+/* Reply to approve. */
+struct reply_approve {
+	char server[SG_NAME_LEN];
+	char digest[65]; /* of the list that is approved now */
+	uint32_t tools;
+	uint32_t changes; /* against what was approved before */
+};
+
+int reply_approve_encode(const struct reply_approve *a, struct buf *out) MUST_CHECK;
+int reply_approve_decode(const char *text, size_t len, struct reply_approve *ret) MUST_CHECK;
 
 int reply_state_encode(const struct reply_state *s, struct buf *out) MUST_CHECK;
 int reply_state_decode(const char *text, size_t len, struct reply_state *ret) MUST_CHECK;

@@ -15,8 +15,12 @@
 #define REPLY_SMALL_MAX 65536U
 
 static const char *const verbs[] = {
-	[REQUEST_QUARANTINE] = "quarantine", [REQUEST_RELEASE] = "release", [REQUEST_TRIP] = "trip",
-	[REQUEST_RESET] = "reset",           [REQUEST_FORCE] = "force",
+	[REQUEST_QUARANTINE] = "quarantine",
+	[REQUEST_RELEASE] = "release",
+	[REQUEST_TRIP] = "trip",
+	[REQUEST_RESET] = "reset",
+	[REQUEST_FORCE] = "force",
+	[REQUEST_APPROVE] = "approve",
 };
 NAME_FUNCTIONS(request_verb, enum request_verb, verbs, REQUEST_COUNT)
 
@@ -217,6 +221,14 @@ static const struct field state_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field approve_fields[] = {
+	FIELD("server", KIND_TEXT, reply_approve, server),
+	FIELD("digest", KIND_TEXT, reply_approve, digest),
+	FIELD("tools", KIND_UINT32, reply_approve, tools),
+	FIELD("changes", KIND_UINT32, reply_approve, changes),
+	FIELDS_STOP
+};
+
 static const struct field detach_fields[] = {
 	FIELD("detached", KIND_BOOL, detach_result, detached),
 	FIELD("daemon", KIND_BOOL, detach_result, daemon),
@@ -235,6 +247,7 @@ REPLY(error, { "error", json_type_object });
 REPLY(kill, { "server", json_type_string }, { "killed", json_type_int });
 REPLY(detach, { "detached", json_type_boolean });
 REPLY(selftest, { "ok", json_type_boolean });
+REPLY(approve, { "server", json_type_string }, { "digest", json_type_string });
 REPLY(state, { "server", json_type_string }, { "state", json_type_string });
 /* clang-format on */
 
@@ -286,6 +299,16 @@ int reply_selftest_encode(const struct reply_selftest *t, struct buf *out)
 int reply_selftest_decode(const char *text, size_t len, struct reply_selftest *ret)
 {
 	return document_decode(&selftest_reply, text, len, ret);
+}
+
+int reply_approve_encode(const struct reply_approve *a, struct buf *out)
+{
+	return document_encode(&approve_reply, a, URL_MASKED, out);
+}
+
+int reply_approve_decode(const char *text, size_t len, struct reply_approve *ret)
+{
+	return document_decode(&approve_reply, text, len, ret);
 }
 
 int reply_state_encode(const struct reply_state *s, struct buf *out)

@@ -60,7 +60,7 @@ static const struct row rows[] = {
 	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
 	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
 	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(RESET) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
-	ROW(IN(TRANSITION) | IN(CALL), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
+	ROW(IN(TRANSITION) | IN(CALL) | IN(TOOLS), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
 	ROW(IN(TRANSITION) | IN(RELEASE) | IN(RESET), "text", KIND_TEXT, text, .zero = ZERO_OMITTED),
 	ROW(IN(FINDING), "severity", KIND_TEXT, severity),
 	ROW(IN(FINDING), "by", KIND_TEXT, by),
@@ -74,7 +74,9 @@ static const struct row rows[] = {
 	ROW(IN(HOST_OFFLINE), "over", KIND_BOOL, ok),
 	ROW(IN(HOST_OFFLINE), "route", KIND_TEXT, error),
 	ROW(IN(HOST_OFFLINE), "servers", KIND_UINT64, count),
-	ROW(IN(ALARM) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
+	ROW(IN(TOOLS), "change", KIND_TEXT, error),
+	ROW(IN(TOOLS), "count", KIND_UINT64, count),
+	ROW(IN(ALARM) | IN(TOOLS) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

@@ -82,6 +82,13 @@ static const struct field proxied_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field tool_fields[] = {
+	FIELD("name", KIND_TEXT, status_tool, name),
+	FIELD("change", KIND_TEXT, status_tool, change),
+	FIELD("fields", KIND_TEXT, status_tool, fields, .zero = ZERO_OMITTED),
+	FIELDS_STOP
+};
+
 static const struct field server_fields[] = {
 	SERVER("name", KIND_TEXT, name),
 	SERVER("url", KIND_STRING, url),
@@ -143,6 +150,18 @@ static const struct field server_fields[] = {
 	FIELD_LIST(status_server, causes, cause_fields),
 	SERVER("causes_lost", KIND_UINT64, causes_lost),
 	FIELD_LIST(status_server, proxied, proxied_fields),
+	SERVER("tools", KIND_OBJECT, has_tools, .zero = ZERO_NULL),
+		SERVER("count", KIND_UINT32, tools.count),
+		SERVER("digest", KIND_TEXT, tools.digest, .zero = ZERO_NULL),
+		SERVER("version", KIND_TEXT, tools.version, .zero = ZERO_NULL),
+		SERVER("seen", KIND_TIME, tools.seen_wall_ns, .zero = ZERO_NULL),
+		SERVER("approved", KIND_BOOL, tools.approved),
+		SERVER("approved_digest", KIND_TEXT, tools.approved_digest, .zero = ZERO_NULL),
+		SERVER("approved_at", KIND_TIME, tools.approved_wall_ns, .zero = ZERO_NULL),
+		SERVER("approved_by", KIND_TEXT, tools.approved_by, .zero = ZERO_NULL),
+		SERVER("unknown", KIND_TEXT, tools.unknown, .zero = ZERO_NULL),
+		FIELD_LIST(status_server, changed, tool_fields),
+	FIELD_END,
 	FIELDS_STOP
 };
 

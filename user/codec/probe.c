@@ -5,12 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "codec/jsonget.h"
+#include "codec/jsonw.h"
 #include "core/answer.h"
+#include "core/names.h"
 
 #define CODE_NO_METHOD (-32601)
 #define SESSION_VERSION "2025-11-25" /* offered; the server's own choice is used from then on */
 #define MODERN_VERSION "2026-07-28"
 #define META "io.modelcontextprotocol/"
+#define PAGE_ID 16 /* of the first page: above those of the steps */
+#define HTTP_UNAUTHORIZED 401
+#define HTTP_FORBIDDEN 403
 
 static const struct {
 	const char *method; /* of JSON-RPC */
@@ -76,18 +82,55 @@ int probe_session_init(struct probe_session *t, const struct probe_target *targe
 	return 0;
 }
 
+void probe_session_list(struct probe_session *t)
+{
+	t->listing = true;
+	probe_answer_keep(&t->answer, TOOLS_BYTES_MAX);
+}
+
 void probe_session_done(struct probe_session *t)
 {
 	if (t->answer.table)
 		probe_answer_done(&t->answer);
 	t->answer.table = NULL;
+	free(TAKE_PTR(t->cursor));
+	tools_answer_done(&t->list);
 }
 
 /* --- requests --------------------------------------------------------------------------- */
 
 static int step_id(const struct probe_session *t)
 {
-	return (int)t->step + 1;
+	return t->listing && t->step == PROBE_TOOLS ? PAGE_ID + (int)t->pages : (int)t->step + 1;
+}
+
+/* Is this request one of the sessionless era, which tells in each who asks? */
+static bool is_modern(const struct probe_session *t)
+{
+	return t->step == PROBE_DISCOVER ||
+	       (t->step == PROBE_TOOLS && t->era == PROBE_GENERATION_MODERN);
+}
+
+static void params_print(const struct probe_session *t, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	if (is_modern(t)) {
+		jsonw_object(&w, "_meta");
+		jsonw_text(&w, META "protocolVersion", MODERN_VERSION);
+		jsonw_object(&w, META "clientInfo");
+		jsonw_text(&w, "name", "switchgear");
+		jsonw_text(&w, "version", t->target.version);
+		jsonw_object_end(&w);
+		jsonw_object(&w, META "clientCapabilities");
+		jsonw_object_end(&w);
+		jsonw_object_end(&w);
+	}
+	if (t->cursor)
+		jsonw_bytes(&w, "cursor", t->cursor, strlen(t->cursor));
+	jsonw_object_end(&w);
 }
 
 static void body_print(const struct probe_session *t, struct buf *out)
@@ -107,18 +150,16 @@ static void body_print(const struct probe_session *t, struct buf *out)
 			   "\",\"capabilities\":{},\"clientInfo\":{\"name\":\"switchgear\","
 			   "\"version\":\"%s\"}}",
 			   version);
-	else if (t->step == PROBE_DISCOVER)
-		buf_printf(out,
-			   ",\"params\":{\"_meta\":{\"" META "protocolVersion\":\"" MODERN_VERSION
-			   "\",\"" META "clientInfo\":{\"name\":\"switchgear\",\"version\":\"%s\"},"
-			   "\"" META "clientCapabilities\":{}}}",
-			   version);
+	else if (is_modern(t) || t->cursor) {
+		buf_puts(out, ",\"params\":");
+		params_print(t, out);
+	}
 	buf_putc(out, '}');
 }
 
 static void fields_print(const struct probe_session *t, size_t body_len, struct buf *out)
 {
-	if (t->step == PROBE_DISCOVER)
+	if (is_modern(t))
 		buf_printf(out, "MCP-Protocol-Version: " MODERN_VERSION "\r\nMcp-Method: %s\r\n",
 			   steps[t->step].method);
 	else if (t->step != PROBE_INITIALIZE && t->protocol[0])
@@ -143,15 +184,46 @@ int probe_session_request(struct probe_session *t, struct buf *out)
 	fields_print(t, body.len, out);
 	buf_puts(out, "\r\n");
 	buf_puts(out, buf_str(&body));
-	probe_answer_reset(&t->answer, step_id(t), steps[t->step].message,
-			   t->step == PROBE_DISCOVER);
+	probe_answer_reset(&t->answer, step_id(t), steps[t->step].message, is_modern(t));
 	return buf_error(&body) ? buf_error(&body) : buf_error(out);
 }
 
 /* --- what an answer leads to ------------------------------------------------------------------ */
 
+/* Why there is no list: nothing of that is a failure of the server. */
+static void explain_unlisted(struct probe_session *t, const struct probe_result *r)
+{
+	const char *asked = steps[t->step].method ? steps[t->step].method : "the request";
+	char *why = t->list.why;
+	size_t size = sizeof(t->list.why);
+
+	if (*why)
+		return;
+	if (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)
+		snprintf(why, size, "it wants credentials (HTTP status %u)", r->status);
+	else if (t->answer.over && t->answer.code)
+		snprintf(why, size, "it answers %s with the JSON-RPC error %lld", asked,
+			 (long long)t->answer.code);
+	else if (r->status && r->status != 200)
+		snprintf(why, size, "it answers %s with HTTP status %u", asked, r->status);
+	else if (t->answer.taken > t->answer.max)
+		snprintf(why, size, "what it answers to %s is longer than %zu bytes", asked,
+			 t->answer.max);
+	else if (r->cause == SG_CAUSE_BAD_RESPONSE || r->cause == SG_CAUSE_ANSWER)
+		snprintf(why, size,
+			 "what it answers to %s is no answer of JSON-RPC, or has a key twice",
+			 asked);
+	else if (r->class == SG_LOCAL)
+		snprintf(why, size,
+			 "this host could not ask: no route, no memory or no descriptor");
+	else
+		snprintf(why, size, "%s fails: %s", asked, cause_name(r->cause));
+}
+
 static void judge(struct probe_session *t, const struct probe_result *result)
 {
+	if (t->listing && !t->list.listed)
+		explain_unlisted(t, result);
 	t->result = *result;
 	t->judged = true;
 	t->step = t->session[0] && result->class != SG_HARD ? PROBE_DELETE : PROBE_OVER;
@@ -179,6 +251,19 @@ static void refused(struct probe_session *t, enum probe_step other)
 	t->step = other;
 }
 
+/* Of the answer to initialize, or to server/discover. */
+static void note_server(struct probe_session *t)
+{
+	const struct json_object *result = t->answer.kept;
+	const struct json_object *can = jget_object(result, "capabilities");
+	const struct json_object *info = jget_object(result, "serverInfo");
+
+	if (!info)
+		info = jget_object(jget_object(result, "_meta"), META "serverInfo");
+	(void)jget_copy(info, "version", t->list.version, sizeof(t->list.version));
+	t->offers = !can || jget(can, "tools");
+}
+
 static void initialized(struct probe_session *t)
 {
 	t->era = PROBE_GENERATION_SESSION;
@@ -187,6 +272,7 @@ static void initialized(struct probe_session *t)
 	if (!is_word(t->protocol, PROBE_VERSION_MAX))
 		t->protocol[0] = '\0';
 	t->result = t->answer.result; /* judged later */
+	note_server(t);
 	t->step = PROBE_INITIALIZED;
 }
 
@@ -197,6 +283,56 @@ static bool unknown_method(const struct probe_answer *a)
 	       (a->result.class == SG_CALLER &&
 		(a->result.status == 404 || a->result.status == 405 || a->result.status == 501));
 }
+
+/* --- what it offers --------------------------------------------------------------------------- */
+
+/* A page has come, or something else. */
+static int add_page(struct probe_session *t)
+{
+	CLEANUP(freep) char *cursor = NULL;
+	int r;
+
+	t->taken += t->answer.taken;
+	r = tools_add(&t->list.tools, t->answer.kept, &cursor, t->list.why);
+	if (r)
+		return r;
+	free(t->cursor);
+	t->cursor = TAKE_PTR(cursor);
+	if (t->cursor && ++t->pages >= TOOLS_PAGES_MAX)
+		return explain(-E2BIG, t->list.why, sizeof(t->list.why),
+			       "its list has more than %u pages", TOOLS_PAGES_MAX);
+	if (t->cursor && t->taken > TOOLS_BYTES_MAX)
+		return explain(-E2BIG, t->list.why, sizeof(t->list.why),
+			       "its list is longer than %u bytes", TOOLS_BYTES_MAX);
+	return t->cursor ? 0 : tools_close(&t->list.tools);
+}
+
+static void listed(struct probe_session *t)
+{
+	struct probe_result *r = &t->answer.result;
+	int error = r->class == SG_SUCCESS ? add_page(t) : 0;
+
+	if (!error && t->cursor && r->class == SG_SUCCESS)
+		return; /* the next page */
+	if (error == -ENOMEM)
+		snprintf(t->list.why, sizeof(t->list.why), "%s", strerror(ENOMEM));
+	if (t->answer.code == CODE_NO_METHOD)
+		snprintf(t->list.why, sizeof(t->list.why), "it has no tools");
+	t->list.listed = !error && r->class == SG_SUCCESS;
+	judge(t, r);
+}
+
+static void ask_tools(struct probe_session *t, const struct probe_result *greeting)
+{
+	if (t->offers) {
+		t->step = PROBE_TOOLS;
+		return;
+	}
+	snprintf(t->list.why, sizeof(t->list.why), "it has no tools");
+	judge(t, greeting);
+}
+
+/* --- turns ---------------------------------------------------------------------------------------- */
 
 static void turn_over(struct probe_session *t)
 {
@@ -215,11 +351,17 @@ static void turn_over(struct probe_session *t)
 			break;
 		}
 		t->era = PROBE_GENERATION_MODERN;
-		judge(t, r);
+		note_server(t);
+		if (t->listing)
+			ask_tools(t, r);
+		else
+			judge(t, r);
 		break;
 	case PROBE_INITIALIZED:
 		if (r->class == SG_HARD || r->class == SG_SOFT)
 			judge(t, r);
+		else if (t->listing)
+			ask_tools(t, &t->result);
 		else
 			t->step = PROBE_PING;
 		break;
@@ -230,7 +372,10 @@ static void turn_over(struct probe_session *t)
 			judge(t, r);
 		break;
 	case PROBE_TOOLS:
-		judge(t, t->answer.code == CODE_NO_METHOD ? &t->result : r);
+		if (t->listing)
+			listed(t);
+		else
+			judge(t, t->answer.code == CODE_NO_METHOD ? &t->result : r);
 		break;
 	default: /* DELETE: whatever it said */
 		t->step = PROBE_OVER;

@@ -22,6 +22,10 @@
  * and the other way round; this happens once, the second answer counts. What was found
  * out is kept for the next probe: 4 connections, or 1.
  *
+ * Or it asks what the server offers (probe_session_list()): in the place of ping comes
+ * tools/list, page by page, and behind server/discover. What comes of that is no verdict, but a
+ * list, or why there is none.
+ *
  * Each request has its own id. Redirects are neutral and not followed.
  */
 #ifndef SWITCHGEAR_CODEC_PROBE_H
@@ -34,9 +38,10 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "codec/probe_answer.h"
+#include "codec/tools.h"
 
 #define PROBE_PATH_MAX 4096U
-#define PROBE_REQUEST_MAX 8192U
+#define PROBE_REQUEST_MAX 16384U
 
 enum probe_generation {
 	PROBE_GENERATION_UNKNOWN,
@@ -75,6 +80,12 @@ struct probe_session {
 	struct probe_result result;
 	char session[PROBE_SESSION_MAX + 1];
 	char protocol[PROBE_VERSION_MAX + 1];
+	bool listing;             /* it is to tell what it offers: */
+	bool offers;              /* it says that it has tools, or nothing of it */
+	char *cursor;             /* of the next page; NULL: the first one */
+	unsigned int pages;       /* that came */
+	size_t taken;             /* bytes of them */
+	struct tools_answer list; /* once it is judged */
 };
 
 /*
@@ -91,6 +102,8 @@ int probe_host(const char *host, uint16_t port, bool tls, char *out, size_t size
 /* -EINVAL if host or path could not stand in a request; else that of answer_table_build(). */
 int probe_session_init(struct probe_session *t, const struct probe_target *target,
 		       enum probe_generation era) MUST_CHECK;
+/* Directly behind it: list the tools, too. */
+void probe_session_list(struct probe_session *t);
 void probe_session_done(struct probe_session *t);
 
 /* Appends the request of t->step, not PROBE_OVER, and awaits its answer. buf_error() of out. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "codec/jsonget.h"
+#include "codec/jsonpos.h"
 
 #define RETRY_MAX_S (SG_RETRY_AFTER_MAX_NS / NS_PER_SEC)
 
@@ -26,6 +27,7 @@ void probe_answer_init(struct probe_answer *a, const struct sg_http_table *table
 {
 	memset(a, 0, sizeof(*a));
 	a->table = table;
+	a->max = PROBE_ANSWER_MAX;
 	a->head = BUF(PROBE_HEAD_MAX);
 	a->text = BUF(PROBE_ANSWER_MAX);
 	a->event = BUF(PROBE_ANSWER_MAX);
@@ -37,6 +39,15 @@ void probe_answer_done(struct probe_answer *a)
 	buf_done(&a->head);
 	buf_done(&a->text);
 	buf_done(&a->event);
+	json_object_put(TAKE_PTR(a->kept));
+}
+
+void probe_answer_keep(struct probe_answer *a, size_t max)
+{
+	a->keep = true;
+	a->max = max;
+	a->text.max = max;
+	a->event.max = max;
 }
 
 void probe_answer_reset(struct probe_answer *a, int id, bool message, bool modern)
@@ -46,10 +57,13 @@ void probe_answer_reset(struct probe_answer *a, int id, bool message, bool moder
 				      .wall_ns = a->wall_ns,
 				      .message = message,
 				      .modern = modern,
+				      .keep = a->keep,
+				      .max = a->max,
 				      .head = a->head,
 				      .text = a->text,
 				      .event = a->event };
 
+	json_object_put(a->kept);
 	buf_clear(&fresh.head);
 	buf_clear(&fresh.text);
 	buf_clear(&fresh.event);
@@ -116,7 +130,7 @@ static void judge_error(struct probe_answer *a, const struct json_object *error)
 	finish(a, probe_code_class(a->code, a->modern), SG_CAUSE_ANSWER, true);
 }
 
-static void judge_result(struct probe_answer *a, const struct json_object *result)
+static void judge_result(struct probe_answer *a, struct json_object *result)
 {
 	enum sg_class class = SG_SUCCESS;
 
@@ -129,6 +143,8 @@ static void judge_result(struct probe_answer *a, const struct json_object *resul
 		class = SG_CALLER;
 	else if (jget_bool(result, "isError", false))
 		class = SG_APP;
+	if (a->keep && class == SG_SUCCESS)
+		a->kept = json_object_get(result);
 	finish(a, class, SG_CAUSE_ANSWER, true);
 }
 
@@ -173,11 +189,20 @@ static const struct json_object *batch_find(const struct probe_answer *a,
 	return NULL;
 }
 
+static int parse(const struct probe_answer *a, const struct buf *text, struct json_object **ret)
+{
+	struct jsonpos_fault fault;
+
+	if (a->keep)
+		return jsonpos_parse(buf_str(text), text->len, PROBE_DEPTH_MAX, ret, &fault);
+	return json_parse(buf_str(text), text->len, PROBE_DEPTH_MAX, ret);
+}
+
 static void judge_text(struct probe_answer *a, const struct buf *text)
 {
 	CLEANUP(json_putp) struct json_object *root = NULL;
 	const struct json_object *message;
-	int r = json_parse(buf_str(text), text->len, PROBE_DEPTH_MAX, &root);
+	int r = parse(a, text, &root);
 
 	if (r == -ENOMEM || buf_error(text)) {
 		too_much(a);
@@ -269,7 +294,7 @@ static void chunk_size_byte(struct probe_answer *a, char c)
 			a->left = 0;
 		a->chunk_state = CHUNK_DIGITS;
 		a->left = a->left * 16 + (unsigned int)digit;
-		if (a->left > PROBE_ANSWER_MAX)
+		if (a->left > a->max)
 			too_much(a);
 	} else if (a->chunk_state == CHUNK_SIZE) {
 		malformed(a);
@@ -373,7 +398,7 @@ static void head_end(struct probe_answer *a)
 		    strcasestr(type, "event-stream");
 	if (sg_http_bodyless(&a->http, SG_METHOD_POST))
 		body_end(a);
-	else if (a->http.framing == SG_FRAMING_LENGTH && a->left > PROBE_ANSWER_MAX)
+	else if (a->http.framing == SG_FRAMING_LENGTH && a->left > a->max)
 		too_much(a);
 	else if (a->http.framing == SG_FRAMING_LENGTH && !a->left)
 		body_end(a);
@@ -416,7 +441,7 @@ static void answer_byte(struct probe_answer *a, char c)
 bool probe_answer_feed(struct probe_answer *a, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len && !a->over; i++) {
-		if (++a->taken > PROBE_ANSWER_MAX)
+		if (++a->taken > a->max)
 			too_much(a);
 		else
 			answer_byte(a, data[i]);

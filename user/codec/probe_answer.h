@@ -10,8 +10,8 @@
  *
  * Invariants:
  *  P1  How the bytes were cut into pieces changes nothing.
- *  P2  At most PROBE_ANSWER_MAX bytes are taken, at most PROBE_HEAD_MAX of them in
- *      headers; memory and time are linear in that.
+ *  P2  At most PROBE_ANSWER_MAX bytes are taken (or what probe_answer_keep() said), at most
+ *      PROBE_HEAD_MAX of them in headers; memory and time are linear in that.
  *  P3  Success needs a complete answer with status 200 and a result of our id.
  */
 #ifndef SWITCHGEAR_CODEC_PROBE_ANSWER_H
@@ -43,6 +43,8 @@ struct probe_result {
 	uint64_t first_ns; /* to the first byte of that answer; 0: none came */
 };
 
+struct json_object;
+
 struct probe_answer {
 	const struct sg_http_table *table; /* borrowed */
 	struct sg_http http;
@@ -52,9 +54,11 @@ struct probe_answer {
 	bool over;    /* result holds */
 	bool polls;   /* an event had an id: the server may have us come back */
 	bool skip_lf; /* the last line of the stream ended in CR */
+	bool keep;    /* the result is wanted, and read strictly */
 	bool other;   /* the event is not a message */
 	uint8_t chunk_state;
 	uint64_t left; /* bytes of the body, or of the chunk */
+	size_t max;    /* bytes that are taken */
 	size_t taken;
 	size_t head_taken;
 	int id;
@@ -64,11 +68,16 @@ struct probe_answer {
 	struct buf text;  /* the JSON body, or the line of the stream */
 	struct buf event;                     /* data of the event */
 	char protocol[PROBE_VERSION_MAX + 1]; /* result.protocolVersion, "" without */
+	struct json_object *kept;             /* the result of a success; NULL: none */
 	struct probe_result result;
 };
 
 void probe_answer_init(struct probe_answer *a, const struct sg_http_table *table);
 void probe_answer_done(struct probe_answer *a);
+
+/* From the next reset on `kept` holds results, of answers of at most max bytes. Two members of
+ * one name are malformed then: not everybody reads the same of them. */
+void probe_answer_keep(struct probe_answer *a, size_t max);
 
 /* Forgets everything for the answer to the next request. */
 void probe_answer_reset(struct probe_answer *a, int id, bool message, bool modern);

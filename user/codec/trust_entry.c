@@ -156,6 +156,42 @@ bool trust_entry_withdraw(struct trust_entry *e, const struct trust_policy *p, u
 	return trust_withdraw(&e->trust, p, now_ns, hash_of(source));
 }
 
+void trust_entry_tools(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns,
+		       const char *digest, const struct trust_id *id, struct finding *pull)
+{
+	struct trust_report report;
+	struct trust_view view;
+
+	trust_read(&e->trust, p, now_ns, &view);
+	if (!*e->tools_digest)
+		trust_learn(&e->trust, id); /* what was rated until now had one, too */
+	else
+		trust_identify(&e->trust, p, now_ns, id, true);
+	snprintf(e->tools_digest, sizeof(e->tools_digest), "%s", digest);
+	if (!pull)
+		return;
+	if (!(e->unpulled > 0))
+		e->unpulled = view.security;
+	report = report_of(pull);
+	(void)trust_entry_report(e, p, now_ns, pull, false);
+	if (!p->rug_pull_quarantine)
+		(void)trust_waive(&e->trust, p, now_ns, report.identity);
+}
+
+void trust_entry_approve(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns)
+{
+	for (size_t i = 0; i < e->n_records; i++) {
+		const struct finding *f = &e->records[i];
+		struct trust_report report;
+
+		if (!same_text(f->source, FINDING_OURS) || !same_text(f->rule, FINDING_RUG_PULL))
+			continue;
+		report = report_of(f);
+		(void)trust_settle(&e->trust, p, now_ns, report.identity, e->unpulled);
+	}
+	e->unpulled = 0;
+}
+
 /* The worst of what weighs and that nobody has waived, for the reason of a quarantine by rule. */
 static const struct finding *worst(const struct trust_entry *e)
 {
@@ -294,7 +330,14 @@ int trust_entry_explain(const struct trust_entry *e, const struct trust_policy *
 
 /* --- those that are kept ---------------------------------------------------------------------- */
 
-bool trust_file_take(struct trust_file *f, const char *name, const struct trust_id *id,
+/* Until its list of tools was known that was its identity. */
+static bool is_at(const struct trust_entry *e, const struct trust_id *place)
+{
+	return !memcmp(e->place.b, place->b, sizeof(place->b)) ||
+	       !memcmp(e->trust.identity.b, place->b, sizeof(place->b));
+}
+
+bool trust_file_take(struct trust_file *f, const char *name, const struct trust_id *place,
 		     struct trust_entry *ret)
 {
 	struct trust_entry *found = NULL;
@@ -303,7 +346,7 @@ bool trust_file_take(struct trust_file *f, const char *name, const struct trust_
 		if (!strcmp(f->entries[i].name, name))
 			found = &f->entries[i];
 	for (size_t i = 0; i < f->n_entries && !found; i++)
-		if (!memcmp(f->entries[i].trust.identity.b, id->b, sizeof(id->b)))
+		if (is_at(&f->entries[i], place))
 			found = &f->entries[i];
 	if (!found)
 		return false;

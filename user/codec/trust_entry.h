@@ -28,6 +28,15 @@ bool trust_entry_report(struct trust_entry *e, const struct trust_policy *p, uin
 /* What `source` found and has not reported at this instant is gone (trust_withdraw()). */
 bool trust_entry_withdraw(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns,
 			  const char *source);
+/*
+ * The server has another list of tools, of this digest, or it is known now for the first time.
+ * `pull`: a finding about it, taken over as above; NULL: none. Rules quarantine for it only if the
+ * policy says so.
+ */
+void trust_entry_tools(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns,
+		       const char *digest, const struct trust_id *id, struct finding *pull);
+/* An operator approves of the present list: what was found of that kind is none any more. */
+void trust_entry_approve(struct trust_entry *e, const struct trust_policy *p, uint64_t now_ns);
 /* Forgets the words of findings that do not weigh any more: at the end of a report. */
 void trust_entry_tidy(struct trust_entry *e);
 
@@ -41,8 +50,8 @@ int trust_entry_explain(const struct trust_entry *e, const struct trust_policy *
 			uint64_t (*wall)(void *arg, uint64_t ns), void *arg,
 			struct reply_explain *ret) MUST_CHECK;
 
-/* Takes an entry out of those that are kept: the one of this name, else of this identity. */
-bool trust_file_take(struct trust_file *f, const char *name, const struct trust_id *id,
+/* Takes an entry out of those that are kept: the one of this name, else of this place. */
+bool trust_file_take(struct trust_file *f, const char *name, const struct trust_id *place,
 		     struct trust_entry *ret);
 /* Keeps one, which it takes over; among more than max the one that nothing happened to for
  * longest gives way, as does *e without memory. */

@@ -5,9 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "codec/checked.h"
 #include "codec/fields.h"
-#include "codec/jsonpos.h"
 
 #define DEPTH_MAX 8U
 #define ENTRIES_MAX 4096U
@@ -286,15 +285,22 @@ static const struct field trust_fields[] = {
 	FIELDS_STOP
 };
 
+/* Beside the model's state. */
+#define ENTRY(key, kind, member, ...) FIELD(key, kind, trust_entry, member, __VA_ARGS__)
+static const struct field entry_fields[] = {
+	ENTRY("tools_digest", KIND_TEXT, tools_digest, .zero = ZERO_OMITTED),
+	ENTRY("place", KIND_OTHER, place, ID),
+	ENTRY("unpulled", KIND_NUMBER, unpulled),
+	FIELDS_STOP
+};
+
 struct head {
-	char checksum[20];
 	uint32_t version;
 	uint64_t clock_ns;
 	struct state_clock saved;
 };
 
 static const struct field head_fields[] = {
-	FIELD("checksum", KIND_TEXT, head, checksum, .zero = ZERO_OMITTED),
 	FIELD("version", KIND_UINT32, head, version),
 	FIELD("clock", KIND_UINT64, head, clock_ns),
 	FIELD("boot_id", KIND_TEXT, head, saved.boot_id),
@@ -329,6 +335,7 @@ static int write_entry(struct jsonw *w, const struct trust_entry *e)
 
 	jsonw_object(w, NULL);
 	jsonw_text(w, "name", e->name);
+	fields_write(w, entry_fields, e);
 	fields_write(w, trust_fields, t);
 	write_array(w, "findings", finding_fields, e->findings,
 		    e->findings ? t->security.n_findings : 0, sizeof(*e->findings));
@@ -360,11 +367,7 @@ int trust_file_encode(const struct trust_file *f, struct buf *out)
 	jsonw_object_end(&w);
 	if (r || buf_error(&body))
 		return r ? r : buf_error(&body);
-	buf_printf(out, "{\"checksum\":\"%016llx\",\n",
-		   (unsigned long long)fnv1a(body.data + 1, body.len - 1));
-	buf_append(out, body.data + 1, body.len - 1);
-	buf_putc(out, '\n');
-	return buf_error(out);
+	return checked_write(&body, out);
 }
 
 /* --- reading -------------------------------------------------------------------------------------- */
@@ -430,7 +433,11 @@ static int read_entry(struct json_object *obj, struct trust_entry *e)
 	if (!jget_copy(obj, "name", e->name, sizeof(e->name)) || !*e->name ||
 	    !jget_object(obj, "security") || !jget_object(obj, "performance"))
 		return -EBADMSG;
-	r = fields_read(obj, trust_fields, &e->trust);
+	r = fields_read(obj, entry_fields, e);
+	if (!isfinite(e->unpulled))
+		e->unpulled = 0; /* it was not, before there was such a member */
+	if (!r)
+		r = fields_read(obj, trust_fields, &e->trust);
 	return r ? r : read_lists(obj, e);
 }
 
@@ -453,44 +460,15 @@ static int read_root(const struct json_object *root, struct trust_file *f)
 	return r;
 }
 
-/* Are the bytes those that the first line is of? */
-static bool is_whole(const char *text, size_t len, const struct json_object *root)
-{
-	const char *rest = memchr(text, '\n', len);
-	char sum[20];
-
-	if (!rest || text[len - 1] != '\n')
-		return false;
-	rest++;
-	snprintf(sum, sizeof(sum), "%016llx",
-		 (unsigned long long)fnv1a(rest, (size_t)(text + len - rest) - 1));
-	return !strcmp(jget_text(root, "checksum", ""), sum);
-}
-
 int trust_file_decode(const char *text, size_t len, struct trust_file *ret, struct buf *why)
 {
 	CLEANUP(json_putp) struct json_object *root = NULL;
-	struct jsonpos_fault fault = { 0 };
 	int r;
 
 	*ret = (struct trust_file){ 0 };
-	r = len ? jsonpos_parse(text, len, DEPTH_MAX, &root, &fault) : -EBADMSG;
-	if (r == -ENOMEM)
+	r = checked_read(text, len, DEPTH_MAX, TRUST_FILE_VERSION, &root, why);
+	if (r)
 		return r;
-	if (r) {
-		buf_printf(why, "truncated or damaged in line %u, column %u", fault.at.line,
-			   fault.at.column);
-		return -EBADMSG;
-	}
-	if (jget_uint(root, "version", 0) > TRUST_FILE_VERSION) {
-		buf_printf(why, "written in version %llu of the format, this daemon knows %u",
-			   (unsigned long long)jget_uint(root, "version", 0), TRUST_FILE_VERSION);
-		return -EPROTONOSUPPORT;
-	}
-	if (!is_whole(text, len, root)) {
-		buf_puts(why, "damaged: the checksum in its first line is of other bytes");
-		return -EBADMSG;
-	}
 	r = read_root(root, ret);
 	if (r) {
 		trust_file_done(ret);

@@ -27,6 +27,9 @@
 /* One server, configured or not any more. Owned. */
 struct trust_entry {
 	char name[SG_NAME_LEN];
+	char tools_digest[65]; /* of the list of tools in trust.identity; "": not known */
+	struct trust_id place; /* H without it, by which it is found again */
+	double unpulled; /* S before its tools were changed behind one's back; 0: they were not */
 	struct trust trust; /* its pointers are the two below, or NULL */
 	struct trust_finding *findings;
 	struct trust_tool *tools;

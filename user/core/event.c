@@ -20,6 +20,7 @@ static const char *const event_types[] = {
 	[EVENT_HOST_OFFLINE] = "host_offline",
 	[EVENT_DENIAL] = "denial",
 	[EVENT_FINDING] = "finding",
+	[EVENT_TOOLS] = "tools",
 };
 NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 

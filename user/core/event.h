@@ -31,6 +31,7 @@ enum event_type {
 	EVENT_HOST_OFFLINE, /* the way to some servers is broken, or (ok) is no longer */
 	EVENT_DENIAL,       /* one of those that were denied: who, where to */
 	EVENT_FINDING, /* a scanner found what was not known: by it, severity, text says what */
+	EVENT_TOOLS,   /* a server's list of tools changed, or was approved: see error */
 	EVENT_TYPE_COUNT
 };
 
@@ -66,7 +67,7 @@ struct event {
 	uint32_t killed;
 	uint32_t survivors;           /* STATUS_UNKNOWN: nobody could count them */
 	uint32_t busy;                /* the same */
-	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted */
+	char error[STATUS_ERROR_LEN]; /* why not; "" if they were counted. TOOLS: a word, of what kind */
 	uint64_t count;
 	bool ok;
 	char severity[EVENT_SEVERITY_LEN];

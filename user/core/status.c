@@ -61,6 +61,7 @@ void status_server_done(struct status_server *s)
 	free(s->endpoints);
 	free(s->causes);
 	free(s->proxied);
+	free(s->changed);
 	status_server_init(s);
 }
 

@@ -65,6 +65,24 @@ struct status_trust {
 	bool restricted; /* findings of medium severity or more: not for tools that write */
 };
 
+struct status_tools { /* what it offers, codec/tools.h */
+	uint32_t count;
+	char digest[65];
+	char version[64];      /* of the server, as it says; foreign text */
+	uint64_t seen_wall_ns; /* the latest asking that brought a list; 0: none did */
+	bool approved;         /* it is the list below */
+	char approved_digest[65];
+	uint64_t approved_wall_ns;
+	char approved_by[STATUS_BY_LEN]; /* who, or why without anybody */
+	char unknown[160];               /* why there was no list the last time; "": there was */
+};
+
+struct status_tool {     /* one that is not as it was approved */
+	char name[257];  /* foreign text */
+	char change[16]; /* "changed", "added", "removed" */
+	char fields[64]; /* of one that changed: "description, input schema" */
+};
+
 struct status_breaker {
 	double failure_rate; /* NAN: too few calls */
 	double slow_rate;
@@ -126,6 +144,10 @@ struct status_server {
 	struct status_quarantine order;
 	bool has_trust; /* trust is valid */
 	struct status_trust trust;
+	bool has_tools; /* tools is valid */
+	struct status_tools tools;
+	struct status_tool *changed;
+	size_t n_changed;
 	struct status_breaker breaker;
 	struct status_endpoint *endpoints;
 	size_t n_endpoints;

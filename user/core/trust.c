@@ -432,6 +432,36 @@ void trust_release(struct trust *t, const struct trust_policy *p, uint64_t now_n
 		leave(t);
 }
 
+bool trust_waive(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
+		 const uint64_t identity[2])
+{
+	begin(t, p, now_ns, TRUST_CAUSE_FINDING);
+	return trust_security_mark(&t->security, identity, TRUST_WAIVED);
+}
+
+bool trust_settle(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
+		  const uint64_t identity[2], double security)
+{
+	struct trust_security *s = &t->security;
+	uint64_t now = begin(t, p, now_ns, TRUST_CAUSE_RELEASE);
+	bool found;
+
+	trust_security_begin(s, p, now);
+	found = trust_security_mark(s, identity, TRUST_GONE);
+	trust_security_end(s, p, now);
+	if (!found)
+		return false;
+	s->anchor = fmax(s->anchor, fmin(security, s->target));
+	if (t->quarantine == TRUST_BY_FINDING && !trust_security_blocks(s, p))
+		leave(t);
+	return true;
+}
+
+void trust_learn(struct trust *t, const struct trust_id *identity)
+{
+	t->identity = *identity;
+}
+
 void trust_tick(struct trust *t, const struct trust_policy *p, uint64_t now_ns)
 {
 	begin(t, p, now_ns, TRUST_CAUSE_TIME);

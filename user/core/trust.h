@@ -346,6 +346,24 @@ void trust_inherit(struct trust *t, const struct trust_policy *p, uint64_t now_n
  * findings that are known now. These go on counting in S. */
 void trust_release(struct trust *t, const struct trust_policy *p, uint64_t now_ns);
 
+/*
+ * One finding alone, by its identity: rules do not enter for it, as if an operator had released the
+ * server knowing it. It goes on counting in S. False: there is none of that identity.
+ */
+bool trust_waive(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
+		 const uint64_t identity[2]);
+
+/*
+ * An operator says that a finding is none: it counts no more, but its scar stays. S is `security`
+ * again, what it was before the finding, or the target if that is less. If nothing else holds
+ * the server in a quarantine by finding, that ends. False: there is none of that identity.
+ */
+bool trust_settle(struct trust *t, const struct trust_policy *p, uint64_t now_ns,
+		  const uint64_t identity[2], double security);
+
+/* More is known of what has been rated all the time: another H, and no event. */
+void trust_learn(struct trust *t, const struct trust_id *identity);
+
 /* Time has passed: carries out what a read would show, the end of a quarantine by rule above
  * all. The caller calls it about every minute, and after trust_read() showed a change. */
 void trust_tick(struct trust *t, const struct trust_policy *p, uint64_t now_ns);

@@ -46,7 +46,10 @@
 	X(COUNT, strike_max, 6, 0, 100, "strikes that count") \
 	X(RATE, strike_decay_days, 7, 0, 3650, "clean for so long takes one strike off") \
 	X(NUMBER, quarantine_confidence, 0.7, 0, 1, "a finding quarantines from this confidence on") \
-	X(FLAG, auto_quarantine, true, 0, 1, "may rules quarantine")
+	X(FLAG, auto_quarantine, true, 0, 1, "may rules quarantine") \
+	/* what servers offer */ \
+	X(SECONDS, tools_seconds, 600, 0, DAY, "tool lists are asked for so often; 0 = never") \
+	X(FLAG, rug_pull_quarantine, false, 0, 1, "may other tools under the same version quarantine")
 /* clang-format on */
 
 struct trust_policy {
@@ -55,7 +58,7 @@ struct trust_policy {
 #undef TRUST_MEMBER
 };
 
-#define TRUST_KEY_COUNT 32
+#define TRUST_KEY_COUNT 34
 extern const struct policy_key trust_keys[TRUST_KEY_COUNT]; /* offsets are in struct trust_policy */
 
 struct trust_policy trust_policy_defaults(void);

@@ -76,6 +76,8 @@ void trust_security_identity(struct trust_security *s);
 void trust_security_inherit(struct trust_security *s, const struct trust_policy *p, uint64_t now_ns,
 			    const struct trust_security *from, double from_now);
 void trust_security_waive(struct trust_security *s);
+/* Sets a flag of one finding; false: it is not there. */
+bool trust_security_mark(struct trust_security *s, const uint64_t identity[2], uint8_t flag);
 
 /* --- trust.c --- */
 

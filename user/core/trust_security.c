@@ -494,6 +494,16 @@ void trust_security_waive(struct trust_security *s)
 	s->rest.blocks = false;
 }
 
+bool trust_security_mark(struct trust_security *s, const uint64_t identity[2], uint8_t flag)
+{
+	uint32_t i = place_of(s, identity);
+
+	if (!is_at(s, i, identity))
+		return false;
+	s->findings[i].flags |= flag;
+	return true;
+}
+
 bool trust_security_blocks(const struct trust_security *s, const struct trust_policy *p)
 {
 	for (uint32_t i = 0; i < s->n_findings; i++)

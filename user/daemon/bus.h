@@ -25,6 +25,7 @@
 #include "core/trust.h"
 #include "daemon/module.h"
 
+struct finding;
 struct findings;
 struct reply_report;
 
@@ -44,6 +45,7 @@ enum signal_type {
 	SIGNAL_APPLIED,  /* a configuration is in force */
 	SIGNAL_FINDINGS, /* a report was read */
 	SIGNAL_RATED,    /* what raters say of it was weighed: ratings */
+	SIGNAL_TOOLS,    /* a list of tools is known, or approved of */
 	SIGNAL_RULED,    /* rules of trust put it in quarantine, or end what they did */
 	SIGNAL_COUNT
 };
@@ -57,6 +59,13 @@ struct findings_signal {
 	int r;
 };
 
+/* The list of tools of a server: of who emits it, and done when the pass is over. */
+struct tools_signal {
+	char digest[65];      /* in hexadecimal digits */
+	struct finding *pull; /* it changed under the same version; may be taken over. NULL: no */
+	bool approved;        /* an operator approves of it */
+};
+
 struct signal {
 	enum signal_type type;
 	struct server *server; /* NULL: none */
@@ -66,6 +75,7 @@ struct signal {
 		bool by_operator; /* RELEASED: an operator did it, no time and no rule */
 		struct findings_signal *findings; /* FINDINGS */
 		struct trust_ratings ratings;     /* RATED */
+		struct tools_signal *tools;       /* TOOLS */
 		const char *reason; /* RULED: why, lives as long as the server; NULL: it ends */
 		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
 	};

@@ -398,6 +398,8 @@ int probe_new(const struct probe_spec *spec, struct probe **ret)
 	r = probe_session_init(&p->talk, &target, (enum probe_generation)job->era);
 	if (r)
 		return r;
+	if (job->tools)
+		probe_session_list(&p->talk);
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll_fd < 0)
 		return -errno;
@@ -455,6 +457,15 @@ enum probe_generation probe_generation(const struct probe *p)
 const char *probe_objection(const struct probe *p)
 {
 	return p->objection.why;
+}
+
+int probe_list(struct probe *p, struct buf *out)
+{
+	struct tools_answer *list = &p->talk.list;
+
+	if (!list->listed && *p->objection.why)
+		snprintf(list->why, sizeof(list->why), "%s", p->objection.why);
+	return tools_answer_encode(list, out);
 }
 
 bool probe_over(const struct probe *p)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "codec/probe.h"
@@ -85,6 +86,8 @@ const struct probe_result *probe_result(const struct probe *p);
 enum probe_generation probe_generation(const struct probe *p); /* found out, for the next one */
 /* What TLS objected to, for people; "": nothing. */
 const char *probe_objection(const struct probe *p);
+/* Of job->tools, once there is a result: appends the encoded struct tools_answer. buf_error(). */
+int probe_list(struct probe *p, struct buf *out) MUST_CHECK;
 bool probe_over(const struct probe *p);
 
 static inline void probe_freep(struct probe **p)

@@ -21,12 +21,16 @@ struct probe_job {
 	uint64_t limit_ns;   /* for everything but the farewell */
 	uint16_t port;
 	bool tls;
+	bool tools;                    /* it is asked for its tools, too */
 	char host[URL_HOST_MAX + 1];   /* as in the configuration: no brackets, no port */
 	char path[PROBE_PATH_MAX + 1]; /* see probe_path() */
 };
 
 enum probe_ask {
-	PROBE_ASK_OWN,     /* this socket is the daemon's own; before it connects. -errno: not */
+	PROBE_ASK_OWN, /* this socket is the daemon's own; before it connects. -errno: not */
+	/* of job.tools: the next bytes of a struct tools_answer (codec/tools.h), which is whole when
+	 * the verdict comes */
+	PROBE_ASK_LIST,
 	PROBE_ASK_VERDICT, /* struct probe_verdict; the session that was begun is still ended */
 };
 

@@ -26,6 +26,7 @@
 	X(trust)       \
 	X(community)   \
 	X(bridges)     \
+	X(tools)       \
 	X(reports)     \
 	X(killer)      \
 	X(resolve)     \

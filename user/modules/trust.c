@@ -88,16 +88,28 @@ static uint64_t now_ns(const struct trust_module *m)
 
 /* --- what is rated ----------------------------------------------------------------------------- */
 
-/* Where it answers; of a command, what is run. */
-static void identify(const struct config_server *c, struct trust_id *ret)
+/* Where it answers; of a command, what is run. And what it offers; NULL: that is left out. */
+static void identify(const struct config_server *c, const char *tools, struct trust_id *ret)
 {
 	const bool reached = c->url_shown != NULL;
 	const char *const texts[TRUST_FIELD_COUNT] = {
 		[TRUST_FIELD_TRANSPORT] = reached ? "http" : "stdio",
 		[TRUST_FIELD_ENDPOINT] = reached ? c->url_shown : c->command_shown,
+		[TRUST_FIELD_TOOLS] = tools,
 	};
 
 	trust_identity(texts, ret);
+}
+
+/* What stands at another place has another list of tools, which is not known yet. */
+static void settle_place(struct trust_entry *e, const struct trust_id *place)
+{
+	static const struct trust_id none;
+
+	if (memcmp(e->place.b, place->b, sizeof(place->b)) != 0 &&
+	    memcmp(e->place.b, none.b, sizeof(none.b)) != 0)
+		e->tools_digest[0] = '\0';
+	e->place = *place;
 }
 
 /* Of a server that is new here, or whose entry may have changed. Without memory it has none. */
@@ -105,23 +117,26 @@ static void begin(struct trust_module *m, struct server *s)
 {
 	struct trusted *t = of_name(m, s->config->name);
 	uint64_t now = now_ns(m);
+	struct trust_id where;
 	struct trust_id id;
 
-	identify(s->config, &id);
-	s->identity = id;
+	identify(s->config, NULL, &where);
+	s->identity = where; /* what others can know of it */
 	s->own_rating = NAN;
 	if (!t) {
 		t = calloc(1, sizeof(*t));
 		if (!t)
 			return;
-		if (!trust_file_take(&m->kept, s->config->name, &id, &t->entry)) {
+		if (!trust_file_take(&m->kept, s->config->name, &where, &t->entry)) {
 			trust_init(&t->entry.trust, &m->policy, now);
-			t->entry.trust.identity = id;
+			t->entry.trust.identity = where;
 		}
 		snprintf(t->entry.name, sizeof(t->entry.name), "%s", s->config->name);
 		t->next = m->all;
 		m->all = t;
 	}
+	settle_place(&t->entry, &where);
+	identify(s->config, t->entry.tools_digest, &id);
 	trust_identify(&t->entry.trust, &m->policy, now, &id, false);
 	s->own_rating = trust_own_rating(&t->entry.trust, &m->policy, now);
 	t->configured = true;
@@ -362,22 +377,41 @@ static bool is_near(double a, double b)
 	return fabs(a - b) < RATINGS_NOISE;
 }
 
-/* What is as it was, but for its age, is no event. */
+/* What is as it was, but for its age, is no event. Whoever praised a server praised the tools that
+ * it had: while others stand in their place under the same version no praise counts. */
 static void on_rated(struct trust_module *m, const struct signal *signal)
 {
-	const struct trust_ratings *now_is = &signal->ratings;
+	struct trust_ratings fresh = signal->ratings;
 	struct trusted *t = of(m, signal->server);
 	struct trust_explanation was;
 	uint64_t now = now_ns(m);
 
 	if (!t)
 		return;
+	if (t->entry.unpulled > 0)
+		fresh.good = 0;
 	trust_explain(&t->entry.trust, &m->policy, now, &was);
-	if (is_near(was.ratings_good, now_is->good) && is_near(was.ratings_bad, now_is->bad) &&
-	    t->entry.trust.security.capped == now_is->cap)
+	if (is_near(was.ratings_good, fresh.good) && is_near(was.ratings_bad, fresh.bad) &&
+	    t->entry.trust.security.capped == fresh.cap)
 		return;
-	trust_ratings(&t->entry.trust, &m->policy, now, now_is);
+	trust_ratings(&t->entry.trust, &m->policy, now, &fresh);
 	t->touched = true;
+}
+
+static void on_tools(struct trust_module *m, struct server *s, const struct tools_signal *tools)
+{
+	struct trusted *t = of(m, s);
+	struct trust_id id;
+
+	if (!t)
+		return;
+	identify(s->config, tools->digest, &id);
+	trust_entry_tools(&t->entry, &m->policy, now_ns(m), tools->digest, &id, tools->pull);
+	if (tools->approved)
+		trust_entry_approve(&t->entry, &m->policy, now_ns(m));
+	trust_entry_tidy(&t->entry);
+	t->touched = true;
+	m->save_now |= tools->pull || tools->approved;
 }
 
 static void trust_signal(void *data, const struct signal *signal)
@@ -390,6 +424,8 @@ static void trust_signal(void *data, const struct signal *signal)
 		on_findings(m, signal->findings);
 	else if (signal->type == SIGNAL_RATED)
 		on_rated(m, signal);
+	else if (signal->type == SIGNAL_TOOLS)
+		on_tools(m, signal->server, signal->tools);
 	else if (signal->type == SIGNAL_RELEASED && signal->by_operator)
 		on_released(m, signal->server);
 	if (signal->type == SIGNAL_RELEASED && of(m, signal->server))
@@ -509,11 +545,19 @@ static bool load_one(struct trust_module *m, const char *name)
 static void catch_up(struct trust_module *m, struct trusted *t, uint64_t now)
 {
 	struct trust_entry since = t->entry;
+	bool same;
 
-	if (!trust_file_take(&m->kept, since.name, &since.trust.identity, &t->entry))
+	if (!trust_file_take(&m->kept, since.name, &since.place, &t->entry))
 		return;
+	/* its tools were known; what they are now has not been asked yet */
+	same = !*since.tools_digest && *t->entry.tools_digest &&
+	       !memcmp(t->entry.place.b, since.place.b, sizeof(since.place.b));
 	memcpy(t->entry.name, since.name, sizeof(since.name));
-	trust_identify(&t->entry.trust, &m->policy, now, &since.trust.identity, false);
+	if (!same) {
+		memcpy(t->entry.tools_digest, since.tools_digest, sizeof(since.tools_digest));
+		t->entry.place = since.place;
+		trust_identify(&t->entry.trust, &m->policy, now, &since.trust.identity, false);
+	}
 	trust_inherit(&t->entry.trust, &m->policy, now, &since.trust);
 	trust_entry_done(&since);
 	t->touched = true;

@@ -89,6 +89,22 @@ static int own(UNUSED void *data, int socket)
 	return ask(PROBE_ASK_OWN, NULL, 0, socket);
 }
 
+/* In pieces of a message each. */
+static void tell_list(struct probe *p)
+{
+	CLEANUP(buf_done) struct buf text = BUF(TOOLS_TEXT_MAX);
+	size_t at = 0;
+	size_t n;
+
+	if (probe_list(p, &text))
+		return; /* no list is an end, too */
+	for (; at < text.len; at += n) {
+		n = text.len - at < WIRE_DATA_MAX ? text.len - at : WIRE_DATA_MAX;
+		if (ask(PROBE_ASK_LIST, text.data + at, n, -1))
+			return;
+	}
+}
+
 static void tell(const struct probe *p)
 {
 	struct probe_verdict v = { .result = *probe_result(p), .era = probe_generation(p) };
@@ -127,6 +143,8 @@ static void probe(const struct wire *job, UNUSED int fd)
 		probe_run(p);
 		if (!told && probe_result(p)) {
 			told = true;
+			if (what.tools)
+				tell_list(p);
 			tell(p);
 		}
 		if (!probe_over(p))

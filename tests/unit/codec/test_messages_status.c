@@ -24,7 +24,7 @@ static const char idle_server[] =
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"handshake_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
-	"\"causes\":[],\"causes_lost\":0,\"proxied\":[]}";
+	"\"causes\":[],\"causes_lost\":0,\"proxied\":[],\"tools\":null}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -48,7 +48,12 @@ static const char busy_server[] =
 	"\"until\":null,\"by\":\"me\"},"
 	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
 	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24,"
-	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\",\"watched\":true}]}";
+	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\",\"watched\":true}],"
+	"\"tools\":{\"count\":2,\"digest\":\"ab\",\"version\":\"1.0\","
+	"\"seen\":\"2023-11-14T22:13:20.000Z\",\"approved\":false,\"approved_digest\":\"cd\","
+	"\"approved_at\":\"2023-11-14T22:13:20.000Z\",\"approved_by\":\"me\","
+	"\"unknown\":null,\"changed\":[{\"name\":\"add\",\"change\":\"changed\","
+	"\"fields\":\"description\"},{\"name\":\"b\",\"change\":\"added\"}]}}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -92,6 +97,13 @@ static void fill_busy(struct status_server *s)
 	assert_non_null(s->proxied);
 	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128", true };
 	s->n_proxied = 1;
+	s->has_tools = true;
+	s->tools = (struct status_tools){ 2, "ab", "1.0", WALL, false, "cd", WALL, "me", "" };
+	s->changed = calloc(2, sizeof(*s->changed));
+	assert_non_null(s->changed);
+	s->changed[0] = (struct status_tool){ "add", "changed", "description" };
+	s->changed[1] = (struct status_tool){ "b", "added", "" };
+	s->n_changed = 2;
 }
 
 static void fill(struct status *s)

@@ -563,6 +563,67 @@ static void test_relatives_have_been_scanned(void **state)
 	assert_double(rig_read(&heir, second).security, 0.8);
 }
 
+/* --- one finding ---------------------------------------------------------------------- */
+
+#define ONE(x) ((const uint64_t[2]){ x, 0 })
+
+static void test_one_finding_is_waived(void **state)
+{
+	FRESH(r);
+
+	(void)state;
+	rig_scan(&r, 0, true);
+	rig_find(&r, second, 1, TRUST_HIGH, 1);
+	assert_true(trust_waive(&r.trust, &r.policy, second, ONE(1)));
+	assert_false(trust_waive(&r.trust, &r.policy, second, ONE(2)));
+	assert_int_equal(rig_read(&r, 2 * second).quarantine, TRUST_FREE);
+	assert_double(security(&r, 2 * second), 0.06); /* it counts */
+	rig_find(&r, 3 * second, 2, TRUST_HIGH, 1);    /* and another one is not waived by that */
+	assert_int_equal(rig_read(&r, 3 * second).quarantine, TRUST_BY_FINDING);
+}
+
+static void test_one_finding_is_settled(void **state)
+{
+	FRESH(r);
+
+	(void)state;
+	rig_scan(&r, 0, true);
+	rig_find(&r, second, 1, TRUST_HIGH, 1);
+	rig_find(&r, second, 2, TRUST_HIGH, 1);
+	assert_int_equal(rig_read(&r, second).quarantine, TRUST_BY_FINDING);
+	assert_false(trust_settle(&r.trust, &r.policy, 2 * second, ONE(3), 1));
+	assert_true(trust_settle(&r.trust, &r.policy, 2 * second, ONE(1), 1));
+	assert_int_equal(rig_read(&r, 2 * second).quarantine, TRUST_BY_FINDING); /* by the other */
+	assert_double(security(&r, 2 * second), 0.06);
+	assert_true(trust_settle(&r.trust, &r.policy, 3 * second, ONE(2), 1));
+	assert_int_equal(rig_read(&r, 3 * second).quarantine, TRUST_FREE);
+	assert_double(security(&r, 3 * second), 0.94); /* at most the target: two scars */
+	assert_int_equal(rig_read(&r, 3 * second).strikes, 1);
+	/* found once more it is a new one */
+	rig_find(&r, 4 * second, 2, TRUST_HIGH, 1);
+	assert_int_equal(rig_read(&r, 4 * second).quarantine, TRUST_BY_FINDING);
+	assert_true(trust_settle(&r.trust, &r.policy, 5 * second, ONE(2), 0.5));
+	assert_double(security(&r, 5 * second), 0.5); /* no more than before */
+}
+
+static void test_more_is_known(void **state)
+{
+	const struct trust_id id = { { 7 } };
+	const struct trust_id other = { { 8 } };
+	struct trust_view before;
+	FRESH(r);
+
+	(void)state;
+	rig_scan(&r, 0, true);
+	before = rig_read(&r, second);
+	trust_learn(&r.trust, &id);
+	assert_true(rig_read(&r, second).score == before.score);
+	trust_identify(&r.trust, &r.policy, second, &id, true); /* nothing happens */
+	assert_true(rig_read(&r, second).security == before.security);
+	trust_identify(&r.trust, &r.policy, second, &other, true);
+	assert_true(rig_read(&r, second).security < before.security); /* unscanned */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -592,6 +653,9 @@ int main(void)
 		cmocka_unit_test(test_another_place_keeps_what_was_bad),
 		cmocka_unit_test(test_changing_twice_does_not_pay),
 		cmocka_unit_test(test_relatives_inherit),
+		cmocka_unit_test(test_one_finding_is_waived),
+		cmocka_unit_test(test_one_finding_is_settled),
+		cmocka_unit_test(test_more_is_known),
 		cmocka_unit_test(test_relatives_have_been_scanned),
 	};
 

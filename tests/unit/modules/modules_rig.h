@@ -30,6 +30,11 @@ extern struct fake_probe {
 	int own;
 	int told;
 } fake_probe;
+/* What servers offer: the answer to each that is asked for its tools, "": the worker dies. */
+extern struct fake_list {
+	const char *text; /* an encoded struct tools_answer */
+	size_t asked;
+} fake_list;
 int modules_setup(void **state);
 int modules_teardown(void **state);
 #define TEST(f) cmocka_unit_test_setup_teardown(f, modules_setup, modules_teardown)

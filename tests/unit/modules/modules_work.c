@@ -47,6 +47,7 @@ static void names_forget(const struct work_job *job)
 
 struct resolver_group fake_group;
 struct fake_probe fake_probe;
+struct fake_list fake_list;
 
 static bool holding;
 static struct work_job *held;
@@ -82,6 +83,22 @@ static void answer(void *data)
 static bool is_name(const struct work_order *order)
 {
 	return !order->fn && order->op == WORKER_LOOK_UP;
+}
+
+/* In two pieces. */
+static int list(const struct work_order *order)
+{
+	struct probe_verdict v = { 0 };
+	const char *text = fake_list.text ? fake_list.text
+					  : "{\"version\":\"\",\"why\":\"it has no tools\"}";
+	size_t half = strlen(text) / 2;
+
+	fake_list.asked++;
+	if (!*text)
+		return -EOWNERDEAD;
+	order->ask(order->owner, PROBE_ASK_LIST, text, half, -1);
+	order->ask(order->owner, PROBE_ASK_LIST, text + half, strlen(text) - half, -1);
+	return order->ask(order->owner, PROBE_ASK_VERDICT, &v, sizeof(v), -1);
 }
 
 /* As a worker would, with two turns. */
@@ -124,6 +141,8 @@ static void run(void *data)
 		*(struct resolver_group *)result = fake_group;
 	else if (!r && !order.fn && order.op == WORKER_FINDINGS)
 		r = findings_job_do((struct findings_job *)input, *order.fd, result);
+	else if (!r && !order.fn && ((struct probe_job *)input)->tools)
+		r = list(&order);
 	else if (!r && !order.fn)
 		r = probe(&order, input);
 	job_free(job);
