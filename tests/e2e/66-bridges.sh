@@ -20,7 +20,7 @@ import() { # what becomes of it
 }
 found() { # NAME: rules of our own findings
 	sg explain "$1" --json >"$TMP/explain"
-	"$TOOLS/jget" "$TMP/explain" 'findings[source=switchgear].rule' 2>/dev/null
+	"$TOOLS/jget" "$TMP/explain" 'findings[source=switchgear (bridges)].rule' 2>/dev/null
 }
 found_is() { # NAME RULE
 	[ "$(found "$1")" = "$2" ]

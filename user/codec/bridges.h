@@ -15,7 +15,7 @@
 #include "codec/findings.h"
 #include "core/version.h"
 
-#define BRIDGE_SOURCE "switchgear" /* of the findings */
+#define BRIDGE_SOURCE "switchgear (bridges)" /* of the findings: all of them go when they are told anew */
 #define BRIDGE_SPEC_MAX 128U       /* bytes of "package@version" */
 
 struct bridge {

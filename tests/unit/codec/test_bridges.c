@@ -111,7 +111,7 @@ static void test_finding(void **state)
 	assert_true(bridge_parse("mcp-remote@0.1.10", &b));
 	flaw = bridge_flaw_next(&b, NULL);
 	assert_int_equal(bridge_finding(&b, flaw, "wiki", &f), 0);
-	assert_string_equal(f.source, "switchgear");
+	assert_string_equal(f.source, "switchgear (bridges)");
 	assert_string_equal(f.rule, "CVE-2025-6514");
 	assert_string_equal(f.server.name, "wiki");
 	assert_string_equal(f.location, "mcp-remote");

@@ -333,6 +333,10 @@ static void it_holds_over_a_restart(void **state)
 	rig_pass(&rig);
 	expect_tools("c", 1, false, 1);
 	expect_findings("a", 1);
+	rig_reload(&rig, SERVERS(A "," C));
+	rig_advance(&rig, SECONDS(1));
+	rig_pass(&rig);
+	expect_findings("a", 1); /* what is withdrawn then is another of our own kinds */
 	/* and who is moved by the operator is another one */
 	rig_reload(&rig, SERVERS("\"a\":{\"url\":\"http://127.0.0.1:9/mcp\"}"));
 	rig_advance(&rig, SECONDS(1));

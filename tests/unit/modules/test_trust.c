@@ -368,7 +368,7 @@ static size_t findings_of(const char *name, const char *rule)
 	explained(name, &e);
 	for (size_t i = 0; i < e.n_findings; i++)
 		n += !strcmp(e.findings[i].rule, rule) &&
-		     !strcmp(e.findings[i].source, "switchgear");
+		     !strcmp(e.findings[i].source, "switchgear (bridges)");
 	reply_explain_done(&e);
 	return n;
 }
