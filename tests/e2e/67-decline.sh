@@ -11,10 +11,10 @@ command -v npm >/dev/null || {
 }
 NODE=$BUILD/demo/node_modules/node/bin/node
 DAY=86400
+TRUST+=', "evidence_bucket_seconds": 1'
 config '"alpha": { "url": "http://127.0.0.1:3001/mcp", "group": "search",
 		"breaker": { "consecutive_failures": 5, "open_seconds": 600 } },
 	"beta": { "url": "http://127.0.0.1:3002/mcp", "group": "search" }'
-sed -i 's/"defaults": {/& "trust": { "evidence_bucket_seconds": 1 },/' "$CONFIG"
 
 # What ails a server is in a file; its code is that of its authors.
 cat >"$TMP/ailing.mjs" <<'END'
