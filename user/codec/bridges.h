@@ -15,8 +15,9 @@
 #include "codec/findings.h"
 #include "core/version.h"
 
-#define BRIDGE_SOURCE "switchgear (bridges)" /* of the findings: all of them go when they are told anew */
-#define BRIDGE_SPEC_MAX 128U       /* bytes of "package@version" */
+#define BRIDGE_SOURCE \
+	"switchgear (bridges)" /* of the findings: all of them go when they are told anew */
+#define BRIDGE_SPEC_MAX 128U   /* bytes of "package@version" */
 
 struct bridge {
 	const char *package; /* of the table */
