@@ -289,8 +289,8 @@ $(BENCH_BIN): $(B)/tests/bench_%: $(B)/tests/bench/%.o $(B)/tests/bpf/crowd.o $(
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_test_daemon) -lpthread
 
 LAB := $(B)/tests/lab
-$(LAB): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/experiments/*.c))) $(call libs,$(PARTS_core))
-	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_core)
+$(LAB): $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/experiments/*.c))) $(call libs,$(PARTS_codec))
+	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS_test_codec)
 
 VERIFY := $(B)/tests/kernels_verify
 $(VERIFY): $(B)/tests/kernels/verify.o $(call libs,$(PARTS_dataplane))

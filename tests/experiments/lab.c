@@ -150,6 +150,7 @@ int main(void)
 	eigenvector();
 	farms();
 	attacks();
+	market();
 	fprintf(stderr, "%u passed, %u failed\n", n_hold, n_broken);
 	return n_broken != 0;
 }

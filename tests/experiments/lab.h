@@ -55,5 +55,6 @@ void peers(void);
 void eigenvector(void);
 void farms(void);
 void attacks(void);
+void market(void);
 
 #endif

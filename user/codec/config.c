@@ -164,6 +164,13 @@ static const struct config_key limit_keys[] = {
 };
 static const struct config_keys limits = { .keys = limit_keys, .n = ARRAY_SIZE(limit_keys) };
 
+static const struct config_key history_keys[] = {
+	CONFIG_KEY("days", config_read_u32, config, history_days, .min = 1, .max = 36500),
+	CONFIG_KEY("megabytes", config_read_u32, config, history_megabytes, .min = 1,
+		   .max = 1U << 20),
+};
+static const struct config_keys history = { .keys = history_keys, .n = ARRAY_SIZE(history_keys) };
+
 static const struct config_key default_keys[] = {
 	CONFIG_KEY("breaker", config_read_policy, config, policy),
 	CONFIG_KEY("trust", config_read_trust, config, trust),
@@ -184,6 +191,7 @@ static const struct config_key document_keys[] = {
 	CONFIG_KEY("resolve_seconds", config_read_duration, config, resolve_ns, .min = NS_PER_SEC,
 		   .max = DAY_NS),
 	{ .name = "limits", .read = config_read_keys, .keys = &limits },
+	{ .name = "history", .read = config_read_keys, .keys = &history },
 	{ .name = "defaults", .read = config_read_keys, .keys = &defaults },
 	CONFIG_KEY("mcpServers", read_servers, config, servers),
 };
@@ -253,6 +261,8 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	config->trust = trust_policy_defaults();
 	config->limit_endpoints = SG_ENDPOINTS_DEFAULT;
 	config->limit_servers = CONFIG_SERVERS_MAX;
+	config->history_days = CONFIG_HISTORY_DAYS;
+	config->history_megabytes = CONFIG_HISTORY_MEGABYTES;
 	config->resolve_ns = RESOLVE_DEFAULT_NS;
 	read_document(&r, root, config);
 	if (!r.n_errors)

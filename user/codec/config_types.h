@@ -22,6 +22,8 @@
 #define CONFIG_FALLBACK_MAX 16U
 #define CONFIG_NETWORKS_MAX 256U /* of one server */
 #define CONFIG_SERVERS_MAX (SG_SERVERS_MAX - SG_RESERVED)
+#define CONFIG_HISTORY_DAYS 90U
+#define CONFIG_HISTORY_MEGABYTES 256U
 #define CONFIG_INTERFACES_MAX 32U
 #define CONFIG_PROXIES_MAX 32U
 #define CONFIG_ARGS_MAX 256U
@@ -111,6 +113,8 @@ struct config {
 	bool api_read_group;           /* reading is for the group only */
 	uint32_t limit_endpoints;      /* SG_ENDPOINTS_DEFAULT */
 	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */
+	uint32_t history_days;         /* CONFIG_HISTORY_DAYS */
+	uint32_t history_megabytes;    /* of 2^20 bytes; CONFIG_HISTORY_MEGABYTES */
 	uint64_t resolve_ns;           /* 30 s */
 	struct breaker_policy policy;  /* defaults.breaker over the built-in one */
 	struct trust_policy trust;     /* defaults.trust over the built-in one */

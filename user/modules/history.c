@@ -28,14 +28,13 @@
 #define HOUR_NS (60 * MINUTE_NS)
 #define DAY_NS (24 * HOUR_NS)
 #define RETRY_NS (2 * NS_PER_SEC)
-#define AGE_NS (90 * DAY_NS)
-#define SIZE_BYTES (256U << 20)
 #define SCORE_STEP 0.5 /* a score that moved by less is not told again within an hour */
 #define SINCE_QUERY "since"
 
 struct history_module {
 	struct part part;
 	struct history *db; /* NULL: it cannot be used, by error */
+	struct history_limits limits;
 	uint64_t retry_ns;
 	uint64_t sampled_ns;
 	uint64_t last; /* serial of the newest event that was there when it was opened */
@@ -76,7 +75,6 @@ static void fail(struct history_module *m, int r, const char *why)
 
 static bool ready(struct history_module *m)
 {
-	const struct history_limits limits = { AGE_NS, SIZE_BYTES };
 	char why[HISTORY_WHY_MAX] = "";
 	char path[320];
 	int r;
@@ -86,7 +84,7 @@ static bool ready(struct history_module *m)
 	if (clock_boot_ns() < m->retry_ns)
 		return false;
 	path_of(m, path, sizeof(path));
-	r = history_open(path, &limits, &m->db, why);
+	r = history_open(path, &m->limits, &m->db, why);
 	if (!r) {
 		r = history_newest(m->db, UINT64_MAX, &m->last);
 		if (r)
@@ -103,9 +101,17 @@ static bool ready(struct history_module *m)
 	return true;
 }
 
+static void limit(struct history_module *m, uint32_t days, uint32_t megabytes)
+{
+	m->limits = (struct history_limits){ days * DAY_NS, (uint64_t)megabytes << 20 };
+	m->pruning = true;
+	m->pruned = false;
+}
+
 /* At once: what happens is to have serials above those on the disk. */
 static int history_start(void *data)
 {
+	limit(data, CONFIG_HISTORY_DAYS, CONFIG_HISTORY_MEGABYTES);
 	(void)ready(data);
 	return 0;
 }
@@ -281,6 +287,17 @@ static int history_degraded(void *data, struct status *to)
 	return m->error[0] ? status_degrade(to, m->error) : 0;
 }
 
+/* Opened anew, for other limits. */
+static void history_applied(void *data, const struct config *config)
+{
+	struct history_module *m = data;
+	struct history_limits before = m->limits;
+
+	limit(m, config->history_days, config->history_megabytes);
+	if (before.age_ns != m->limits.age_ns || before.size_bytes != m->limits.size_bytes)
+		history_close(TAKE_PTR(m->db));
+}
+
 static void history_stop(void *data)
 {
 	struct history_module *m = data;
@@ -299,6 +316,7 @@ const struct module history_module = {
 	.server_size = sizeof(struct sampled),
 	.start = history_start,
 	.stop = history_stop,
+	.applied = history_applied,
 	.on_signal = history_signal,
 	.publish = history_publish,
 	.degraded = history_degraded,

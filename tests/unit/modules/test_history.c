@@ -129,6 +129,26 @@ static void test_a_file_that_was_taken_away(void **state)
 	assert_int_equal(events("/v1/events?since=1h", "\"reason\":\"before\""), 0);
 }
 
+/* How long and how much is kept is the operator's to say, also while it runs. */
+static void test_retention_is_configured(void **state)
+{
+	(void)state;
+	rig_start(&rig, SERVERS(A));
+	rig_order(&rig, "a", "quarantine", "{\"reason\":\"old\"}");
+	rig_advance(&rig, SECONDS(2 * 86400));
+	rig_order(&rig, "a", "release", "{}");
+	rig_order(&rig, "a", "quarantine", "{\"reason\":\"new\"}");
+	minutes(3);
+	rig_restart(&rig, SERVERS(A));
+	assert_int_equal(events("/v1/events?since=9d", "\"reason\":\"old\""), 1);
+	rig_reload(&rig, "{\"history\":{\"days\":1},\"mcpServers\":{" A "}}");
+	minutes(1);
+	for (int i = 0; i < 5; i++)
+		rig_advance(&rig, SECONDS(1));
+	assert_int_equal(events("/v1/events?since=9d", "\"reason\":\"old\""), 0);
+	assert_int_equal(events("/v1/events?since=9d", "\"reason\":\"new\""), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +156,7 @@ int main(void)
 		TEST(test_events_outlive_the_daemon),
 		TEST(test_damage_is_degraded_and_no_more),
 		TEST(test_a_file_that_was_taken_away),
+		TEST(test_retention_is_configured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
