@@ -9,14 +9,17 @@ MANY=2000
 N=20
 FAR=$REMOTE4:3004
 LATE=$REMOTE4:3005
+THIRD=$REMOTE4:3006
 NOBODY=(--uid 65534)
 far='"far": { "url": "http://10.83.0.2:3004/mcp", "deny_errno": "EHOSTUNREACH" }'
 late='"late": { "url": "http://10.83.0.2:3005/mcp", "deny_errno": "EHOSTUNREACH" }'
+third='"third": { "url": "http://10.83.0.2:3006/mcp", "deny_errno": "EHOSTUNREACH" }'
 config "$far"
 join_remote
 join_other
 PEER_NS=$NS_REMOTE peer_start far 0.0.0.0:3004
 PEER_NS=$NS_REMOTE peer_start late 0.0.0.0:3005
+PEER_NS=$NS_REMOTE peer_start third 0.0.0.0:3006
 publish "$TOOLS/agent"
 
 AGENT_AS=("${NOBODY[@]}")
@@ -87,8 +90,18 @@ else
 	expect_soon 60 grep -q 'took over 5 open connections' "$LOG"
 fi
 
+t "who is not taken over yet is found all the same, and nobody is said to be none"
+pool_start $THIRD 5
+config "$far, $late, $third"
+kill -HUP "$DAEMON"
+expect_soon 5 server_is third name third
+ordered quarantine third --reason test
+expect_match "$OUT" "*5 connections killed, 0 survivors*"
+pool_wait 10
+expect_eq "$(pool_stat ECONNABORTED)" 5 "connections that ended with ECONNABORTED"
+expect_ok sg release third
+
 t "a quarantine of connections with a record, in a container, is told of at once"
-kill "$POOL"
 POOL_NS=$NS_OTHER pool_start $FAR $N
 ordered quarantine far --reason test
 expect_match "$OUT" "*$N connections killed, 0 survivors*"

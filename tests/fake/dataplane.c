@@ -767,6 +767,12 @@ int kill_look(void *search, void *seen, size_t size)
 	return called(dp, FAKE_KILL_LOOK, 0, 0);
 }
 
+void kill_adopted(struct dataplane *dp, bool all)
+{
+	(void)dp;
+	(void)all;
+}
+
 int kill_adopt(void *search, void *n, size_t size)
 {
 	struct dataplane *dp = ((struct kill_search *)search)->dp;

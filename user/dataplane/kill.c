@@ -571,8 +571,9 @@ void kill_forget_server(struct dataplane *dp, uint32_t server)
 
 static bool looks_for_strays(struct dataplane *dp, uint32_t server, enum kill_scope scope)
 {
-	return scope != KILL_RECORDED && ((scope == KILL_QUARANTINED && !dataplane_adopts(dp)) ||
-					  kill_unrecorded(dp, server));
+	return scope != KILL_RECORDED &&
+	       ((scope == KILL_QUARANTINED && (!dataplane_adopts(dp) || dp->unadopted)) ||
+		kill_unrecorded(dp, server));
 }
 
 static bool looks_for_held(const struct dataplane *dp, enum kill_scope scope)
@@ -606,9 +607,22 @@ static int kill_others(struct dataplane *dp, uint32_t server, enum kill_scope sc
 int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
 		struct kill_result *ret)
 {
-	int r = kill_tracked(dp, server, NULL, ret);
+	struct kill_result tracked = { 0 };
+	struct kill_result again = { 0 };
+	int r = kill_tracked(dp, server, NULL, &tracked);
 
-	return r ? r : kill_others(dp, server, scope, ret);
+	if (!r)
+		r = kill_others(dp, server, scope, ret);
+	/* who got a record between the two was found by neither */
+	if (!r && scope == KILL_QUARANTINED && dp->unadopted) {
+		r = kill_tracked(dp, server, NULL, &again);
+		again.killed += tracked.killed;
+		tracked = again;
+	}
+	ret->killed += tracked.killed;
+	ret->survivors += tracked.survivors;
+	ret->busy = tracked.busy;
+	return r;
 }
 
 int kill_soon(struct dataplane *dp, uint32_t server, enum kill_scope scope, uint64_t until_ns,
@@ -692,6 +706,11 @@ int kill_forget_lost(void *search, void *n, size_t size)
 }
 
 /* --- connections older than the load ------------------------------------------------------------ */
+
+void kill_adopted(struct dataplane *dp, bool all)
+{
+	dp->unadopted = !all;
+}
 
 struct adoption {
 	struct dataplane *dp;

@@ -81,6 +81,9 @@ int kill_forget_lost(void *search, void *n, size_t size) MUST_CHECK;
 /* Takes over connections that are open already, in every namespace, where the kernel can
  * (dataplane_adopts()). How many. -errno: not in all of them. */
 int kill_adopt(void *search, void *n, size_t size) MUST_CHECK;
+/* Have all of them been taken over? While they have not, a quarantine looks for those without a
+ * record, and so does who says that there are none. True before the first call. */
+void kill_adopted(struct dataplane *dp, bool all);
 
 /* How many connections without a record are held by processes of the protected cgroup, by the
  * ids of servers in quarantine; fills a struct kill_seen. Kills nobody. */

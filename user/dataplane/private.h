@@ -39,6 +39,7 @@ struct dataplane {
 	uint64_t soonest_ns[SG_SERVERS_MAX]; /* nothing that begins is due before; 0: unused id */
 	/* by id: so many connects without a record were looked for, and none is left of them */
 	uint64_t unrecorded_ended[SG_SERVERS_MAX];
+	bool unadopted;            /* open connections may have no record yet: kill_adopted() */
 	bool left[SG_SERVERS_MAX]; /* see dataplane_endpoints_left() */
 	struct ring_buffer *ring;
 	dataplane_event_fn *event_fn; /* while the ring is read */

@@ -223,6 +223,7 @@ static void on_adopted(void *owner, int r, const void *data)
 	struct killer *m = owner;
 
 	m->adopting = NULL;
+	kill_adopted(m->part.d->dp, !r && n && !m->adopt);
 	if (r)
 		log_warning(SUB, "connections that are open already may not be monitored: %s",
 			    strerror(-r));
@@ -259,6 +260,7 @@ static void adopt(struct killer *m)
 		end_denied(m);
 		return;
 	}
+	kill_adopted(m->part.d->dp, false);
 	r = work_add(m->adoptions, &order, &m->adopting);
 	if (r)
 		on_adopted(m, r, NULL);
