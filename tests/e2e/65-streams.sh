@@ -107,6 +107,7 @@ t "when the history is gone, that is told"
 id=$(last_id "$TMP/resumed")
 stop_daemon
 rm -f "$STATE"/history.db*
+pass_time 2 "without the history serials begin with the second in which a daemon starts"
 start_daemon
 quarantine a seventh
 stream "$TMP/lost" '' "Last-Event-ID: $id"
