@@ -38,15 +38,11 @@ static struct generation generation_load(const struct disk *d, const char *name)
 /* One that is damaged is set aside; what is signed in it is good all the same. */
 static void generation_done(const struct disk *d, struct generation *g)
 {
-	char aside[64] = "";
 	size_t saved;
 
 	if (g->r && g->r != -ENOENT) {
 		saved = g->text ? community_salvage(d->all, g->text, g->len) : 0;
-		(void)!store_set_aside(d->store, g->name, aside, sizeof(aside));
-		log_error(SUB, "%s: %s; it was set aside as %s", g->name,
-			  g->why.len ? buf_str(&g->why) : strerror(-g->r),
-			  *aside ? aside : "nothing");
+		store_damaged(d->store, SUB, g->name, g->r, buf_str(&g->why));
 		bus_alarm(d->bus, "",
 			  "%s is damaged: %zu statements of it that were not known were saved by "
 			  "their signatures; names and anchors are those of the generation before: "

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PRUNED_AT_ONCE 2000 /* rows: others want to run, too */
 #define STATEMENTS_MAX 6
@@ -184,20 +185,16 @@ int history_open(const char *path, const struct history_limits *limits, struct h
 	return 0;
 }
 
-int history_open_read(const char *path, struct history **ret, char *why)
+struct history *history_in(const char *state_dir)
 {
-	CLEANUP(history_closep) struct history *h = calloc(1, sizeof(*h));
-	int r;
+	CLEANUP(history_closep) struct history *h = NULL;
+	char path[320];
 
-	if (!h)
-		return -ENOMEM;
-	r = opened(path, SQLITE_OPEN_READONLY, h);
-	if (r) {
-		snprintf(why, HISTORY_WHY_MAX, "%s", h->why);
-		return r;
-	}
-	*ret = TAKE_PTR(h);
-	return 0;
+	snprintf(path, sizeof(path), "%s/" HISTORY_FILE, state_dir);
+	if (access(path, F_OK))
+		return NULL;
+	h = calloc(1, sizeof(*h));
+	return h && !opened(path, SQLITE_OPEN_READONLY, h) ? TAKE_PTR(h) : NULL;
 }
 
 void history_close(struct history *h)

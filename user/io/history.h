@@ -31,8 +31,8 @@ struct history_limits {
  * stays as it is; -errno; in each case with why, of HISTORY_WHY_MAX bytes. */
 int history_open(const char *path, const struct history_limits *limits, struct history **ret,
 		 char *why) MUST_CHECK;
-/* Of a file that is there, for reading: beside one that writes. */
-int history_open_read(const char *path, struct history **ret, char *why) MUST_CHECK;
+/* The one in a state directory, for reading beside who writes it; NULL: it cannot be read, which who writes it says. */
+struct history *history_in(const char *state_dir) MUST_CHECK;
 void history_close(struct history *h); /* commits; NULL-safe */
 
 struct history_event {

@@ -324,6 +324,15 @@ int store_set_aside(struct store *store, const char *name, char *ret, size_t siz
 	return r ? fail(store, r, what, name) : 0;
 }
 
+void store_damaged(struct store *store, const char *sub, const char *name, int r, const char *why)
+{
+	char aside[NAME_MAX + 1];
+	bool moved = !store_set_aside(store, name, aside, sizeof(aside));
+
+	log_error(sub, "%s/%s: %s; %s%s", store->path, name, *why ? why : strerror(-r),
+		  moved ? "it was set aside as " : "it could not be set aside", moved ? aside : "");
+}
+
 size_t store_aside(struct store *store, char *ret, size_t size)
 {
 	CLEANUP(closedirp) DIR *dir = NULL;

@@ -35,6 +35,9 @@ int store_read(struct store *store, const char *name, size_t max, char **ret,
 	       size_t *ret_len) MUST_CHECK;
 /* Gives whatever is there a name that nothing has: NAME.damaged-N, which *ret gets. */
 int store_set_aside(struct store *store, const char *name, char *ret, size_t size) MUST_CHECK;
+/* Sets aside a file that cannot be used by `r`, or by `why` if that is not empty, and logs that as
+ * `sub`, with the name that it has now. */
+void store_damaged(struct store *store, const char *sub, const char *name, int r, const char *why);
 /* How many are set aside; the name of one of them in *ret. */
 size_t store_aside(struct store *store, char *ret, size_t size);
 

@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -370,15 +369,13 @@ static int recall(const struct journal *j, struct buf *out, const struct followe
 {
 	struct recalling r = { .out = out, .who = f };
 	uint64_t to = remembered_from(j);
-	char why[HISTORY_WHY_MAX];
-	struct history *db = NULL;
-	char path[320];
+	CLEANUP(history_closep) struct history *db = NULL;
 
-	snprintf(path, sizeof(path), "%s/%s", j->part.d->settings->state_dir, HISTORY_FILE);
-	if (from_wall_ns >= to || access(path, F_OK) || history_open_read(path, &db, why))
-		return 0; /* what is in memory is what there is: the history says why */
+	if (from_wall_ns < to)
+		db = history_in(j->part.d->settings->state_dir);
+	if (!db)
+		return 0; /* what is in memory is what there is */
 	(void)!history_events(db, *f->server ? f->server : NULL, from_wall_ns, to, recall_one, &r);
-	history_close(db);
 	return r.more ? -EMSGSIZE : buf_error(out);
 }
 

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -155,18 +154,6 @@ struct scan {
 	bool stopped; /* there is no room for more */
 };
 
-static struct history *open_history(const struct streams *m)
-{
-	char why[HISTORY_WHY_MAX];
-	struct history *db = NULL;
-	char path[320];
-
-	snprintf(path, sizeof(path), "%s/%s", m->part.d->settings->state_dir, HISTORY_FILE);
-	if (access(path, F_OK) || history_open_read(path, &db, why))
-		return NULL; /* the history says why */
-	return db;
-}
-
 /* Whoever may see URLs as they are kept gets the line as it is. */
 static void give_row(struct stream *s, const struct history_event *row)
 {
@@ -203,7 +190,7 @@ static bool take_row(void *data, const struct history_event *row)
 static bool read_disk(struct streams *m, struct stream *s)
 {
 	struct scan scan = { .s = s, .end = m->n ? recent(m, oldest_of(m))->serial : 0 };
-	CLEANUP(history_closep) struct history *db = open_history(m);
+	CLEANUP(history_closep) struct history *db = history_in(m->part.d->settings->state_dir);
 	uint64_t to;
 
 	if (db)
@@ -320,7 +307,7 @@ static void begin_after(const struct streams *m, struct stream *s, uint64_t seri
 		   (i > oldest_of(m) && recent(m, i - 1)->serial == serial);
 	if (s->known)
 		return;
-	db = open_history(m);
+	db = history_in(m->part.d->settings->state_dir);
 	if (db && history_has(db, serial, &s->known))
 		s->known = false;
 }
@@ -341,7 +328,7 @@ static void begin_since(const struct streams *m, struct stream *s, uint64_t ns)
 		return;
 	}
 	s->at = i < m->n ? recent(m, i)->serial - 1 : newest(m);
-	db = open_history(m);
+	db = history_in(m->part.d->settings->state_dir);
 	if (db && history_newest(db, wall > ns ? wall - ns : 0, &i))
 		return;
 	if (db)

@@ -503,7 +503,6 @@ static bool load_one(struct tools_module *m, const char *name, struct tools_file
 {
 	CLEANUP(freep) char *text = NULL;
 	CLEANUP(buf_done) struct buf why = BUF(512);
-	char aside[64] = "";
 	size_t len = 0;
 	int r = store_read(m->store, name, TOOLS_FILE_MAX, &text, &len);
 
@@ -513,9 +512,7 @@ static bool load_one(struct tools_module *m, const char *name, struct tools_file
 		r = tools_file_decode(text, len, ret, &why);
 	if (!r)
 		return true;
-	(void)!store_set_aside(m->store, name, aside, sizeof(aside));
-	log_error(SUB, "%s/%s: %s; it was set aside as %s", m->part.d->settings->state_dir, name,
-		  why.len ? buf_str(&why) : strerror(-r), *aside ? aside : "nothing");
+	store_damaged(m->store, SUB, name, r, buf_str(&why));
 	bus_alarm(
 		m->part.d->bus, "",
 		"%s is damaged: which tools were approved is lost unless the generation before it "

@@ -515,7 +515,6 @@ static bool load_one(struct trust_module *m, const char *name)
 	CLEANUP(freep) char *text = NULL;
 	CLEANUP(buf_done) struct buf why = BUF(512);
 	struct trust_file loaded = { 0 };
-	char aside[64] = "";
 	size_t len = 0;
 	int r = store_read(m->store, name, TRUST_FILE_MAX, &text, &len);
 
@@ -530,9 +529,7 @@ static bool load_one(struct trust_module *m, const char *name)
 		m->kept = loaded;
 		return true;
 	}
-	(void)!store_set_aside(m->store, name, aside, sizeof(aside));
-	log_error(SUB, "%s/%s: %s; it was set aside as %s", m->part.d->settings->state_dir, name,
-		  why.len ? buf_str(&why) : strerror(-r), *aside ? aside : "nothing");
+	store_damaged(m->store, SUB, name, r, buf_str(&why));
 	bus_alarm(
 		m->part.d->bus, "",
 		"%s is damaged: scores, findings and strikes in it are lost unless the generation "
