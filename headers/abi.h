@@ -196,6 +196,25 @@ struct sg_group {
  * force, packets of sockets without a record are looked up by their addresses.
  */
 
+/* --- origins: port of a socket that went to the relay -> what it had asked for -- */
+
+/*
+ * Written before the SYN leaves, at the index of the socket's port in host order, so that who
+ * accepts the connection finds it by the peer's port; memory-mapped by the relay. The address
+ * tells sockets apart that share a port; an old time, that this is not about the connection.
+ */
+#define SG_ORIGINS_MAX 65536U
+
+struct sg_origin {
+	__u64 t_ns; /* of the connect; 0: never */
+	__u64 cookie;
+	__u8 local[16]; /* the socket's own address, IPv4 v4-mapped */
+	__u8 remote[16];
+	__be16 remote_port;
+	__u16 server; /* id */
+	__u32 incarnation;
+};
+
 /* --- own: socket cookie -> u8: the daemon's own sockets, exempt from breakers -- */
 
 /* --- srv_name: server id -> name, for people with bpftool ----------------- */
@@ -689,6 +708,7 @@ SG_ASSERT_SIZE(struct sg_route_entry, 64);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 176);
 SG_ASSERT_SIZE(struct sg_flow, 288);
+SG_ASSERT_SIZE(struct sg_origin, 56);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif
