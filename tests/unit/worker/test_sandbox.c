@@ -18,10 +18,17 @@
 
 #include "io/findings_job.h"
 #include "io/resolver.h"
-#include "worker/worker.h"
+#include "sandbox/sandbox.h"
 
 #define USER 61183
 #define FAILED 100 /* exit status: the sandbox itself */
+
+static int enter(pid_t parent, const char **what)
+{
+	const struct sandbox s = { SANDBOX_ASKS, USER, parent, 64, 512UL << 20 };
+
+	return sandbox_enter(&s, what);
+}
 
 /* Each returns 0 if it could. */
 static int open_to_write(void)
@@ -165,7 +172,7 @@ static int in_the_sandbox(int (*what)(void))
 
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(sandbox_enter(USER, parent, &unused) ? FAILED : -what());
+		_exit(enter(parent, &unused) ? FAILED : -what());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!WIFEXITED(status))
 		fail_msg("ended by signal %d", WTERMSIG(status));
@@ -247,7 +254,7 @@ static void wants_its_daemon(void **state)
 	(void)state;
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(sandbox_enter(USER, 1, &what) == -ESRCH ? 7 : 8);
+		_exit(enter(1, &what) == -ESRCH ? 7 : 8);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
