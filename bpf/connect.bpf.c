@@ -338,12 +338,21 @@ __noinline int sg_redirect6(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
 	return sg_redirect_connect(ctx, id, true, now);
 }
 
+/* Goes elsewhere, if it can; whatever the socket was before is over then. */
+static __always_inline bool sg_elsewhere(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					 bool v6, __u64 now)
+{
+	if (!sg_redirect_open(s->id, now))
+		return false;
+	sg_flow_leave(ctx, now);
+	return (v6 ? sg_redirect6(ctx, s->id, now) : sg_redirect4(ctx, s->id, now)) == SG_PROCEED;
+}
+
 /* A connect that its server does not get: elsewhere, or refused. */
 static __always_inline int sg_turn_away(struct bpf_sock_addr *ctx, const struct sg_scope *s,
 					bool v6, __u64 now)
 {
-	if (sg_redirect_open(s->id, now) &&
-	    (v6 ? sg_redirect6(ctx, s->id, now) : sg_redirect4(ctx, s->id, now)) == SG_PROCEED)
+	if (sg_elsewhere(ctx, s, v6, now))
 		return SG_PROCEED;
 	SG_COUNT(s, denied);
 	return sg_refuse(ctx, s, v6, now);
@@ -388,6 +397,9 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		sg_flow_leave(ctx, now);
 		return sg_turn_away(ctx, s, v6, now);
 	}
+	if (verdict == SG_VERDICT_ALLOW && a.admit == SG_ALLOW && !again &&
+	    sg_redirect_all(s->id) && sg_elsewhere(ctx, s, v6, now))
+		return SG_PROCEED;
 	sg_refused(s, verdict);
 	f = sg_flow_make(ctx, cookie);
 	if (!f || !sg_flow_start(ctx, s, f, &by, v6, now)) {

@@ -41,6 +41,14 @@ static __always_inline void sg_redirect_read(__u32 id, struct sg_redirect *ret)
 	bpf_spin_unlock(&r->lock);
 }
 
+/* Do connects that a server would get go to the relay all the same? */
+static __always_inline bool sg_redirect_all(__u32 id)
+{
+	struct sg_redirect *r = bpf_map_lookup_elem(&redirects, &id);
+
+	return r && r->kind == SG_REDIRECT_FORWARD && r->flags & SG_REDIRECT_ALL;
+}
+
 static __always_inline bool sg_addr_none(const __u8 *addr)
 {
 	const __u64 *halves = (const __u64 *)addr;

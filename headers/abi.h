@@ -220,8 +220,10 @@ struct sg_redirect {
 	__u8 addr6[16];
 	__be16 port4;
 	__be16 port6;
-	__u32 pad;
+	__u32 flags; /* SG_REDIRECT_* */
 };
+
+#define SG_REDIRECT_ALL 1U /* FORWARD: what the server would get, but for probes, goes there, too */
 
 /* --- origins: port of a socket that went to the relay -> what it had asked for -- */
 

@@ -37,6 +37,11 @@ int dataplane_endpoint_at(struct dataplane *dp, uint32_t id, const struct addr *
 	return -ENOENT;
 }
 
+uint32_t dataplane_server_incarnation(struct dataplane *dp, uint32_t id)
+{
+	return dp->servers[id].kernel.incarnation;
+}
+
 bool dataplane_is_own(struct dataplane *dp, const struct addr *a)
 {
 	(void)dp;

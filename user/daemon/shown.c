@@ -100,9 +100,15 @@ static void unseen_reason(const struct server *s, bool watched, char out[STATUS_
 			 error);
 }
 
-int shown_server(struct server *s, struct status_server *to)
+static enum status_verdict denied_verdict(const struct status_server *s)
 {
-	struct dataplane *dp = s->d->dp;
+	if (!s->has_fallback || s->fallback.kind == SG_REDIRECT_NONE)
+		return VERDICT_REFUSE;
+	return s->fallback.kind == SG_REDIRECT_STAND_IN ? VERDICT_STAND_IN : VERDICT_REDIRECT;
+}
+
+int shown_judged(struct server *s, struct status_server *to)
+{
 	struct server *from = owner(s);
 	bool denied;
 	int r = 0;
@@ -123,12 +129,25 @@ int shown_server(struct server *s, struct status_server *to)
 	if (r)
 		return r;
 	to->state = sg_breaker_shown(&from->breaker);
+	if (from->breaker.since_ns)
+		to->since_wall_ns = clock_wall_ns() - (clock_boot_ns() - from->breaker.since_ns);
 	denied = sg_breaker_denies(&from->breaker, clock_boot_ns()) ||
 		 from->breaker.state == SG_RAMP || server_quarantined(from);
-	to->verdict = !dataplane_observes(dp) && denied ? VERDICT_REFUSE : VERDICT_ALLOW;
 	MODULES_TRY(r, bus_modules(s->d->bus), fill_server, from, to);
+	to->verdict = !dataplane_observes(s->d->dp) && denied ? denied_verdict(to) : VERDICT_ALLOW;
+	return r;
+}
+
+int shown_server(struct server *s, struct status_server *to)
+{
+	struct dataplane *dp = s->d->dp;
+	struct server *from = owner(s);
+	int r = shown_judged(s, to);
+
+	if (r || !from)
+		return r;
 	(void)!dataplane_stats(dp, from->id, &to->counters);
 	latency_fill(dp, from->id, SG_METRIC_ANSWER, &to->latency);
 	latency_fill(dp, from->id, SG_METRIC_TLS, &to->handshake);
-	return r ? r : endpoints_fill(from, to);
+	return endpoints_fill(from, to);
 }

@@ -13,4 +13,7 @@
  */
 int shown_server(struct server *s, struct status_server *to) MUST_CHECK;
 
+/* The same without what costs system calls: counters, latencies, endpoints. */
+int shown_judged(struct server *s, struct status_server *to) MUST_CHECK;
+
 #endif

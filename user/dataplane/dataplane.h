@@ -239,6 +239,8 @@ int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t 
  * lease. */
 int dataplane_redirect_set(struct dataplane *dp, uint32_t id,
 			   const struct sg_redirect *to) MUST_CHECK;
+/* How often its id has become free before, as origins have it; 0 also if it cannot be read. */
+uint32_t dataplane_server_incarnation(struct dataplane *dp, uint32_t id);
 /* As the kernel has it; of an id that does not exist -ENOENT. */
 int dataplane_redirect_get(struct dataplane *dp, uint32_t id, struct sg_redirect *ret) MUST_CHECK;
 /* Whose an endpoint of a server is (SG_AT), for a redirect to it: -ENOENT: it is another's, or

@@ -18,6 +18,15 @@ int dataplane_redirect_get(struct dataplane *dp, uint32_t id, struct sg_redirect
 					 BPF_F_LOCK);
 }
 
+uint32_t dataplane_server_incarnation(struct dataplane *dp, uint32_t id)
+{
+	struct sg_server entry;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &entry))
+		return 0;
+	return entry.incarnation;
+}
+
 int dataplane_origins_fd(const struct dataplane *dp)
 {
 	return bpf_map__fd(dp->skel->maps.origins);
