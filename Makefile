@@ -266,10 +266,10 @@ $(B)/switchgear-relay: $(B)/obj/user/relay/main.o $(call libs,$(PARTS_relay))
 $(B)/switchgear: $(B)/obj/user/cli/main.o $(call libs,$(PARTS_cli))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_cli)
 
-$(B)/tools/%: tests/tools/%.c $(call libs,base) Makefile $(B)/flags
+$(B)/tools/%: tests/tools/%.c $(call libs,io base) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) -Iuser -Iheaders $(CFLAGS) $(LDHARDEN) $(LDFLAGS) -MF $@.d -o $@ $< \
-		$(call libs,base) -lsodium -lm -lpthread
+		$(call libs,io base) -lsodium -lm -lpthread
 
 # --- tests ------------------------------------------------------------------
 

@@ -317,21 +317,21 @@ static bool take_body(struct agent *a, struct http1_span piece)
 	return true;
 }
 
-/* What is no HTTP is not spoken to. */
+/* TLS, SSH, another version of HTTP: it would not understand an answer. */
+static bool is_no_http(const struct http1 *h)
+{
+	return h->error == HTTP1_BAD_METHOD || h->error == HTTP1_BAD_VERSION ||
+	       h->error == HTTP1_AFTER_END || (h->error == HTTP1_BAD_CONTROL && !h->error_at);
+}
+
 static void refuse(struct agent *a)
 {
-	switch (a->http.error) {
-	case HTTP1_BAD_METHOD:
-	case HTTP1_BAD_VERSION:
-	case HTTP1_AFTER_END:
+	if (is_no_http(&a->http))
 		tear_off(a);
-		break;
-	case HTTP1_NO_MEMORY:
+	else if (a->http.error == HTTP1_NO_MEMORY)
 		answer_plain(a, 503, "the relay has no memory left; try again later");
-		break;
-	default:
+	else
 		answer_plain(a, 400, http1_error_words(a->http.error));
-	}
 }
 
 /* True: more of the request is wanted; else `a` is perhaps no more. */
