@@ -23,7 +23,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "http1.h"
+#include "core/answer.h"
 
 #define PROBE_ANSWER_MAX 65536U /* bytes read of one answer, framing included */
 #define PROBE_HEAD_MAX 16384U   /* of them before the body; more is malformed, as for agents */
