@@ -109,6 +109,7 @@ static bool tolerant(const struct http1 *h)
 static void begin(struct http1 *h)
 {
 	h->method = h->target = h->reason = (struct http1_span){ 0 };
+	h->first = (struct http1_place){ 0 };
 	h->status = h->minor = h->n_fields = 0;
 	h->framing = HTTP1_NO_BODY;
 	h->length = h->left = 0;
@@ -239,8 +240,7 @@ static enum http1_event take_request(struct http1 *h, const struct line *line)
 		return HTTP1_ERROR;
 	if (!is_target(method, line->p + target, n))
 		return fail_line(h, HTTP1_BAD_TARGET, line, target);
-	h->method.len = method.len;
-	h->target.len = n;
+	h->first = (struct http1_place){ 0, (uint32_t)method.len, (uint32_t)target, (uint32_t)n };
 	return HTTP1_MORE;
 }
 
@@ -257,7 +257,8 @@ static enum http1_event take_status(struct http1 *h, const struct line *line)
 	    (line->len > 12 && p[3] != ' '))
 		return fail_line(h, HTTP1_BAD_STATUS, line, 9);
 	h->status = (unsigned int)((p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0'));
-	h->reason.len = line->len > REASON_AT ? line->len - REASON_AT : 0;
+	if (line->len > REASON_AT)
+		h->first = (struct http1_place){ 0, 0, REASON_AT, (uint32_t)line->len - REASON_AT };
 	return HTTP1_MORE;
 }
 
@@ -436,9 +437,9 @@ static enum http1_event head_end(struct http1 *h, const struct line *line)
 	bool request = h->kind == HTTP1_REQUESTS;
 	enum http1_error error;
 
-	h->method.p = h->head.data;
-	h->target.p = h->head.data + h->method.len + 1;
-	h->reason.p = h->head.data + (h->reason.len ? REASON_AT : 0);
+	h->method = (struct http1_span){ h->head.data, h->first.name_len };
+	*(request ? &h->target : &h->reason) =
+		(struct http1_span){ h->head.data + h->first.value, h->first.value_len };
 	error = request ? check_request(h) : HTTP1_FINE;
 	if (error)
 		return fail_line(h, error, line, 0);
@@ -499,10 +500,14 @@ static enum http1_event feed_head(struct http1 *h, struct http1_span *in)
 	size_t looked = n < room ? n : room;
 
 	for (size_t i = 0; i < looked - (feed && n <= room); i++)
-		if (is_control(in->p[i]) && in->p[i] != '\r')
-			return fail(h, HTTP1_BAD_CONTROL, h->taken + i);
-	if (n > room)
-		return fail(h, HTTP1_HEAD_TOO_LONG, h->taken + room);
+		if (is_control(in->p[i]) && in->p[i] != '\r') {
+			take(h, in, i);
+			return fail(h, HTTP1_BAD_CONTROL, h->taken);
+		}
+	if (n > room) {
+		take(h, in, room);
+		return fail(h, HTTP1_HEAD_TOO_LONG, h->taken);
+	}
 	buf_append(&h->head, in->p, n);
 	if (buf_error(&h->head))
 		return fail(h, HTTP1_NO_MEMORY, h->taken);

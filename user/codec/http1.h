@@ -155,6 +155,7 @@ struct http1 {
 	size_t between;  /* bytes of the line between chunks, or of the trailer */
 	uint64_t begins; /* of what is in head: taken, then */
 	struct buf head;
+	struct http1_place first; /* method and target, or the reason as a value */
 	struct http1_place fields[HTTP1_FIELDS_MAX];
 };
 
