@@ -146,9 +146,9 @@ LIBS_worker := -lcurl -lseccomp -lsodium -ljson-c -lm
 LIBS_relay := -lseccomp -lsodium -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
-# The other parser in test_libhtp, which says so where there is none.
+# The other parser in test_libhtp and test_http1_libhtp, which say so where there is none.
 LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
-LIBS_test_codec := -lsodium -ljson-c -lm
+LIBS_test_codec = -lsodium -ljson-c $(LIBS_test_core)
 LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_test_sandbox := -lseccomp

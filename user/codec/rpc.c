@@ -5,99 +5,76 @@
 #include <string.h>
 
 #include "codec/jsonget.h"
-#include "codec/jsonpos.h"
 #include "codec/jsonw.h"
-
-#define META_VERSION "io.modelcontextprotocol/protocolVersion"
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static bool is_id(const struct json_object *id)
+static void document_done(struct mcp_document *d)
 {
-	return json_object_is_type(id, json_type_int) || json_object_is_type(id, json_type_string);
+	mcp_document_done(d);
 }
 
-static char *id_text(struct json_object *id)
+static char *id_text(const struct mcp_id *id)
 {
-	const char *text = json_object_to_json_string_ext(
-		id, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	CLEANUP(buf_done) struct buf text = BUF(6 * MCP_ID_MAX + 2);
 
-	return text && strlen(text) <= RPC_ID_MAX ? strdup(text) : NULL;
+	return mcp_id_put(&text, id) ? NULL : buf_steal(&text);
 }
 
-static int read_params(const struct json_object *obj, struct rpc_message *m, char *version)
+static int read_one(const struct mcp_message *from, struct rpc_message *m)
 {
-	const struct json_object *params = jget_object(obj, "params");
-	const struct json_object *meta = jget_object(params, "_meta");
-	const char *tool = jget_text(params, "name", NULL);
+	const char *tool = jget_text(from->params, "name", NULL);
 
+	if (from->kind == MCP_MALFORMED)
+		return -EINVAL;
+	m->kind = from->kind;
+	m->method = strdup(from->method);
+	if (!m->method)
+		return -ENOMEM;
+	if (m->kind == MCP_REQUEST) {
+		m->id = id_text(&from->id);
+		if (!m->id)
+			return -ENOMEM;
+	}
 	if (!strcmp(m->method, "initialize"))
-		(void)jget_copy(params, "protocolVersion", m->version, sizeof(m->version));
-	if (!*version)
-		(void)jget_copy(meta, META_VERSION, version, RPC_VERSION_MAX);
+		memcpy(m->version, from->protocol, sizeof(m->version));
 	if (strcmp(m->method, "tools/call") != 0 || !tool)
 		return 0;
 	m->tool = strdup(tool);
 	return m->tool ? 0 : -ENOMEM;
 }
 
-static int read_one(struct json_object *obj, struct rpc_message *m, char *version)
+static int read_all(const struct mcp_document *d, struct rpc_batch *b)
 {
-	struct json_object *id = jget(obj, "id");
-	const char *method = jget_text(obj, "method", NULL);
-
-	if (!json_object_is_type(obj, json_type_object) ||
-	    strcmp(jget_text(obj, "jsonrpc", ""), "2.0") != 0)
+	if (d->n > RPC_BATCH_MAX)
 		return -EINVAL;
-	if (!method) {
-		m->kind = RPC_RESPONSE;
-		return jget(obj, "result") || jget(obj, "error") ? 0 : -EINVAL;
-	}
-	m->kind = json_object_object_get_ex(obj, "id", NULL) ? RPC_REQUEST : RPC_NOTIFICATION;
-	if (m->kind == RPC_REQUEST) {
-		if (!is_id(id))
-			return -EINVAL;
-		m->id = id_text(id);
-		if (!m->id)
-			return -EINVAL;
-	}
-	m->method = strdup(method);
-	return m->method ? read_params(obj, m, version) : -ENOMEM;
-}
-
-static int read_all(struct json_object *root, struct rpc_batch *b)
-{
-	b->is_list = json_object_is_type(root, json_type_array);
-	b->n = b->is_list ? json_object_array_length(root) : 1;
-	if (!b->n || b->n > RPC_BATCH_MAX) {
-		b->n = 0;
-		return -EINVAL;
-	}
-	b->v = calloc(b->n, sizeof(*b->v));
-	if (!b->v) {
-		b->n = 0;
+	b->v = calloc(d->n, sizeof(*b->v));
+	if (!b->v)
 		return -ENOMEM;
-	}
-	for (size_t i = 0; i < b->n; i++) {
-		struct json_object *one = b->is_list ? json_object_array_get_idx(root, i) : root;
-		int r = read_one(one, &b->v[i], b->version);
+	b->n = d->n;
+	b->is_list = d->batch;
+	for (size_t i = 0; i < d->n; i++) {
+		struct mcp_message m;
+		int r;
 
+		mcp_message(d, i, &m);
+		r = read_one(&m, &b->v[i]);
 		if (r)
 			return r;
+		b->stateless |= m.stateless;
 	}
 	return 0;
 }
 
 int rpc_read(const char *text, size_t len, struct rpc_batch *ret)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
+	CLEANUP(document_done) struct mcp_document d = { 0 };
 	CLEANUP(rpc_done) struct rpc_batch b = { 0 };
-	struct jsonpos_fault fault;
-	int r = jsonpos_parse(text, len, RPC_DEPTH_MAX, &root, &fault);
+	int r = mcp_parse(text, len, true, &d);
 
 	if (r)
 		return r == -ENOMEM ? r : -EBADMSG;
-	r = read_all(root, &b);
+	r = read_all(&d, &b);
 	if (r)
 		return r;
 	*ret = b;
@@ -121,7 +98,7 @@ void rpc_done(struct rpc_batch *b)
 const struct rpc_message *rpc_find(const struct rpc_batch *b, const char *method)
 {
 	for (size_t i = 0; i < b->n; i++)
-		if (b->v[i].method && !strcmp(b->v[i].method, method))
+		if (!strcmp(b->v[i].method, method))
 			return &b->v[i];
 	return NULL;
 }
@@ -131,14 +108,8 @@ size_t rpc_requests(const struct rpc_batch *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->n; i++)
-		n += b->v[i].kind == RPC_REQUEST;
+		n += b->v[i].kind == MCP_REQUEST;
 	return n;
-}
-
-/* They are dates, which compare as texts do. */
-bool rpc_is_stateless(const char *version)
-{
-	return strcmp(version, RPC_STATELESS) >= 0;
 }
 
 static bool may_repeat(const struct json_object *tool)
@@ -152,7 +123,7 @@ bool rpc_may_repeat(const char *tools, size_t len, const char *tool)
 {
 	CLEANUP(json_putp) struct json_object *list = NULL;
 
-	if (json_parse(tools, len, RPC_DEPTH_MAX, &list) ||
+	if (json_parse(tools, len, MCP_DEPTH_MAX, &list) ||
 	    !json_object_is_type(list, json_type_array))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
@@ -167,15 +138,16 @@ bool rpc_may_repeat(const char *tools, size_t len, const char *tool)
 
 bool rpc_initialized(const char *text, size_t len, char version[RPC_VERSION_MAX])
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	const struct json_object *result;
+	CLEANUP(document_done) struct mcp_document d = { 0 };
+	struct mcp_message m;
 
-	if (json_parse(text, len, RPC_DEPTH_MAX, &root))
+	if (mcp_parse(text, len, true, &d) || d.batch)
 		return false;
-	result = json_object_is_type(root, json_type_object) ? jget_object(root, "result") : NULL;
-	version[0] = '\0';
-	(void)jget_copy(result, "protocolVersion", version, RPC_VERSION_MAX);
-	return result != NULL;
+	mcp_message(&d, 0, &m);
+	if (m.kind != MCP_RESULT)
+		return false;
+	memcpy(version, m.protocol, sizeof(m.protocol));
+	return true;
 }
 
 void rpc_put_string(struct buf *out, const char *text)

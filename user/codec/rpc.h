@@ -12,37 +12,29 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "codec/mcp.h"
 
 #define RPC_BATCH_MAX 256U
-#define RPC_DEPTH_MAX 64U
-#define RPC_ID_MAX 256U
-#define RPC_VERSION_MAX 32U
-#define RPC_STATELESS "2026-07-28" /* the first protocol version without sessions */
-
-enum rpc_kind {
-	RPC_REQUEST,
-	RPC_NOTIFICATION,
-	RPC_RESPONSE, /* to a request of the server's */
-};
+#define RPC_VERSION_MAX (MCP_VERSION_MAX + 1)
 
 /* All owned by the batch. */
 struct rpc_message {
-	enum rpc_kind kind;
-	char *id;                      /* of a request: a number or a string, as JSON */
-	char *method;                  /* NULL in a response */
+	enum mcp_kind kind;            /* not MCP_MALFORMED */
+	char *id;                      /* of a request, as JSON; else NULL */
+	char *method;                  /* "" in an answer, to a request of the server's */
 	char *tool;                    /* tools/call: params.name; NULL: not there */
-	char version[RPC_VERSION_MAX]; /* params.protocolVersion of initialize; "": not there */
+	char version[RPC_VERSION_MAX]; /* protocolVersion of initialize; "": not there */
 };
 
 struct rpc_batch {
-	bool is_list;                  /* it came as one, and is answered as one */
-	char version[RPC_VERSION_MAX]; /* of the first _meta that names one; "": none does */
+	bool is_list;   /* it came as one, and is answered as one */
+	bool stateless; /* one of them names a revision without sessions */
 	struct rpc_message *v;
 	size_t n; /* never 0 */
 };
 
-/* -EBADMSG: no JSON (strict, no member twice); -EINVAL: no JSON-RPC 2.0, or more than
- * RPC_BATCH_MAX messages; -ENOMEM. *ret is untouched then. */
+/* -EBADMSG: no JSON (strict, no member twice); -EINVAL: a message is malformed, or there are more
+ * than RPC_BATCH_MAX; -ENOMEM. *ret is untouched then. */
 int rpc_read(const char *text, size_t len, struct rpc_batch *ret) MUST_CHECK;
 void rpc_done(struct rpc_batch *b); /* may be called twice, and on zeros */
 
@@ -50,8 +42,6 @@ void rpc_done(struct rpc_batch *b); /* may be called twice, and on zeros */
 const struct rpc_message *rpc_find(const struct rpc_batch *b, const char *method);
 /* How many wait for an answer. */
 size_t rpc_requests(const struct rpc_batch *b);
-/* Is this version one without sessions? "" is not. */
-bool rpc_is_stateless(const char *version);
 
 /* Does the "tools" list of a tools/list say of this tool that calling it again does no harm
  * (idempotentHint or readOnlyHint)? What cannot be read says no. */

@@ -117,7 +117,7 @@ static bool is_stateless(const struct agent *a)
 
 	(void)http1_find(&a->http, "mcp-protocol-version", &v);
 	snprintf(version, sizeof(version), "%.*s", (int)(v.len < 31 ? v.len : 31), v.p);
-	return rpc_is_stateless(version) || rpc_is_stateless(a->batch.version);
+	return mcp_is_stateless(version) || a->batch.stateless;
 }
 
 static void count_answer(const struct agent *a)
@@ -245,7 +245,9 @@ static bool read_messages(struct agent *a)
 		return false;
 	}
 	standin_bad(r == -EBADMSG ? -32700 : -32600,
-		    r == -EBADMSG ? "the body is not JSON" : "the body is not JSON-RPC 2.0", &out);
+		    r == -EBADMSG ? "the body is no JSON that could be a message"
+				  : "the body is no message of JSON-RPC 2.0",
+		    &out);
 	answer(a, &out);
 	return false;
 }

@@ -6,10 +6,9 @@
 #define TEXT_MAX 8192U
 #define BODY_MAX (RELAY_TOOLS_MAX * 2U) /* a list of tools, and other answers of the batch */
 #define UNAVAILABLE (-32000)            /* of the codes that JSON-RPC leaves to servers */
-#define NEWEST_SESSIONS "2025-11-25"
 
 static const char *const with_sessions[] = { "2024-11-05", "2025-03-26", "2025-06-18",
-					     NEWEST_SESSIONS, NULL };
+					     MCP_VERSION_SESSION, NULL };
 
 /* --- HTTP ------------------------------------------------------------------------------------ */
 
@@ -101,7 +100,7 @@ static const char *version_for(const char *wanted)
 	for (size_t i = 0; with_sessions[i]; i++)
 		if (!strcmp(wanted, with_sessions[i]))
 			return wanted;
-	return NEWEST_SESSIONS;
+	return MCP_VERSION_SESSION;
 }
 
 static void put_info(const struct standin *s, struct buf *out)
@@ -128,8 +127,9 @@ static void put_initialize(const struct standin *s, const struct rpc_message *m,
 static void put_discover(const struct standin *s, UNUSED const struct rpc_message *m,
 			 struct buf *out)
 {
-	buf_puts(out, "{\"supportedVersions\":[\"" RPC_STATELESS "\"]," CAPABILITIES UNCACHED
-		      ",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
+	buf_puts(out,
+		 "{\"supportedVersions\":[\"" MCP_VERSION_STATELESS "\"]," CAPABILITIES UNCACHED
+		 ",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
 	put_info(s, out);
 	buf_puts(out, "},\"instructions\":");
 	put_words(s, out);
@@ -217,7 +217,7 @@ void standin_answer(const struct standin *s, const struct rpc_batch *b, struct b
 	}
 	buf_puts(&body, b->is_list ? "[" : "");
 	for (size_t i = 0; i < b->n; i++) {
-		if (b->v[i].kind != RPC_REQUEST)
+		if (b->v[i].kind != MCP_REQUEST)
 			continue;
 		buf_puts(&body, between);
 		put_message(s, &b->v[i], &body);
@@ -247,7 +247,7 @@ void standin_lost(const struct standin *s, struct buf *out)
 void standin_events(const struct standin *s, const struct rpc_batch *b, struct buf *out)
 {
 	for (size_t i = 0; i < b->n; i++) {
-		if (b->v[i].kind != RPC_REQUEST)
+		if (b->v[i].kind != MCP_REQUEST)
 			continue;
 		buf_puts(out, "event: message\ndata: ");
 		put_message(s, &b->v[i], out);

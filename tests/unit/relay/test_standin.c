@@ -82,7 +82,7 @@ static const struct {
 	  "200 OK",
 	  { "\r\n\r\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{", "\"id\":\"two\"", "}]" },
 	  { 0 } },
-	{ "", "[]", "400 Bad Request", { "-32600" }, { 0 } },
+	{ "", "[]", "400 Bad Request", { "-32700" }, { 0 } },
 	{ "", "{", "400 Bad Request", { "-32700", "\"id\":null" }, { 0 } },
 	{ "",
 	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"ping\"}",
