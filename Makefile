@@ -146,9 +146,9 @@ LIBS_worker := -lcurl -lseccomp -lsodium -ljson-c -lm
 LIBS_relay := -lseccomp -lsodium -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
-# The other parser in test_libhtp, which says so where there is none.
+# The other parser in test_libhtp and test_http1_libhtp, which say so where there is none.
 LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/null)) -lm
-LIBS_test_codec := -lsodium -ljson-c -lm
+LIBS_test_codec = -lsodium -ljson-c $(LIBS_test_core)
 LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_test_sandbox := -lseccomp
@@ -266,10 +266,10 @@ $(B)/switchgear-relay: $(B)/obj/user/relay/main.o $(call libs,$(PARTS_relay))
 $(B)/switchgear: $(B)/obj/user/cli/main.o $(call libs,$(PARTS_cli))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_cli)
 
-$(B)/tools/%: tests/tools/%.c $(call libs,base) Makefile $(B)/flags
+$(B)/tools/%: tests/tools/%.c $(call libs,io base) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) -Iuser -Iheaders $(CFLAGS) $(LDHARDEN) $(LDFLAGS) -MF $@.d -o $@ $< \
-		$(call libs,base) -lsodium -lm -lpthread
+		$(call libs,io base) -lsodium -lm -lpthread
 
 # --- tests ------------------------------------------------------------------
 

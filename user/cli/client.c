@@ -8,16 +8,17 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
-#include "cli/response.h"
+#include "codec/http1.h"
 #include "codec/messages.h"
 
 #define TIMEOUT_S 15
 #define LINE_MAX_BYTES 65536U
+#define HEAD_MAX_BYTES 16384U
 
 struct call {
 	const struct client_request *request;
 	struct client_reply *reply;
-	struct response response;
+	struct http1 answer;
 	struct buf line; /* the beginning of one that is not whole yet */
 };
 
@@ -58,18 +59,29 @@ static int send_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
+static int put_head(struct buf *out, const struct client_request *q, size_t body_len)
+{
+	int r = http1_put_request(out, HTTP1_SPAN(q->method), HTTP1_SPAN(q->target));
+
+	if (!r)
+		buf_puts(out, "Host: switchgear\r\nConnection: close\r\n");
+	if (!r && (q->body || !strcmp(q->method, "POST"))) {
+		buf_puts(out, "Content-Type: application/json\r\n");
+		r = http1_put_number(out, "Content-Length", body_len);
+	}
+	return r ? r : http1_put_end(out);
+}
+
 static int send_request(int fd, const struct client_request *q)
 {
 	CLEANUP(buf_done) struct buf text = { 0 };
 	size_t len = q->body_len ? q->body_len : q->body ? strlen(q->body) : 0;
 	int r;
 
-	text = BUF(len + 16384);
-	buf_printf(&text, "%s %s HTTP/1.1\r\nHost: switchgear\r\nConnection: close\r\n", q->method,
-		   q->target);
-	if (q->body || !strcmp(q->method, "POST"))
-		buf_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", len);
-	buf_puts(&text, "\r\n");
+	text = BUF(len + HEAD_MAX_BYTES);
+	r = put_head(&text, q, len);
+	if (r < 0)
+		return r;
 	if (q->body)
 		buf_append(&text, q->body, len);
 	r = buf_error(&text);
@@ -101,14 +113,50 @@ static int take_lines(struct call *call, const char *data, size_t len)
 	return buf_error(&call->line);
 }
 
-static int take_body(void *data, const char *piece, size_t len)
+static int take_body(struct call *call, struct http1_span piece)
 {
-	struct call *call = data;
-
-	if (call->request->line && call->response.status < 300)
-		return take_lines(call, piece, len);
-	buf_append(&call->reply->body, piece, len);
+	if (call->request->line && call->answer.status < 300)
+		return take_lines(call, piece.p, piece.len);
+	buf_append(&call->reply->body, piece.p, piece.len);
 	return buf_error(&call->reply->body);
+}
+
+static int error_of(const struct http1 *answer)
+{
+	switch (answer->error) {
+	case HTTP1_CUT_OFF:
+		return -EPIPE;
+	case HTTP1_HEAD_TOO_LONG:
+		return -EMSGSIZE;
+	case HTTP1_NO_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* 1: the answer is complete (what follows is ignored), 0: more is needed; -errno. */
+static int take(struct call *call, const char *data, size_t len)
+{
+	struct http1_span in = { data, len };
+	int r = 0;
+
+	while (!r) {
+		struct http1_span body;
+		enum http1_event e = http1_feed(&call->answer, &in, &body);
+
+		if (e == HTTP1_MORE)
+			return 0;
+		if (e == HTTP1_ERROR)
+			return error_of(&call->answer);
+		if (e == HTTP1_HEAD && !call->answer.interim)
+			call->reply->status = call->answer.status;
+		else if (e == HTTP1_BODY)
+			r = take_body(call, body);
+		else if (e == HTTP1_MESSAGE)
+			r = !call->answer.interim;
+	}
+	return r;
 }
 
 static int receive(int fd, struct call *call)
@@ -127,12 +175,12 @@ static int receive(int fd, struct call *call)
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (n == 0)
-			return response_end(&call->response);
-		r = response_feed(&call->response, data, (size_t)n);
+			return http1_eof(&call->answer) == HTTP1_MESSAGE ? 0 : -EPIPE;
+		r = take(call, data, (size_t)n);
 		if (r != 0)
 			return r < 0 ? r : 0;
 		/* A stream that has begun may be silent for as long as it likes. */
-		endless = call->request->line && call->response.state > RESPONSE_HEADER;
+		endless = call->request->line && call->reply->status;
 	}
 }
 
@@ -145,7 +193,7 @@ int client_call(const struct client_request *request, struct client_reply *ret)
 	*ret = (struct client_reply){ 0 };
 	ret->body = BUF(REPLY_SIZE_MAX);
 	call.line = BUF(LINE_MAX_BYTES);
-	response_init(&call.response, take_body, &call);
+	http1_init(&call.answer, HTTP1_ANSWERS_TOLERANT, HEAD_MAX_BYTES);
 	r = dial(request->socket, &fd);
 	if (r)
 		return r;
@@ -154,7 +202,7 @@ int client_call(const struct client_request *request, struct client_reply *ret)
 	/* A server that turns clients away answers before it has read the request. */
 	if (!r || r == -EPIPE)
 		r = receive(fd, &call);
-	ret->status = call.response.status;
+	http1_done(&call.answer);
 	buf_done(&call.line);
 	return r;
 }

@@ -7,10 +7,12 @@
  */
 #include "codec/http1.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HEAD_MIN 64U
 #define HEAD_LIMIT (1U << 20)
+#define FIELDS_FIRST 16U
 #define REASON_AT 13U /* in "HTTP/1.1 200 OK" */
 
 enum state {
@@ -83,16 +85,20 @@ void http1_init(struct http1 *h, enum http1_kind kind, size_t head_max)
 
 void http1_reset(struct http1 *h)
 {
-	struct buf head = h->head;
+	struct http1 old = *h;
 
-	http1_init(h, h->kind, h->head_max);
-	buf_clear(&head);
-	h->head = head;
+	http1_init(h, old.kind, old.head_max);
+	h->head = old.head;
+	h->fields = old.fields;
+	h->fields_cap = old.fields_cap;
+	buf_clear(&h->head);
 }
 
 void http1_done(struct http1 *h)
 {
 	buf_done(&h->head);
+	free(TAKE_PTR(h->fields));
+	h->fields_cap = h->n_fields = 0;
 }
 
 void http1_asked(struct http1 *h, enum http1_asked asked)
@@ -109,6 +115,7 @@ static bool tolerant(const struct http1 *h)
 static void begin(struct http1 *h)
 {
 	h->method = h->target = h->reason = (struct http1_span){ 0 };
+	h->first = (struct http1_place){ 0 };
 	h->status = h->minor = h->n_fields = 0;
 	h->framing = HTTP1_NO_BODY;
 	h->length = h->left = 0;
@@ -239,8 +246,7 @@ static enum http1_event take_request(struct http1 *h, const struct line *line)
 		return HTTP1_ERROR;
 	if (!is_target(method, line->p + target, n))
 		return fail_line(h, HTTP1_BAD_TARGET, line, target);
-	h->method.len = method.len;
-	h->target.len = n;
+	h->first = (struct http1_place){ 0, (uint32_t)method.len, (uint32_t)target, (uint32_t)n };
 	return HTTP1_MORE;
 }
 
@@ -257,7 +263,8 @@ static enum http1_event take_status(struct http1 *h, const struct line *line)
 	    (line->len > 12 && p[3] != ' '))
 		return fail_line(h, HTTP1_BAD_STATUS, line, 9);
 	h->status = (unsigned int)((p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0'));
-	h->reason.len = line->len > REASON_AT ? line->len - REASON_AT : 0;
+	if (line->len > REASON_AT)
+		h->first = (struct http1_place){ 0, 0, REASON_AT, (uint32_t)line->len - REASON_AT };
 	return HTTP1_MORE;
 }
 
@@ -365,6 +372,32 @@ static const struct {
 	{ "upgrade", take_upgrade },
 };
 
+static enum http1_error add_field(struct http1 *h, struct http1_place place)
+{
+	if (h->n_fields >= HTTP1_FIELDS_MAX)
+		return HTTP1_HEAD_TOO_LONG;
+	if (h->n_fields == h->fields_cap) {
+		unsigned int cap = h->fields_cap ? h->fields_cap * 2 : FIELDS_FIRST;
+		struct http1_place *fields = reallocarray(h->fields, cap, sizeof(*fields));
+
+		if (!fields)
+			return HTTP1_NO_MEMORY;
+		h->fields = fields;
+		h->fields_cap = cap;
+	}
+	h->fields[h->n_fields++] = place;
+	return HTTP1_FINE;
+}
+
+/* Looks at it if it says something of the message's framing. */
+static enum http1_error frame(struct http1 *h, struct http1_field f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(framing_fields); i++)
+		if (http1_equal_case(f.name, framing_fields[i].name))
+			return framing_fields[i].take(h, f.value);
+	return HTTP1_FINE;
+}
+
 static enum http1_event take_field(struct http1 *h, const struct line *line)
 {
 	const char *colon = memchr(line->p, ':', line->len);
@@ -372,33 +405,26 @@ static enum http1_event take_field(struct http1 *h, const struct line *line)
 	size_t from = name + 1;
 	size_t to = line->len;
 	size_t bad = 0;
-	struct http1_field f;
+	enum http1_error error;
 
-	while (bad < name && is_tchar(line->p[bad]))
-		bad++;
 	if (is_blank(line->p[0]))
 		return fail_line(h, HTTP1_BAD_FOLD, line, 0);
-	if (!colon || !name || bad < name)
+	if (!colon || !http1_is_token((struct http1_span){ line->p, name })) {
+		while (bad < name && is_tchar(line->p[bad]))
+			bad++;
 		return fail_line(h, HTTP1_BAD_FIELD, line, bad);
-	if (h->n_fields >= HTTP1_FIELDS_MAX)
-		return fail_line(h, HTTP1_HEAD_TOO_LONG, line, 0);
+	}
 	while (from < to && is_blank(line->p[from]))
 		from++;
 	while (to > from && is_blank(line->p[to - 1]))
 		to--;
-	h->fields[h->n_fields++] = (struct http1_place){ (uint32_t)line->at, (uint32_t)name,
-							 (uint32_t)(line->at + from),
-							 (uint32_t)(to - from) };
-	f = http1_field(h, h->n_fields - 1);
-	for (size_t i = 0; i < ARRAY_SIZE(framing_fields); i++) {
-		enum http1_error error = http1_equal_case(f.name, framing_fields[i].name)
-						 ? framing_fields[i].take(h, f.value)
-						 : HTTP1_FINE;
-
-		if (error)
-			return fail_line(h, error, line, from);
-	}
-	return HTTP1_MORE;
+	error = add_field(h, (struct http1_place){ (uint32_t)line->at, (uint32_t)name,
+						   (uint32_t)(line->at + from),
+						   (uint32_t)(to - from) });
+	if (error)
+		return fail_line(h, error, line, 0);
+	error = frame(h, http1_field(h, h->n_fields - 1));
+	return error ? fail_line(h, error, line, from) : HTTP1_MORE;
 }
 
 /* --- the end of the head ------------------------------------------------------------------------ */
@@ -436,9 +462,9 @@ static enum http1_event head_end(struct http1 *h, const struct line *line)
 	bool request = h->kind == HTTP1_REQUESTS;
 	enum http1_error error;
 
-	h->method.p = h->head.data;
-	h->target.p = h->head.data + h->method.len + 1;
-	h->reason.p = h->head.data + (h->reason.len ? REASON_AT : 0);
+	h->method = (struct http1_span){ h->head.data, h->first.name_len };
+	*(request ? &h->target : &h->reason) =
+		(struct http1_span){ h->head.data + h->first.value, h->first.value_len };
 	error = request ? check_request(h) : HTTP1_FINE;
 	if (error)
 		return fail_line(h, error, line, 0);
@@ -499,10 +525,14 @@ static enum http1_event feed_head(struct http1 *h, struct http1_span *in)
 	size_t looked = n < room ? n : room;
 
 	for (size_t i = 0; i < looked - (feed && n <= room); i++)
-		if (is_control(in->p[i]) && in->p[i] != '\r')
-			return fail(h, HTTP1_BAD_CONTROL, h->taken + i);
-	if (n > room)
-		return fail(h, HTTP1_HEAD_TOO_LONG, h->taken + room);
+		if (is_control(in->p[i]) && in->p[i] != '\r') {
+			take(h, in, i);
+			return fail(h, HTTP1_BAD_CONTROL, h->taken);
+		}
+	if (n > room) {
+		take(h, in, room);
+		return fail(h, HTTP1_HEAD_TOO_LONG, h->taken);
+	}
 	buf_append(&h->head, in->p, n);
 	if (buf_error(&h->head))
 		return fail(h, HTTP1_NO_MEMORY, h->taken);

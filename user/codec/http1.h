@@ -21,8 +21,9 @@
  *
  * Invariants:
  *  T1  How the bytes were cut into pieces changes nothing but how many HTTP1_BODY there are.
- *  T2  Only the head is kept, in head_max bytes at most and HTTP1_FIELDS_MAX fields; lines
- *      between chunks have HTTP1_CHUNK_LINE_MAX bytes, trailers head_max. Time is linear.
+ *  T2  Only the head is kept: head_max bytes at most, and 16 more for each of HTTP1_FIELDS_MAX
+ *      fields; lines between chunks have HTTP1_CHUNK_LINE_MAX bytes, trailers head_max. Time is
+ *      linear.
  *  T3  An error is final; nothing behind the byte it is about was taken for HTTP.
  *  T4  Nothing behind the end of a message is consumed before the next call, and never if
  *      the connection does not go on (persist).
@@ -40,7 +41,7 @@
 #include "base/cleanup.h"
 
 #define HTTP1_HEAD_MAX 65536U      /* a head_max for who has no other wish */
-#define HTTP1_FIELDS_MAX 128U      /* fields of a head */
+#define HTTP1_FIELDS_MAX 2000U     /* fields of a head, as in Node.js */
 #define HTTP1_CHUNK_LINE_MAX 4096U /* bytes of the line that a chunk begins with */
 
 /* Bytes that belong to somebody else, without terminator. {NULL, 0} is empty. */
@@ -64,7 +65,7 @@ enum http1_kind {
 
 enum http1_event {
 	HTTP1_MORE,    /* all bytes are consumed, and nothing is left to be told */
-	HTTP1_HEAD,    /* the head is complete: all below `the message` holds */
+	HTTP1_HEAD,    /* the head is complete: what struct http1 says of the message holds */
 	HTTP1_BODY,    /* a piece of the body without its framing, not empty, a part of the input */
 	HTTP1_MESSAGE, /* the message is complete; what it was holds until the next call */
 	HTTP1_ERROR,   /* http1.error, at http1.error_at */
@@ -125,7 +126,7 @@ struct http1_field {
 
 struct http1 {
 	/* The message, from HTTP1_HEAD on until the call behind HTTP1_MESSAGE; spans are into
-	 * `head`. Read only. */
+	 * `head`. Read only. The struct may be moved, but not copied. */
 	struct http1_span method; /* of a request */
 	struct http1_span target;
 	unsigned int status;      /* of an answer; 0 in a request */
@@ -155,7 +156,9 @@ struct http1 {
 	size_t between;  /* bytes of the line between chunks, or of the trailer */
 	uint64_t begins; /* of what is in head: taken, then */
 	struct buf head;
-	struct http1_place fields[HTTP1_FIELDS_MAX];
+	struct http1_place first; /* method and target, or the reason as a value */
+	struct http1_place *fields;
+	unsigned int fields_cap;
 };
 
 /* head_max: bytes of a head, from 64 to 1 MiB. Allocates nothing. */

@@ -10,10 +10,16 @@
 #define STATUS_MIN 100U
 #define STATUS_MAX 599U
 
+/* RFC 9110, 5.6.2: one bit for each byte. */
+static const uint32_t tchars[256 / 32] = {
+	0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0,
+};
+
 static bool is_tchar(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
+	unsigned char byte = (unsigned char)c;
+
+	return tchars[byte / 32] >> byte % 32 & 1;
 }
 
 bool http1_is_token(struct http1_span a)

@@ -32,6 +32,7 @@ struct scanner {
 	const char *p;
 	const char *end;
 	unsigned int max_depth;
+	bool strict;
 	struct jsonpos_fault *fault; /* NULL: only looking something up */
 	struct key_list keys;
 	const struct json_path *want[JSONPOS_DEPTH_MAX];
@@ -109,7 +110,7 @@ static int skip_space(struct scanner *s)
 			s->p++;
 			continue;
 		}
-		if (*s->p != '/')
+		if (*s->p != '/' || s->strict)
 			return 0;
 		if (s->end - s->p > 1 && s->p[1] == '/') {
 			while (s->p < s->end && *s->p != '\n')
@@ -266,6 +267,16 @@ static int scan_member(struct scanner *s, unsigned int depth, bool on_path)
 	return scan_value(s, depth + 1, on_path);
 }
 
+/* Does the container end behind the comma here? */
+static bool is_last(const struct scanner *s, char close)
+{
+	const char *p = s->p + 1;
+
+	while (p < s->end && strchr(" \t\r\n", *p))
+		p++;
+	return p < s->end && *p == close;
+}
+
 static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
 {
 	const struct json_path *seg = on_path && depth < s->want_depth ? s->want[depth] : NULL;
@@ -295,7 +306,7 @@ static int scan_container(struct scanner *s, unsigned int depth, bool on_path)
 		r = skip_space(s);
 		if (r)
 			return r;
-		if (s->p < s->end && *s->p == ',')
+		if (s->p < s->end && *s->p == ',' && !(s->strict && is_last(s, close)))
 			s->p++;
 		else if (s->p < s->end && *s->p != close)
 			return fail(s, -EBADMSG, s->p, "',' or '%c' is expected", close);
@@ -337,29 +348,48 @@ static int check_encoding(struct scanner *s)
 			: "a NUL byte: this is not a text file");
 }
 
-int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
-		  struct jsonpos_fault *ret_fault)
+static int parse(struct scanner *s, size_t len, struct json_object **ret,
+		 struct jsonpos_fault *ret_fault)
 {
+	const char *text = s->text;
 	struct jsonpos_fault fault = {};
-	struct scanner s = { .text = text, .p = text, .end = text + len, .fault = &fault };
 	int r;
 
-	s.text = s.p += json_bom(text, len);
-	s.max_depth = max_depth < JSONPOS_DEPTH_MAX ? max_depth : JSONPOS_DEPTH_MAX;
-	r = check_encoding(&s);
+	s->fault = &fault;
+	s->end = text + len;
+	s->text = s->p = text + (s->strict ? 0 : json_bom(text, len));
+	if (s->max_depth > JSONPOS_DEPTH_MAX)
+		s->max_depth = JSONPOS_DEPTH_MAX;
+	r = check_encoding(s);
 	if (!r)
-		r = scan_value(&s, 0, false);
+		r = scan_value(s, 0, false);
 	if (!r)
-		r = skip_space(&s);
-	if (!r && s.p < s.end)
-		r = fail(&s, -EBADMSG, s.p, "nothing may follow the end of the document");
-	free(s.keys.v);
+		r = skip_space(s);
+	if (!r && s->p < s->end)
+		r = fail(s, -EBADMSG, s->p, "nothing may follow the end of the document");
+	free(s->keys.v);
 	if (r && r != -ENOMEM)
 		*ret_fault = fault;
 	if (!r && ret)
-		r = json_parse(text, len, s.max_depth + 1, ret);
+		r = json_parse(text, len, s->max_depth + 1, ret);
 	/* json-c takes whatever passed; that it has no memory reads as a text that ends early */
 	return r == -EBADMSG && !*fault.what ? -ENOMEM : r;
+}
+
+int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
+		  struct jsonpos_fault *ret_fault)
+{
+	struct scanner s = { .text = text, .max_depth = max_depth };
+
+	return parse(&s, len, ret, ret_fault);
+}
+
+int jsonpos_parse_strict(const char *text, size_t len, unsigned int max_depth,
+			 struct json_object **ret, struct jsonpos_fault *ret_fault)
+{
+	struct scanner s = { .text = text, .max_depth = max_depth, .strict = true };
+
+	return parse(&s, len, ret, ret_fault);
 }
 
 struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path *path, bool value)

@@ -50,6 +50,11 @@ struct jsonpos_fault {
 int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
 		  struct jsonpos_fault *ret_fault) MUST_CHECK;
 
+/* The same of what machines say to each other: RFC 8259 and nothing else, which is no comments, no
+ * comma behind the last element and no byte order mark. Errors are those above. */
+int jsonpos_parse_strict(const char *text, size_t len, unsigned int max_depth,
+			 struct json_object **ret, struct jsonpos_fault *ret_fault) MUST_CHECK;
+
 /*
  * Where `path` stands in a text that jsonpos_parse() accepted: its key, or its
  * value if `value` is set (elements of arrays: always the value). Line 0 if the

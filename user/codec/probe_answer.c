@@ -3,42 +3,29 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
-#include "base/parse.h"
 #include "codec/jsonget.h"
-#include "codec/jsonpos.h"
+#include "codec/mcp.h"
 
 #define RETRY_MAX_S (SG_RETRY_AFTER_MAX_NS / NS_PER_SEC)
-
-/* Where a chunked body stands. */
-enum chunk_state {
-	CHUNK_SIZE,      /* before the first digit of a size */
-	CHUNK_DIGITS,    /* in the size */
-	CHUNK_EXTENSION, /* behind it, up to the line feed */
-	CHUNK_DATA,
-	CHUNK_DATA_END, /* CR LF behind the data */
-	CHUNK_TRAILER,  /* at the start of a line of the trailer */
-	CHUNK_TRAILER_LINE,
-};
 
 void probe_answer_init(struct probe_answer *a, const struct sg_http_table *table)
 {
 	memset(a, 0, sizeof(*a));
 	a->table = table;
 	a->max = PROBE_ANSWER_MAX;
-	a->head = BUF(PROBE_HEAD_MAX);
 	a->text = BUF(PROBE_ANSWER_MAX);
-	a->event = BUF(PROBE_ANSWER_MAX);
+	sse_init(&a->events, PROBE_ANSWER_MAX);
+	http1_init(&a->reader, HTTP1_ANSWERS_TOLERANT, PROBE_HEAD_MAX);
 	probe_answer_reset(a, 0, false, false);
 }
 
 void probe_answer_done(struct probe_answer *a)
 {
-	buf_done(&a->head);
+	http1_done(&a->reader);
+	sse_done(&a->events);
 	buf_done(&a->text);
-	buf_done(&a->event);
 	json_object_put(TAKE_PTR(a->kept));
 }
 
@@ -47,28 +34,26 @@ void probe_answer_keep(struct probe_answer *a, size_t max)
 	a->keep = true;
 	a->max = max;
 	a->text.max = max;
-	a->event.max = max;
+	sse_done(&a->events);
+	sse_init(&a->events, max);
 }
 
 void probe_answer_reset(struct probe_answer *a, int id, bool message, bool modern)
 {
-	struct probe_answer fresh = { .table = a->table,
-				      .id = id,
-				      .wall_ns = a->wall_ns,
-				      .message = message,
-				      .modern = modern,
-				      .keep = a->keep,
-				      .max = a->max,
-				      .head = a->head,
-				      .text = a->text,
-				      .event = a->event };
-
-	json_object_put(a->kept);
-	buf_clear(&fresh.head);
-	buf_clear(&fresh.text);
-	buf_clear(&fresh.event);
-	sg_http_reset(&fresh.http);
-	*a = fresh;
+	json_object_put(TAKE_PTR(a->kept));
+	buf_clear(&a->text);
+	sse_reset(&a->events);
+	http1_reset(&a->reader);
+	sg_http_reset(&a->http);
+	a->result = (struct probe_result){ 0 };
+	a->protocol[0] = '\0';
+	a->taken = a->head_taken = 0;
+	a->code = 0;
+	a->stream = a->over = false;
+	a->head = true;
+	a->id = id;
+	a->message = message;
+	a->modern = modern;
 }
 
 /* --- results ---------------------------------------------------------------------------- */
@@ -107,165 +92,90 @@ static void too_much(struct probe_answer *a)
 	finish(a, SG_LOCAL, SG_CAUSE_NONE, false);
 }
 
-enum sg_class probe_code_class(int64_t code, bool modern)
-{
-	if (code == -32603)
-		return SG_HARD;
-	if (code == -32002 || code > -32000 || code < -32019)
-		return SG_CALLER;
-	return modern || code < -32002 ? SG_HARD : SG_CALLER;
-}
-
 /* --- messages ---------------------------------------------------------------------------- */
 
-static void judge_error(struct probe_answer *a, const struct json_object *error)
+static void judge_message(struct probe_answer *a, const struct mcp_message *m)
 {
-	struct json_object *code = jget(error, "code");
+	struct mcp_id ours = mcp_id_of(a->id);
+	enum sg_class class = mcp_class(m, a->modern);
 
-	if (!json_object_is_type(code, json_type_int)) {
+	if (a->stream && m->method[0] && m->kind != MCP_MALFORMED)
+		return; /* a notification or request of the server: the answer follows */
+	if ((m->kind != MCP_ERROR && m->kind != MCP_RESULT) ||
+	    (m->id.type != MCP_ID_NONE && !mcp_id_equal(&m->id, &ours))) {
 		malformed(a);
 		return;
 	}
-	a->code = json_object_get_int64(code);
-	finish(a, probe_code_class(a->code, a->modern), SG_CAUSE_ANSWER, true);
-}
-
-static void judge_result(struct probe_answer *a, struct json_object *result)
-{
-	enum sg_class class = SG_SUCCESS;
-
-	if (!json_object_is_type(result, json_type_object)) {
-		malformed(a);
-		return;
-	}
-	jget_copy(result, "protocolVersion", a->protocol, sizeof(a->protocol));
-	if (!strcmp(jget_text(result, "resultType", ""), "input_required"))
-		class = SG_CALLER;
-	else if (jget_bool(result, "isError", false))
-		class = SG_APP;
+	a->code = m->code;
+	memcpy(a->protocol, m->protocol, sizeof(a->protocol));
 	if (a->keep && class == SG_SUCCESS)
-		a->kept = json_object_get(result);
+		a->kept = json_object_get(m->result);
 	finish(a, class, SG_CAUSE_ANSWER, true);
 }
 
-/* An error may come without id: a server that could not read the request has none. */
-static bool is_ours(const struct probe_answer *a, const struct json_object *id, bool error)
+/* The message, or the one of a batch that answers the request: it has to hold one. */
+static void judge_document(struct probe_answer *a, const struct mcp_document *d)
 {
-	if (!id)
-		return error;
-	return json_object_is_type(id, json_type_int) && json_object_get_int64(id) == a->id;
-}
+	struct mcp_id ours = mcp_id_of(a->id);
+	struct mcp_message m;
 
-static void judge_message(struct probe_answer *a, const struct json_object *message)
-{
-	struct json_object *error = jget(message, "error");
-	struct json_object *result = jget(message, "result");
-
-	if (strcmp(jget_text(message, "jsonrpc", ""), "2.0")) {
-		malformed(a);
-		return;
+	for (size_t i = 0; i < d->n; i++) {
+		mcp_message(d, i, &m);
+		if (!d->batch || (!m.method[0] && mcp_id_equal(&m.id, &ours))) {
+			judge_message(a, &m);
+			return;
+		}
 	}
-	if (a->stream && jget_text(message, "method", NULL))
-		return; /* a notification or request of the server: the answer follows */
-	if (!result == !error || !is_ours(a, jget(message, "id"), error))
-		malformed(a);
-	else if (error)
-		judge_error(a, error);
-	else
-		judge_result(a, result);
-}
-
-/* The member of a batch that answers the request; the batch has to hold one. */
-static const struct json_object *batch_find(const struct probe_answer *a,
-					    const struct json_object *batch)
-{
-	for (size_t i = 0; i < json_object_array_length(batch); i++) {
-		const struct json_object *m = json_object_array_get_idx(batch, i);
-		const struct json_object *id = jget(m, "id");
-
-		if (id && !jget(m, "method") && is_ours(a, id, false))
-			return m;
-	}
-	return NULL;
-}
-
-static int parse(const struct probe_answer *a, const struct buf *text, struct json_object **ret)
-{
-	struct jsonpos_fault fault;
-
-	if (a->keep)
-		return jsonpos_parse(buf_str(text), text->len, PROBE_DEPTH_MAX, ret, &fault);
-	return json_parse(buf_str(text), text->len, PROBE_DEPTH_MAX, ret);
+	malformed(a);
 }
 
 static void judge_text(struct probe_answer *a, const struct buf *text)
 {
-	CLEANUP(json_putp) struct json_object *root = NULL;
-	const struct json_object *message;
-	int r = parse(a, text, &root);
+	CLEANUP(mcp_document_done) struct mcp_document d = { 0 };
+	int r = buf_error(text);
 
-	if (r == -ENOMEM || buf_error(text)) {
+	if (!r)
+		r = mcp_parse(buf_str(text), text->len, a->keep, &d);
+	if (r == -ENOMEM || r == -EMSGSIZE)
 		too_much(a);
-		return;
-	}
-	message = json_object_is_type(root, json_type_array) ? batch_find(a, root) : root;
-	if (r || !json_object_is_type(message, json_type_object))
+	else if (r)
 		malformed(a);
 	else
-		judge_message(a, message);
-}
-
-/* --- the event stream ----------------------------------------------------------------------- */
-
-static void stream_line(struct probe_answer *a)
-{
-	const char *line = buf_str(&a->text);
-	size_t name = strcspn(line, ":");
-	const char *value = line[name] ? line + name + 1 : line + name;
-
-	value += *value == ' ';
-	if (!a->text.len) {
-		if (a->event.len && !a->other)
-			judge_text(a, &a->event);
-		buf_clear(&a->event);
-		a->other = false;
-	} else if (name == 4 && !strncmp(line, "data", name)) {
-		if (a->event.len)
-			buf_putc(&a->event, '\n');
-		buf_puts(&a->event, value);
-	} else if (name == 5 && !strncmp(line, "event", name)) {
-		a->other = *value && strcmp(value, "message");
-	} else if (name == 2 && !strncmp(line, "id", name)) {
-		a->polls = true;
-	}
-	buf_clear(&a->text);
-}
-
-static void stream_byte(struct probe_answer *a, char c)
-{
-	bool second = a->skip_lf && c == '\n';
-
-	a->skip_lf = c == '\r';
-	if (second)
-		return;
-	if (!c)
-		malformed(a);
-	else if (c == '\r' || c == '\n')
-		stream_line(a);
-	else
-		buf_putc(&a->text, c);
+		judge_document(a, &d);
 }
 
 /* --- the body --------------------------------------------------------------------------------- */
 
-static void body_byte(struct probe_answer *a, char c)
+/* An event with data is a message unless it says something else. */
+static void stream_bytes(struct probe_answer *a, const char *data, size_t len)
 {
+	enum sse_came came = SSE_EVENT;
+
+	while (!a->over && came == SSE_EVENT) {
+		const char *type = a->events.type;
+
+		came = sse_feed(&a->events, &data, &len);
+		if (came == SSE_ERROR)
+			too_much(a);
+		else if (came == SSE_EVENT && a->events.data.len &&
+			 (!*type || !strcmp(type, "message")))
+			judge_text(a, &a->events.data);
+	}
+}
+
+static void body_bytes(struct probe_answer *a, struct http1_span body)
+{
+	const char *zero = memchr(body.p, '\0', body.len);
+
 	if (a->result.status != 200)
 		return; /* the status says it all */
-	if (a->stream)
-		stream_byte(a, c);
-	else
-		buf_putc(&a->text, c);
+	if (!a->stream) {
+		buf_append(&a->text, body.p, body.len);
+		return;
+	}
+	stream_bytes(a, body.p, zero ? (size_t)(zero - body.p) : body.len);
+	if (zero)
+		malformed(a);
 }
 
 /* The answer is complete by its framing. */
@@ -279,110 +189,35 @@ static void body_end(struct probe_answer *a)
 		       class == SG_SUCCESS ? SG_CAUSE_STATUS : (enum sg_cause)cause, true);
 	else if (!a->stream)
 		judge_text(a, &a->text);
-	else if (a->polls) /* it may have been meant: agents come back for their answer */
+	else if (a->events.has_id) /* it may have been meant: agents come back for their answer */
 		finish(a, SG_CALLER, SG_CAUSE_NONE, false);
 	else
 		finish(a, SG_HARD, SG_CAUSE_TRUNCATED, false);
 }
 
-static void chunk_size_byte(struct probe_answer *a, char c)
-{
-	int digit = parse_hex(c);
-
-	if (digit >= 0) {
-		if (a->chunk_state == CHUNK_SIZE)
-			a->left = 0;
-		a->chunk_state = CHUNK_DIGITS;
-		a->left = a->left * 16 + (unsigned int)digit;
-		if (a->left > a->max)
-			too_much(a);
-	} else if (a->chunk_state == CHUNK_SIZE) {
-		malformed(a);
-	} else if (c == '\n') {
-		a->chunk_state = a->left ? CHUNK_DATA : CHUNK_TRAILER;
-	} else if (c == '\r' || c == ';' || c == ' ' || c == '\t') {
-		a->chunk_state = CHUNK_EXTENSION;
-	} else {
-		malformed(a);
-	}
-}
-
-static void chunked_byte(struct probe_answer *a, char c)
-{
-	switch (a->chunk_state) {
-	case CHUNK_SIZE:
-	case CHUNK_DIGITS:
-		chunk_size_byte(a, c);
-		break;
-	case CHUNK_EXTENSION:
-		if (c == '\n')
-			a->chunk_state = a->left ? CHUNK_DATA : CHUNK_TRAILER;
-		break;
-	case CHUNK_DATA:
-		if (!--a->left)
-			a->chunk_state = CHUNK_DATA_END;
-		body_byte(a, c);
-		break;
-	case CHUNK_DATA_END:
-		if (c == '\n')
-			a->chunk_state = CHUNK_SIZE;
-		else if (c != '\r')
-			malformed(a);
-		break;
-	case CHUNK_TRAILER:
-		if (c == '\n')
-			body_end(a);
-		else if (c != '\r')
-			a->chunk_state = CHUNK_TRAILER_LINE;
-		break;
-	default:
-		if (c == '\n')
-			a->chunk_state = CHUNK_TRAILER;
-		break;
-	}
-}
-
 /* --- the header ----------------------------------------------------------------------------------- */
-
-/* Copies the value of a field, without the space around it; false without the field. */
-static bool field(const struct probe_answer *a, const char *name, char *out, size_t size)
-{
-	char start[32];
-	const char *value;
-	size_t n;
-
-	snprintf(start, sizeof(start), "\n%s:", name);
-	value = strcasestr(buf_str(&a->head), start);
-	if (!value)
-		return false;
-	value += strlen(start);
-	value += strspn(value, " \t");
-	n = strcspn(value, "\n");
-	while (n && strchr(" \t\r", value[n - 1]))
-		n--;
-	if (n >= size)
-		return false;
-	memcpy(out, value, n);
-	out[n] = '\0';
-	return true;
-}
 
 void probe_answer_session(const struct probe_answer *a, char out[PROBE_SESSION_MAX + 1])
 {
-	if (!field(a, "mcp-session-id", out, PROBE_SESSION_MAX + 1))
-		out[0] = '\0';
-	for (const char *p = out; *p; p++)
-		if (*p < 0x21 || *p > 0x7e)
-			out[0] = '\0';
+	struct http1_span id = { 0 };
+
+	out[0] = '\0';
+	if (!http1_find(&a->reader, "mcp-session-id", &id) || id.len > PROBE_SESSION_MAX)
+		return;
+	for (size_t i = 0; i < id.len; i++)
+		if (id.p[i] < 0x21 || id.p[i] > 0x7e)
+			return;
+	memcpy(out, id.p, id.len);
+	out[id.len] = '\0';
 }
 
-/* The header is complete: is that all, and if not, how does the body end? */
+/* The header is complete: is that all? */
 static void head_end(struct probe_answer *a)
 {
 	uint8_t cause;
 	enum sg_class class = sg_http_class(&a->http, SG_METHOD_POST, &cause);
-	char type[128] = "";
 
+	a->head = false;
 	a->result.status = (uint16_t)sg_http_status(&a->http);
 	if (!a->message && a->result.status / 100 == 2) {
 		finish(a, SG_SUCCESS, SG_CAUSE_ANSWER, true);
@@ -393,58 +228,94 @@ static void head_end(struct probe_answer *a)
 		return;
 	}
 	sg_http_body_begin(&a->http);
-	a->left = a->http.number[SG_SLOT_LENGTH];
-	a->stream = field(a, "content-type", type, sizeof(type)) &&
-		    strcasestr(type, "event-stream");
-	if (sg_http_bodyless(&a->http, SG_METHOD_POST))
-		body_end(a);
-	else if (a->http.framing == SG_FRAMING_LENGTH && a->left > a->max)
-		too_much(a);
-	else if (a->http.framing == SG_FRAMING_LENGTH && !a->left)
-		body_end(a);
-	else if (a->http.framing == SG_FRAMING_CHUNKED)
-		a->left = 0;
+	a->stream = a->http.bits & SG_HTTP_STREAM;
 }
 
-static void head_byte(struct probe_answer *a, char c)
+/* The automaton looks at what http1 has taken of a header. */
+static void head_bytes(struct probe_answer *a, const char *data, size_t len)
 {
-	sg_http_byte(&a->http, a->table, (__u8)c);
-	buf_putc(&a->head, c);
-	if (a->http.bits & SG_HTTP_BAD || ++a->head_taken > PROBE_HEAD_MAX) {
-		malformed(a);
-	} else if (sg_http_interim(&a->http)) {
-		sg_http_reset(&a->http);
-		buf_clear(&a->head);
-	} else if (a->http.bits & SG_HTTP_END) {
-		if (buf_error(&a->head))
-			too_much(a);
-		else
-			head_end(a);
-	}
+	a->head_taken += len;
+	for (size_t i = 0; i < len; i++)
+		sg_http_byte(&a->http, a->table, (__u8)data[i]);
 }
 
 /* --- interface --------------------------------------------------------------------------------------- */
 
-static void answer_byte(struct probe_answer *a, char c)
+/* What http1 does not read. A status that cannot be is told all the same. */
+static void unreadable(struct probe_answer *a)
 {
-	if (!(a->http.bits & SG_HTTP_END)) {
-		head_byte(a, c);
-	} else if (a->http.framing == SG_FRAMING_CHUNKED) {
-		chunked_byte(a, c);
-	} else {
-		body_byte(a, c);
-		if (a->http.framing == SG_FRAMING_LENGTH && !--a->left)
-			body_end(a);
+	switch (a->reader.error) {
+	case HTTP1_CHUNK_TOO_LONG:
+	case HTTP1_NO_MEMORY:
+		too_much(a);
+		break;
+	case HTTP1_BAD_STATUS:
+		a->result.status = (uint16_t)sg_http_status(&a->http);
+		malformed(a);
+		break;
+	default:
+		malformed(a);
+		break;
 	}
+}
+
+static void message_end(struct probe_answer *a)
+{
+	if (a->reader.interim)
+		sg_http_reset(&a->http);
+	else
+		body_end(a);
+}
+
+/* Some bytes, all of which may be taken; returns how many were. */
+static size_t answer_bytes(struct probe_answer *a, const char *data, size_t len)
+{
+	struct http1_span in = { data, len };
+	enum http1_event e = HTTP1_HEAD;
+
+	while (!a->over && e != HTTP1_MORE) {
+		struct http1_span body;
+		const char *from = in.p;
+
+		e = http1_feed(&a->reader, &in, &body);
+		if (a->head)
+			head_bytes(a, from, (size_t)(in.p - from));
+		if (e == HTTP1_ERROR)
+			unreadable(a);
+		else if (a->http.bits & SG_HTTP_BAD)
+			malformed(a);
+		else if (e == HTTP1_HEAD && !a->reader.interim)
+			head_end(a);
+		else if (e == HTTP1_MESSAGE)
+			message_end(a);
+		if (!a->over && a->reader.left + body.len > a->max)
+			too_much(a);
+		if (!a->over && e == HTTP1_BODY)
+			body_bytes(a, body);
+	}
+	return len - in.len;
 }
 
 bool probe_answer_feed(struct probe_answer *a, const char *data, size_t len)
 {
-	for (size_t i = 0; i < len && !a->over; i++) {
-		if (++a->taken > a->max)
-			too_much(a);
-		else
-			answer_byte(a, data[i]);
+	while (len && !a->over) {
+		size_t room = a->max - a->taken;
+		size_t n;
+
+		if (a->head && room > PROBE_HEAD_MAX - a->head_taken)
+			room = PROBE_HEAD_MAX - a->head_taken;
+		if (!room) {
+			a->taken++;
+			if (a->taken > a->max)
+				too_much(a);
+			else
+				malformed(a);
+			break;
+		}
+		n = answer_bytes(a, data, len < room ? len : room);
+		a->taken += n;
+		data += n;
+		len -= n;
 	}
 	return a->over;
 }
@@ -454,7 +325,7 @@ bool probe_answer_eof(struct probe_answer *a)
 	uint8_t cause;
 	enum sg_class class = sg_http_class(&a->http, SG_METHOD_POST, &cause);
 
-	if (!a->over && a->http.bits & SG_HTTP_END && a->http.framing == SG_FRAMING_CLOSE)
+	if (!a->over && http1_eof(&a->reader) == HTTP1_MESSAGE)
 		body_end(a);
 	if (!a->over && sg_http_refuses(&a->http))
 		finish(a, class, (enum sg_cause)cause, false); /* no body makes it better */

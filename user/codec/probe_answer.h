@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * One HTTP answer to one request of a probe, fed in pieces of any size, and what
- * it means. The header is scanned by the very automaton that the kernel uses
- * (headers/http1.h), so that a status means the same in both places; the body
- * (by length, chunked, or up to the end of the connection) is JSON or an event
- * stream, in which the first message with the request's id counts. The classes
- * are those of docs/protocol.md, "outcomes": transport, then the status, then the
- * JSON-RPC code, then isError.
+ * it means. http1.h reads it (tolerantly, as the programs do), and the very automaton that the
+ * kernel uses (headers/http1.h) scans the same header beside it, so that a status means the same
+ * in both places; the body is JSON or an event stream (sse.h), in which the first message with the
+ * request's id counts (mcp.h). The classes are those of docs/protocol.md, "outcomes": transport, then
+ * the status, then the JSON-RPC code, then isError.
  *
  * Invariants:
  *  P1  How the bytes were cut into pieces changes nothing.
@@ -23,11 +22,12 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "codec/http1.h"
+#include "codec/sse.h"
 #include "core/answer.h"
 
 #define PROBE_ANSWER_MAX 65536U /* bytes read of one answer, framing included */
 #define PROBE_HEAD_MAX 16384U   /* of them before the body; more is malformed, as for agents */
-#define PROBE_DEPTH_MAX 64U     /* nesting of JSON */
 #define PROBE_SESSION_MAX 1024U
 #define PROBE_VERSION_MAX 32U
 
@@ -48,25 +48,21 @@ struct json_object;
 struct probe_answer {
 	const struct sg_http_table *table; /* borrowed */
 	struct sg_http http;
+	struct http1 reader;
 	bool modern;  /* codes are read by the rules of the sessionless era */
 	bool message; /* a JSON-RPC message is wanted, else the header is enough */
 	bool stream;  /* the body is an event stream */
 	bool over;    /* result holds */
-	bool polls;   /* an event had an id: the server may have us come back */
-	bool skip_lf; /* the last line of the stream ended in CR */
 	bool keep;    /* the result is wanted, and read strictly */
-	bool other;   /* the event is not a message */
-	uint8_t chunk_state;
-	uint64_t left; /* bytes of the body, or of the chunk */
-	size_t max;    /* bytes that are taken */
+	bool head;    /* what comes is of a header */
+	size_t max;   /* bytes that are taken */
 	size_t taken;
 	size_t head_taken;
 	int id;
 	uint64_t wall_ns; /* when the header came, by the wall clock; 0: a date in it says nothing */
 	int64_t code;     /* of a JSON-RPC error, 0 if none */
-	struct buf head;  /* of the real answer */
-	struct buf text;  /* the JSON body, or the line of the stream */
-	struct buf event;                     /* data of the event */
+	struct buf text;  /* the JSON body */
+	struct sse_reader events;
 	char protocol[PROBE_VERSION_MAX + 1]; /* result.protocolVersion, "" without */
 	struct json_object *kept;             /* the result of a success; NULL: none */
 	struct probe_result result;
@@ -88,8 +84,5 @@ bool probe_answer_eof(struct probe_answer *a); /* the peer closed */
 
 /* The session id of the header if there is a valid one; else "". */
 void probe_answer_session(const struct probe_answer *a, char out[PROBE_SESSION_MAX + 1]);
-
-/* What a JSON-RPC error at HTTP 200 means. Codes that nobody has defined are neutral. */
-enum sg_class probe_code_class(int64_t code, bool modern);
 
 #endif

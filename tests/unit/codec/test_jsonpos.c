@@ -30,6 +30,35 @@ static void test_good(void **state)
 		assert_int_equal(jsonpos_parse(good[i], strlen(good[i]), 4, NULL, &fault), 0);
 }
 
+static void test_strict(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+	} rows[] = {
+		{ " {\"a\" : [1, {}, \"\"]}\n", 0 },
+		{ "[]", 0 },
+		{ "[1,[2 , 3]]", 0 },
+		{ "[1,]", -EBADMSG },
+		{ "[1, \n]", -EBADMSG },
+		{ "[,]", -EBADMSG },
+		{ "{\"a\":1,}", -EBADMSG },
+		{ "[1 /**/]", -EBADMSG },
+		{ "[1] // x", -EBADMSG },
+		{ "[1/", -EBADMSG },
+		{ "\xef\xbb\xbf[]", -EBADMSG },
+		{ "{\"a\":1,\"\\u0061\":1}", -EEXIST },
+		{ "[[[[[]]]]]", -E2BIG },
+	};
+	struct jsonpos_fault fault;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(jsonpos_parse_strict(rows[i].text, strlen(rows[i].text), 4, NULL,
+						      &fault),
+				 rows[i].r);
+}
+
 static void test_bad(void **state)
 {
 	static const struct {
@@ -217,7 +246,7 @@ int main(void)
 		cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_tree),      cmocka_unit_test(test_every_prefix_is_bad),
 		cmocka_unit_test(test_find),      cmocka_unit_test(test_path),
-		cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_many_keys), cmocka_unit_test(test_strict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,30 +238,6 @@ static void test_answers_need_their_last_byte(void **state)
 	probe_answer_done(&a);
 }
 
-static void test_codes(void **state)
-{
-	static const struct {
-		int64_t code;
-		enum sg_class session;
-		enum sg_class modern;
-	} codes[] = {
-		{ -32700, SG_CALLER, SG_CALLER }, { -32600, SG_CALLER, SG_CALLER },
-		{ -32601, SG_CALLER, SG_CALLER }, { -32602, SG_CALLER, SG_CALLER },
-		{ -32603, SG_HARD, SG_HARD },     { -32000, SG_CALLER, SG_HARD },
-		{ -32001, SG_CALLER, SG_HARD },   { -32002, SG_CALLER, SG_CALLER },
-		{ -32003, SG_HARD, SG_HARD },     { -32019, SG_HARD, SG_HARD },
-		{ -32020, SG_CALLER, SG_CALLER }, { -32042, SG_CALLER, SG_CALLER },
-		{ -31999, SG_CALLER, SG_CALLER }, { 0, SG_CALLER, SG_CALLER },
-		{ 1, SG_CALLER, SG_CALLER },      { INT64_MIN, SG_CALLER, SG_CALLER },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
-		assert_int_equal(probe_code_class(codes[i].code, false), codes[i].session);
-		assert_int_equal(probe_code_class(codes[i].code, true), codes[i].modern);
-	}
-}
-
 /* --- hostile servers ----------------------------------------------------------------------- */
 
 static const struct probe_result *flood(struct probe_answer *a, const char *start,
@@ -651,7 +627,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_cut_everywhere),
 		cmocka_unit_test(test_answers_need_their_last_byte),
-		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_a_zero_byte_ends_a_stream),
 		cmocka_unit_test(test_retry_after_is_capped),
