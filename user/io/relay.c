@@ -14,7 +14,6 @@
 #include "base/log.h"
 
 #define SUB "relay"
-#define NEVER UINT64_MAX
 #define NAME "switchgear-relay" /* of the program and of its user */
 /* Where that user does not exist: see io/worker.c, whose number is the next one. */
 #define USER_NUMBER 61182
@@ -23,7 +22,8 @@
 #define DOUBLINGS_MAX 16         /* far beyond RELAY_AGAIN_MAX_NS */
 #define BACKLOG 1024             /* as many as it serves at a time */
 #define STEADY_NS 60000000000ULL /* who lived for so long did not die of its start */
-#define GREET_NS 5000000000ULL   /* who says nothing for so long never will */
+#define SILENT_NS 5000000000ULL  /* who says nothing for so long never will */
+#define SUSPECT_NS 1000000000ULL /* as it may have slept, with all of the host */
 #define TROUBLE_NS 1000000000ULL /* one line about its troubles in so long */
 
 enum todo {
@@ -52,6 +52,8 @@ struct relay {
 	bool ready;   /* and was told all rules */
 	bool blocked; /* the line is full */
 	uint64_t started_ns;
+	uint64_t heard_ns; /* when it last said something */
+	bool suspect;      /* it was silent for too long: it has SUSPECT_NS more */
 	uint64_t again_ns; /* no process is started before */
 	uint64_t trouble_ns;
 	unsigned int deaths;
@@ -192,6 +194,8 @@ static void begin_process(struct relay *r)
 		return;
 	}
 	r->started_ns = clock_boot_ns();
+	r->heard_ns = r->started_ns;
+	r->suspect = false;
 	e = connect_process(r);
 	if (!e)
 		e = watch_listeners(r, false);
@@ -293,6 +297,8 @@ static int hear(struct relay *r)
 	switch (r->in.head.kind) {
 	case RELAY_WIRE_HELLO:
 		return hear_hello(r);
+	case RELAY_WIRE_ALIVE:
+		return r->ready && !r->in.head.len ? 0 : -EPROTO;
 	case RELAY_WIRE_STATS:
 		return hear_stats(r);
 	case RELAY_WIRE_TROUBLE:
@@ -310,6 +316,8 @@ static bool listen_once(struct relay *r)
 
 	if (e == -EAGAIN)
 		return false;
+	r->heard_ns = clock_boot_ns();
+	r->suspect = false;
 	if (e > 0 && !hear(r))
 		return true;
 	if (e > 0)
@@ -449,19 +457,30 @@ uint64_t relay_due_ns(const struct relay *r)
 {
 	if (r->line < 0)
 		return r->again_ns;
-	if (!r->greeted)
-		return r->started_ns + GREET_NS;
-	return !r->blocked && (!r->ready || has_todo(r)) ? 0 : NEVER;
+	if (r->greeted && !r->blocked && (!r->ready || has_todo(r)))
+		return 0;
+	return r->heard_ns + SILENT_NS;
+}
+
+static void suspect(struct relay *r, uint64_t now)
+{
+	if (r->suspect) {
+		died(r, r->greeted ? "it hangs" : "it does not greet");
+		return;
+	}
+	r->suspect = true;
+	r->heard_ns = now - SILENT_NS + SUSPECT_NS;
 }
 
 void relay_run(struct relay *r)
 {
-	uint64_t now = clock_boot_ns();
+	uint64_t now;
 
 	for (int i = 0; i < READS_MAX && r->line >= 0 && listen_once(r); i++)
 		;
-	if (r->line >= 0 && !r->greeted && now >= r->started_ns + GREET_NS)
-		died(r, "it does not greet");
+	now = clock_boot_ns();
+	if (r->line >= 0 && now >= r->heard_ns + SILENT_NS)
+		suspect(r, now);
 	if (r->line >= 0 && r->greeted)
 		tell(r);
 	if (r->line < 0 && now >= r->again_ns)

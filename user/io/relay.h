@@ -16,7 +16,8 @@
  *  R3  A process that is new gets all rules before it takes the first connection.
  *  R4  What the process says is checked for its shape, its server and its order here. It cannot
  *      make the daemon do anything but count.
- *  R5  Fail-closed for agents: without a process, or without a rule for it, a connection that was
+ *  R5  A process that says nothing for six seconds is killed, and another one started.
+ *  R6  Fail-closed for agents: without a process, or without a rule for it, a connection that was
  *      sent here ends at once. It never reaches the server that it was meant for.
  */
 #ifndef SWITCHGEAR_IO_RELAY_H

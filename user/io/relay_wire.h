@@ -6,7 +6,7 @@
  *   daemon: RULE as often as there are some (with a memfd, if there is a list of tools), READY
  *   relay:  takes connections from now on
  *   daemon: RULE, DROP, as things change
- *   relay:  STATS, TROUBLE
+ *   relay:  STATS, TROUBLE, and ALIVE every RELAY_ALIVE_NS
  *
  * Texts are UTF-8, end with NUL and are free of control characters: relay_rule_check().
  */
@@ -30,10 +30,11 @@ enum relay_fd {
 
 enum relay_wire {
 	RELAY_WIRE_HELLO = 1,
-	RELAY_WIRE_RULE,    /* struct relay_rule; a descriptor: tools */
-	RELAY_WIRE_DROP,    /* head.what: the server's id */
-	RELAY_WIRE_READY,   /* that was all for a start */
-	RELAY_WIRE_STATS,   /* struct relay_stats */
+	RELAY_WIRE_RULE,  /* struct relay_rule; a descriptor: tools */
+	RELAY_WIRE_DROP,  /* head.what: the server's id */
+	RELAY_WIRE_READY, /* that was all for a start */
+	RELAY_WIRE_STATS, /* struct relay_stats */
+	RELAY_WIRE_ALIVE,
 	RELAY_WIRE_TROUBLE, /* text, at most RELAY_TROUBLE_MAX with its end */
 };
 
@@ -43,6 +44,7 @@ enum relay_wire {
 #define RELAY_NAMES_MAX 4096U
 #define RELAY_TOOLS_MAX (1U << 20)
 #define RELAY_TROUBLE_MAX 160U
+#define RELAY_ALIVE_NS 1000000000ULL
 
 enum relay_kind {
 	RELAY_STAND_IN, /* answers itself */

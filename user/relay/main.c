@@ -26,7 +26,6 @@
 #define MEMORY_MAX (512UL << 20)
 #define ACCEPTS_MAX 64         /* in one go: others want to run too */
 #define READS_MAX 64           /* the same */
-#define TELL_NS NS_PER_SEC     /* between two looks at what has changed */
 #define BREATH_NS 100000000ULL /* no connection is taken for so long, after one could not be */
 #define EXIT_USAGE 2
 #define EXIT_SANDBOX 3
@@ -74,17 +73,20 @@ static int tell_one(struct relay *r, uint32_t server, uint32_t sessions)
 
 static void on_tell(void *data)
 {
+	const struct wire_head alive = { .kind = RELAY_WIRE_ALIVE };
 	struct relay *r = data;
 	uint32_t sessions[SG_SERVERS_MAX];
 	uint64_t now = clock_boot_ns();
 
-	loop_timer_set(r->tell, now + TELL_NS);
+	loop_timer_set(r->tell, now + RELAY_ALIVE_NS);
+	if (wire_send(RELAY_FD_LINE, &alive, NULL, -1))
+		return; /* it is slow: the next time */
 	sessions_count(r->env.sessions, now, sessions, SG_SERVERS_MAX);
 	for (uint32_t i = 0; i < SG_SERVERS_MAX; i++) {
 		if (!r->env.news[i] && sessions[i] == r->sessions[i])
 			continue;
 		if (tell_one(r, i, sessions[i]))
-			return; /* it is slow: the next time */
+			return;
 		r->env.news[i] = false;
 		r->sessions[i] = sessions[i];
 	}
@@ -186,7 +188,7 @@ static int hear_ready(struct relay *r)
 	for (size_t i = 0; i < ARRAY_SIZE(listeners) && !e; i++)
 		if (!r->absent[i])
 			e = loop_add_fd(r->env.loop, listeners[i], fn[i], r, &r->listen[i]);
-	loop_timer_set(r->tell, clock_boot_ns() + TELL_NS);
+	loop_timer_set(r->tell, clock_boot_ns() + RELAY_ALIVE_NS);
 	return e;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "codec/sse.h"
 #include "relay/heads.h"
 #include "relay/upstream.h"
 
@@ -20,9 +21,9 @@ struct opening {
 	struct loop_timer *timer;
 	struct buf credentials;
 	struct buf answer; /* to initialize */
-	size_t seen;       /* bytes of it in lines that were looked at */
-	bool stream;       /* it is one of events */
-	bool accepted;     /* notifications/initialized is under way */
+	struct sse_reader events;
+	bool stream;   /* it is one of events */
+	bool accepted; /* notifications/initialized is under way */
 	char version[RPC_VERSION_MAX];
 	char *id; /* that the target gave; NULL: none */
 };
@@ -35,6 +36,7 @@ static void opening_free(struct opening *o)
 	loop_timer_free(o->timer);
 	buf_done(&o->answer);
 	buf_done(&o->credentials);
+	sse_done(&o->events);
 	rule_put(o->rule);
 	free(o->id);
 	free(o);
@@ -66,24 +68,17 @@ static int post(struct opening *o, const struct buf *body);
 
 /* --- what the target says ------------------------------------------------------------------------ */
 
-/* Is there a line of data, in the stream as far as it was not looked at, that is the answer? */
-static bool is_in_stream(struct opening *o)
+/* Is one of these events the answer? */
+static bool is_among(struct opening *o, const char *data, size_t len)
 {
-	const char *line = buf_str(&o->answer) + o->seen;
-	const char *end;
-	bool found = false;
+	enum sse_came came;
 
-	for (; !found && (end = strpbrk(line, "\r\n")); line = end + 1)
-		found = !strncmp(line, "data:", 5) &&
-			rpc_initialized(line + 5, (size_t)(end - line) - 5, o->version);
-	o->seen = (size_t)(line - buf_str(&o->answer));
-	return found;
-}
-
-static bool is_answered(struct opening *o)
-{
-	return o->stream ? is_in_stream(o)
-			 : rpc_initialized(buf_str(&o->answer), o->answer.len, o->version);
+	while ((came = sse_feed(&o->events, &data, &len)) == SSE_EVENT)
+		if (rpc_initialized(buf_str(&o->events.data), o->events.data.len, o->version))
+			return true;
+	if (came == SSE_ERROR)
+		o->answer.error = o->events.error;
+	return false;
 }
 
 static void initialized(struct opening *o)
@@ -121,18 +116,24 @@ static void on_body(void *owner, const char *data, size_t len)
 {
 	struct opening *o = owner;
 
-	buf_append(&o->answer, data, len);
-	if (buf_error(&o->answer))
-		over(o, -EIO);
-	else if (o->stream && !o->accepted && is_answered(o))
+	bool found = false;
+
+	if (o->stream)
+		found = is_among(o, data, len);
+	else
+		buf_append(&o->answer, data, len);
+	if (found)
 		initialized(o);
+	else if (buf_error(&o->answer))
+		over(o, -EIO);
 }
 
 static void on_end(void *owner, enum upstream_end how)
 {
 	struct opening *o = owner;
 
-	if (how == UPSTREAM_DONE && !o->accepted && is_answered(o))
+	if (how == UPSTREAM_DONE && !o->accepted && !o->stream &&
+	    rpc_initialized(buf_str(&o->answer), o->answer.len, o->version))
 		initialized(o);
 	else
 		over(o, how == UPSTREAM_UNREACHED ? -ECONNREFUSED : -EIO);
@@ -194,6 +195,7 @@ int opening_begin(struct env *env, struct session *session, struct rule *rule,
 	o->rule = rule;
 	rule->holders++;
 	o->answer = BUF(ANSWER_MAX);
+	sse_init(&o->events, ANSWER_MAX);
 	o->credentials = BUF(HTTP1_HEAD_MAX);
 	r = learn(o, http);
 	r = r ? r : loop_timer_new(env->loop, on_time, o, &o->timer);
