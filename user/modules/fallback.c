@@ -403,6 +403,20 @@ static bool is_denied(const struct server *s)
 	       sg_breaker_denies(&s->breaker, clock_boot_ns());
 }
 
+/* Says why there is nothing better, unless more has been said already. */
+static void lacks(struct standing *st, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void lacks(struct standing *st, const char *fmt, ...)
+{
+	size_t n = strlen(st->shown.why);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!n)
+		vsnprintf(st->shown.why, sizeof(st->shown.why), fmt, ap);
+	va_end(ap);
+}
+
 /* By the relay to another server, or with `to` NULL its own answer. False: it is not to be had. */
 static bool by_relay(struct fallback *m, const struct server *s, struct standing *st,
 		     const struct server *to, const struct why *why, struct sg_redirect *ret)
@@ -410,18 +424,16 @@ static bool by_relay(struct fallback *m, const struct server *s, struct standing
 	struct relay_rule rule;
 
 	if (!speaks_http(s)) {
-		snprintf(st->shown.why, sizeof(st->shown.why),
-			 "nobody can answer with the certificate of an https server");
+		lacks(st, "nobody can answer with the certificate of an https server");
 		return false;
 	}
 	if (!m->up) {
-		snprintf(st->shown.why, sizeof(st->shown.why), "the relay does not run: %.160s",
-			 m->relay ? relay_why(m->relay) : m->error);
+		lacks(st, "the relay does not run: %.160s",
+		      m->relay ? relay_why(m->relay) : m->error);
 		return false;
 	}
 	if (fill_rule(m, s, st, to, why, &rule)) {
-		snprintf(st->shown.why, sizeof(st->shown.why),
-			 "a URL holds a secret or is too long: the relay cannot ask there");
+		lacks(st, "a URL holds a secret or is too long: the relay cannot ask there");
 		return to && by_relay(m, s, st, NULL, why, ret);
 	}
 	tell_relay(m, s, st, &rule);
@@ -439,7 +451,7 @@ static void decide(struct fallback *m, const struct server *s, struct standing *
 	bool direct = to && (!speaks_http(s) || c->fallback_direct);
 
 	if (c->on_open == ON_OPEN_FALLBACK && !to)
-		snprintf(st->shown.why, sizeof(st->shown.why), "no fallback can be used");
+		lacks(st, "no fallback can be used");
 	if (direct && aim(to, ret)) {
 		ret->kind = SG_REDIRECT_DIRECT;
 		untell_relay(m, s, st);
@@ -601,10 +613,12 @@ static void applied(struct fallback *m)
 /* Whom it concerns that something of this server is another. */
 static void touch(struct fallback *m, const struct server *touched)
 {
+	const char *group = touched->config->group;
+
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		const struct config_server *c = s->config;
 
-		of(m, s)->stale |= s == touched;
+		of(m, s)->stale |= s == touched || (group && c->group && !strcmp(group, c->group));
 		for (size_t i = 0; i < c->fallback.n; i++)
 			of(m, s)->stale |= !strcmp(c->fallback.v[i], touched->config->name);
 	}
