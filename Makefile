@@ -60,18 +60,20 @@ endif
 
 # --- what there is ----------------------------------------------------------
 
-LAYERS := base core codec sim io worker dataplane daemon modules cli
+LAYERS := base core codec sim io sandbox worker relay dataplane daemon modules cli
 LAYER_USES_base :=
 LAYER_USES_core := base
 LAYER_USES_codec := base core
 LAYER_USES_sim := base core codec
 LAYER_USES_io := base core codec
-LAYER_USES_worker := base core codec io
+LAYER_USES_sandbox := base
+LAYER_USES_worker := base core codec io sandbox
+LAYER_USES_relay := base core codec io sandbox
 LAYER_USES_dataplane := base core
 LAYER_USES_daemon := base core codec io dataplane
 LAYER_USES_modules := base core codec io dataplane daemon
 LAYER_USES_cli := base core codec sim
-HEADER_LAYERS := $(filter-out base,$(LAYERS)) # base knows libc and nothing else
+HEADER_LAYERS := $(filter-out base sandbox,$(LAYERS)) # these know libc and nothing else
 
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:bpf/%.c=$(G)/bpf/%.o)
@@ -90,6 +92,7 @@ USER_OBJ := $(USER_SRC:%.c=$(B)/obj/%.o)
 
 DAEMON := $(if $(wildcard user/modules/main.c),$(B)/switchgeard)
 WORKER := $(if $(wildcard user/worker/main.c),$(B)/switchgear-worker)
+RELAY := $(if $(wildcard user/relay/main.c),$(B)/switchgear-relay)
 CLI := $(if $(wildcard user/cli/main.c),$(B)/switchgear)
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(sort $(wildcard tests/tools/*.c)))
 
@@ -129,7 +132,9 @@ LAYER_CFLAGS_core := $(call poison,bpf json http net)
 LAYER_CFLAGS_codec = $(call poison,bpf http net) $(JSON_CFLAGS)
 LAYER_CFLAGS_sim = $(call poison,bpf http net) $(JSON_CFLAGS)
 LAYER_CFLAGS_io = $(call poison,bpf json net) $(HTTP_CFLAGS)
+LAYER_CFLAGS_sandbox = $(call poison,bpf json http) $(NET_CFLAGS)
 LAYER_CFLAGS_worker = $(call poison,bpf json http) $(NET_CFLAGS)
+LAYER_CFLAGS_relay := $(call poison,bpf json http net)
 LAYER_CFLAGS_dataplane = $(call poison,json http net) -I$(G)/gen
 LAYER_CFLAGS_daemon := $(call poison,bpf json http net)
 LAYER_CFLAGS_modules := $(call poison,bpf json http net)
@@ -138,6 +143,7 @@ LAYER_CFLAGS_cli := $(call poison,bpf json http net)
 LIBS_daemon := -lbpf -lelf -lz -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
 LIBS_cli := -lsodium -ljson-c -lm
 LIBS_worker := -lcurl -lseccomp -lsodium -ljson-c -lm
+LIBS_relay := -lseccomp -lsodium -ljson-c -lm
 LIBS_test_headers := -lm
 LIBS_test_base := -lm
 # The other parser in test_libhtp and test_http1_libhtp, which say so where there is none.
@@ -145,7 +151,9 @@ LIBS_test_core = $(call once,HTP_LIBS,$(shell $(PKG_CONFIG) --libs htp 2>/dev/nu
 LIBS_test_codec = -lsodium -ljson-c $(LIBS_test_core)
 LIBS_test_sim := $(LIBS_cli)
 LIBS_test_io := -lmicrohttpd -lsodium -lsqlite3 -ljson-c -lm
+LIBS_test_sandbox := -lseccomp
 LIBS_test_worker := $(LIBS_worker)
+LIBS_test_relay := $(LIBS_relay)
 LIBS_test_dataplane := -lbpf -lelf -lz -lm
 LIBS_test_daemon := $(LIBS_daemon)
 LIBS_test_modules := $(LIBS_daemon)
@@ -156,7 +164,9 @@ PARTS_core := core base
 PARTS_codec := codec core base
 PARTS_sim := sim codec core base
 PARTS_io := io codec core base
-PARTS_worker := worker io codec core base
+PARTS_sandbox := sandbox base
+PARTS_worker := worker sandbox io codec core base
+PARTS_relay := relay sandbox io codec core base
 PARTS_dataplane := dataplane core base
 PARTS_daemon := modules daemon io dataplane codec core base
 PARTS_modules := modules daemon io dataplane codec core base
@@ -175,7 +185,7 @@ BPF_CFLAGS = -target bpf -O2 -mllvm -disable-block-placement -fno-jump-tables -g
 # --- all --------------------------------------------------------------------
 
 .PHONY: all
-all: $(SKEL) $(TEST_BPF_OBJ) $(foreach l,$(LAYERS),$(call lib,$(l))) $(DAEMON) $(WORKER) $(CLI) $(TOOLS) layers ## Build everything (the default)
+all: $(SKEL) $(TEST_BPF_OBJ) $(foreach l,$(LAYERS),$(call lib,$(l))) $(DAEMON) $(WORKER) $(RELAY) $(CLI) $(TOOLS) layers ## Build everything (the default)
 
 # Objects are rebuilt when the way they are compiled changes.
 C_FLAGS_TEXT = $(CC) $(CFLAGS) $(LDFLAGS) $(ALL_CFLAGS)
@@ -208,7 +218,7 @@ $(INC)/stamp: Makefile
 		echo '#error "json-c belongs in user/codec only"' >$(INC)/poison-json/json-c/$$h; done
 	$(Q)echo '#error "libmicrohttpd belongs in user/io only"' >$(INC)/poison-http/microhttpd.h
 	$(Q)for h in curl/curl.h seccomp.h; do \
-		echo '#error "libcurl and libseccomp belong in user/worker only"' >$(INC)/poison-net/$$h; done
+		echo '#error "libcurl belongs in user/worker, libseccomp in user/sandbox only"' >$(INC)/poison-net/$$h; done
 	$(Q)touch $@
 
 # --- BPF --------------------------------------------------------------------
@@ -250,13 +260,16 @@ $(B)/switchgeard: $(B)/obj/user/modules/main.o $(call libs,$(PARTS_modules))
 $(B)/switchgear-worker: $(B)/obj/user/worker/main.o $(call libs,$(PARTS_worker))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_worker)
 
+$(B)/switchgear-relay: $(B)/obj/user/relay/main.o $(call libs,$(PARTS_relay))
+	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_relay)
+
 $(B)/switchgear: $(B)/obj/user/cli/main.o $(call libs,$(PARTS_cli))
 	$(call say,LINK,$@) $(CC) $(LDHARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_cli)
 
-$(B)/tools/%: tests/tools/%.c $(call libs,base) Makefile $(B)/flags
+$(B)/tools/%: tests/tools/%.c $(call libs,io base) Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) -Iuser -Iheaders $(CFLAGS) $(LDHARDEN) $(LDFLAGS) -MF $@.d -o $@ $< \
-		$(call libs,base) -lsodium -lm -lpthread
+		$(call libs,io base) -lsodium -lm -lpthread
 
 # --- tests ------------------------------------------------------------------
 
@@ -447,6 +460,7 @@ install: all ## Install under $(DESTDIR)$(PREFIX)
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgeard '$(DESTDIR)$(PREFIX)/sbin/switchgeard'
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear '$(DESTDIR)$(PREFIX)/bin/switchgear'
 	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear-worker '$(DESTDIR)$(LIBEXEC)/switchgear-worker'
+	$(Q)$(INSTALL) -D -m 0755 $(B)/switchgear-relay '$(DESTDIR)$(LIBEXEC)/switchgear-relay'
 	$(Q)$(INSTALL) -D -m 0644 dist/switchgear.sysusers '$(DESTDIR)$(SYSUSERS)'
 	$(Q)$(foreach s,1 5 8,$(foreach m,$(MAN$(s)),$(INSTALL) -D -m 0644 $(m) \
 		'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))' &&)) :
@@ -457,7 +471,7 @@ install: all ## Install under $(DESTDIR)$(PREFIX)
 
 uninstall: ## Remove what install put there
 	$(Q)rm -f '$(DESTDIR)$(PREFIX)/sbin/switchgeard' '$(DESTDIR)$(PREFIX)/bin/switchgear' \
-		'$(DESTDIR)$(LIBEXEC)/switchgear-worker' '$(DESTDIR)$(SYSUSERS)' \
+		'$(DESTDIR)$(LIBEXEC)/switchgear-worker' '$(DESTDIR)$(LIBEXEC)/switchgear-relay' '$(DESTDIR)$(SYSUSERS)' \
 		'$(DESTDIR)$(UNITDIR)/switchgeard.service' '$(DESTDIR)$(COMPLETION)' '$(DESTDIR)$(EXAMPLE)' \
 		$(foreach s,1 5 8,$(foreach m,$(MAN$(s)),'$(DESTDIR)$(PREFIX)/share/man/man$(s)/$(notdir $(m))'))
 

@@ -59,7 +59,7 @@ struct sg_ports {
 #define SG_NOWHERE 8U  /* no IP header: no address either */
 
 /* Where the packet comes from, as far as one IP header tells. */
-struct sg_origin {
+struct sg_sender {
 	struct sg_ep ep; /* port 0: none */
 	__u32 flags;
 };
@@ -113,7 +113,7 @@ static __always_inline __be16 sg_parse_ethernet(struct sg_cursor *c)
 /* --- from an IP header to the ports ------------------------------------------- */
 
 /* What is behind the IP headers: ports, which must be in the packet, or another one. */
-static __always_inline void sg_parse_ports(struct sg_cursor *c, struct sg_origin *o, __u8 proto)
+static __always_inline void sg_parse_ports(struct sg_cursor *c, struct sg_sender *o, __u8 proto)
 {
 	struct sg_ports *ports;
 
@@ -150,7 +150,7 @@ static __always_inline __u8 *sg_parse_source(struct sg_cursor *c, struct sg_ep *
 	return ip;
 }
 
-static __always_inline bool sg_parse_v4(struct sg_cursor *c, struct sg_origin *o)
+static __always_inline bool sg_parse_v4(struct sg_cursor *c, struct sg_sender *o)
 {
 	__u8 *ip = sg_parse_source(c, &o->ep, false);
 
@@ -171,7 +171,7 @@ static __always_inline bool sg_is_extension(__u8 proto)
 }
 
 /* Steps over the extension header that comes next. */
-static __always_inline void sg_parse_extension(struct sg_cursor *c, struct sg_origin *o, __u8 *next)
+static __always_inline void sg_parse_extension(struct sg_cursor *c, struct sg_sender *o, __u8 *next)
 {
 	__u8 *h = sg_take(c, 8);
 
@@ -188,7 +188,7 @@ static __always_inline void sg_parse_extension(struct sg_cursor *c, struct sg_or
 	*next = h[0];
 }
 
-static __always_inline bool sg_parse_v6(struct sg_cursor *c, struct sg_origin *o)
+static __always_inline bool sg_parse_v6(struct sg_cursor *c, struct sg_sender *o)
 {
 	__u8 *ip = sg_parse_source(c, &o->ep, true);
 	__u32 i;
@@ -207,7 +207,7 @@ static __always_inline bool sg_parse_v6(struct sg_cursor *c, struct sg_origin *o
 	return true;
 }
 
-static __always_inline bool sg_parse_ip(struct sg_cursor *c, struct sg_origin *o, bool v6)
+static __always_inline bool sg_parse_ip(struct sg_cursor *c, struct sg_sender *o, bool v6)
 {
 	return v6 ? sg_parse_v6(c, o) : sg_parse_v4(c, o);
 }
@@ -257,7 +257,7 @@ static __always_inline bool sg_drops(struct sg_ep *ep, bool lost)
 __noinline int sg_xdp_walk(struct xdp_md *ctx, __u32 at, __u32 v6)
 {
 	struct sg_cursor c = sg_cursor_at(ctx, at);
-	struct sg_origin o = {};
+	struct sg_sender o = {};
 
 	if (!sg_parse_ip(&c, &o, v6))
 		return SG_WALK(SG_NOWHERE | SG_LOST, 0, 0);
@@ -307,7 +307,7 @@ int sg_xdp(struct xdp_md *ctx)
 	struct sg_cursor c = sg_cursor_at(ctx, 0);
 	__be16 type = sg_parse_ethernet(&c);
 	bool v6 = type == bpf_htons(SG_ETH_P_IPV6);
-	struct sg_origin o = {};
+	struct sg_sender o = {};
 	__u32 at = c.at;
 	bool drop;
 

@@ -56,7 +56,7 @@ _switchgear() {
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
+		mapfile -t COMPREPLY < <(compgen -W 'status show explain why history select quarantine release trip reset
 			force report approve verify keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
 	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate approve ' == *" $command "* ]]; then
 		_switchgear_servers "$word"

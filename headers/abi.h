@@ -196,6 +196,54 @@ struct sg_group {
  * force, packets of sockets without a record are looked up by their addresses.
  */
 
+/* --- redirects: server id -> where connects go that it does not get ----------- */
+
+enum sg_redirect_kind {
+	SG_REDIRECT_NONE,     /* they are refused */
+	SG_REDIRECT_DIRECT,   /* to another server's own address; counts as that server's */
+	SG_REDIRECT_FORWARD,  /* to the relay, which forwards them to another server */
+	SG_REDIRECT_STAND_IN, /* to the relay, which answers itself */
+	SG_REDIRECT_COUNT
+};
+
+/*
+ * An address of zeros: none of that family; a socket of IPv6 then goes to the other, unless it
+ * is for IPv6 only. What is of the relay holds while the daemon lives. Changed under `lock`.
+ */
+struct sg_redirect {
+	struct bpf_spin_lock lock;
+	__u32 kind; /* enum sg_redirect_kind */
+	__u32 at4;  /* DIRECT: whose addr4 is (SG_AT), and addr6; both of one server */
+	__u32 at6;
+	__u64 netns;    /* cookie of the only namespace whose sockets may go there; 0: all may */
+	__u8 addr4[16]; /* v4-mapped */
+	__u8 addr6[16];
+	__be16 port4;
+	__be16 port6;
+	__u32 flags; /* SG_REDIRECT_* */
+};
+
+#define SG_REDIRECT_ALL 1U /* FORWARD: what the server would get, but for probes, goes there, too */
+
+/* --- origins: port of a socket that went to the relay -> what it had asked for -- */
+
+/*
+ * Written before the SYN leaves, at the index of the socket's port in host order, so that who
+ * accepts the connection finds it by the peer's port; memory-mapped by the relay. The address
+ * tells sockets apart that share a port; an old time, that this is not about the connection.
+ */
+#define SG_ORIGINS_MAX 65536U
+
+struct sg_origin {
+	__u64 t_ns; /* of the connect; 0: never */
+	__u64 cookie;
+	__u8 local[16]; /* the socket's own address, IPv4 v4-mapped */
+	__u8 remote[16];
+	__be16 remote_port;
+	__u16 server; /* id */
+	__u32 incarnation;
+};
+
 /* --- own: socket cookie -> u8: the daemon's own sockets, exempt from breakers -- */
 
 /* --- srv_name: server id -> name, for people with bpftool ----------------- */
@@ -256,8 +304,10 @@ struct sg_cfg {
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
 	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
 	__u64 asleep_ns;       /* taken for time asleep, besides what the clocks say: for tests */
-	__u32 foreign; /* 1: others may rewrite addresses of connects; 0 spares the lookup */
-	__u32 proxies; /* entries in `proxies`; 0 spares the lookup */
+	__u32 foreign;    /* 1: others may rewrite addresses of connects; 0 spares the lookup */
+	__u32 proxies;    /* entries in `proxies`; 0 spares the lookup */
+	__u32 relay_user; /* uid of the relay, whose own connects go nowhere else; 0: there is none */
+	__u32 pad;
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -465,7 +515,13 @@ struct sg_flow {
 	__u8 proxied;         /* enum sg_proxied */
 	__u64 asleep_ns;      /* time asleep since boot as the connect or the exchange began */
 	__u32 heard;          /* `serial` of the latest for which anything at all came */
-	__u32 pad2;
+	/* Of a connect that was redirected: */
+	__u32 origin;             /* id of the server that it was meant for */
+	__u32 origin_incarnation; /* and its incarnation */
+	__u8 redirect;            /* enum sg_redirect_kind */
+	__u8 pad2;
+	__be16 asked_port;
+	__u8 asked[16]; /* what was asked for, IPv4 v4-mapped */
 };
 
 /* --- http_dfa: one entry, the automata that scan an answer's header and chunks -- */
@@ -688,7 +744,9 @@ SG_ASSERT_SIZE(struct sg_server, 464);
 SG_ASSERT_SIZE(struct sg_route_entry, 64);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 176);
-SG_ASSERT_SIZE(struct sg_flow, 288);
+SG_ASSERT_SIZE(struct sg_flow, 312);
+SG_ASSERT_SIZE(struct sg_redirect, 64);
+SG_ASSERT_SIZE(struct sg_origin, 56);
 SG_ASSERT_SIZE(struct sg_held, 72);
 
 #endif

@@ -61,6 +61,7 @@ struct fake_server {
 	uint64_t quarantine_ns;
 	struct kill_result kill; /* what the next kills come to */
 	uint64_t unrecorded;
+	struct sg_redirect redirect;
 };
 
 struct dataplane {
@@ -92,6 +93,8 @@ struct dataplane {
 	const char *degraded[DATAPLANE_DEGRADED_MAX];
 	size_t adopted; /* so many are there at each kill_adopt() */
 	size_t own;     /* sockets */
+	uint32_t relay_user;
+	size_t redirects_set; /* how often */
 	bool finds_held;
 	struct kill_seen held; /* what each kill_look() finds */
 	struct fake_call calls[FAKE_CALLS_MAX];

@@ -68,6 +68,7 @@ int run_revoke(struct context *context);
 int run_verify(struct context *context);
 int run_history(struct context *context);
 int run_select(struct context *context);
+int run_why(struct context *context);
 int run_approve(struct context *context);
 int run_quarantine(struct context *context);
 int run_order(struct context *context); /* release, trip, reset, force */

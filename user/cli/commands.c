@@ -19,6 +19,10 @@ const struct command cli_commands[] = {
 	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
 		  "With --server: that one, then those of its \"fallback\" in the order in force.\n"
 		  "Fails (1) if none can be used.\n" },
+	{ "why", "HOST[:PORT]|NAME", 1, 1, run_why,
+	  "why a connect is refused or goes elsewhere, and what to do",
+	  .help = "Asks about what is so now: which rule decides, since when, until when, who ordered\n"
+		  "it, and what an agent sees that connects.\n" },
 	{ "history", "NAME", 1, 1, run_history, "scores and states over time (default: 7 days)",
 	  .options = BIT(OPTION_SINCE),
 	  .help = "A line of the lowest scores, one of the states below it, and each change.\n" },

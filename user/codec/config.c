@@ -267,7 +267,7 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	read_document(&r, root, config);
 	if (!r.n_errors)
 		config_check_across(&r, config);
-	if (r.no_memory)
+	if (r.no_memory || buf_error(errors) == -ENOMEM) /* it must not fail without a word */
 		return -ENOMEM;
 	if (r.n_errors)
 		return -EINVAL;

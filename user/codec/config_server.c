@@ -135,9 +135,12 @@ static const struct config_key fallback_keys[] = {
 		   .max = CONFIG_FALLBACK_MAX),
 	CONFIG_KEY("by", config_read_second, config_server, fallback_by_trust,
 		   .words = fallback_words),
+	CONFIG_KEY("allow_partial", config_read_bool, config_server, fallback_partial),
+	CONFIG_KEY("share_authorization", config_read_bool, config_server, fallback_shares),
+	CONFIG_KEY("direct", config_read_bool, config_server, fallback_direct),
 };
 
-/* A list, or an object with it and its order. */
+/* A list, or an object with it, its order, and what is allowed. */
 static bool read_fallback(struct config_reader *r, const struct config_value *v, void *target)
 {
 	static const struct config_keys keys = { .keys = fallback_keys,

@@ -70,6 +70,9 @@ struct config_server {
 	struct config_list fallback; /* names of other servers with URLs */
 	bool fallback_keyed;         /* in the file they stand below "servers" */
 	bool fallback_by_trust;      /* the order among them: by trust, else as listed */
+	bool fallback_partial;       /* they need not offer all of its tools */
+	bool fallback_shares;        /* they may see the credentials that agents send it */
+	bool fallback_direct;        /* by redirect alone: sessions are not translated */
 	char *group;                 /* NULL: none */
 	enum visibility visibility;  /* what its scheme allows: plaintext, metadata or none */
 	bool inspect_tls;

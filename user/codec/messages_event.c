@@ -76,7 +76,7 @@ static const struct row rows[] = {
 	ROW(IN(HOST_OFFLINE), "servers", KIND_UINT64, count),
 	ROW(IN(TOOLS), "change", KIND_TEXT, error),
 	ROW(IN(TOOLS), "count", KIND_UINT64, count),
-	ROW(IN(ALARM) | IN(TOOLS) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
+	ROW(IN(ALARM) | IN(FALLBACK) | IN(TOOLS) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

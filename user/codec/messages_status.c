@@ -89,6 +89,15 @@ static const struct field tool_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field candidate_fields[] = {
+	FIELD("server", KIND_TEXT, status_candidate, server),
+	FIELD("usable", KIND_BOOL, status_candidate, usable),
+	FIELD("why", KIND_TEXT, status_candidate, why, .zero = ZERO_NULL),
+	FIELD("differs", KIND_TEXT, status_candidate, differs, .zero = ZERO_OMITTED),
+	FIELD("asked", KIND_TIME, status_candidate, asked_wall_ns, .zero = ZERO_NULL),
+	FIELDS_STOP
+};
+
 static const struct field server_fields[] = {
 	SERVER("name", KIND_TEXT, name),
 	SERVER("url", KIND_STRING, url),
@@ -161,6 +170,14 @@ static const struct field server_fields[] = {
 		SERVER("approved_by", KIND_TEXT, tools.approved_by, .zero = ZERO_NULL),
 		SERVER("unknown", KIND_TEXT, tools.unknown, .zero = ZERO_NULL),
 		FIELD_LIST(status_server, changed, tool_fields),
+	FIELD_END,
+	SERVER("since", KIND_TIME, since_wall_ns, .zero = ZERO_NULL),
+	SERVER("fallback", KIND_OBJECT, has_fallback, .zero = ZERO_NULL),
+		SERVER("kind", KIND_WORD, fallback.kind, FIELD_WORDS(redirect, SG_REDIRECT_NONE)),
+		SERVER("to", KIND_TEXT, fallback.to, .zero = ZERO_NULL),
+		SERVER("returning", KIND_BOOL, fallback.returning, .zero = ZERO_OMITTED),
+		SERVER("why", KIND_TEXT, fallback.why, .zero = ZERO_NULL),
+		FIELD_LIST(status_server, candidates, candidate_fields),
 	FIELD_END,
 	FIELDS_STOP
 };

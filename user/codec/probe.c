@@ -317,6 +317,9 @@ static int add_page(struct probe_session *t)
 	r = tools_add(&t->list.tools, t->answer.kept, &cursor, t->list.why);
 	if (r)
 		return r;
+	if (!t->list.listing.max)
+		t->list.listing = BUF(TOOLS_LISTING_MAX);
+	tools_listing_add(&t->list.listing, t->answer.kept);
 	free(t->cursor);
 	t->cursor = TAKE_PTR(cursor);
 	if (t->cursor && ++t->pages >= TOOLS_PAGES_MAX)
@@ -325,7 +328,10 @@ static int add_page(struct probe_session *t)
 	if (t->cursor && t->taken > TOOLS_BYTES_MAX)
 		return explain(-E2BIG, t->list.why, sizeof(t->list.why),
 			       "its list is longer than %u bytes", TOOLS_BYTES_MAX);
-	return t->cursor ? 0 : tools_close(&t->list.tools);
+	if (t->cursor)
+		return 0;
+	buf_putc(&t->list.listing, ']');
+	return tools_close(&t->list.tools);
 }
 
 static void listed(struct probe_session *t)

@@ -105,6 +105,21 @@ struct status_endpoint {
 	uint32_t failed;         /* connects in a row; of addresses from the eighth on, theirs */
 };
 
+struct status_candidate { /* a server that may stand in for it */
+	char server[SG_NAME_LEN];
+	bool usable;
+	char why[256];          /* why it is not; "" */
+	char differs[160];      /* how its tools differ; foreign text; "" */
+	uint64_t asked_wall_ns; /* the latest probe that came to an end; 0: none did */
+};
+
+struct status_fallback {            /* where its denied connects go */
+	enum sg_redirect_kind kind; /* NONE: they are refused */
+	char to[SG_NAME_LEN];       /* DIRECT, FORWARD: the server */
+	bool returning; /* and all others, for sessions that began elsewhere while it was away */
+	char why[256];  /* why nothing better; "" */
+};
+
 struct status_latency { /* milliseconds, NAN without samples */
 	double p50;
 	double p95;
@@ -154,6 +169,11 @@ struct status_server {
 	enum visibility visibility;
 	char visibility_reason[STATUS_REASON_LEN]; /* why none; "" else */
 	struct sg_stats counters;                  /* of them those that counters.h gives a key */
+	uint64_t since_wall_ns;                    /* in this state; 0: not known */
+	bool has_fallback;                         /* fallback is valid */
+	struct status_fallback fallback;
+	struct status_candidate *candidates;
+	size_t n_candidates;
 	struct status_latency latency;
 	struct status_latency handshake; /* of TLS, from the established connection to its end */
 	struct status_cause *causes;
@@ -192,6 +212,9 @@ const char *visibility_name(enum visibility v);         /* "plaintext", ... */
 const char *status_verdict_name(enum status_verdict v); /* "allow", ... */
 int visibility_from_name(const char *name) MUST_CHECK;  /* the value, or -EINVAL */
 int status_verdict_from_name(const char *name) MUST_CHECK;
+const char *redirect_name(
+	enum sg_redirect_kind kind); /* "refuse", "direct", "forward", "stand_in" */
+int redirect_from_name(const char *name) MUST_CHECK;
 
 /* The sentence for `degraded` on n connects to a server that could not be recorded. */
 void status_unrecorded(char *out, size_t size, const char *server, uint64_t n);

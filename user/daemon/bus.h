@@ -46,6 +46,7 @@ enum signal_type {
 	SIGNAL_FINDINGS, /* a report was read */
 	SIGNAL_RATED,    /* what raters say of it was weighed: ratings */
 	SIGNAL_TOOLS,    /* a list of tools is known, or approved of */
+	SIGNAL_PROVEN,   /* its proof is another one: it answers own probes, or not any more */
 	SIGNAL_RULED,    /* rules of trust put it in quarantine, or end what they did */
 	SIGNAL_COUNT
 };

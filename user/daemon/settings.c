@@ -149,7 +149,7 @@ enum settings_result settings_parse(int argc, char **argv, struct settings *ret)
 	char names[ARRAY_SIZE(rows)][32];
 	const struct row *of[ARRAY_SIZE(rows)];
 	char variable[64];
-	struct settings s = { .worker.fd = -1 };
+	struct settings s = { .worker.program.fd = -1 };
 	enum settings_result r;
 	size_t n = 0;
 	int index;

@@ -131,6 +131,7 @@ static int attach_cgroups(struct dataplane *dp, const char *cgroup)
 		/* what keeps books before what admits: no connect goes unseen */
 		dp->skel->progs.sg_ingress,  dp->skel->progs.sg_egress,
 		dp->skel->progs.sg_sockops,  dp->skel->progs.sg_release,
+		dp->skel->progs.sg_peer4,    dp->skel->progs.sg_peer6,
 		dp->skel->progs.sg_connect4, dp->skel->progs.sg_connect6,
 		dp->skel->progs.sg_sendmsg4, dp->skel->progs.sg_sendmsg6,
 	};

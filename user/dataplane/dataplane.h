@@ -231,6 +231,31 @@ int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *t
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
 
+/* --- redirects -------------------------------------------------------------------------- */
+
+/* Where the connects of a server go that it does not get; all zero: they are refused. The address
+ * is that of another server (dataplane_endpoint_at()), or the relay's. In force when it returns,
+ * and until something else is said, by a dead daemon, too; what is of the relay ends with the
+ * lease. */
+int dataplane_redirect_set(struct dataplane *dp, uint32_t id,
+			   const struct sg_redirect *to) MUST_CHECK;
+/* How often its id has become free before, as origins have it; 0 also if it cannot be read. */
+uint32_t dataplane_server_incarnation(struct dataplane *dp, uint32_t id);
+/* As the kernel has it; of an id that does not exist -ENOENT. */
+int dataplane_redirect_get(struct dataplane *dp, uint32_t id, struct sg_redirect *ret) MUST_CHECK;
+/* Whose an endpoint of a server is (SG_AT), for a redirect to it: -ENOENT: it is another's, or
+ * nobody's. */
+int dataplane_endpoint_at(struct dataplane *dp, uint32_t id, const struct addr *a, uint16_t port,
+			  uint32_t *ret) MUST_CHECK;
+/* An address of the daemon's own namespace: sockets of others cannot reach it there. */
+bool dataplane_is_own(struct dataplane *dp, const struct addr *a);
+uint64_t dataplane_home_netns(const struct dataplane *dp);
+/* For the relay: what connections that came to it had asked for (struct sg_origin by the
+ * port of the peer). Borrowed. */
+int dataplane_origins_fd(const struct dataplane *dp);
+/* Whose connects are never redirected; 0: nobody's. No system call. */
+void dataplane_relay_user(struct dataplane *dp, uint32_t uid);
+
 /* --- routes and sleep ------------------------------------------------------------------- */
 
 /* For how long this host slept since boot. No system call but for the clocks. */

@@ -29,6 +29,10 @@ static const struct dataplane_part dataplane_parts[] = {
 	  .loss = "datagrams (QUIC) to denied IPv4 servers are not refused" },
 	{ "sg_sendmsg6", "4.18", PART_ENFORCES, "datagrams (QUIC) to denied servers are refused",
 	  .loss = "datagrams (QUIC) to denied IPv6 servers are not refused" },
+	{ "sg_peer4", "5.8", PART_MEASURES, "redirected connections show the address asked for",
+	  .loss = "redirected IPv4 connections show the address that they went to as their peer" },
+	{ "sg_peer6", "5.8", PART_MEASURES, "redirected connections show the address asked for",
+	  .loss = "redirected IPv6 connections show the address that they went to as their peer" },
 	{ "sg_release", "5.9", PART_MEASURES, "the end of unused and of datagram sockets is seen",
 	  .loss = "a probe taken by a connect that fails locally is lost until the half-open "
 		  "limit, and records of datagram sockets stay for minutes" },

@@ -255,6 +255,8 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 	if (!r)
 		r = dataplane_unix_set(dp, id, NULL);
 	if (!r)
+		r = dataplane_redirect_set(dp, id, &(struct sg_redirect){ 0 });
+	if (!r)
 		r = dataplane_quarantine_set(dp, id, 0);
 	if (!r)
 		r = dataplane_command(dp, &cmd);

@@ -80,9 +80,6 @@ int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane
 int dataplane_map_keep(const struct bpf_map *map, const char *failure, uint32_t owner,
 		       const void *keys, size_t n) MUST_CHECK;
 
-/* addrs.c: does the daemon's namespace own the address? */
-bool dataplane_is_own(struct dataplane *dp, const struct addr *a);
-
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

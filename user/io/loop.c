@@ -107,6 +107,15 @@ void loop_del(struct loop_source *source)
 	item_remove(&source->item);
 }
 
+void loop_watch(struct loop_source *source, bool reading, bool writing)
+{
+	struct epoll_event ev = { .events = (reading ? EPOLLIN : 0U) | (writing ? EPOLLOUT : 0U),
+				  .data.ptr = source };
+
+	if (!source->item.dead)
+		epoll_ctl(source->item.loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &ev);
+}
+
 /* --- timers ---------------------------------------------------------------- */
 
 static void timers_arm(struct loop *loop)

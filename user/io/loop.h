@@ -15,6 +15,7 @@
 #ifndef SWITCHGEAR_IO_LOOP_H
 #define SWITCHGEAR_IO_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -44,6 +45,9 @@ void loop_stop(struct loop *loop, int status);
 int loop_add_fd(struct loop *loop, int fd, loop_fn *fn, void *data,
 		struct loop_source **ret_source) MUST_CHECK;
 void loop_del(struct loop_source *source); /* NULL-safe */
+/* What it waits for from now on. With neither, errors and the end of both directions are told
+ * all the same. Cannot fail. */
+void loop_watch(struct loop_source *source, bool reading, bool writing);
 
 /* A timer is off when it is made. *ret_timer is valid until loop_timer_free() or loop_free(). */
 int loop_timer_new(struct loop *loop, loop_fn *fn, void *data,

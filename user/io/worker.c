@@ -3,24 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pwd.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 
 #define NEVER UINT64_MAX
-#define READS_MAX 16     /* messages in one worker_run(): others want to run too */
-#define SOCKET_NUMBER 3  /* of the worker's end, in the worker */
-#define DOUBLINGS_MAX 16 /* far beyond WORKER_AGAIN_MAX_NS */
-#define PROGRAM "switchgear-worker"
-#define USER_NAME "switchgear-worker"
+#define READS_MAX 16             /* messages in one worker_run(): others want to run too */
+#define DOUBLINGS_MAX 16         /* far beyond WORKER_AGAIN_MAX_NS */
+#define NAME "switchgear-worker" /* of the program and of its user */
 /* Where that user does not exist: of a range that neither Debian nor systemd gives out. */
 #define USER_NUMBER 61183
 
@@ -48,149 +40,29 @@ struct worker {
 
 /* --- the program ---------------------------------------------------------------------------- */
 
-/* Above the numbers that a worker gives to its own. */
-static int open_program(const char *path)
-{
-	CLEANUP(closep) int fd = open(path, O_PATH | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = fcntl(fd, F_DUPFD_CLOEXEC, SOCKET_NUMBER + 1);
-	return r < 0 ? -errno : r;
-}
-
-static int open_beside(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(PROGRAM));
-	char *slash;
-
-	if (n < 0)
-		return -errno;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return -ENOENT;
-	memcpy(slash + 1, PROGRAM, sizeof(PROGRAM));
-	return open_program(path);
-}
-
-/* Of the host's own file, as all names of users: a directory service could take its time. */
-static uid_t user_of_workers(void)
-{
-	CLEANUP(fclosep) FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *user;
-
-	while (file && (user = fgetpwent(file)))
-		if (!strcmp(user->pw_name, USER_NAME))
-			return user->pw_uid;
-	return USER_NUMBER;
-}
-
 void worker_program_open(struct worker_program *r, const char *path, const char *ca_file)
 {
-	*r = (struct worker_program){ .user = user_of_workers() };
-	r->fd = path ? open_program(path) : open_beside();
-	if (r->fd < 0 && !path) {
-		path = SWITCHGEAR_LIBEXEC "/" PROGRAM;
-		r->fd = open_program(path);
-	}
-	if (r->fd < 0)
-		snprintf(r->error, sizeof(r->error), "%.100s: %s; install all of Switchgear", path,
-			 strerror(-r->fd));
+	program_open(&r->program, NAME, USER_NUMBER, path);
 	r->ca_file = ca_file ? strdup(ca_file) : NULL;
 }
 
 void worker_program_close(struct worker_program *p)
 {
-	closep(&p->fd);
-	p->fd = -1;
+	program_close(&p->program);
 	free(TAKE_PTR(p->ca_file));
 }
 
 /* --- its process ----------------------------------------------------------------------------- */
 
-static int spawn(const struct worker *w, int socket, pid_t *ret)
-{
-	char program[32];
-	char number[16];
-	char parent[16];
-	char user[16];
-	char *argv[] = { (char *)PROGRAM, number, parent, user, w->program->ca_file, NULL };
-	/* Nothing of the daemon's but how long a name server is waited for: two attempts of
-	 * 3 s at each stay within the patience with a look-up. */
-	char *environment[] = { (char *)"PATH=/usr/bin:/bin",
-				(char *)"RES_OPTIONS=timeout:3 attempts:2", NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t how;
-	sigset_t all;
-	sigset_t none;
-	int r;
-
-	snprintf(program, sizeof(program), "/proc/self/fd/%d", w->program->fd);
-	snprintf(number, sizeof(number), "%d", SOCKET_NUMBER);
-	snprintf(parent, sizeof(parent), "%d", (int)getpid());
-	snprintf(user, sizeof(user), "%u", w->program->user);
-	sigfillset(&all);
-	sigemptyset(&none);
-	r = posix_spawn_file_actions_init(&files);
-	if (r)
-		return -r;
-	r = posix_spawnattr_init(&how);
-	if (!r) {
-		r = posix_spawn_file_actions_adddup2(&files, socket, SOCKET_NUMBER);
-		r = r ? r : posix_spawnattr_setsigmask(&how, &none);
-		r = r ? r : posix_spawnattr_setsigdefault(&how, &all);
-		r = r ? r
-		      : posix_spawnattr_setflags(&how,
-						 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-		r = r ? r : posix_spawn(ret, program, &files, &how, argv, environment);
-		posix_spawnattr_destroy(&how);
-	}
-	posix_spawn_file_actions_destroy(&files);
-	return -r;
-}
-
-static bool reaped(pid_t *pid, int *status)
-{
-	pid_t r;
-
-	if (!*pid)
-		return true;
-	do
-		r = waitpid(*pid, status, WNOHANG);
-	while (r < 0 && errno == EINTR);
-	if (r)
-		*pid = 0; /* -ECHILD: somebody else reaped it, or SIGCHLD is ignored */
-	return r != 0;
-}
-
 /* It is no more. Kills it, which is nothing new to one that has ended; 0 if it cannot be told
  * how it ended. */
 static int end_process(struct worker *w)
 {
-	CLEANUP(closep) int pid_fd = -1;
-	int status = 0;
-
 	closep(&w->fd); /* its last: it leaves the epoll set too */
 	w->fd = -1;
 	w->greeted = false;
 	w->given = false;
-	if (!w->pid || reaped(&w->pid, &status))
-		return status;
-	pid_fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
-	kill(w->pid, SIGKILL);
-	if (pid_fd >= 0) {
-		struct pollfd p = { .fd = pid_fd, .events = POLLIN };
-
-		poll(&p, 1, (int)(WORKER_REAP_NS / NS_PER_MS));
-	}
-	if (!reaped(&w->pid, &status)) {
-		w->zombie = w->pid;
-		w->pid = 0;
-	}
-	return status;
+	return program_end(&w->pid, &w->zombie);
 }
 
 static void again_later(struct worker *w)
@@ -209,13 +81,8 @@ static void died(struct worker *w, const char *why)
 
 	if (why)
 		snprintf(w->why, sizeof(w->why), "%s", why);
-	else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-		snprintf(w->why, sizeof(w->why), "ended by signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
-	else if (WIFEXITED(status) && WEXITSTATUS(status))
-		snprintf(w->why, sizeof(w->why), "ended with exit status %d", WEXITSTATUS(status));
 	else
-		snprintf(w->why, sizeof(w->why), "it was killed");
+		program_explain(status, w->why, sizeof(w->why));
 	again_later(w);
 	if (w->state == WORKER_RUNNING && ++w->tries >= WORKER_TRIES)
 		w->state = WORKER_DIED;
@@ -234,7 +101,10 @@ static int connect_process(struct worker *w)
 	theirs = pair[1];
 	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->fd, &ev) < 0)
 		return -errno;
-	r = spawn(w, theirs, &w->pid);
+	/* Nothing of the daemon's but how long a name server is waited for: two attempts of
+	 * 3 s at each stay within the patience with a look-up. */
+	r = program_start(&w->program->program, &theirs, 1, w->program->ca_file,
+			  "RES_OPTIONS=timeout:3 attempts:2", &w->pid);
 	if (r)
 		w->pid = 0;
 	return r;
@@ -245,11 +115,11 @@ static void begin_process(struct worker *w)
 	int unused;
 	int r;
 
-	if (w->program->fd < 0) {
-		died(w, w->program->error);
+	if (w->program->program.fd < 0) {
+		died(w, w->program->program.error);
 		return;
 	}
-	if (!reaped(&w->zombie, &unused)) {
+	if (!program_reaped(&w->zombie, &unused)) {
 		died(w, "the one before does not die");
 		return;
 	}
@@ -369,7 +239,7 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	(void)end_process(w);
-	(void)reaped(&w->zombie, &unused);
+	(void)program_reaped(&w->zombie, &unused);
 	closep(&w->passed);
 	closep(&w->epoll_fd);
 	free(w);

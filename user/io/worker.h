@@ -9,7 +9,7 @@
  * and when worker_due_ns() is reached.
  *
  * Invariants:
- *  K1  Nothing here waits, but for a process that was killed, WORKER_REAP_NS at most.
+ *  K1  Nothing here waits, but for a process that was killed, PROGRAM_REAP_NS at most.
  *  K2  Every job ends, in one of three ways: with a result of the size that was asked for, at
  *      its deadline, or because no process could finish it. What is late is killed.
  *  K3  What a worker says is checked for its shape here and for its sense by who asked.
@@ -23,10 +23,10 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "io/program.h"
 #include "io/worker_wire.h"
 
 #define WORKER_IDLE_NS 10000000000ULL
-#define WORKER_REAP_NS 100000000ULL
 #define WORKER_AGAIN_NS 100000000ULL       /* after its first death; twice as long each time, */
 #define WORKER_AGAIN_MAX_NS 30000000000ULL /* up to this; a job that is done ends that */
 #define WORKER_TRIES 3U                    /* processes that a job may outlive */
@@ -41,13 +41,11 @@ enum worker_op {
 
 /* What all workers of a daemon are. */
 struct worker_program {
-	int fd;          /* of the program, so that all are of one build; -1: there is none */
-	uid_t user;      /* and group; meaningless unless the daemon is root */
-	char *ca_file;   /* of certificates beside the system's; NULL: none */
-	char error[160]; /* why there is none, for people */
+	struct program program;
+	char *ca_file; /* of certificates beside the system's; NULL: none */
 };
 
-/* Never fails as such: r->fd and r->error tell. `path` NULL: beside this program, else where it
+/* Never fails as such: r->program.fd and r->program.error tell. `path` NULL: beside this program, else where it
  * is installed. */
 void worker_program_open(struct worker_program *r, const char *path, const char *ca_file);
 void worker_program_close(struct worker_program *p);

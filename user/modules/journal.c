@@ -238,6 +238,9 @@ static void log_event(const struct event *e)
 			    "are right, windows and history miss them",
 			    (unsigned long long)e->count);
 		break;
+	case EVENT_FALLBACK:
+		log_notice("fallback", "%s: %s", e->server, e->text);
+		break;
 	case EVENT_TOOLS:
 		log_notice("tools", "%s: %s%s%s", e->server, e->text, *e->by ? ", by " : "", e->by);
 		break;

@@ -27,6 +27,9 @@
 	X(community)   \
 	X(bridges)     \
 	X(tools)       \
+	X(secondaries) \
+	X(fallback)    \
+	X(why)         \
 	X(reports)     \
 	X(killer)      \
 	X(resolve)     \

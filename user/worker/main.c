@@ -18,9 +18,12 @@
 #include "io/findings_job.h"
 #include "io/resolver.h"
 #include "io/worker.h"
+#include "sandbox/sandbox.h"
 #include "worker/worker.h"
 
 #define SUB "worker"
+#define FILES_MAX 64
+#define MEMORY_MAX (512UL << 20)
 #define EXIT_USAGE 2
 #define EXIT_SANDBOX 3
 #define EXIT_ALONE 4 /* the daemon is gone, or says what nobody understands */
@@ -203,6 +206,7 @@ int main(int argc, char **argv)
 	uint64_t number = 0;
 	uint64_t parent = 0;
 	uint64_t user = 0;
+	struct sandbox sandbox;
 	const char *what;
 	int r;
 
@@ -219,7 +223,9 @@ int main(int argc, char **argv)
 	/* what the tests inherit, too */
 	close_range((unsigned int)line + 1, ~0U, 0);
 	(void)!tls_prepare(argc == 5 ? argv[4] : NULL); /* https alone needs it */
-	r = sandbox_enter((uid_t)user, (pid_t)parent, &what);
+	sandbox =
+		(struct sandbox){ SANDBOX_ASKS, (uid_t)user, (pid_t)parent, FILES_MAX, MEMORY_MAX };
+	r = sandbox_enter(&sandbox, &what);
 	if (r) {
 		log_error(SUB, "%s: %s; names are not looked up, and no server is asked", what,
 			  strerror(-r));

@@ -9,14 +9,6 @@
 #include "base/cleanup.h"
 #include "io/probe.h"
 
-/*
- * Gives up, for good, what a worker does not need: the user (unless it is none that may), all
- * capabilities, new privileges, dumps, files to write, processes, and every system call that
- * a client of name servers and TLS has no use for (EPERM); dies with its parent. -errno: it has not all been given
- * up, and nothing from the network may be looked at. *ret_what: what could not, for people.
- */
-int sandbox_enter(uid_t user, pid_t parent, const char **ret_what) MUST_CHECK;
-
 /* What TLS needs to read as root, or from files, before the sandbox. `ca_file`: certificates to
  * trust beside those of the system, NULL: none. -errno, logged: then no certificate is
  * trusted, so that nothing is taken for verified. */

@@ -80,10 +80,7 @@ static void test_overview_example(void **state)
 		"    \"files\": { \"command\": \"npx\", \"args\": [\"-y\", \"server\", \"/srv\"] }\n"
 		"  }\n"
 		"}\n";
-	static const char *const unbuilt[] = { "f.json:5:5: warning: mcpServers.search: "
-					       "\"on_open\": \"fallback\" is not carried out",
-					       NULL };
-	struct config *c = good_but(text, unbuilt);
+	struct config *c = good(text);
 	const struct config_server *s;
 
 	(void)state;
@@ -136,8 +133,7 @@ static void test_every_key(void **state)
 		"  \"defaults\": { \"breaker\": { \"min_calls\": 4, \"failure_rate\": 0.25 },\n"
 		"    \"trust\": { \"prior\": 0.25, \"dwell_seconds\": \"20m\", \"auto_quarantine\": false } } }";
 	static const char *const unbuilt[] = { "a: \"inspect_tls\" does nothing yet",
-					       "a: \"idempotent_tools\" does nothing yet",
-					       "a: \"on_open\": \"stand_in\" is not carried out",
+					       "a: \"on_open\": \"stand_in\" does nothing for https",
 					       "a: \"local\" does nothing yet", NULL };
 	struct config *c = good_but(text, unbuilt);
 	const struct config_server *s = &c->servers[0];
@@ -224,11 +220,9 @@ static void test_disabled_and_bridges(void **state)
 	assert_int_equal(c->servers[0].visibility, VISIBILITY_METADATA);
 	assert_false(c->servers[1].has_url);
 	config_free(c);
-	c = good_but(
+	c = good(
 		"{\"defaults\":{\"on_open\":\"stand_in\"},\"mcpServers\":{\"a\":{\"url\":\"http://a/\","
-		"\"fallback\":[\"b\"]},\"b\":{\"url\":\"http://b/\"}}}",
-		(const char *const[]){ "a: \"on_open\": \"fallback\"",
-				       "b: \"on_open\": \"stand_in\"", NULL });
+		"\"fallback\":[\"b\"]},\"b\":{\"url\":\"http://b/\"}}}");
 	assert_int_equal(c->servers[0].on_open, ON_OPEN_FALLBACK);
 	assert_int_equal(c->servers[1].on_open, ON_OPEN_STAND_IN);
 	config_free(c);
@@ -353,6 +347,14 @@ static const struct {
 	  "f.json:1:51: mcpServers.a.fallback[0]: a server cannot be its own" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"b\",\"b\"]},\"b\":{\"url\":\"http://i/\"}}}",
 	  "f.json:1:55: mcpServers.a.fallback[1]: \"b\" is in the list already" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"b\"]},\"b\":{\"url\":\"https://h/\"}}}",
+	  "f.json:1:51: mcpServers.a.fallback[0]: \"b\" is https, and \"a\" http: agents" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"https://h/\",\"fallback\":[\"b\"]},\"b\":{\"url\":\"https://i/\"}}}",
+	  "f.json:1:52: mcpServers.a.fallback[0]: \"b\" has another host name (i): its certificate" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":{\"servers\":[\"b\"],\"direct\":true}},\"b\":{\"url\":\"http://i/\"}}}",
+	  "f.json:1:76: mcpServers.a.fallback.direct: without the relay, what agents send to \"a\"" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/x\",\"fallback\":{\"servers\":[\"b\"],\"direct\":true,\"share_authorization\":true}},\"b\":{\"url\":\"http://i/y\"}}}",
+	  "f.json:1:63: mcpServers.a.fallback.servers[0]: \"direct\" leaves requests as they are, but" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"b\"]},\"b\":{\"command\":\"x\"}}}",
 	  "f.json:1:51: mcpServers.a.fallback[0]: \"b\" has no URL" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"local\":{\"listen\":\"x\"}}}}",

@@ -24,7 +24,7 @@ static const char idle_server[] =
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"handshake_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
-	"\"causes\":[],\"causes_lost\":0,\"proxied\":[],\"tools\":null}";
+	"\"causes\":[],\"causes_lost\":0,\"proxied\":[],\"tools\":null,\"since\":null,\"fallback\":null}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -53,7 +53,11 @@ static const char busy_server[] =
 	"\"seen\":\"2023-11-14T22:13:20.000Z\",\"approved\":false,\"approved_digest\":\"cd\","
 	"\"approved_at\":\"2023-11-14T22:13:20.000Z\",\"approved_by\":\"me\","
 	"\"unknown\":null,\"changed\":[{\"name\":\"add\",\"change\":\"changed\","
-	"\"fields\":\"description\"},{\"name\":\"b\",\"change\":\"added\"}]}}";
+	"\"fields\":\"description\"},{\"name\":\"b\",\"change\":\"added\"}]},"
+	"\"since\":\"2023-11-14T22:13:20.000Z\",\"fallback\":{\"kind\":\"forward\",\"to\":\"c\",\"why\":null,"
+	"\"candidates\":[{\"server\":\"b\",\"usable\":false,\"why\":\"it is in quarantine\",\"asked\":null},"
+	"{\"server\":\"c\",\"usable\":true,\"why\":null,\"differs\":\"new: d\","
+	"\"asked\":\"2023-11-14T22:13:20.000Z\"}]}}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -104,6 +108,14 @@ static void fill_busy(struct status_server *s)
 	s->changed[0] = (struct status_tool){ "add", "changed", "description" };
 	s->changed[1] = (struct status_tool){ "b", "added", "" };
 	s->n_changed = 2;
+	s->since_wall_ns = WALL;
+	s->has_fallback = true;
+	s->fallback = (struct status_fallback){ SG_REDIRECT_FORWARD, "c", false, "" };
+	s->candidates = calloc(2, sizeof(*s->candidates));
+	assert_non_null(s->candidates);
+	s->candidates[0] = (struct status_candidate){ "b", false, "it is in quarantine", "", 0 };
+	s->candidates[1] = (struct status_candidate){ "c", true, "", "new: d", WALL };
+	s->n_candidates = 2;
 }
 
 static void fill(struct status *s)

@@ -109,7 +109,7 @@ static struct worker *start_program(const char *start)
 	struct worker *w = NULL;
 
 	worker_program_open(&program, "/proc/self/exe", start);
-	assert_true(program.fd > 3);
+	assert_true(program.program.fd > 3);
 	assert_int_equal(worker_new(&program, &w), 0);
 	assert_int_equal(worker_due_ns(w), UINT64_MAX);
 	return w;
@@ -265,7 +265,7 @@ static void what_does_not_start_is_told(void **state)
 	assert_non_null(strstr(worker_why(w), "another version"));
 	end_program(w);
 	worker_program_open(&program, "/nonexistent/worker", NULL);
-	assert_int_equal(program.fd < 0, true);
+	assert_int_equal(program.program.fd < 0, true);
 	assert_int_equal(worker_new(&program, &w), 0);
 	assert_int_equal(order(w, "work", AMPLE_NS), WORKER_DIED);
 	assert_non_null(strstr(worker_why(w), "/nonexistent/worker"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a worker cannot do any more, and what it still can, each in a child of its own. */
+/* What a worker, and the relay, cannot do any more, and what they still can, each in a child of its
+ * own. */
 #include "unit/unit.h"
 
 #include <arpa/inet.h>
@@ -18,10 +19,19 @@
 
 #include "io/findings_job.h"
 #include "io/resolver.h"
-#include "worker/worker.h"
+#include "sandbox/sandbox.h"
 
 #define USER 61183
 #define FAILED 100 /* exit status: the sandbox itself */
+
+static enum sandbox_role role = SANDBOX_ASKS;
+
+static int enter(pid_t parent, const char **what)
+{
+	const struct sandbox s = { role, USER, parent, 64, 512UL << 20 };
+
+	return sandbox_enter(&s, what);
+}
 
 /* Each returns 0 if it could. */
 static int open_to_write(void)
@@ -141,6 +151,31 @@ static int have_memory(void)
 	return p == MAP_FAILED ? -errno : 0;
 }
 
+static int datagram_socket(void)
+{
+	return socket(AF_INET, SOCK_DGRAM, 0) < 0 ? -errno : 0;
+}
+
+static int unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? -errno : 0;
+}
+
+static int bind_somewhere(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) ? -errno : 0;
+}
+
+static int listener = -1;
+
+static int take_a_connection(void)
+{
+	return accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 ? -errno : 0;
+}
+
 static const char finding[] = "{\"source\":\"s\",\"severity\":\"low\",\"rule\":\"r\"}";
 static int findings_memory = -1;
 
@@ -165,7 +200,7 @@ static int in_the_sandbox(int (*what)(void))
 
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(sandbox_enter(USER, parent, &unused) ? FAILED : -what());
+		_exit(enter(parent, &unused) ? FAILED : -what());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!WIFEXITED(status))
 		fail_msg("ended by signal %d", WTERMSIG(status));
@@ -195,12 +230,73 @@ static void refuses(void **state)
 	};
 
 	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		size_t j = i % ARRAY_SIZE(cases);
+		int error;
+
+		role = i == j ? SANDBOX_ASKS : SANDBOX_TAKES;
+		error = in_the_sandbox(cases[j].what);
+		if (error != EPERM)
+			fail_msg("%s: %d (%s)", cases[j].name, error, strerror(error));
+	}
+	role = SANDBOX_ASKS;
+}
+
+/* What only who asks needs. */
+static void refuses_who_takes(void **state)
+{
+	static const struct {
+		const char *name;
+		int (*what)(void);
+	} cases[] = {
+		{ "read a file", read_a_file },
+		{ "datagram socket", datagram_socket },
+		{ "unix socket", unix_socket },
+		{ "bind", bind_somewhere },
+	};
+
+	(void)state;
+	role = SANDBOX_TAKES;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int error = in_the_sandbox(cases[i].what);
 
 		if (error != EPERM)
 			fail_msg("%s: %d (%s)", cases[i].name, error, strerror(error));
 	}
+	role = SANDBOX_ASKS;
+}
+
+static void allows_who_takes(void **state)
+{
+	static const struct {
+		const char *name;
+		int (*what)(void);
+	} cases[] = {
+		{ "connect", connect_somewhere },
+		{ "memory", have_memory },
+		{ "accept", take_a_connection },
+	};
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof(at)), 0);
+	role = SANDBOX_TAKES;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int error = in_the_sandbox(cases[i].what);
+
+		if (error)
+			fail_msg("%s: %d (%s)", cases[i].name, error, strerror(error));
+	}
+	role = SANDBOX_ASKS;
+	close(client);
+	closep(&listener);
 }
 
 static void allows(void **state)
@@ -247,7 +343,7 @@ static void wants_its_daemon(void **state)
 	(void)state;
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(sandbox_enter(USER, 1, &what) == -ESRCH ? 7 : 8);
+		_exit(enter(1, &what) == -ESRCH ? 7 : 8);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
@@ -255,10 +351,9 @@ static void wants_its_daemon(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(allows),
-		cmocka_unit_test(is_not_root),
-		cmocka_unit_test(wants_its_daemon),
+		cmocka_unit_test(refuses),           cmocka_unit_test(allows),
+		cmocka_unit_test(refuses_who_takes), cmocka_unit_test(allows_who_takes),
+		cmocka_unit_test(is_not_root),       cmocka_unit_test(wants_its_daemon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * By libseccomp, as a list of what is allowed: what glibc, the modules of nsswitch.conf,
- * OpenSSL and libcurl call. A module that wants more finds it refused and lets the next one
- * answer; the list is no secret to it.
+ * By libseccomp, as lists of what is allowed: what glibc calls, and for those who ask, the
+ * modules of nsswitch.conf, OpenSSL and libcurl. A module that wants more finds it refused and
+ * lets the next one answer; the list is no secret to it.
  */
+#include "sandbox/sandbox.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,86 +19,36 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "worker/worker.h"
+#define SECONDS_MAX 60 /* of the processor; one who asks and is busy for so long is not well */
 
-#define FILES_MAX 64
-#define SECONDS_MAX 60 /* of the processor; a worker that is busy for so long is not well */
-#define MEMORY_MAX (512UL << 20)
-
-static const char *const allowed[] = {
+static const char *const everybody[] = {
 	/* what was received and is to be sent */
 	"read",
 	"readv",
 	"pread64",
 	"recvfrom",
 	"recvmsg",
-	"recvmmsg",
 	"recv",
 	"write",
 	"writev",
 	"sendto",
 	"sendmsg",
-	"sendmmsg",
 	"send",
 	"connect",
-	"bind",
 	"shutdown",
 	"getsockname",
 	"getpeername",
 	"getsockopt",
 	"setsockopt",
-	"socketpair",
 	"close",
 	"close_range",
-	"dup",
-	"dup2",
-	"dup3",
 	"fcntl",
 	"fcntl64",
-	"poll",
-	"ppoll",
-	"ppoll_time64",
-	"select",
-	"_newselect",
-	"pselect6",
-	"pselect6_time64",
-	"epoll_create",
-	"epoll_create1",
 	"epoll_ctl",
 	"epoll_wait",
 	"epoll_pwait",
 	"epoll_pwait2",
-	"eventfd2",
-	"pipe",
-	"pipe2",
-	"timerfd_create",
 	"timerfd_settime",
-	/* files to read: libraries, configuration, certificates */
-	"fstat",
-	"fstat64",
-	"fstatat64",
-	"newfstatat",
-	"stat",
-	"stat64",
-	"lstat",
-	"lstat64",
-	"statx",
-	"statfs",
-	"statfs64",
-	"fstatfs",
-	"fstatfs64",
-	"access",
-	"faccessat",
-	"faccessat2",
-	"readlink",
-	"readlinkat",
-	"getcwd",
-	"lseek",
-	"_llseek",
-	"getdents",
-	"getdents64",
-	"fadvise64",
-	"fadvise64_64",
 	/* memory, threads of its own, time */
 	"brk",
 	"mmap",
@@ -156,12 +108,67 @@ static const char *const allowed[] = {
 	"exit_group",
 };
 
+static const char *const who_asks[] = {
+	/* what libraries wait and talk with */
+	"recvmmsg",
+	"sendmmsg",
+	"bind",
+	"socketpair",
+	"dup",
+	"dup2",
+	"dup3",
+	"poll",
+	"ppoll",
+	"ppoll_time64",
+	"select",
+	"_newselect",
+	"pselect6",
+	"pselect6_time64",
+	"eventfd2",
+	"pipe",
+	"pipe2",
+	"timerfd_create",
+	"epoll_create",
+	"epoll_create1",
+	/* files to read: libraries, configuration, certificates */
+	"fstat",
+	"fstat64",
+	"fstatat64",
+	"newfstatat",
+	"stat",
+	"stat64",
+	"lstat",
+	"lstat64",
+	"statx",
+	"statfs",
+	"statfs64",
+	"fstatfs",
+	"fstatfs64",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"readlink",
+	"readlinkat",
+	"getcwd",
+	"lseek",
+	"_llseek",
+	"getdents",
+	"getdents64",
+	"fadvise64",
+	"fadvise64_64",
+};
+
+static const char *const who_takes[] = {
+	"accept",
+	"accept4",
+};
+
 /* --- system calls ------------------------------------------------------------------------------ */
 
-static int allow_plain(scmp_filter_ctx ctx)
+static int allow_list(scmp_filter_ctx ctx, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-		int call = seccomp_syscall_resolve_name(allowed[i]);
+	for (size_t i = 0; i < n; i++) {
+		int call = seccomp_syscall_resolve_name(names[i]);
 		int r;
 
 		if (call == __NR_SCMP_ERROR)
@@ -173,25 +180,25 @@ static int allow_plain(scmp_filter_ctx ctx)
 	return 0;
 }
 
+/* No raw ones, though these take a right it has not. */
+static int allow_socket(scmp_filter_ctx ctx, int family, int type)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)type));
+}
+
 static int allow_sockets(scmp_filter_ctx ctx)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
-				     /* no raw ones, though these take a right it has not */
-				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)SOCK_STREAM));
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
-				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)SOCK_DGRAM));
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++) {
+		r = allow_socket(ctx, families[i], SOCK_STREAM);
+		r = r ? r : allow_socket(ctx, families[i], SOCK_DGRAM);
+	}
 	/* getaddrinfo() asks which families this host has */
-	return r ? r
-		 : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-				    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-				    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW));
+	return r ? r : allow_socket(ctx, AF_NETLINK, SOCK_RAW);
 }
 
 /* Files are opened for reading only. */
@@ -222,17 +229,33 @@ static int allow_some(scmp_filter_ctx ctx)
 				    SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 }
 
-static int filter_load(void)
+static int allow_asking(scmp_filter_ctx ctx)
+{
+	int r = allow_list(ctx, who_asks, ARRAY_SIZE(who_asks));
+
+	r = r ? r : allow_sockets(ctx);
+	return r ? r : allow_open(ctx);
+}
+
+static int allow_taking(scmp_filter_ctx ctx)
+{
+	int r = allow_list(ctx, who_takes, ARRAY_SIZE(who_takes));
+
+	r = r ? r : allow_socket(ctx, AF_INET, SOCK_STREAM);
+	return r ? r : allow_socket(ctx, AF_INET6, SOCK_STREAM);
+}
+
+static int filter_load(enum sandbox_role role)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r;
 
 	if (!ctx)
 		return -ENOMEM;
-	r = allow_plain(ctx);
-	r = r ? r : allow_sockets(ctx);
-	r = r ? r : allow_open(ctx);
+	r = allow_list(ctx, everybody, ARRAY_SIZE(everybody));
 	r = r ? r : allow_some(ctx);
+	if (!r)
+		r = role == SANDBOX_ASKS ? allow_asking(ctx) : allow_taking(ctx);
 	r = r ? r : seccomp_load(ctx);
 	seccomp_release(ctx);
 	return r;
@@ -242,22 +265,29 @@ static int filter_load(void)
 
 static int limit(int what, rlim_t most)
 {
-	const struct rlimit l = { most, most };
+	struct rlimit l;
 
+	if (getrlimit((__rlimit_resource_t)what, &l))
+		return -errno;
+	if (most > l.rlim_max)
+		most = l.rlim_max;
+	l = (struct rlimit){ most, most };
 	return setrlimit((__rlimit_resource_t)what, &l) ? -errno : 0;
 }
 
-static int limit_all(void)
+static int limit_all(const struct sandbox *s)
 {
-	static const struct {
+	const struct {
 		int what;
 		rlim_t most;
 	} limits[] = {
-		{ RLIMIT_CORE, 0 },           { RLIMIT_FSIZE, 0 },
-		{ RLIMIT_NOFILE, FILES_MAX }, { RLIMIT_NPROC, 0 }, /* none that it would make */
-		{ RLIMIT_CPU, SECONDS_MAX },
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_FSIZE, 0 },
+		{ RLIMIT_NOFILE, s->files },
+		{ RLIMIT_NPROC, 0 }, /* none that it would make */
+		{ RLIMIT_CPU, s->role == SANDBOX_ASKS ? SECONDS_MAX : RLIM_INFINITY },
 #ifndef __SANITIZE_ADDRESS__ /* which maps more than there is */
-		{ RLIMIT_AS, MEMORY_MAX },
+		{ RLIMIT_AS, s->memory },
 #endif
 	};
 	int r = 0;
@@ -305,19 +335,19 @@ static int bind_to(pid_t parent)
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
-int sandbox_enter(uid_t user, pid_t parent, const char **ret_what)
+int sandbox_enter(const struct sandbox *s, const char **ret_what)
 {
 	int r;
 
 	*ret_what = "limits cannot be set";
-	r = limit_all();
+	r = limit_all(s);
 	if (!r) {
 		*ret_what = "it cannot become another user";
-		r = change_user(user);
+		r = change_user(s->user);
 	}
 	if (!r) {
 		*ret_what = "the daemon is gone";
-		r = bind_to(parent);
+		r = bind_to(s->parent);
 	}
 	if (!r) {
 		*ret_what = "capabilities cannot be given up";
@@ -329,7 +359,7 @@ int sandbox_enter(uid_t user, pid_t parent, const char **ret_what)
 	}
 	if (!r) {
 		*ret_what = "system calls cannot be filtered";
-		r = filter_load();
+		r = filter_load(s->role);
 	}
 	return r;
 }
