@@ -8,8 +8,9 @@
 //	go PORT            connections go there from now on
 //	connect            ok SERVER: INSTRUCTIONS
 //	list               ok NAMES
-//	call TOOL [MS]     ok TEXT [PROGRESS], told TEXT (isError), failed MESSAGE (a time-out after MS)
-//	begin TOOL [MS]    the same, not waited for: "ok begun"
+//	call TOOL [MS]     with { message: "hello" }: ok TEXT [PROGRESS], told TEXT (isError), failed MESSAGE (a time-out after MS)
+//	call TOOL MS quiet the same, without asking for progress
+//	begin TOOL ...     the same, not waited for: "ok begun"
 //	end                what came of it
 //	changed            ok how often it was told that the list of tools has changed
 //	errors             ok what onerror was told
@@ -70,10 +71,13 @@ function explain(error) {
 	return `failed ${words.join(" ")}`;
 }
 
-async function call(name, ms) {
+async function call(name, ms, quiet) {
 	let progress = 0;
-	const how = { timeout: Number(ms ?? LIMIT_MS), onprogress: () => { progress++; } };
-	const result = await callTool({ name, arguments: {} }, how);
+	const how = { timeout: Number(ms ?? LIMIT_MS) };
+
+	if (!quiet)
+		how.onprogress = () => { progress++; };
+	const result = await callTool({ name, arguments: { message: "hello" } }, how);
 	const text = result.content?.[0]?.text;
 
 	return `${result.isError ? "told" : "ok"} ${text}${progress ? ` ${progress}` : ""}`;
@@ -87,7 +91,7 @@ const orders = {
 	},
 	list: async () => `ok ${(await client.listTools()).tools.map((tool) => tool.name).join(",")}`,
 	call,
-	begin: (name, ms) => { begun = call(name, ms).catch(explain); return "ok begun"; },
+	begin: (...words) => { begun = call(...words).catch(explain); return "ok begun"; },
 	end: () => begun,
 	changed: () => `ok ${changed}`,
 	errors: () => `ok ${errors.splice(0).join("; ")}`,

@@ -6,14 +6,13 @@
 //	slow    five notifications of progress in half a second, then "slow"
 //	count   how often it was called, itself included
 //	die     ends the process, in mid-call
-//	die1    the same, the first time that any process with this log is asked
 // usage: relay_server.mjs 1|2 ADDRESS PORT NAME LOG
 // LOG gets a line for each request: HTTP method, method, tool, session (or -), and the names of
 // fields that hold credentials.
 // Prints "listening" when it is.
 
 import { randomUUID } from "node:crypto";
-import { appendFileSync, existsSync, writeFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 const [generation, address, port, name, log] = process.argv.slice(2);
@@ -25,8 +24,7 @@ let counted = 0;
 const tool = (name, hints) => ({
 	name, description: name, inputSchema: { type: "object" }, ...(hints && { annotations: hints }),
 });
-const list = { tools: [tool("who", { readOnlyHint: true }), tool("slow"), tool("count"),
-	tool("die"), tool("die1")] };
+const list = { tools: [tool("who", { readOnlyHint: true }), tool("slow"), tool("count"), tool("die")] };
 
 async function slow(params, notify) {
 	const progressToken = params._meta?.progressToken;
@@ -40,10 +38,7 @@ async function slow(params, notify) {
 	return say("slow");
 }
 
-async function die(once) {
-	if (once && existsSync(`${log}.died`))
-		return say("it lives");
-	writeFileSync(`${log}.died`, "");
+async function die() {
 	await wait(100);
 	process.exit(9);
 }
@@ -52,8 +47,7 @@ function call(params, notify) {
 	switch (params.name) {
 	case "slow": return slow(params, notify);
 	case "count": return say(`${++counted}`);
-	case "die": return die(false);
-	case "die1": return die(true);
+	case "die": return die();
 	default: return say(name);
 	}
 }

@@ -401,22 +401,24 @@ static enum forward_way find_session(struct forward *f)
 }
 
 /*
- * What a client wants to go on with: known at this target only if it gave the id. The server's own
- * sessions, which it may have kept, are its own business when it is back.
+ * What a client wants to go on with: known at this target only if it gave the id, in a session
+ * that it still has. The server's own sessions, which it may have kept, are its own business when
+ * it is back.
  */
 static enum forward_way find_event(struct forward *f)
 {
+	const struct call *c = &f->call;
 	struct http1_span asked = { NULL, 0 };
-	unsigned int n = http1_find(f->call.http, "last-event-id", &asked);
+	unsigned int n = http1_find(c->http, "last-event-id", &asked);
 	bool marked;
 
 	if (!n || !asked.len)
 		return FORWARD_BEGUN;
-	marked = events_id(asked, f->call.rule->target, &f->event);
-	if (n == 1 && !marked && to_primary(f) && !f->session) {
+	marked = events_id(asked, c->rule->target, &f->event);
+	if (n == 1 && !marked && to_primary(f) && !f->session)
 		f->event = asked;
-		return FORWARD_BEGUN;
-	}
+	if (f->session && f->session->target != c->rule->target)
+		return FORWARD_LOST;
 	return n == 1 && f->event.len ? FORWARD_BEGUN : FORWARD_LOST;
 }
 
