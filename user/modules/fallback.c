@@ -319,6 +319,10 @@ static void tell_relay(struct fallback *m, const struct server *s, struct standi
 
 	if (st->rule && !memcmp(st->rule, rule, sizeof(*rule)) && st->listing == s->listing)
 		return;
+	/* nobody needs the relay to get there any more: who is still at it would be led astray */
+	if (st->rule && st->rule->flags & RELAY_TO_PRIMARY && !(rule->flags & RELAY_TO_PRIMARY) &&
+	    !st->denied)
+		relay_drop_rule(m->relay, s->id);
 	if (!st->rule)
 		st->rule = calloc(1, sizeof(*st->rule));
 	r = st->rule ? relay_set_rule(m->relay, rule, s->listing,

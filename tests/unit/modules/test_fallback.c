@@ -228,6 +228,7 @@ static void sessions_return(void **state)
 {
 	struct relay_stats stats = { .forwarded = 3, .sessions = 1 };
 	struct status_server s;
+	size_t drops;
 
 	(void)state;
 	begin(SERVERS(PLAIN_A("") "," C));
@@ -247,8 +248,10 @@ static void sessions_return(void **state)
 	assert_true(rig_metric(
 		&rig, "switchgear_relay_requests_total{server=\"a\",kind=\"forwarded\"} 3"));
 	stats.sessions = 0;
+	drops = fake_relay.drops;
 	fake_relay_says(&stats);
 	rig_turn(&rig);
+	assert_int_equal(fake_relay.drops, drops + 1); /* who is still there must not go to c */
 	assert_int_equal(kernel("a")->redirect.flags, 0);
 	assert_int_equal(fake_relay.rules[id_of("a")].port, 3);
 	stats.server = SG_SERVERS_MAX - 1; /* nobody's, or of another incarnation: not counted */
