@@ -151,4 +151,33 @@ expect_ok sg release alone
 ask alone call who
 ask alone call who
 expect_said "ok alone" "the call after the release"
+
+t "the relay is killed: refusal, no hang, and it is back"
+expect_ok sg trip alone
+expect_server_soon alone verdict stand_in
+ask alone call who
+expect_said "told *alone*taken it out of service*" "the call while it is tripped"
+RELAY_PID=$(sed -n 's/.*the relay runs, pid //p' "$LOG" | tail -n 1)
+kill -9 "$RELAY_PID"
+ask alone call who
+expect_ms "$MS" 2000 "the call after the relay died"
+expect_soon 10 eval '[ "$(sed -n "s/.*the relay runs, pid //p" "$LOG" | tail -n 1)" != "$RELAY_PID" ]'
+expect_server_soon alone verdict stand_in
+ask alone call who
+expect_said "told *alone*" "the call once the relay is back"
+
+t "the daemon is killed: nobody is sent to a relay that is no more"
+kill -9 "$DAEMON"
+reap_daemon
+expect_soon 10 eval '! pgrep -x sg-relay --ns $$ >/dev/null'
+nap 1.2
+expect_error 127.0.0.1:3003 ECONNREFUSED
+start_daemon
+expect_server_soon alone verdict stand_in 20
+ask alone call who
+expect_said "told *alone*" "the call with the next daemon"
+expect_ok sg reset alone
+ask alone call who
+ask alone call who
+expect_said "ok alone" "the call after the reset"
 finish
