@@ -80,7 +80,7 @@ static int send_request(int fd, const struct client_request *q)
 
 	text = BUF(len + HEAD_MAX_BYTES);
 	r = put_head(&text, q, len);
-	if (r < 0)
+	if (r)
 		return r;
 	if (q->body)
 		buf_append(&text, q->body, len);
