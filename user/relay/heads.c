@@ -19,13 +19,13 @@ static const char *const own_fields[] = {
 	"expect",
 	"host",
 	"last-event-id",
-	"http2-settings",
+	"http2-settings", "accept-encoding",
 	NULL,
 };
 
 /* What a request may tell somebody whom its agent did not ask; with those that begin with "mcp-". */
 static const char *const harmless[] = {
-	"accept",           "accept-language", "accept-encoding", "cache-control", "content-type",
+	"accept",           "accept-language",  "cache-control", "content-type",
 	"content-encoding", "user-agent",      "traceparent",     "tracestate",    NULL,
 };
 
