@@ -32,6 +32,7 @@ struct agent {
 	struct loop_timer *timer;
 	enum agent_state state;
 	uint32_t server;
+	uint32_t incarnation;
 	bool full;   /* there is no room for it: it is told so */
 	bool broken; /* what it got cannot be completed */
 	bool shut;   /* our direction has ended */
@@ -260,7 +261,7 @@ static void decide(struct agent *a)
 	}
 	if (http1_equal(a->http.method, "POST") && !read_messages(a))
 		return;
-	a->rule = rules_hold(&a->all->env->rules, a->server);
+	a->rule = rules_hold(&a->all->env->rules, a->server, a->incarnation);
 	if (!a->rule)
 		answer_plain(a, 503, "the server is being switched back; try again");
 	else if (a->rule->is.kind == RELAY_FORWARD)
@@ -443,7 +444,7 @@ static int begin(struct agent *a, int fd)
 	return 0;
 }
 
-void agent_new(struct agents *all, int fd, uint32_t server)
+void agent_new(struct agents *all, int fd, uint32_t server, uint32_t incarnation)
 {
 	CLEANUP(closep) int own = fd;
 	CLEANUP(freep) struct agent *a = NULL;
@@ -452,6 +453,7 @@ void agent_new(struct agents *all, int fd, uint32_t server)
 		return;
 	a->all = all;
 	a->server = server;
+	a->incarnation = incarnation;
 	a->full = all->n >= all->max;
 	a->body = BUF(AGENT_REQUEST_MAX);
 	http1_init(&a->http, HTTP1_REQUESTS, HEAD_MAX);
