@@ -75,7 +75,7 @@ static void play(const uint8_t *data, size_t size, size_t piece, struct buf *out
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
 		abort();
-	agent_new(&agents, pair[1], SERVER);
+	agent_new(&agents, pair[1], SERVER, 0);
 	for (size_t at = 0; at < size; at += piece) {
 		size_t n = size - at < piece ? size - at : piece;
 
@@ -117,7 +117,7 @@ static void check_head(const uint8_t *data, size_t size)
 	const struct heads_own own = { .length = 0 };
 	struct http1_span in = { (const char *)data, size };
 	struct http1_span body;
-	struct rule *rule = rules_hold(&env.rules, SERVER);
+	struct rule *rule = rules_hold(&env.rules, SERVER, 0);
 	static struct http1 h;
 
 	http1_init(&h, HTTP1_REQUESTS, 65536);

@@ -56,7 +56,9 @@ static void on_stats(void *owner, const struct relay_stats *stats)
 static void refresh(void)
 {
 	for (uint32_t i = 0; i < SG_ORIGINS_MAX; i++) {
-		struct sg_origin o = { .t_ns = clock_boot_ns(), .server = SERVER };
+		struct sg_origin o = { .t_ns = clock_boot_ns(),
+				       .server = SERVER,
+				       .incarnation = 1 };
 
 		o.local[10] = o.local[11] = 0xff;
 		o.local[12] = 127;

@@ -32,6 +32,7 @@ struct agent {
 	struct loop_timer *timer;
 	enum agent_state state;
 	uint32_t server;
+	uint32_t incarnation;
 	bool full;   /* there is no room for it: it is told so */
 	bool broken; /* what it got cannot be completed */
 	bool shut;   /* our direction has ended */
@@ -152,12 +153,28 @@ static const char *begin_session(const struct agent *a)
 	return session ? session->id : NULL;
 }
 
+/* A session of the server, or of a relay before this one: it is looked after, so that the agent can
+ * go on with it when the server is back. */
+static void keep_session(const struct agent *a)
+{
+	struct env *env = a->all->env;
+	struct http1_span id = { NULL, 0 };
+
+	if (is_stateless(a) || http1_find(&a->http, "mcp-session-id", &id) != 1 || !id.len ||
+	    id.len > SESSION_ID_MAX ||
+	    sessions_find(env->sessions, a->server, id.p, id.len, clock_boot_ns()))
+		return;
+	if (sessions_add(env->sessions, a->server, id.p, id.len, clock_boot_ns()))
+		env_born(env, a->server);
+}
+
 /* In the place of the server, whatever was asked. */
 static void stand_in(struct agent *a, enum words_trouble trouble)
 {
 	const struct standin s = { a->rule, trouble, is_stateless(a) };
 	CLEANUP(buf_done) struct buf out = BUF(ANSWER_MAX);
 
+	keep_session(a);
 	if (http1_equal(a->http.method, "POST"))
 		standin_answer(&s, &a->batch, begin_session(a), &out);
 	else if (http1_equal(a->http.method, "DELETE"))
@@ -275,7 +292,7 @@ static void decide(struct agent *a)
 	}
 	if (http1_equal(a->http.method, "POST") && !read_messages(a))
 		return;
-	a->rule = rules_hold(&a->all->env->rules, a->server);
+	a->rule = rules_hold(&a->all->env->rules, a->server, a->incarnation);
 	if (!a->rule)
 		answer_plain(a, 503, "the server is being switched back; try again");
 	else if (a->rule->is.kind == RELAY_FORWARD)
@@ -458,7 +475,7 @@ static int begin(struct agent *a, int fd)
 	return 0;
 }
 
-void agent_new(struct agents *all, int fd, uint32_t server)
+void agent_new(struct agents *all, int fd, uint32_t server, uint32_t incarnation)
 {
 	CLEANUP(closep) int own = fd;
 	CLEANUP(freep) struct agent *a = NULL;
@@ -467,6 +484,7 @@ void agent_new(struct agents *all, int fd, uint32_t server)
 		return;
 	a->all = all;
 	a->server = server;
+	a->incarnation = incarnation;
 	a->full = all->n >= all->max;
 	a->body = BUF(AGENT_REQUEST_MAX);
 	http1_init(&a->http, HTTP1_REQUESTS, HEAD_MAX);

@@ -32,8 +32,8 @@ struct agents {
 	size_t max; /* at most AGENTS_MAX: fewer where there are few descriptors */
 };
 
-/* Takes fd, a connection that was meant for `server`, in any case. */
-void agent_new(struct agents *all, int fd, uint32_t server);
+/* Takes fd, a connection that was meant for `server` in that incarnation, in any case. */
+void agent_new(struct agents *all, int fd, uint32_t server, uint32_t incarnation);
 /* All of them at once. */
 void agents_done(struct agents *all);
 

@@ -182,7 +182,9 @@ static bool give_head(struct forward *f, const struct http1 *h)
 			return false;
 		}
 	}
-	f->stream = http1_is_type(h, "text/event-stream");
+	/* one that is compressed, which nobody asked for, goes on as it is */
+	f->stream = http1_is_type(h, "text/event-stream") &&
+		    !http1_find(h, "content-encoding", NULL);
 	f->framing = framing_of(f, h);
 	events_init(&f->events, to_primary(f) ? 0 : f->call.rule->target);
 	if (heads_answer(f->call.rule, h, f->framing, id && *id ? id : NULL, &out)) {

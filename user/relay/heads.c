@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Of one connection (RFC 9110, 7.6.1), or made anew here. */
+/* Of one connection (RFC 9110, 7.6.1), made anew here, or, Accept-Encoding, in the way: streams are
+ * read on their way back. */
 static const char *const own_fields[] = {
 	"connection",
 	"keep-alive",
@@ -20,13 +21,14 @@ static const char *const own_fields[] = {
 	"host",
 	"last-event-id",
 	"http2-settings",
+	"accept-encoding",
 	NULL,
 };
 
 /* What a request may tell somebody whom its agent did not ask; with those that begin with "mcp-". */
 static const char *const harmless[] = {
-	"accept",           "accept-language", "accept-encoding", "cache-control", "content-type",
-	"content-encoding", "user-agent",      "traceparent",     "tracestate",    NULL,
+	"accept",     "accept-language", "cache-control", "content-type", "content-encoding",
+	"user-agent", "traceparent",     "tracestate",    NULL,
 };
 
 /* What an answer may not tell an agent that asked somebody else. */

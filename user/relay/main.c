@@ -109,7 +109,7 @@ static void on_breath(void *data)
 static bool accept_one(struct relay *r, int listener)
 {
 	CLEANUP(closep) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	uint32_t server;
+	struct sg_origin origin;
 
 	if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
 		return false;
@@ -120,8 +120,9 @@ static bool accept_one(struct relay *r, int listener)
 		return false;
 	}
 	/* whoever came by himself has no business here */
-	if (!origins_find(&r->origins, fd, clock_boot_ns(), &server) && r->env.rules.v[server])
-		agent_new(&r->agents, TAKE_FD(fd), server);
+	if (!origins_find(&r->origins, fd, clock_boot_ns(), &origin) &&
+	    rules_are_for(&r->env.rules, origin.server, origin.incarnation))
+		agent_new(&r->agents, TAKE_FD(fd), origin.server, origin.incarnation);
 	return true;
 }
 

@@ -38,7 +38,7 @@ static int peer_of(int connection, uint8_t ret_addr[16], uint16_t *ret_port)
 	return 0;
 }
 
-int origins_find(const struct origins *o, int connection, uint64_t now_ns, uint32_t *ret_server)
+int origins_find(const struct origins *o, int connection, uint64_t now_ns, struct sg_origin *ret)
 {
 	struct sg_origin origin;
 	uint8_t addr[16];
@@ -53,6 +53,6 @@ int origins_find(const struct origins *o, int connection, uint64_t now_ns, uint3
 	/* the kernel's clock may have been read a little later than ours */
 	if (now_ns > origin.t_ns && now_ns - origin.t_ns > ORIGINS_AGE_NS)
 		return -ENOENT;
-	*ret_server = origin.server;
+	*ret = origin;
 	return 0;
 }

@@ -17,8 +17,8 @@ struct origins {
 /* fd may be closed afterwards. -errno of mmap(). */
 int origins_open(struct origins *o, int fd) MUST_CHECK;
 
-/* The server's id; -ENOENT: it came from nobody whom the kernel had sent here lately. */
+/* What it was meant for; -ENOENT: it came from nobody whom the kernel had sent here lately. */
 int origins_find(const struct origins *o, int connection, uint64_t now_ns,
-		 uint32_t *ret_server) MUST_CHECK;
+		 struct sg_origin *ret) MUST_CHECK;
 
 #endif

@@ -55,13 +55,18 @@ void rules_done(struct rules *r)
 		rules_drop(r, i);
 }
 
-struct rule *rules_hold(struct rules *r, uint32_t server)
+bool rules_are_for(const struct rules *r, uint32_t server, uint32_t incarnation)
 {
-	struct rule *rule = server < SG_SERVERS_MAX ? r->v[server] : NULL;
+	return server < SG_SERVERS_MAX && r->v[server] &&
+	       r->v[server]->is.incarnation == incarnation;
+}
 
-	if (rule)
-		rule->holders++;
-	return rule;
+struct rule *rules_hold(struct rules *r, uint32_t server, uint32_t incarnation)
+{
+	if (!rules_are_for(r, server, incarnation))
+		return NULL;
+	r->v[server]->holders++;
+	return r->v[server];
 }
 
 void rule_put(struct rule *rule)

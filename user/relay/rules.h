@@ -23,8 +23,10 @@ int rules_set(struct rules *r, const struct relay_rule *is, int tools) MUST_CHEC
 void rules_drop(struct rules *r, uint32_t server); /* any number: it may have none */
 void rules_done(struct rules *r);
 
-/* Held, rule_put() lets go; NULL: it has none. */
-struct rule *rules_hold(struct rules *r, uint32_t server);
+/* Is there a rule for the server that had this id in this incarnation? */
+bool rules_are_for(const struct rules *r, uint32_t server, uint32_t incarnation);
+/* That one, held: rule_put() lets go. NULL: there is none. */
+struct rule *rules_hold(struct rules *r, uint32_t server, uint32_t incarnation);
 void rule_put(struct rule *rule); /* NULL-safe */
 
 /* The list of tools; "[]" where none is known, or it cannot be read. */

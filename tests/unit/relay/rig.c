@@ -125,6 +125,7 @@ static void listen_there(struct rig *r)
 void rig_open(struct rig *r)
 {
 	*r = (struct rig){ .rule = { .server = RIG_SERVER,
+				     .incarnation = RIG_INCARNATION,
 				     .name = "files",
 				     .path = "/mcp",
 				     .reason = "it failed 5 times",
@@ -188,7 +189,7 @@ int rig_dial(struct rig *r)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
 			 0);
-	agent_new(&r->agents, pair[1], RIG_SERVER);
+	agent_new(&r->agents, pair[1], RIG_SERVER, RIG_INCARNATION);
 	return pair[0];
 }
 

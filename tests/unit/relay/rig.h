@@ -12,6 +12,7 @@
 #include "relay/agent.h"
 
 #define RIG_SERVER 7U
+#define RIG_INCARNATION 3U
 #define RIG_SEEN_MAX 64
 
 struct rig;

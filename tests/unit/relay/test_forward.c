@@ -93,6 +93,7 @@ static void a_request_is_made_the_targets(void **state)
 		"Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
 		"Authorization: Bearer b\r\nProxy-Authorization: p\r\nCookie: c=1\r\n"
 		"X-Api-Key: a\r\nX-Own: o\r\nAccept: application/json\r\n"
+		"Accept-Encoding: gzip\r\n"
 		"MCP-Protocol-Version: 2025-06-18\r\nMcp-Name: add\r\n"
 		"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 		"10\r\n{\"jsonrpc\":\"2.0\"\r\n18\r\n,\"id\":1,\"method\":\"ping\"}\r\n0\r\n\r\n");
@@ -108,10 +109,11 @@ static void a_request_is_made_the_targets(void **state)
 	assert_has(r.seen[0], "\r\nMcp-Name: add\r\n");
 	assert_has(r.seen[0], "\r\nContent-Length: 40\r\n");
 	assert_has(r.seen[0], "\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}");
-	for (size_t i = 0; i < 9; i++) {
-		static const char *const words[] = { "X-Hop",     "Keep-Alive", "TE:",
-						     "Bearer",    "Proxy-Auth", "Cookie",
-						     "X-Api-Key", "X-Own",      "chunked" };
+	for (size_t i = 0; i < 10; i++) {
+		static const char *const words[] = {
+			"X-Hop",  "Keep-Alive", "TE:",   "Bearer",  "Proxy-Auth",
+			"Cookie", "X-Api-Key",  "X-Own", "chunked", "gzip"
+		};
 
 		assert_lacks(r.seen[0], words[i]);
 	}
@@ -793,6 +795,25 @@ static void a_stream_comes_as_it_is_made(void **state)
 	rig_close(&r);
 }
 
+static void compresses(struct rig_conn *c)
+{
+	rig_reply(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		     "Content-Encoding: gzip\r\nContent-Length: 7\r\n\r\n\nid: 5\n");
+}
+
+static void what_is_compressed_is_not_touched(void **state)
+{
+	CLEANUP(freep) char *text = NULL;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	rig_forward(&r, compresses);
+	text = rig_post(&r, "", CALL("1", "add"));
+	assert_has(text, "\r\n\r\n\nid: 5\n");
+	rig_close(&r);
+}
+
 static void ends_in_mid_stream(struct rig_conn *c)
 {
 	begins_a_stream(c);
@@ -894,6 +915,45 @@ static void only_who_gave_an_id_is_asked_for_what_is_behind_it(void **state)
 	rig_rule(&r, NULL);
 	again = rig_ask(&r, request);
 	assert_has(again, "switchgear-lost");
+	rig_close(&r);
+}
+
+/* Nor if the session in which it was given is not known any more. */
+static void an_event_is_of_its_session(void **state)
+{
+	CLEANUP(freep) char *text = NULL;
+	CLEANUP(freep) char *id = NULL;
+	CLEANUP(freep) char *again = NULL;
+	char request[512];
+	struct rig r;
+
+	(void)state;
+	open_with_sessions(&r, with_sessions);
+	text = rig_post(&r, SESSION("a"), CALL("1", "add"));
+	free(text);
+	r.serve = begins_a_stream;
+	{
+		CLEANUP(freep) char *asked = rig_post_text(SESSION("a"), CALL("1", "add"));
+		int fd = rig_dial(&r);
+
+		rig_say(fd, asked);
+		text = rig_hear_until(&r, fd, "{}\n\n");
+		close(fd);
+	}
+	id = last_event_id(text);
+	r.serve = with_answer;
+	for (int i = 0; i < 2; i++) {
+		snprintf(request, sizeof(request),
+			 "GET /mcp HTTP/1.1\r\nHost: h\r\nMcp-Session-Id: %s\r\n"
+			 "Last-Event-ID: %s\r\n\r\n",
+			 i ? "b" : "a", id);
+		free(again);
+		again = rig_ask(&r, request);
+		assert_has(again, i ? "switchgear-lost" : OK);
+	}
+	assert_int_equal(r.n_seen, 5);
+	assert_has(r.seen[4], "\r\nLast-Event-ID: 5\r\n");
+	assert_has(r.seen[4], "\r\nMcp-Session-Id: s1\r\n");
 	rig_close(&r);
 }
 
@@ -1026,6 +1086,38 @@ static void who_does_not_read_holds_back_who_sends(void **state)
 	rig_close(&r);
 }
 
+static struct session *woken;
+static struct session_wait wait[3];
+static int wakes;
+
+/* The first one ends the others, of whom one waits again. */
+static void on_wake(void *owner, int r)
+{
+	(void)owner;
+	assert_int_equal(r, -EIO);
+	wakes++;
+	session_no_wait(woken, &wait[0]);
+	session_no_wait(woken, &wait[1]);
+	session_wait(woken, &wait[0]);
+}
+
+static void who_waits_may_go_while_others_are_woken(void **state)
+{
+	CLEANUP(sessions_freep) struct sessions *s = NULL;
+
+	(void)state;
+	assert_int_equal(sessions_new(&s), 0);
+	woken = sessions_add(s, 1, "a", 1, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wait); i++) {
+		wait[i].fn = on_wake;
+		session_wait(woken, &wait[i]);
+	}
+	session_wake(woken, -EIO);
+	assert_int_equal(wakes, 1);
+	session_wake(woken, -EIO);
+	assert_int_equal(wakes, 2);
+}
+
 static void the_oldest_session_goes_first(void **state)
 {
 	CLEANUP(sessions_freep) struct sessions *s = NULL;
@@ -1079,6 +1171,9 @@ int main(void)
 		cmocka_unit_test(who_goes_cancels),
 		cmocka_unit_test(streams_without_an_end_end_with_the_rule),
 		cmocka_unit_test(who_does_not_read_holds_back_who_sends),
+		cmocka_unit_test(an_event_is_of_its_session),
+		cmocka_unit_test(what_is_compressed_is_not_touched),
+		cmocka_unit_test(who_waits_may_go_while_others_are_woken),
 		cmocka_unit_test(the_oldest_session_goes_first),
 	};
 

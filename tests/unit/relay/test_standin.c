@@ -271,6 +271,21 @@ static void without_a_rule_nobody_is_served(void **state)
 	rig_close(&r);
 }
 
+/* The id is another server's by now. */
+static void another_server_is_not_answered_for(void **state)
+{
+	CLEANUP(freep) char *text = NULL;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	r.rule.incarnation++;
+	rig_rule(&r, NULL);
+	text = rig_post(&r, "", ASKED("1", "ping"));
+	assert_has(text, "HTTP/1.1 503 ");
+	rig_close(&r);
+}
+
 static void who_is_one_too_many_is_told(void **state)
 {
 	CLEANUP(freep) char *text = NULL;
@@ -323,6 +338,7 @@ int main(void)
 		cmocka_unit_test(the_last_known_tools_are_listed),
 		cmocka_unit_test(times_are_told),
 		cmocka_unit_test(without_a_rule_nobody_is_served),
+		cmocka_unit_test(another_server_is_not_answered_for),
 		cmocka_unit_test(who_is_one_too_many_is_told),
 		cmocka_unit_test(all_that_is_held_has_a_maximum),
 	};
