@@ -160,7 +160,8 @@ static void keep_session(const struct agent *a)
 	struct env *env = a->all->env;
 	struct http1_span id = { NULL, 0 };
 
-	if (is_stateless(a) || http1_find(&a->http, "mcp-session-id", &id) != 1 || !id.len ||
+	if (is_stateless(a) || http1_equal(a->http.method, "DELETE") ||
+	    http1_find(&a->http, "mcp-session-id", &id) != 1 || !id.len ||
 	    id.len > SESSION_ID_MAX ||
 	    sessions_find(env->sessions, a->server, id.p, id.len, clock_boot_ns()))
 		return;
