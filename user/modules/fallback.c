@@ -51,7 +51,8 @@ struct judged {
 /* Of one server. */
 struct standing {
 	bool stale;
-	bool denied; /* it did not get connects when this was written */
+	bool denied;    /* it did not get connects when this was written */
+	bool inherited; /* `written` is of a daemon before this one, and nobody has answered yet */
 	struct sg_redirect written;
 	struct relay_rule *rule; /* as the relay has it; NULL: none */
 	const char *listing;     /* the same; borrowed, compared only */
@@ -473,6 +474,22 @@ static void decide(struct fallback *m, const struct server *s, struct standing *
 		snprintf(st->shown.to, sizeof(st->shown.to), "%s", to->config->name);
 }
 
+/*
+ * A redirect that a daemon before this one wrote stays until its server has been asked: a restart
+ * must not be a hole. The kernel asks that server's own breaker all the same. NULL: it is over.
+ */
+static struct server *inherited(struct fallback *m, const struct server *s, struct standing *st)
+{
+	uint32_t at = st->written.port6 ? st->written.at6 : st->written.at4;
+	struct server *to = servers_by_id(m->part.d->servers, SG_AT_ID(at));
+	bool listed = false;
+
+	for (size_t i = 0; to && i < s->config->fallback.n; i++)
+		listed |= !strcmp(s->config->fallback.v[i], to->config->name);
+	st->inherited = st->inherited && listed && !to->proof.asked;
+	return st->inherited ? to : NULL;
+}
+
 static void settle(struct fallback *m, struct server *s)
 {
 	struct standing *st = of(m, s);
@@ -501,6 +518,8 @@ static void settle(struct fallback *m, struct server *s)
 	if (was_denied && !st->denied)
 		call_back(m, s, st);
 	other = choose(m, s, st);
+	if (!other)
+		other = inherited(m, s, st);
 	decide(m, s, st, other, &why, &to);
 	point(m, s, st, &to);
 	tell(s, st, &before, was_denied);
@@ -671,6 +690,7 @@ static int fallback_added(void *m, struct server *s, UNUSED const struct server_
 	r = dataplane_redirect_get(s->d->dp, s->id, &st->written);
 	if (!r && of_relay(&st->written)) /* of a daemon before this one */
 		point(m, s, st, &(struct sg_redirect){ 0 });
+	st->inherited = st->written.kind == SG_REDIRECT_DIRECT;
 	return r;
 }
 
