@@ -346,7 +346,7 @@ static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *
 	if (!sg_scope_at(&s, at))
 		return SG_PROCEED;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (connect && ctx->sk)
 		return sg_admit_connect(ctx, &s, at, ep->netns, observe, v6, now);
 	return sg_admit_plain(ctx, &s, observe, v6, now);

@@ -143,7 +143,7 @@ static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 a
 {
 	struct sg_scope s;
 
-	if (!sg_scope_at(&s, at) || c->observe || s.server->flags & SG_SRV_OBSERVE)
+	if (!sg_scope_at(&s, at) || sg_lets_pass(c, s.server, now))
 		return SG_CUT_PASS;
 	if (sg_quarantined(sg_quarantine_until(s.id), now)) {
 		SG_COUNT(&s, dropped_packets);
@@ -165,8 +165,7 @@ static __always_inline enum sg_cut sg_cut_blind(const struct sg_cfg *c, const st
 	__u32 at = sg_listed_at(ep, c, now);
 	struct sg_scope s;
 
-	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || c->observe ||
-	    s.server->flags & SG_SRV_OBSERVE)
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || sg_lets_pass(c, s.server, now))
 		return SG_CUT_BLIND;
 	SG_COUNT(&s, dropped_packets);
 	return SG_CUT_DROPPED;

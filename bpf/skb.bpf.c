@@ -289,7 +289,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 				      const struct sg_scope *s, struct sg_flow *f,
 				      const struct sg_segment *seg, __u64 now)
 {
-	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
+	bool observe = sg_lets_pass(c, s->server, now);
 	enum sg_admit admit;
 	__u8 first[4];
 	__u32 head;
@@ -472,7 +472,7 @@ int sg_egress(struct __sk_buff *skb)
 	if (!c)
 		return SG_PASS;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (!(f->flags & SG_FLOW_TUPLE)) {
 		sk = bpf_sk_fullsock(sk);
 		if (sk)
@@ -723,7 +723,7 @@ int sg_ingress(struct __sk_buff *skb)
 	if (!c)
 		return SG_PASS;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (f->flags & SG_FLOW_UDP)
 		return sg_datagram(skb, &s, f, 0, observe, now);
 	parsed = sg_segment(skb, &seg);

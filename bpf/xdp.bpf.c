@@ -235,8 +235,7 @@ static __always_inline bool sg_drops(struct sg_ep *ep, bool lost)
 	now = bpf_ktime_get_boot_ns();
 	if (at == SG_AT_NONE || !sg_quarantined(sg_quarantine_until(SG_AT_ID(at)), now))
 		at = lost ? sg_listed_at(ep, conf, now) : SG_AT_NONE;
-	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || conf->observe ||
-	    s.server->flags & SG_SRV_OBSERVE)
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || sg_lets_pass(conf, s.server, now))
 		return false;
 	SG_COUNT(&s, dropped_packets);
 	return true;

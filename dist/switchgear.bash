@@ -41,7 +41,7 @@ _switchgear() {
 		_switchgear_servers "$word"
 	elif [[ $word == -* ]]; then
 		case $command in
-		quarantine | trip | force) global+=' --reason --for' ;;
+		quarantine | trip | force | bypass) global+=' --reason --for' ;;
 		release | reset | approve) global+=' --reason' ;;
 		history) global+=' --since' ;;
 		select) global+=' --group --tool --server' ;;
@@ -57,7 +57,7 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
-			force report approve verify keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
+			force report approve verify keys rate vouch revoke events simulate bypass selftest metrics detach attach help' -- "$word")
 	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate approve ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
@@ -66,6 +66,8 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W 'new list anchor unanchor remove export import' -- "$word")
 	elif [[ $command == keys && $operands == 1 && $previous == import ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	elif [[ $command == bypass && $operands == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word")
 	elif [[ $command == force && $operands == 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'closed shadow disabled' -- "$word")
 	fi

@@ -191,6 +191,21 @@ bool dataplane_observes(const struct dataplane *dp)
 	return dp->observe;
 }
 
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns)
+{
+	dp->bypass_ns = until_ns;
+}
+
+uint64_t dataplane_bypass_until(const struct dataplane *dp)
+{
+	return dp->bypass_ns > clock_boot_ns() ? dp->bypass_ns : 0;
+}
+
+bool dataplane_lets_pass(const struct dataplane *dp)
+{
+	return dp->observe || dataplane_bypass_until(dp);
+}
+
 bool dataplane_taken_over(const struct dataplane *dp)
 {
 	return dp->taken_over;

@@ -82,6 +82,7 @@ struct dataplane {
 	struct dataplane_foreign foreign[2]; /* id 0: none */
 	int ring_fd;                         /* eventfd, readable while the queue is not empty */
 	bool observe;
+	uint64_t bypass_ns;
 	bool unix_refused; /* connects to Unix sockets are not seen here */
 	bool unix_begun;
 	bool taken_over;

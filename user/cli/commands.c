@@ -100,6 +100,11 @@ const struct command cli_commands[] = {
 		  "standard input. Prints one object a line for each call and each transition.\n"
 		  "With --summary the comparison goes to the standard error, with --json to the\n"
 		  "output as its last line.\n" },
+	{ "bypass", "on|off", 1, 1, run_bypass, "for an emergency: refuse nothing for a while",
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
+	  .help = "Everything passes, servers in quarantine and isolated processes included, and what\n"
+		  "would have been refused is counted. To turn it on takes --for, 24 hours at most:\n"
+		  "then it ends by itself, with or without the daemon.\n" },
 	{ "selftest", "", 0, 0, run_selftest,
 	  "prove with a canary that enforcement works; fails (1) if it does not", .help = NULL },
 	{ "metrics", "", 0, 0, run_metrics, "the metrics, as Prometheus gets them", .help = NULL },

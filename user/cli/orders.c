@@ -113,6 +113,7 @@ static int report_state(const struct context *context, const struct buf *answer)
 		[REQUEST_QUARANTINE] = "quarantined", [REQUEST_RELEASE] = "released",
 		[REQUEST_TRIP] = "tripped",           [REQUEST_RESET] = "reset",
 		[REQUEST_FORCE] = "forced",           [REQUEST_APPROVE] = "approved",
+		[REQUEST_BYPASS] = "passed",
 	};
 	_Static_assert(ARRAY_SIZE(done) == REQUEST_COUNT, "a verb has no word");
 	const struct args *args = &context->args;

@@ -47,12 +47,13 @@ int event_decode(const char *text, size_t len, struct event *ret) MUST_CHECK;
 /* --- requests ------------------------------------------------------------------ */
 
 enum request_verb {
-	REQUEST_QUARANTINE, /* reason (required), for */
+	REQUEST_QUARANTINE, /* reason (required), for, freeze, force */
 	REQUEST_RELEASE,    /* reason */
 	REQUEST_TRIP,       /* reason, for */
 	REQUEST_RESET,      /* reason */
 	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; reason, for */
 	REQUEST_APPROVE,    /* reason */
+	REQUEST_BYPASS,     /* on (required); reason; for, required to turn it on */
 	REQUEST_COUNT
 };
 
@@ -67,7 +68,10 @@ extern const struct request_force request_forces[REQUEST_FORCES];
 struct request {
 	enum request_verb verb;
 	enum sg_state to;               /* FORCE: what sg_breaker_order() takes */
-	uint64_t for_ns;                /* SG_FOREVER: no end */
+	uint64_t for_ns;                /* SG_FOREVER: no end. BYPASS: at most SG_BYPASS_MAX_NS */
+	bool freeze;                    /* QUARANTINE: stop the processes of the server, too */
+	bool force;                     /* QUARANTINE: isolate them whoever else is with them */
+	bool on;                        /* BYPASS */
 	char reason[STATUS_REASON_LEN]; /* URLs in it redacted; "": none was given */
 };
 
@@ -136,6 +140,16 @@ struct reply_approve {
 	uint32_t tools;
 	uint32_t changes; /* against what was approved before */
 };
+
+/* Reply to bypass. */
+struct reply_bypass {
+	bool on;
+	uint64_t until_wall_ns; /* STATUS_NEVER: it is off */
+	bool unchanged;         /* it was off already */
+};
+
+int reply_bypass_encode(const struct reply_bypass *b, struct buf *out) MUST_CHECK;
+int reply_bypass_decode(const char *text, size_t len, struct reply_bypass *ret) MUST_CHECK;
 
 int reply_approve_encode(const struct reply_approve *a, struct buf *out) MUST_CHECK;
 int reply_approve_decode(const char *text, size_t len, struct reply_approve *ret) MUST_CHECK;

@@ -185,6 +185,12 @@ static const struct field status_fields[] = {
 		FIELD_LIST(status, degraded, NULL),
 		FIELD("lost_events", KIND_UINT64, status, lost_events),
 	FIELD_END,
+	FIELD("bypass", KIND_OBJECT, status, bypassed, .zero = ZERO_NULL),
+		FIELD("reason", KIND_TEXT, status, bypass.reason),
+		FIELD("since", KIND_TIME, status, bypass.since_wall_ns),
+		FIELD("until", KIND_TIME, status, bypass.until_wall_ns, .none = STATUS_NEVER),
+		FIELD("by", KIND_TEXT, status, bypass.by),
+	FIELD_END,
 	FIELD_LIST(status, servers, server_fields),
 	FIELDS_STOP
 };

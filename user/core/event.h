@@ -32,6 +32,7 @@ enum event_type {
 	EVENT_DENIAL,       /* one of those that were denied: who, where to */
 	EVENT_FINDING, /* a scanner found what was not known: by it, severity, text says what */
 	EVENT_TOOLS,   /* a server's list of tools changed, or was approved: see error */
+	EVENT_BYPASS, /* everything passes until a time (ok), or no longer: by whom, text says why */
 	EVENT_TYPE_COUNT
 };
 

@@ -180,6 +180,8 @@ struct status {
 	char **degraded; /* sentences: what is missing, why, what to do */
 	size_t n_degraded;
 	uint64_t lost_events;
+	bool bypassed; /* nothing is refused until bypass.until_wall_ns */
+	struct status_quarantine bypass;
 	struct status_server *servers;
 	size_t n_servers;
 };

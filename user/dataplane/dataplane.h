@@ -271,6 +271,15 @@ uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct a
 void dataplane_lease(struct dataplane *dp, uint64_t until_ns);
 void dataplane_observe(struct dataplane *dp, bool observe);
 bool dataplane_observes(const struct dataplane *dp); /* nothing is refused anywhere */
+/*
+ * Nothing is refused anywhere before this boot time, at most SG_BYPASS_MAX_NS from now; 0: what is
+ * denied is refused again. The kernel compares the time: it ends with or without a daemon. No
+ * system call.
+ */
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns);
+uint64_t dataplane_bypass_until(const struct dataplane *dp); /* 0: it is not in force */
+/* Is nothing refused anywhere just now, for the one reason or the other? */
+bool dataplane_lets_pass(const struct dataplane *dp);
 /* How many events found the ring full. No system call. */
 uint64_t dataplane_lost(const struct dataplane *dp);
 

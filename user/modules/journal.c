@@ -238,6 +238,12 @@ static void log_event(const struct event *e)
 			    "are right, windows and history miss them",
 			    (unsigned long long)e->count);
 		break;
+	case EVENT_BYPASS:
+		log_warning("bypass", "%s, by %s%s%s",
+			    e->ok ? "NOTHING IS REFUSED from now on"
+				  : "what is denied is refused again",
+			    e->by, *e->text ? ": " : "", e->text);
+		break;
 	case EVENT_TOOLS:
 		log_notice("tools", "%s: %s%s%s", e->server, e->text, *e->by ? ", by " : "", e->by);
 		break;

@@ -9,7 +9,9 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
 /* In the order in which they hear of it: what is told of a call before what it causes; the
  * engine before the limits, these before the probe and the kill. */
 const struct subscription modules_table[] = {
-	{ SIGNAL_TICK, { &persist_module, &quarantine_module, &routes_module, &history_module } },
+	{ SIGNAL_TICK,
+	  { &persist_module, &quarantine_module, &routes_module, &history_module,
+	    &bypass_module } },
 	{ SIGNAL_OUTCOME,
 	  { &journal_module, &summary_module, &trust_module, &breaker_module, &groups_module,
 	    &healthcheck_module, &tools_module } },

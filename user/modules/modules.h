@@ -32,6 +32,7 @@
 	X(resolve)     \
 	X(routes)      \
 	X(streams)     \
+	X(bypass)      \
 	X(journal)     \
 	X(history)     \
 	X(summary)     \

@@ -212,7 +212,7 @@ static int order_begin(const struct order *from, enum kill_scope scope, uint32_t
 static struct order *carry_out(const struct order *o, struct event *ret_e)
 {
 	struct dataplane *dp = o->m->part.d->dp;
-	enum kill_scope scope = dataplane_observes(dp) ? KILL_RECORDED : KILL_QUARANTINED;
+	enum kill_scope scope = dataplane_lets_pass(dp) ? KILL_RECORDED : KILL_QUARANTINED;
 	struct kill_result result = { 0 };
 	struct order *rest = NULL;
 	bool left = false;

@@ -146,7 +146,7 @@ static int server_fill(struct shown *m, struct server *s, struct status_server *
 	to->state = sg_breaker_shown(&from->breaker);
 	denied = sg_breaker_denies(&from->breaker, clock_boot_ns()) ||
 		 from->breaker.state == SG_RAMP || server_quarantined(from);
-	to->verdict = !dataplane_observes(dp) && denied ? VERDICT_REFUSE : VERDICT_ALLOW;
+	to->verdict = !dataplane_lets_pass(dp) && denied ? VERDICT_REFUSE : VERDICT_ALLOW;
 	MODULES_TRY(r, bus_modules(m->part.d->bus), fill_server, from, to);
 	(void)!dataplane_stats(dp, from->id, &to->counters);
 	latency_fill(dp, from->id, SG_METRIC_ANSWER, &to->latency);

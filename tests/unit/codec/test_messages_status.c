@@ -114,7 +114,9 @@ static void fill(struct status *s)
 			      .observe = true,
 			      .uptime_ns = SECONDS(1.5),
 			      .selftest = "ok",
-			      .lost_events = 3 };
+			      .lost_events = 3,
+			      .bypassed = true,
+			      .bypass = { "fire", "uid 0", WALL, WALL + SECONDS(1.5) } };
 	s->xdp = calloc(1, sizeof(*s->xdp));
 	s->degraded = calloc(1, sizeof(*s->degraded));
 	s->servers = calloc(2, sizeof(*s->servers));
@@ -139,6 +141,8 @@ static void expected(struct buf *out)
 		"{\"abi\":1,\"daemon\":{\"version\":\"0.1\",\"pid\":42,\"mode\":\"observe\","
 		"\"uptime_s\":1.5},\"health\":{\"selftest\":\"ok\",\"xdp\":[{\"interface\":\"veth0\","
 		"\"mode\":\"native\"}],\"degraded\":[\"no kfunc\"],\"lost_events\":3},"
+		"\"bypass\":{\"reason\":\"fire\",\"since\":\"2023-11-14T22:13:20.000Z\","
+		"\"until\":\"2023-11-14T22:13:21.500Z\",\"by\":\"uid 0\"},"
 		"\"servers\":[%s,%s]}",
 		busy_server, idle_server);
 }
