@@ -273,6 +273,8 @@ struct sg_rodata {
 	__u64 pods;        /* id of the cgroup of Kubernetes' pods; 0: there is none */
 	__u32 home_inode;  /* of the daemon's network namespace */
 	__u32 root_dev;    /* of the file system that the daemon's root is in; 0: not known */
+	__u32 xdp_load;    /* bpf_xdp_load_bytes() may be called */
+	__u32 pad;
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */

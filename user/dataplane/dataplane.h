@@ -23,7 +23,7 @@
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
-#define DATAPLANE_PROGRAMS_MAX 32
+#define DATAPLANE_PROGRAMS_MAX 48
 
 struct dataplane;
 
@@ -92,7 +92,7 @@ const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i);
  * changes is logged, and in dataplane_degraded(). */
 void dataplane_xdp_retry(struct dataplane *dp);
 
-#define DATAPLANE_FDS_MAX 128
+#define DATAPLANE_FDS_MAX 160
 
 /* The descriptors that a forked child needs to walk, kill and adopt; fills at most max. Not
  * those that keep something attached. */
