@@ -41,7 +41,8 @@ _switchgear() {
 		_switchgear_servers "$word"
 	elif [[ $word == -* ]]; then
 		case $command in
-		quarantine | trip | force | bypass) global+=' --reason --for' ;;
+		trip | force | bypass) global+=' --reason --for' ;;
+		quarantine) global+=' --reason --for --freeze --force' ;;
 		release | reset | approve) global+=' --reason' ;;
 		history) global+=' --since' ;;
 		select) global+=' --group --tool --server' ;;

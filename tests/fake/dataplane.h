@@ -9,6 +9,7 @@
 #define SWITCHGEAR_TESTS_FAKE_DATAPLANE_H
 
 #include "dataplane/dataplane.h"
+#include "dataplane/isolate.h"
 #include "dataplane/kill.h"
 
 #define FAKE_ADDRS_MAX 64
@@ -61,6 +62,10 @@ struct fake_server {
 	uint64_t quarantine_ns;
 	struct kill_result kill; /* what the next kills come to */
 	uint64_t unrecorded;
+	struct isolate_result isolate;      /* what the next orders come to */
+	struct isolate_order isolate_order; /* the latest, */
+	size_t isolate_orders;              /* of so many */
+	struct sg_isolation isolation;
 };
 
 struct dataplane {

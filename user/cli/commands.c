@@ -24,10 +24,14 @@ const struct command cli_commands[] = {
 	  .help = "A line of the lowest scores, one of the states below it, and each change.\n" },
 	{ "quarantine", "NAME", 1, 1, run_quarantine,
 	  "cut a server off: refuse connects, kill connections, drop packets",
-	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR), .required = BIT(OPTION_REASON),
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR) | BIT(OPTION_FREEZE) | BIT(OPTION_FORCE),
+	  .required = BIT(OPTION_REASON),
 	  .help = "Reports how many connections were killed and how many are left. Fails (1) when\n"
 		  "any is left, or when nobody could count them. Without --for it holds until\n"
-		  "`switchgear release NAME`, with or without the daemon.\n" },
+		  "`switchgear release NAME`, with or without the daemon.\n"
+		  "Processes of the server on this host are isolated: they are reached by nobody and\n"
+		  "reach nothing but what \"isolation\" in the configuration allows. A cgroup that\n"
+		  "others are in is not, which fails (1) where --freeze was asked for; --force does.\n" },
 	{ "release", "NAME", 1, 1, run_order, "end a quarantine", .options = BIT(OPTION_REASON) },
 	{ "trip", "NAME", 1, 1, run_order, "open a server's breaker by hand",
 	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),

@@ -108,7 +108,24 @@ struct reply_kill {
 	uint32_t busy;                /* the same */
 	uint64_t elapsed_ns;          /* elapsed_ms */
 	char error[STATUS_ERROR_LEN]; /* why not; "" and no member if they were counted */
+	bool has_isolation;           /* else none of its processes is on this host */
+	struct status_isolation isolation;
 };
+
+/* The members of "isolation", of a struct that has one. */
+#define ISOLATION_FIELDS(type)                                                                \
+	FIELD("state", KIND_TEXT, type, isolation.state),                                     \
+		FIELD("cgroup", KIND_TEXT, type, isolation.cgroup, .zero = ZERO_NULL),        \
+		FIELD("processes", KIND_UINT32, type, isolation.processes),                   \
+		FIELD("cut", KIND_UINT32, type, isolation.cut),                               \
+		FIELD("survivors", KIND_COUNT, type, isolation.survivors),                    \
+		FIELD("outside", KIND_UINT32, type, isolation.outside, .zero = ZERO_OMITTED), \
+		FIELD("frozen", KIND_BOOL, type, isolation.frozen),                           \
+		FIELD("forced", KIND_BOOL, type, isolation.forced),                           \
+		FIELD("dropped_packets", KIND_UINT64, type, isolation.dropped),               \
+		FIELD("refused", KIND_UINT64, type, isolation.refused),                       \
+		FIELD("why", KIND_TEXT, type, isolation.why, .zero = ZERO_OMITTED),           \
+		FIELD("not_cut", KIND_TEXT, type, isolation.not_cut, .zero = ZERO_OMITTED)
 
 int reply_kill_encode(const struct reply_kill *k, struct buf *out) MUST_CHECK;
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret) MUST_CHECK;

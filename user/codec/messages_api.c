@@ -254,6 +254,9 @@ static const struct field kill_fields[] = {
 	FIELD("busy", KIND_COUNT, reply_kill, busy),
 	FIELD("elapsed_ms", KIND_MS, reply_kill, elapsed_ns),
 	FIELD("error", KIND_TEXT, reply_kill, error, .zero = ZERO_OMITTED),
+	FIELD("isolation", KIND_OBJECT, reply_kill, has_isolation, .zero = ZERO_OMITTED),
+		ISOLATION_FIELDS(reply_kill),
+	FIELD_END,
 	FIELDS_STOP
 };
 

@@ -22,6 +22,8 @@ static const char *const event_types[] = {
 	[EVENT_FINDING] = "finding",
 	[EVENT_TOOLS] = "tools",
 	[EVENT_BYPASS] = "bypass",
+	[EVENT_ISOLATION] = "isolation",
+	[EVENT_CAPTURE] = "capture",
 };
 NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 

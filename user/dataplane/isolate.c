@@ -468,6 +468,11 @@ void dataplane_isolations_take_over(struct dataplane *dp)
 			take_over(dp, d->d_name);
 }
 
+bool dataplane_isolates_unix(const struct dataplane *dp)
+{
+	return dataplane_loaded(dp->skel->progs.sg_isolate_cu);
+}
+
 size_t dataplane_isolation_fds(const struct dataplane *dp, int *ret, size_t max)
 {
 	size_t n = 0;

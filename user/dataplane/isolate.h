@@ -75,6 +75,8 @@ int dataplane_isolation_end(struct dataplane *dp, uint32_t server) MUST_CHECK;
 /* At a start: what a daemon before pinned gets the programs of this one; what nobody is isolated
  * by is removed. For dataplane_open(). */
 void dataplane_isolations_take_over(struct dataplane *dp);
+/* Is what isolated processes connect to of Unix sockets refused here? */
+bool dataplane_isolates_unix(const struct dataplane *dp);
 /* The programs, for dataplane_child_fds(). */
 size_t dataplane_isolation_fds(const struct dataplane *dp, int *ret, size_t max);
 /* Before a detach: of all. */

@@ -238,6 +238,14 @@ static void log_event(const struct event *e)
 			    "are right, windows and history miss them",
 			    (unsigned long long)e->count);
 		break;
+	case EVENT_ISOLATION:
+		log_notice("isolate", "%s: %s%s%s%s%s", e->server, e->error,
+			   *e->cgroup ? ", cgroup " : "", e->cgroup, *e->detail ? ": " : "",
+			   e->detail);
+		break;
+	case EVENT_CAPTURE:
+		log_notice("capture", "%s: refused packets are read by %s", e->server, e->by);
+		break;
 	case EVENT_BYPASS:
 		log_warning("bypass", "%s, by %s%s%s",
 			    e->ok ? "NOTHING IS REFUSED from now on"

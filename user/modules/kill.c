@@ -356,7 +356,7 @@ static void killer_signal(void *m, const struct signal *signal)
 			k->again_ns = clock_boot_ns() + SEARCH_NS;
 		break;
 	case SIGNAL_QUARANTINED: /* was killed for already; connects in flight land a moment later */
-		note(k, signal->survivors);
+		note(k, signal->quarantined.survivors);
 		k->again_ns = clock_boot_ns() + AGAIN_NS;
 		break;
 	case SIGNAL_TRANSITION:

@@ -10,8 +10,8 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
  * engine before the limits, these before the probe and the kill. */
 const struct subscription modules_table[] = {
 	{ SIGNAL_TICK,
-	  { &persist_module, &quarantine_module, &routes_module, &history_module,
-	    &bypass_module } },
+	  { &persist_module, &quarantine_module, &routes_module, &history_module, &bypass_module,
+	    &isolate_module } },
 	{ SIGNAL_OUTCOME,
 	  { &journal_module, &summary_module, &trust_module, &breaker_module, &groups_module,
 	    &healthcheck_module, &tools_module } },
@@ -20,8 +20,8 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_DENIAL, { &journal_module } },
 	{ SIGNAL_KILL, { &killer_module } },
 	{ SIGNAL_SUPPRESSED, { &groups_module } },
-	{ SIGNAL_QUARANTINED, { &groups_module, &killer_module } },
-	{ SIGNAL_RELEASED, { &groups_module, &trust_module, &tools_module } },
+	{ SIGNAL_QUARANTINED, { &groups_module, &killer_module, &isolate_module } },
+	{ SIGNAL_RELEASED, { &groups_module, &trust_module, &tools_module, &isolate_module } },
 	{ SIGNAL_FINDINGS, { &trust_module } },
 	{ SIGNAL_RATED, { &trust_module } },
 	{ SIGNAL_TOOLS, { &trust_module } },
@@ -30,6 +30,7 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_RESET, { &groups_module } },
 	{ SIGNAL_ADDRS, { &killer_module, &routes_module } },
 	{ SIGNAL_APPLIED,
-	  { &resolve_module, &killer_module, &selftest_module, &routes_module, &bridges_module } },
+	  { &resolve_module, &killer_module, &selftest_module, &routes_module, &bridges_module,
+	    &isolate_module } },
 };
 const size_t n_modules_table = ARRAY_SIZE(modules_table);

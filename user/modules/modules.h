@@ -23,6 +23,7 @@
 	X(groups)      \
 	X(healthcheck) \
 	X(quarantine)  \
+	X(isolate)     \
 	X(trust)       \
 	X(community)   \
 	X(bridges)     \
