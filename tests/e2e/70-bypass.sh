@@ -48,7 +48,7 @@ t "it is said wherever one looks"
 expect_match "$(status health.degraded)" "*NOTHING IS REFUSED until*"
 expect_eq "$(status bypass.reason)" fire
 expect_match "$(bypass_until)" "20??-*"
-expect_match "$(sg metrics)" *$'\nswitchgear_bypass 1\n'*
+expect_match "$(sg metrics)" "*"$'\nswitchgear_bypass 1\n'"*"
 expect_match "$(sg events --since 600s)" "*everything passes until*fire*root*"
 expect_match "$(log_lines 'NOTHING IS REFUSED from now on')" 1
 

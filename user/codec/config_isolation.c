@@ -83,7 +83,10 @@ static bool read_allow(struct config_reader *r, const struct config_value *v, vo
 	return true;
 }
 
+static const char *const when_words[] = { "quarantine", "asked", NULL };
+
 static const struct config_key isolation_keys[] = {
+	CONFIG_KEY("when", config_read_second, config_isolation, asked, .words = when_words),
 	CONFIG_KEY("allow", read_allow, config_isolation, allow, .max = CONFIG_ALLOW_MAX),
 };
 
@@ -97,7 +100,7 @@ bool config_read_isolation(struct config_reader *r, const struct config_value *v
 
 bool config_isolation_same(const struct config_isolation *a, const struct config_isolation *b)
 {
-	return a->n_allow == b->n_allow &&
+	return a->asked == b->asked && a->n_allow == b->n_allow &&
 	       (!a->n_allow || !memcmp(a->allow, b->allow, a->n_allow * sizeof(*a->allow)));
 }
 

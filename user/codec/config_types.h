@@ -64,6 +64,7 @@ struct config_allowed {
 struct config_isolation {
 	struct config_allowed *allow;
 	size_t n_allow;
+	bool asked; /* only where an order asks for it (freeze, force) */
 };
 
 struct config_server {

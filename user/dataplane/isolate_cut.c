@@ -76,7 +76,8 @@ static int take_socket(void *data, const struct sg_kill_target *s)
 	struct cutting *c = data;
 	bool inside = c->ids.n && s->cgroup && cgroup_ids_has(&c->ids, s->cgroup);
 
-	if (s->closed || (!inside && !holds(c, s->inode)))
+	/* one that its process has closed still says so to its peer, which is not to wait for ever */
+	if (!inside && (s->closed || !holds(c, s->inode)))
 		return 0;
 	if (list_grow(&c->found, c->n, sizeof(*c->found)))
 		return -ENOMEM;

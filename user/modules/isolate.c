@@ -255,6 +255,16 @@ static void begin(struct isolate_server *st, bool again, uint64_t by_ns)
 		on_done(st, r, NULL);
 }
 
+/* Is it isolated without being asked for? What is isolated already is looked after. */
+static bool by_itself(const struct isolate_server *st)
+{
+	struct sg_isolation iso;
+
+	return (!servers_config(st->m->part.d->servers)->isolation.asked &&
+		!st->s->config->isolation.asked) ||
+	       dataplane_isolation(st->m->part.d->dp, st->s->id, &iso);
+}
+
 /* --- when ------------------------------------------------------------------------------------------ */
 
 static void ordered(struct isolate_server *st, const struct quarantined_signal *told)
@@ -264,7 +274,8 @@ static void ordered(struct isolate_server *st, const struct quarantined_signal *
 	struct asked *a = told->asker ? malloc(sizeof(*a)) : NULL;
 
 	st->order = *told;
-	if (dataplane_lets_pass(st->m->part.d->dp) || (told->asker && !a)) {
+	if (dataplane_lets_pass(st->m->part.d->dp) || (told->asker && !a) ||
+	    (!told->freeze && !told->force && !by_itself(st))) {
 		reply(st, told);
 		free(a);
 		return;
@@ -306,7 +317,8 @@ static void applied(struct isolate *m)
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		if (!server_watched(s))
 			continue;
-		if (server_quarantined(s) && !dataplane_lets_pass(m->part.d->dp))
+		if (server_quarantined(s) && !dataplane_lets_pass(m->part.d->dp) &&
+		    by_itself(of(m, s)))
 			begin(of(m, s), false, SG_FOREVER);
 		else if (!server_quarantined(s) && dataplane_isolation(m->part.d->dp, s->id, &iso))
 			end(of(m, s));
@@ -321,7 +333,7 @@ static void look(struct isolate *m)
 		return;
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (server_watched(s) && server_quarantined(s) && !of(m, s)->job &&
-		    of(m, s)->look_ns <= now)
+		    of(m, s)->look_ns <= now && by_itself(of(m, s)))
 			begin(of(m, s), true, SG_FOREVER);
 }
 

@@ -130,7 +130,8 @@ static void test_every_key(void **state)
 		"    \"inspect_tls\": true, \"idempotent_tools\": [\"read\"], \"on_open\": \"stand_in\",\n"
 		"    \"networks\": [\"10.0.0.0/8\", \"fd00::/8\"],\n"
 		"    \"local\": { \"unit\": \"a.service\", \"cgroup\": \"/c\", \"listen\": \"127.0.0.1:1\",\n"
-		"      \"container\": \"0123\" }, \"isolation\": { \"allow\": [\"fd00::/8\"] },\n"
+		"      \"container\": \"0123\" }, \"isolation\": { \"when\": \"asked\",\n"
+		"      \"allow\": [\"fd00::/8\"] },\n"
 		"    \"type\": \"http\", \"headers\": { \"Authorization\": \"secret\" }, \"env\": {}, \"cwd\": \"/\",\n"
 		"    \"timeout\": 5, \"disabled\": false, \"autoApprove\": [], \"alwaysAllow\": [],\n"
 		"    \"description\": \"d\", \"trust\": true, \"includeTools\": [], \"excludeTools\": [],\n"
@@ -181,6 +182,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c->isolation.allow[1].prefix, 120);
 	assert_int_equal(c->isolation.allow[1].port, 514);
 	assert_int_equal(s->isolation.n_allow, 1);
+	assert_true(s->isolation.asked && !c->isolation.asked);
 	assert_string_equal(s->local_container, "0123");
 	assert_string_equal(s->local_cgroup, "/c");
 	assert_string_equal(s->local_unit, "a.service");
@@ -388,22 +390,14 @@ static void test_allowed(void **state)
 		unsigned int prefix; /* 0: it is none */
 		uint16_t port;
 	} texts[] = {
-		{ "10.0.0.5", 128, 0 },
-		{ "10.0.0.5:514", 128, 514 },
-		{ "192.0.2.0/24", 120, 0 },
-		{ "192.0.2.0/24:514", 120, 514 },
-		{ "fd00::5", 128, 0 },
-		{ "fd00::/8", 8, 0 },
-		{ "[fd00::5]", 128, 0 },
-		{ "[fd00::5]:514", 128, 514 },
-		{ "[fd00::/8]:514", 8, 514 },
-		{ "", 0, 0 },
-		{ "log.example", 0, 0 },
-		{ "10.0.0.5:", 0, 0 },
-		{ "10.0.0.5:0", 0, 0 },
-		{ "10.0.0.5:65536", 0, 0 },
-		{ "10.0.0.5/8", 0, 0 },
-		{ "[fd00::5", 0, 0 },
+		{ "10.0.0.5", 128, 0 },       { "10.0.0.5:514", 128, 514 },
+		{ "192.0.2.0/24", 120, 0 },   { "192.0.2.0/24:514", 120, 514 },
+		{ "fd00::5", 128, 0 },        { "fd00::/8", 8, 0 },
+		{ "[fd00::5]", 128, 0 },      { "[fd00::5]:514", 128, 514 },
+		{ "[fd00::/8]:514", 8, 514 }, { "", 0, 0 },
+		{ "log.example", 0, 0 },      { "10.0.0.5:", 0, 0 },
+		{ "10.0.0.5:0", 0, 0 },       { "10.0.0.5:65536", 0, 0 },
+		{ "10.0.0.5/8", 0, 0 },       { "[fd00::5", 0, 0 },
 		{ "[fd00::5]514", 0, 0 },
 	};
 	struct config_allowed a;

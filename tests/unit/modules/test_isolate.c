@@ -5,9 +5,9 @@
 #include "codec/messages.h"
 #include "unit/modules/modules_rig.h"
 
-#define LOCAL                                                                                \
-	"{\"isolation\":{\"allow\":[\"10.0.0.5\"]},\"mcpServers\":{\"a\":{\"url\":"          \
-	"\"http://127.0.0.1:1/mcp\",\"local\":{\"unit\":\"a.service\"},\"isolation\":{"      \
+#define LOCAL                                                                           \
+	"{\"isolation\":{\"allow\":[\"10.0.0.5\"]},\"mcpServers\":{\"a\":{\"url\":"     \
+	"\"http://127.0.0.1:1/mcp\",\"local\":{\"unit\":\"a.service\"},\"isolation\":{" \
 	"\"allow\":[\"192.0.2.0/24:514\"]}}," B "}}"
 
 /* What the next orders about "a" come to. */
@@ -191,6 +191,26 @@ static void test_what_nobody_holds_is_undone_at_a_start(void **state)
 	assert_int_equal(rig.d.dp->servers[id].isolation.cgroup, 0);
 }
 
+static void test_where_it_must_be_asked_for(void **state)
+{
+	static const char text[] = "{\"isolation\":{\"when\":\"asked\"},\"mcpServers\":{" A "}}";
+	struct reply_kill k;
+
+	(void)state;
+	rig_start(&rig, text);
+	comes_to(ISOLATE_DONE, "");
+	quarantine("{\"reason\":\"x\"}", &k);
+	assert_false(k.has_isolation);
+	rig_advance(&rig, SECONDS(12));
+	assert_int_equal(kernel("a")->isolate_orders, 0);
+	quarantine("{\"reason\":\"x\",\"freeze\":true}", &k);
+	assert_string_equal(k.isolation.state, "isolated");
+	rig_advance(&rig, SECONDS(6)); /* and is looked after from then on */
+	assert_true(kernel("a")->isolate_order.again);
+	rig_restart(&rig, text);
+	assert_int_equal(kernel("a")->isolation.cgroup, 77);
+}
+
 static void test_who_only_observes_isolates_nobody(void **state)
 {
 	struct reply_kill k;
@@ -216,6 +236,7 @@ int main(void)
 		TEST(test_its_time_undoes_it),
 		TEST(test_the_next_daemon_keeps_it),
 		TEST(test_what_nobody_holds_is_undone_at_a_start),
+		TEST(test_where_it_must_be_asked_for),
 		TEST(test_who_only_observes_isolates_nobody),
 	};
 
