@@ -533,6 +533,61 @@ static void test_it_is_found_by_its_address(void **state)
 	assert_int_equal(isolate_with(o).state, ISOLATE_REFUSED); /* we are in it ourselves */
 }
 
+struct kept {
+	struct sg_captured v[256];
+	size_t n;
+};
+
+static void keep(void *data, const struct sg_captured *p)
+{
+	struct kept *kept = data;
+
+	if (kept->n < ARRAY_SIZE(kept->v))
+		kept->v[kept->n++] = *p;
+}
+
+/* Enough of them, and not all; each with its IP header first. */
+static void test_what_is_dropped_is_kept_in_part(void **state)
+{
+	struct sockaddr_storage to;
+	socklen_t len = name_of("127.0.0.1", INSIDE_PORT, &to);
+	CLEANUP(closep) int fd = make("127.0.0.1", SOCK_DGRAM);
+	static struct kept kept;
+	char text[600];
+	size_t skipped = 0;
+
+	(void)state;
+	(void)isolate_with(order());
+	assert_true(dataplane_captures_read(dp, keep, &kept) >= 0);
+	kept.n = 0;
+	usleep(1100000); /* another second begins */
+	memset(text, 'x', sizeof(text));
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(sendto(fd, text, sizeof(text), 0, (struct sockaddr *)&to, len),
+				 sizeof(text));
+	usleep(1100000);
+	assert_int_equal(sendto(fd, "y", 1, 0, (struct sockaddr *)&to, len), 1);
+	assert_true(dataplane_captures_read(dp, keep, &kept) >= 0);
+	assert_in_range(kept.n, SG_CAPTURE_RATE, 3 * SG_CAPTURE_RATE);
+	for (size_t i = 0; i < kept.n; i++) {
+		const struct sg_captured *p = &kept.v[i];
+
+		assert_int_equal(p->server, RIG_SERVER);
+		assert_int_equal(p->by, SG_CAPTURE_ISOLATION);
+		assert_int_equal(p->out, 0);
+		assert_int_equal(p->data[0], 0x45);
+		skipped += p->skipped;
+		if (i == kept.n - 1)
+			break;
+		assert_int_equal(p->len, 20 + 8 + sizeof(text));
+		assert_int_equal(p->have, SG_CAPTURE_BYTES);
+		assert_int_equal(p->data[28], 'x');
+	}
+	assert_int_equal(kept.v[kept.n - 1].have, 29);
+	assert_int_equal(kept.v[kept.n - 1].data[28], 'y');
+	assert_int_equal(kept.n + skipped, 1001);
+}
+
 static void test_frozen_until_it_ends(void **state)
 {
 	struct isolate_order o = order();
@@ -566,6 +621,7 @@ static int run(void)
 		TEST(test_the_next_load_keeps_it),
 		TEST(test_others_in_the_cgroup_are_named_and_spared),
 		TEST(test_it_is_found_by_its_address),
+		TEST(test_what_is_dropped_is_kept_in_part),
 		TEST(test_frozen_until_it_ends),
 	};
 

@@ -176,6 +176,16 @@ int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data
 	return (int)n;
 }
 
+int dataplane_captures_read(struct dataplane *dp, dataplane_capture_fn *fn, void *data)
+{
+	size_t n = dp->n_captured;
+
+	for (size_t i = 0; i < n; i++)
+		fn(data, &dp->captured[i]);
+	dp->n_captured = 0;
+	return (int)n;
+}
+
 uint64_t dataplane_lost(const struct dataplane *dp)
 {
 	return dp->lost;

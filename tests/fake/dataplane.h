@@ -73,6 +73,8 @@ struct dataplane {
 	struct sg_group groups[SG_GROUPS_MAX];
 	struct sg_event queue[FAKE_QUEUE_MAX];
 	size_t n_queue;
+	struct sg_captured captured[8]; /* that are read next */
+	size_t n_captured;
 	bool ring_full; /* what comes is lost */
 	uint64_t lost;
 	const char *proxied; /* the environment of a process; NULL: there is none */

@@ -107,6 +107,8 @@ static int take_body(void *data, const char *piece, size_t len)
 
 	if (call->request->line && call->response.status < 300)
 		return take_lines(call, piece, len);
+	if (call->request->bytes && call->response.status < 300)
+		return call->request->bytes(call->request->data, piece, len);
 	buf_append(&call->reply->body, piece, len);
 	return buf_error(&call->reply->body);
 }
@@ -132,7 +134,8 @@ static int receive(int fd, struct call *call)
 		if (r != 0)
 			return r < 0 ? r : 0;
 		/* A stream that has begun may be silent for as long as it likes. */
-		endless = call->request->line && call->response.state > RESPONSE_HEADER;
+		endless = (call->request->line || call->request->bytes) &&
+			  call->response.state > RESPONSE_HEADER;
 	}
 }
 

@@ -104,6 +104,11 @@ const struct command cli_commands[] = {
 		  "standard input. Prints one object a line for each call and each transition.\n"
 		  "With --summary the comparison goes to the standard error, with --json to the\n"
 		  "output as its last line.\n" },
+	{ "capture", "NAME", 1, 1, run_capture, "packets that were refused for a server, as pcapng",
+	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_WRITE),
+	  .help = "The latest that were dropped, by the quarantine, the open breaker or the isolation of\n"
+		  "its processes: 256 bytes of each, 32 a second at most. With --follow it goes on.\n"
+		  "switchgear capture NAME --follow | tshark -r -\n" },
 	{ "bypass", "on|off", 1, 1, run_bypass, "for an emergency: refuse nothing for a while",
 	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
 	  .help = "Everything passes, servers in quarantine and isolated processes included, and what\n"

@@ -96,7 +96,7 @@ struct signal {
 	};
 };
 
-#define SUBSCRIBERS_MAX 8
+#define SUBSCRIBERS_MAX 12
 
 /* Who hears a signal, in this order; a table has one row for each type. */
 struct subscription {

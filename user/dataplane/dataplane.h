@@ -20,6 +20,7 @@
 #include "core/kill_target.h"
 #include "core/pins.h"
 #include "dataplane/processes.h"
+#include "isolation.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
@@ -287,6 +288,10 @@ int dataplane_ring_fd(const struct dataplane *dp);
 typedef void dataplane_event_fn(void *data, const struct sg_event *e);
 /* Hands over every event that is there; returns how many, or -errno. */
 int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data) MUST_CHECK;
+
+typedef void dataplane_capture_fn(void *data, const struct sg_captured *p);
+/* The same with packets that were refused, of which the kernel kept some. */
+int dataplane_captures_read(struct dataplane *dp, dataplane_capture_fn *fn, void *data) MUST_CHECK;
 
 /* --- flows: the records of tracked sockets ---------------------------------------------------- */
 

@@ -135,6 +135,9 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
 	if (!dp->ring)
 		return log_failure(-errno, SUB, "cannot read the event ring");
+	r = dataplane_captures_open(dp);
+	if (r)
+		return r;
 	*ret = TAKE_PTR(dp);
 	return 0;
 }
@@ -172,6 +175,7 @@ void dataplane_close(struct dataplane *dp)
 	if (!dp)
 		return;
 	ring_buffer__free(dp->ring);
+	ring_buffer__free(dp->captures);
 	for (size_t i = 0; i < dp->n_links; i++)
 		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
 	bpf_link__destroy(dp->iter_adopt_tcp);

@@ -34,6 +34,7 @@
 	X(routes)      \
 	X(streams)     \
 	X(bypass)      \
+	X(capture)     \
 	X(journal)     \
 	X(history)     \
 	X(summary)     \
