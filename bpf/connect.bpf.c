@@ -397,7 +397,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		sg_flow_leave(ctx, now);
 		return sg_turn_away(ctx, s, v6, now);
 	}
-	if (verdict == SG_VERDICT_ALLOW && a.admit == SG_ALLOW && !again &&
+	if (!observe && verdict == SG_VERDICT_ALLOW && a.admit == SG_ALLOW && !again &&
 	    sg_redirect_all(s->id) && sg_elsewhere(ctx, s, v6, now))
 		return SG_PROCEED;
 	sg_refused(s, verdict);
@@ -488,7 +488,7 @@ static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *
 	if (!sg_scope_at(&s, at))
 		return SG_PROCEED;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (connect && ctx->sk)
 		return sg_admit_connect(ctx, &s, at, ep->netns, observe, v6, now);
 	return sg_admit_plain(ctx, &s, observe, v6, now);

@@ -34,7 +34,7 @@ __weak __noinline int sg_dispose_one(__u64 cookie, __u64 now)
 
 	if (!f || !c)
 		return SG_DISPOSITION_LIVE;
-	fate = sg_flow_disposition(f, s.server, c->observe,
+	fate = sg_flow_disposition(f, s.server, sg_lets_pass(c, s.server, now),
 				   sg_quarantined(sg_quarantine_until(s.id), now), now);
 	if (fate == SG_DISPOSITION_LIVE && f->redirect == SG_REDIRECT_DIRECT &&
 	    sg_origin_back(f, now))

@@ -44,7 +44,8 @@
 #define SG_NAP_NS 500000000ULL      /* less is no sleep, but two clocks read one after the other */
 #define SG_WAKING_NS 3000000000ULL  /* after it the network may take so long to be there */
 #define SG_DENIAL_NS 10000000000ULL /* one denial of a server is told in so long */
-#define SG_WATCH_NS 1000000000ULL   /* how often sg_watch looks while there is no daemon */
+#define SG_BYPASS_MAX_NS 86400000000000ULL /* a day: so long everything may pass at once */
+#define SG_WATCH_NS 1000000000ULL          /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> whose it is (u32, SG_AT) --------------------------- */
@@ -299,7 +300,7 @@ struct sg_cfg {
 	__u32 epoch;           /* tracing programs of another epoch do nothing */
 	__u32 observe;         /* 1: refuse nothing anywhere, count would_deny */
 	__u32 networks;        /* entries in net2srv; 0 spares the lookup */
-	__u64 bypass_until_ns; /* reserved */
+	__u64 bypass_until_ns; /* until then nothing is refused anywhere; 0: it is */
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
 	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
@@ -322,6 +323,8 @@ struct sg_rodata {
 	__u64 pods;        /* id of the cgroup of Kubernetes' pods; 0: there is none */
 	__u32 home_inode;  /* of the daemon's network namespace */
 	__u32 root_dev;    /* of the file system that the daemon's root is in; 0: not known */
+	__u32 xdp_load;    /* bpf_xdp_load_bytes() may be called */
+	__u32 pad;
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */

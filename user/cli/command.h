@@ -74,6 +74,8 @@ int run_quarantine(struct context *context);
 int run_order(struct context *context); /* release, trip, reset, force */
 int run_events(struct context *context);
 int run_simulate(struct context *context);
+int run_capture(struct context *context);
+int run_bypass(struct context *context);
 int run_selftest(struct context *context);
 int run_metrics(struct context *context);
 int run_detach(struct context *context);

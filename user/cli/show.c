@@ -160,6 +160,28 @@ static void add_quarantine(struct table *t, const struct status_server *s, struc
 		    *s->quarantine.by ? s->quarantine.by : "?");
 }
 
+/* Of processes on this host, if there are any. */
+static void add_isolation(struct table *t, const struct status_server *s)
+{
+	const struct status_isolation *i = &s->isolation;
+	bool isolated = s->has_isolation && !strcmp(i->state, "isolated");
+
+	if (!s->has_isolation)
+		return;
+	ROW(t, "isolation", isolated ? COLOUR_BAD : COLOUR_WARN, "%s%s%s%s%s%s%s", i->state,
+	    i->frozen ? ", frozen" : "", i->forced ? ", forced" : "", *i->cgroup ? ": " : "",
+	    i->cgroup, *i->why ? ": " : "", i->why);
+	if (!isolated)
+		return;
+	ROW(t, "", COLOUR_NONE,
+	    "%" PRIu32 " processes, %" PRIu64 " packets dropped, %" PRIu64 " connects refused",
+	    i->processes, i->dropped, i->refused);
+	ROW(t, "not cut", COLOUR_NONE, "%s", i->not_cut);
+	if (i->outside)
+		ROW(t, "", COLOUR_WARN, "%" PRIu32 " sockets that were made in another cgroup",
+		    i->outside);
+}
+
 static void add_latency(struct table *t, const char *label, const struct status_latency *l)
 {
 	char p50[32];
@@ -285,6 +307,7 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_identity(&table, s, &b);
 	add_breaker(&table, s, &b);
 	add_quarantine(&table, s, &b);
+	add_isolation(&table, s);
 	add_tools(&table, s);
 	add_fallback(&table, s);
 	add_measured(&table, s);

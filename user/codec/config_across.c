@@ -166,9 +166,6 @@ static void warn_of_unbuilt(struct config_reader *r, const struct config_server 
 		  "refused, and `switchgear why` tells the reason" },
 		{ s->inspect_tls, "\"inspect_tls\" does nothing yet: of encrypted connections only "
 				  "metadata are seen" },
-		{ s->local_unit || s->local_cgroup || s->local_listen,
-		  "\"local\" does nothing yet: a quarantine cuts the server off from agents, "
-		  "and leaves its process alone" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(unbuilt); i++)
@@ -242,7 +239,9 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 	    !config_list_same(&a->idempotent_tools, &b->idempotent_tools) ||
 	    !config_text_same(a->local_unit, b->local_unit) ||
 	    !config_text_same(a->local_cgroup, b->local_cgroup) ||
-	    !config_text_same(a->local_listen, b->local_listen))
+	    !config_text_same(a->local_container, b->local_container) ||
+	    !config_text_same(a->local_listen, b->local_listen) ||
+	    !config_isolation_same(&a->isolation, &b->isolation))
 		diff |= CONFIG_DIFF_SHOWN;
 	return diff;
 }

@@ -55,6 +55,25 @@ struct status_quarantine {
 	uint64_t until_wall_ns; /* STATUS_NEVER: until released */
 };
 
+#define STATUS_CGROUP_LEN 256
+#define STATUS_WHY_LEN 384
+
+/* Of the processes of a server in quarantine that are on this host. */
+struct status_isolation {
+	char state[16];                 /* "isolated", "refused", "failed", "pending", "none" */
+	char cgroup[STATUS_CGROUP_LEN]; /* below the mount; "": not known */
+	uint32_t processes;             /* in it */
+	uint32_t cut;                   /* connections */
+	uint32_t survivors;             /* STATUS_UNKNOWN: nobody could count them */
+	uint32_t outside;         /* sockets that wait for others and no hook of the cgroup sees */
+	bool frozen;              /* its processes are stopped */
+	bool forced;              /* although others are in it */
+	uint64_t dropped;         /* packets */
+	uint64_t refused;         /* connects */
+	char why[STATUS_WHY_LEN]; /* it is not isolated, or not frozen; "": it is */
+	char not_cut[STATUS_WHY_LEN]; /* what passes all the same; "" unless it is isolated */
+};
+
 struct status_trust {
 	double score;
 	char band[16];
@@ -154,6 +173,8 @@ struct status_server {
 	enum status_verdict verdict;
 	bool quarantined; /* quarantine is valid */
 	struct status_quarantine quarantine;
+	bool has_isolation; /* isolation is valid */
+	struct status_isolation isolation;
 	bool ordered; /* order is valid */
 	enum sg_state order_state;
 	struct status_quarantine order;
@@ -200,6 +221,8 @@ struct status {
 	char **degraded; /* sentences: what is missing, why, what to do */
 	size_t n_degraded;
 	uint64_t lost_events;
+	bool bypassed; /* nothing is refused until bypass.until_wall_ns */
+	struct status_quarantine bypass;
 	struct status_server *servers;
 	size_t n_servers;
 };

@@ -134,7 +134,7 @@ int shown_judged(struct server *s, struct status_server *to)
 	denied = sg_breaker_denies(&from->breaker, clock_boot_ns()) ||
 		 from->breaker.state == SG_RAMP || server_quarantined(from);
 	MODULES_TRY(r, bus_modules(s->d->bus), fill_server, from, to);
-	to->verdict = !dataplane_observes(s->d->dp) && denied ? denied_verdict(to) : VERDICT_ALLOW;
+	to->verdict = !dataplane_lets_pass(s->d->dp) && denied ? denied_verdict(to) : VERDICT_ALLOW;
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/if_link.h>
 
 #include "base/log.h"
+#include "dataplane/isolate.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
@@ -519,7 +520,10 @@ static int unpin(struct dataplane *dp, bool cfg, struct detach_result *ret)
 
 int dataplane_detach(struct dataplane *dp, struct detach_result *ret)
 {
-	int r = unpin(dp, false, ret);
+	int r;
+
+	dataplane_isolations_end(dp);
+	r = unpin(dp, false, ret);
 
 	if (!r)
 		r = unpin(dp, true, ret);

@@ -20,10 +20,11 @@
 #include "core/kill_target.h"
 #include "core/pins.h"
 #include "dataplane/processes.h"
+#include "isolation.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
-#define DATAPLANE_PROGRAMS_MAX 32
+#define DATAPLANE_PROGRAMS_MAX 48
 
 struct dataplane;
 
@@ -92,7 +93,7 @@ const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i);
  * changes is logged, and in dataplane_degraded(). */
 void dataplane_xdp_retry(struct dataplane *dp);
 
-#define DATAPLANE_FDS_MAX 128
+#define DATAPLANE_FDS_MAX 160
 
 /* The descriptors that a forked child needs to walk, kill and adopt; fills at most max. Not
  * those that keep something attached. */
@@ -296,6 +297,15 @@ uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct a
 void dataplane_lease(struct dataplane *dp, uint64_t until_ns);
 void dataplane_observe(struct dataplane *dp, bool observe);
 bool dataplane_observes(const struct dataplane *dp); /* nothing is refused anywhere */
+/*
+ * Nothing is refused anywhere before this boot time, at most SG_BYPASS_MAX_NS from now; 0: what is
+ * denied is refused again. The kernel compares the time: it ends with or without a daemon. No
+ * system call.
+ */
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns);
+uint64_t dataplane_bypass_until(const struct dataplane *dp); /* 0: it is not in force */
+/* Is nothing refused anywhere just now, for the one reason or the other? */
+bool dataplane_lets_pass(const struct dataplane *dp);
 /* How many events found the ring full. No system call. */
 uint64_t dataplane_lost(const struct dataplane *dp);
 
@@ -303,6 +313,10 @@ int dataplane_ring_fd(const struct dataplane *dp);
 typedef void dataplane_event_fn(void *data, const struct sg_event *e);
 /* Hands over every event that is there; returns how many, or -errno. */
 int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data) MUST_CHECK;
+
+typedef void dataplane_capture_fn(void *data, const struct sg_captured *p);
+/* The same with packets that were refused, of which the kernel kept some. */
+int dataplane_captures_read(struct dataplane *dp, dataplane_capture_fn *fn, void *data) MUST_CHECK;
 
 /* --- flows: the records of tracked sockets ---------------------------------------------------- */
 

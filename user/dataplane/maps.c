@@ -362,6 +362,23 @@ void dataplane_observe(struct dataplane *dp, bool observe)
 	__atomic_store_n(&dp->cfg->observe, observe, __ATOMIC_RELAXED);
 }
 
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns)
+{
+	__atomic_store_n(&dp->cfg->bypass_until_ns, until_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t dataplane_bypass_until(const struct dataplane *dp)
+{
+	uint64_t until = __atomic_load_n(&dp->cfg->bypass_until_ns, __ATOMIC_RELAXED);
+
+	return until > clock_boot_ns() ? until : 0;
+}
+
+bool dataplane_lets_pass(const struct dataplane *dp)
+{
+	return dp->observe || dataplane_bypass_until(dp);
+}
+
 uint64_t dataplane_lost(const struct dataplane *dp)
 {
 	return __atomic_load_n(&dp->pulse->lost_events, __ATOMIC_RELAXED);

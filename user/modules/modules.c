@@ -10,8 +10,8 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
  * engine before the limits, these before the probe and the kill. */
 const struct subscription modules_table[] = {
 	{ SIGNAL_TICK,
-	  { &persist_module, &quarantine_module, &routes_module, &history_module,
-	    &fallback_module } },
+	  { &persist_module, &quarantine_module, &routes_module, &history_module, &bypass_module,
+	    &isolate_module, &capture_module, &fallback_module } },
 	{ SIGNAL_OUTCOME,
 	  { &journal_module, &summary_module, &trust_module, &breaker_module, &groups_module,
 	    &healthcheck_module, &tools_module } },
@@ -21,8 +21,10 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_DENIAL, { &journal_module } },
 	{ SIGNAL_KILL, { &killer_module } },
 	{ SIGNAL_SUPPRESSED, { &groups_module } },
-	{ SIGNAL_QUARANTINED, { &groups_module, &killer_module, &fallback_module } },
-	{ SIGNAL_RELEASED, { &groups_module, &trust_module, &tools_module, &fallback_module } },
+	{ SIGNAL_QUARANTINED,
+	  { &groups_module, &killer_module, &isolate_module, &fallback_module } },
+	{ SIGNAL_RELEASED,
+	  { &groups_module, &trust_module, &tools_module, &isolate_module, &fallback_module } },
 	{ SIGNAL_FINDINGS, { &trust_module } },
 	{ SIGNAL_RATED, { &trust_module } },
 	{ SIGNAL_TOOLS, { &trust_module, &fallback_module } },
@@ -33,6 +35,6 @@ const struct subscription modules_table[] = {
 	{ SIGNAL_ADDRS, { &killer_module, &routes_module, &secondaries_module, &fallback_module } },
 	{ SIGNAL_APPLIED,
 	  { &resolve_module, &killer_module, &selftest_module, &routes_module, &bridges_module,
-	    &secondaries_module, &fallback_module } },
+	    &isolate_module, &secondaries_module, &fallback_module } },
 };
 const size_t n_modules_table = ARRAY_SIZE(modules_table);

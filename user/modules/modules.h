@@ -23,6 +23,7 @@
 	X(groups)      \
 	X(healthcheck) \
 	X(quarantine)  \
+	X(isolate)     \
 	X(trust)       \
 	X(community)   \
 	X(bridges)     \
@@ -35,6 +36,8 @@
 	X(resolve)     \
 	X(routes)      \
 	X(streams)     \
+	X(bypass)      \
+	X(capture)     \
 	X(journal)     \
 	X(history)     \
 	X(summary)     \
