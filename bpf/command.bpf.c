@@ -53,9 +53,11 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 		srv->longest_ns = 0;
 		__builtin_memset(srv->route, 0, sizeof(srv->route));
 		srv->held_ns = 0;
+		srv->doubt_ns = 0;
 		srv->incarnation++; /* and so are their records, and entries of ep2srv */
 		break;
 	case SG_CMD_REACHED:
+		srv->doubt_ns = 0;
 		if (sg_breaker_reached(b, &srv->policy, now, cmd->generation, &unused))
 			sg_source_succeeded(&srv->sources, SG_SOURCE_DAEMON, b->generation, now);
 		break;

@@ -398,7 +398,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		return sg_turn_away(ctx, s, v6, now);
 	}
 	if (!observe && verdict == SG_VERDICT_ALLOW && a.admit == SG_ALLOW && !again &&
-	    sg_redirect_all(s->id) && sg_elsewhere(ctx, s, v6, now))
+	    sg_redirect_all(s, now) && sg_elsewhere(ctx, s, v6, now))
 		return SG_PROCEED;
 	sg_refused(s, verdict);
 	f = sg_flow_make(ctx, cookie);

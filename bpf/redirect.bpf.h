@@ -41,12 +41,16 @@ static __always_inline void sg_redirect_read(__u32 id, struct sg_redirect *ret)
 	bpf_spin_unlock(&r->lock);
 }
 
-/* Do connects that a server would get go to the relay all the same? */
-static __always_inline bool sg_redirect_all(__u32 id)
+/* Do connects that a server would get go elsewhere all the same? For the sake of their sessions, or
+ * since it may be gone, and another server is ready. */
+static __always_inline bool sg_redirect_all(const struct sg_scope *s, __u64 now)
 {
-	struct sg_redirect *r = bpf_map_lookup_elem(&redirects, &id);
+	struct sg_redirect *r = bpf_map_lookup_elem(&redirects, &s->id);
 
-	return r && r->kind == SG_REDIRECT_FORWARD && r->flags & SG_REDIRECT_ALL;
+	if (!r || (r->kind != SG_REDIRECT_FORWARD && r->kind != SG_REDIRECT_DIRECT))
+		return false;
+	return r->flags & SG_REDIRECT_ALL ||
+	       (s->server->doubt_ns && now < s->server->doubt_ns + SG_DOUBT_NS);
 }
 
 static __always_inline bool sg_addr_none(const __u8 *addr)

@@ -45,6 +45,7 @@
 #define SG_WAKING_NS 3000000000ULL  /* after it the network may take so long to be there */
 #define SG_DENIAL_NS 10000000000ULL /* one denial of a server is told in so long */
 #define SG_BYPASS_MAX_NS 86400000000000ULL /* a day: so long everything may pass at once */
+#define SG_DOUBT_NS 1000000000ULL          /* so long connects go elsewhere while it may be gone */
 #define SG_WATCH_NS 1000000000ULL          /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
@@ -154,6 +155,7 @@ struct sg_server {
 	__u64 longest_ns; /* and how long that takes at most; falls slowly (sg_patience()) */
 	__u64 row_ns;     /* when the first failure of the streak was seen */
 	__u64 held_ns;    /* for its route's sake it did not open, latest; 0: never */
+	__u64 doubt_ns; /* a connect or connection of it failed, latest; 0: never, or it is there */
 	__u16 route[SG_SLOTS_MAX]; /* of each address, from the daemon's namespace; index in `routes` */
 };
 
@@ -743,7 +745,7 @@ SG_ASSERT_SIZE(struct sg_policy, 80);
 SG_ASSERT_SIZE(struct sg_breaker, 136);
 SG_ASSERT_SIZE(struct sg_slots, 20);
 SG_ASSERT_SIZE(struct sg_sources, 160);
-SG_ASSERT_SIZE(struct sg_server, 464);
+SG_ASSERT_SIZE(struct sg_server, 472);
 SG_ASSERT_SIZE(struct sg_route_entry, 64);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 176);

@@ -55,8 +55,10 @@ static int listener(enum name name, uint16_t port)
 			0);
 	struct sockaddr_storage sa;
 	socklen_t len = address(name, port, &sa);
+	const int on = 1;
 
 	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
 	assert_int_equal(listen(fd, 16), 0);
 	return fd;
@@ -486,6 +488,75 @@ static void test_other_namespace(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* What the server would get goes to the relay, too, where that is wanted: but for a probe. */
+static void test_all(void **state)
+{
+	struct sg_redirect r;
+	struct sockaddr_storage unused;
+	CLEANUP(closep) int probe = -1;
+	CLEANUP(closep) int fd = -1;
+
+	(void)state;
+	fresh();
+	order(RIG_SERVER, SG_FORCED_CLOSED);
+	r = to(SG_REDIRECT_FORWARD, relay.port);
+	r.flags = SG_REDIRECT_ALL;
+	redirect(&r);
+	fd = dial(V6);
+	assert_true(fd >= 0);
+	shows_what_was_asked(fd, V6);
+	assert_int_equal(take(relay.v4, relay.v6, &unused), 0);
+	assert_int_equal(stats_of(RIG_SERVER).redirected, 1);
+	(void)rig_command(dp, (struct sg_command){ .op = SG_CMD_ORDER,
+						   .server = RIG_SERVER,
+						   .state = SG_FORCED_OPEN,
+						   .until_ns = clock_boot_ns() + 1 });
+	probe = dial(V4); /* half-open by now */
+	assert_true(probe >= 0);
+	assert_int_equal(take(own.v4, own.v6, &unused), 0);
+	order(RIG_SERVER, SG_FORCED_CLOSED);
+	dataplane_lease(dp, clock_boot_ns()); /* there is no relay any more: to the server itself */
+	close(fd);
+	fd = dial(V4);
+	assert_true(fd >= 0);
+	assert_int_equal(take(own.v4, own.v6, &unused), 0);
+}
+
+/* A server that may be gone: connects go elsewhere, where somebody is ready, until it is known. */
+static void test_doubt(void **state)
+{
+	struct sockaddr_storage unused;
+	struct sg_command there = { .op = SG_CMD_REACHED };
+	const struct addr only =
+		addr_of("127.0.0.1"); /* or the failure may be its other address's */
+	int fd;
+
+	(void)state;
+	for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+		fresh();
+		assert_int_equal(dataplane_endpoints_set(dp, RIG_SERVER, &only, &own.port, 1), 0);
+		(void)rig_command(dp, (struct sg_command){ .op = SG_CMD_RESET });
+		if (elsewhere)
+			direct();
+		close(own.v4);
+		assert_int_equal(dial(V4), -ECONNREFUSED); /* by its host */
+		own.v4 = listener(V4, own.port);
+		fd = dial(V4);
+		assert_true(fd >= 0);
+		assert_int_equal(take(own.v4, own.v6, &unused), elsewhere ? -EAGAIN : 0);
+		close(fd);
+		if (elsewhere)
+			assert_int_equal(take(other.v4, other.v6, &unused), 0);
+		there.generation =
+			rig_command(dp, (struct sg_command){ .op = SG_CMD_READ }).breaker.generation;
+		(void)rig_command(dp, there);
+		fd = dial(V4);
+		assert_true(fd >= 0);
+		assert_int_equal(take(own.v4, own.v6, &unused), 0);
+		close(fd);
+	}
+}
+
 /* Watching only: nothing goes elsewhere. */
 static void test_observed(void **state)
 {
@@ -564,6 +635,8 @@ static int run(void)
 		cmocka_unit_test(test_nobody_who_must_not),
 		cmocka_unit_test(test_sockets_that_would_not_get_there),
 		cmocka_unit_test(test_other_namespace),
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_used_again),
 	};

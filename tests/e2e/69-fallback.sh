@@ -10,15 +10,19 @@ command -v npm >/dev/null || {
 	finish
 }
 NODE=$BUILD/demo/node_modules/node/bin/node
+declare -A SDK=([1]=$BUILD/demo [2]=$BUILD/sdk2)
 
 t "the packages are there"
 expect_ok "$E2E_DIR/../demo/packages" "$BUILD/demo"
-expect_ok cp "$E2E_DIR/relay_agent.mjs" "$E2E_DIR/relay_server.mjs" "$BUILD/demo/"
+expect_ok "$E2E_DIR/../demo/packages" "$BUILD/sdk2" "$E2E_DIR/sdk2"
+for to in "${SDK[@]}"; do
+	expect_ok cp "$E2E_DIR/relay_agent.mjs" "$E2E_DIR/relay_server.mjs" "$to/"
+done
 [ "$T_FAILED" -eq 0 ] || finish
 
 declare -A AGENT_IN AGENT_OUT AGENT_N SERVER_PID
 server_start() { # NAME PORT [GENERATION]
-	"$TOOLS/nsrun" --net "$NS" -- "$NODE" "$BUILD/demo/relay_server.mjs" "${3:-1}" :: "$2" "$1" "$TMP/$1.calls" \
+	"$TOOLS/nsrun" --net "$NS" -- "$NODE" "${SDK[${3:-1}]}/relay_server.mjs" "${3:-1}" :: "$2" "$1" "$TMP/$1.calls" \
 		>"$TMP/$1.log" 2>&1 &
 	SERVER_PID[$1]=$!
 	PIDS+=("$!")
@@ -33,7 +37,7 @@ agent_start() { # NAME URL [GENERATION]
 
 	mkfifo "$TMP/$1.in"
 	: >"$TMP/$1.out"
-	"${IN_CG[@]}" "$NODE" "$BUILD/demo/relay_agent.mjs" "${3:-1}" "$2" <"$TMP/$1.in" >"$TMP/$1.out" 2>&1 &
+	"${IN_CG[@]}" "$NODE" "${SDK[${3:-1}]}/relay_agent.mjs" "${3:-1}" "$2" <"$TMP/$1.in" >"$TMP/$1.out" 2>&1 &
 	PIDS+=("$!")
 	exec {fd}>"$TMP/$1.in"
 	AGENT_IN[$1]=$fd
@@ -60,12 +64,23 @@ url_of() { # NAME: without scheme and path
 expect_said() { # PATTERN WHAT
 	expect_match "$SAID" "$1" "$2"
 }
+# One pair of servers for each generation and family.
+PAIRS=("1 127.0.0.1 3111" "1 [::1] 3121" "2 127.0.0.1 3211" "2 [::1] 3221")
+MORE=
+for pair in "${PAIRS[@]}"; do
+	read -r gen host port <<<"$pair"
+	MORE+=", \"first$port\": { \"url\": \"http://$host:$port/mcp\", \"fallback\": [\"second$port\"] },
+		\"second$port\": { \"url\": \"http://$host:$((port + 1))/mcp\" }"
+	server_start "first$port" "$port" "$gen"
+	server_start "second$port" $((port + 1)) "$gen"
+done
+
 server_start primary 3001
 server_start backup 3002
 config '"search": { "url": "http://127.0.0.1:3001/mcp", "fallback": ["backup"], "breaker": { "open_seconds": 3 } },
 	"backup": { "url": "http://127.0.0.1:3002/mcp" },
 	"alone": { "url": "http://127.0.0.1:3003/mcp", "on_open": "stand_in" },
-	"v6": { "url": "http://[::1]:3004/mcp", "on_open": "stand_in" }'
+	"v6": { "url": "http://[::1]:3004/mcp", "on_open": "stand_in" }'"$MORE"
 TRUST='"tools_seconds": 1'
 start_daemon
 
@@ -82,15 +97,20 @@ ask a connect
 expect_said "ok primary*" "the agent's session"
 ask a call who
 expect_said "ok primary" "the call"
+ask a begin slow
+nap 0.2
 server_kill primary
-for _ in 1 2 3; do
-	ask a call who
-	[ "$SAID" = "ok backup" ] && break
-done
-expect_server_soon search state open
+ask a end # the call in flight
 ask a call who
-expect_said "ok backup" "the call after the trip"
-expect_ms "$MS" 500 "the call after the trip"
+expect_said "ok backup" "the next call"
+expect_ms "$MS" 500 "the next call"
+expect_server_soon search state open
+expect_match "$(sg events --server search)" "*closed -> open (own_probe)*"
+for _ in $(seq 20); do
+	ask a call who
+	expect_said "ok backup" "a call after the trip"
+	expect_ms "$MS" 500 "a call after the trip"
+done
 expect_server search verdict redirect
 [ "$(counter search redirected)" -ge 1 ] || fail "nothing was counted as redirected"
 expect_match "$(sg why 127.0.0.1:3001)" "*search*redirect*because its circuit breaker is open*\"backup\"*"
@@ -151,6 +171,27 @@ expect_ok sg release alone
 ask alone call who
 ask alone call who
 expect_said "ok alone" "the call after the release"
+
+for pair in "${PAIRS[@]}"; do
+	read -r gen host port <<<"$pair"
+	t "SDK $gen at $host: the server dies in a loop of calls, one fails at most"
+	expect_server_soon "first$port" fallback.kind forward 20
+	agent_start "loop$port" "http://$host:$port/mcp" "$gen"
+	ask "loop$port" connect
+	expect_said "ok first$port*" "the agent's server"
+	FAILED=0
+	for i in $(seq 30); do
+		[ "$i" -ne 10 ] || server_kill "first$port"
+		ask "loop$port" call who
+		case $SAID in
+		"ok first$port" | "ok second$port") ;;
+		*) FAILED=$((FAILED + 1)) ;;
+		esac
+		[ "$i" -lt 12 ] || expect_ms "$MS" 500 "call $i"
+	done
+	expect_said "ok second$port" "the last call"
+	[ "$FAILED" -le 1 ] || fail "$FAILED calls failed: $(grep -v '^[0-9]* ok' "$TMP/loop$port.out")"
+done
 
 t "the relay is killed: refusal, no hang, and it is back"
 expect_ok sg trip alone

@@ -28,6 +28,7 @@ static const char *const reason_names[] = {
 	[SG_REASON_RESET] = "reset",
 	[SG_REASON_FORCE_EXPIRED] = "force_expired",
 	[SG_REASON_RESTART] = "restart",
+	[SG_REASON_OWN_PROBE] = "own_probe",
 };
 NAME_FUNCTIONS(reason, unsigned int, reason_names, SG_REASON_COUNT)
 

@@ -37,8 +37,10 @@ enum server_change {
 
 /* What the daemon's own probe of a server that may stand in for others came to. */
 struct server_proof {
-	bool asked;             /* one came to an end, since the server has these addresses */
-	bool answered;          /* the latest one was answered */
+	bool asked;    /* one came to an end, since the server has these addresses */
+	bool answered; /* the latest one was answered */
+	bool doubted;  /* it was asked since an agent\'s failure looked as if it were gone */
+	bool told;     /* by its answer, or that there was none: not for want of a prober */
 	uint64_t asked_wall_ns; /* that one's end */
 	char failure[128];      /* why not; "" */
 };

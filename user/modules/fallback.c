@@ -631,6 +631,33 @@ static void applied(struct fallback *m)
 	stale_all(m);
 }
 
+/* --- doubt ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Connects of the server may have gone elsewhere since one of them, or a call, failed as if it were
+ * gone (SG_DOUBT_NS): it has been asked. It is there: what went elsewhere comes back. It is not: its
+ * breaker opens at once, since others are ready.
+ */
+static void proven(struct fallback *m, struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_REACHED, .server = s->id };
+	struct standing *st = of(m, s);
+
+	if (!concerned(s) || st->denied || !*st->shown.to || !s->proof.told || !s->proof.doubted)
+		return;
+	if (!s->proof.answered) {
+		server_trip(s, s->breaker.generation, SG_REASON_OWN_PROBE);
+		return;
+	}
+	cmd.generation = s->breaker.generation;
+	(void)!dataplane_command(s->d->dp, &cmd); /* else it ends by time */
+	if (st->rule && m->relay && st->rule->kind == RELAY_FORWARD) {
+		relay_drop_rule(m->relay, s->id);
+		free(TAKE_PTR(st->rule));
+		st->stale = true;
+	}
+}
+
 /* --- hooks --------------------------------------------------------------------------------------------- */
 
 /* Whom it concerns that something of this server is another. */
@@ -661,6 +688,8 @@ static void fallback_signal(void *data, const struct signal *signal)
 			of(m, s)->stale |= s->config->fallback_by_trust;
 	} else if (signal->server) {
 		touch(m, signal->server);
+		if (signal->type == SIGNAL_PROVEN)
+			proven(m, signal->server);
 	}
 }
 

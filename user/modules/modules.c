@@ -14,7 +14,7 @@ const struct subscription modules_table[] = {
 	    &isolate_module, &capture_module, &fallback_module } },
 	{ SIGNAL_OUTCOME,
 	  { &journal_module, &summary_module, &trust_module, &breaker_module, &groups_module,
-	    &healthcheck_module, &tools_module } },
+	    &healthcheck_module, &tools_module, &secondaries_module } },
 	{ SIGNAL_TRANSITION,
 	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module, &tools_module,
 	    &fallback_module } },

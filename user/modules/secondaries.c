@@ -44,6 +44,7 @@ struct secondary {
 	uint64_t own; /* cookie of its socket; 0: none */
 	uint32_t era; /* as the last one found it */
 	bool listed;  /* somebody falls back to it */
+	bool doubted; /* it may be gone, and others are ready: whoever chooses waits for the answer */
 };
 
 static struct secondary *of(const void *m, const struct server *s)
@@ -62,13 +63,17 @@ static void end(struct secondary *a)
 }
 
 /* What the latest probe came to. Whoever chooses hears of it if that is news. */
-static void prove(struct secondary *a, const char *failure)
+static void prove(struct secondary *a, const char *failure, bool told)
 {
 	struct server_proof *p = &a->server->proof;
 	struct signal signal = { .type = SIGNAL_PROVEN, .server = a->server };
-	bool news = !p->asked || p->answered != !*failure || strcmp(p->failure, failure) != 0;
+	bool news = a->doubted || !p->asked || p->answered != !*failure ||
+		    strcmp(p->failure, failure) != 0;
 
+	p->doubted = a->doubted;
+	a->doubted = false;
 	p->asked = true;
+	p->told = told;
 	p->answered = !*failure;
 	p->asked_wall_ns = clock_wall_ns();
 	snprintf(p->failure, sizeof(p->failure), "%s", failure);
@@ -94,7 +99,7 @@ static void judge(struct secondary *a, const struct probe_verdict *v)
 	else if (r->class == SG_HARD)
 		snprintf(failure, sizeof(failure), "HTTP status %u", r->status);
 	a->era = v->era;
-	prove(a, failure);
+	prove(a, failure, true);
 }
 
 static int asked(void *owner, uint32_t what, const void *data, size_t len, int fd)
@@ -116,7 +121,7 @@ static void done(void *owner, int r, UNUSED const void *result)
 
 	a->job = NULL;
 	if (r)
-		prove(a, work_explain(a->m->work[a->slot], r));
+		prove(a, work_explain(a->m->work[a->slot], r), false);
 	end(a);
 }
 
@@ -150,9 +155,9 @@ static bool is_due(const struct secondaries *m, const struct server *s, uint64_t
 {
 	const struct secondary *a = of(m, s);
 
-	return a->server && a->listed && server_watched(s) && !a->job && now >= a->next_ns &&
-	       s->n_addrs && probe_path(s->config->url_shown) && !server_quarantined(s) &&
-	       !sg_breaker_denies(&s->breaker, now);
+	return a->server && (a->listed || a->doubted) && server_watched(s) && !a->job &&
+	       now >= a->next_ns && s->n_addrs && probe_path(s->config->url_shown) &&
+	       !server_quarantined(s) && !sg_breaker_denies(&s->breaker, now);
 }
 
 static void look(void *data)
@@ -173,7 +178,7 @@ static void look(void *data)
 			return; /* the next time, in the same order */
 		r = begin(of(m, s), slot);
 		if (r)
-			prove(of(m, s), strerror(-r));
+			prove(of(m, s), strerror(-r), false);
 	}
 }
 
@@ -211,9 +216,25 @@ static void forget(struct secondary *a)
 	a->server->proof = (struct server_proof){ 0 };
 }
 
+/* A server may be gone that others can stand in for: is it? The kernel waits for SG_DOUBT_NS. */
+static void doubt(struct secondaries *m, struct server *s, const struct sg_event *k)
+{
+	struct secondary *a = of(m, s);
+
+	if (k->outcome != SG_HARD || s->config->on_open != ON_OPEN_FALLBACK || a->doubted ||
+	    (k->cause != SG_CAUSE_REFUSED && k->cause != SG_CAUSE_RESET &&
+	     k->cause != SG_CAUSE_TRUNCATED && k->cause != SG_CAUSE_UNREACHABLE))
+		return;
+	a->doubted = true;
+	a->next_ns = 0;
+	loop_timer_set(m->timer, 0);
+}
+
 static void secondaries_signal(void *data, const struct signal *signal)
 {
-	if (signal->type == SIGNAL_APPLIED)
+	if (signal->type == SIGNAL_OUTCOME)
+		doubt(data, signal->server, &signal->kernel);
+	else if (signal->type == SIGNAL_APPLIED)
 		list(data);
 	else if (signal->type == SIGNAL_ADDRS)
 		of(data, signal->server)->next_ns = 0;

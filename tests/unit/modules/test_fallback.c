@@ -265,6 +265,42 @@ static void sessions_return(void **state)
 		&rig, "switchgear_relay_requests_total{server=\"a\",kind=\"forwarded\"} 3"));
 }
 
+static void fail_once(const char *name, enum sg_cause cause)
+{
+	fake_end(rig.d.dp, id_of(name), &(struct fake_ended){ .outcome = SG_HARD, .cause = cause });
+	rig_pass(&rig);
+	rig_advance(&rig, SECONDS(0.1));
+	rig_pass(&rig);
+}
+
+/* A server that looks as if it were gone is asked at once, where another one is ready. */
+static void doubted(void **state)
+{
+	size_t asked;
+
+	(void)state;
+	begin(SERVERS(PLAIN_A("") "," C));
+	some_time();
+	asked = fake_probe.asked;
+	fail_once("a", SG_CAUSE_STATUS);  /* who says so is there */
+	fail_once("c", SG_CAUSE_REFUSED); /* and nobody stands in for this one */
+	assert_int_equal(fake_probe.asked, asked);
+	fail_once("a", SG_CAUSE_RESET);
+	assert_int_equal(fake_probe.asked, asked + 1);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_REACHED, id_of("a")), 1);
+	assert_int_equal(fake_relay.drops, 1); /* what went elsewhere meanwhile comes back */
+	assert_int_equal(fake_relay.rules[id_of("a")].kind, RELAY_FORWARD);
+	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_CLOSED);
+	fake_probe.r = -EOWNERDEAD; /* that nobody could ask proves nothing */
+	fail_once("a", SG_CAUSE_TRUNCATED);
+	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_CLOSED);
+	fake_probe.r = 0;
+	fake_probe.result = (struct probe_result){ .class = SG_HARD, .cause = SG_CAUSE_REFUSED };
+	fail_once("a", SG_CAUSE_REFUSED);
+	assert_int_equal(rig_server(&rig, "a")->breaker.state, SG_OPEN);
+	assert_int_equal(rig_events(&rig, "\"transition\"", "\"own_probe\""), 1);
+}
+
 static void removed(void **state)
 {
 	uint32_t id;
@@ -346,15 +382,11 @@ static void why_connects_are_denied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(replicas),
-		TEST(who_does_not_answer_is_not_used),
-		TEST(forwarded),
-		TEST(relay_dies),
-		TEST(no_relay),
-		TEST(stand_in),
-		TEST(sessions_return),
-		TEST(removed),
-		TEST(why_connects_are_denied),
+		TEST(replicas),        TEST(who_does_not_answer_is_not_used),
+		TEST(forwarded),       TEST(relay_dies),
+		TEST(no_relay),        TEST(stand_in),
+		TEST(sessions_return), TEST(doubted),
+		TEST(removed),         TEST(why_connects_are_denied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
