@@ -101,8 +101,8 @@ static void fill_busy(struct status_server *s)
 	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128", true };
 	s->n_proxied = 1;
 	s->has_isolation = true;
-	s->isolation = (struct status_isolation){ "isolated", "/x", 3,  2, 0, 0, true,
-						  false,      5,    6, "", "packets" };
+	s->isolation = (struct status_isolation){ "isolated", "/x",  3, 2, 0,  0,
+						  true,       false, 5, 6, "", "packets" };
 	s->has_tools = true;
 	s->tools = (struct status_tools){ 2, "ab", "1.0", WALL, false, "cd", WALL, "me", "" };
 	s->changed = calloc(2, sizeof(*s->changed));
