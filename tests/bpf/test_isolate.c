@@ -27,6 +27,7 @@
 static struct dataplane *dp;
 static char inside[500];
 static pid_t server = -1;
+static const char *server_name;             /* of its process; NULL: this one's */
 static int outside[4] = { -1, -1, -1, -1 }; /* an internal system: TCP, UDP of both families */
 
 /* --- both sides ------------------------------------------------------------------------------ */
@@ -207,6 +208,8 @@ static void server_begin(void)
 		int fds[4];
 
 		close(dp->dir_fd); /* it holds the lock of the pins */
+		if (server_name)
+			prctl(PR_SET_NAME, server_name);
 		move_inside();
 		for (int i = 0; i < 4; i++)
 			fds[i] = waits(i % 2 ? "::1" : "127.0.0.1", INSIDE_PORT,
@@ -514,6 +517,31 @@ static void test_others_in_the_cgroup_are_named_and_spared(void **state)
 	waitpid(stranger, NULL, 0);
 }
 
+/* The engine is not to be cut off for the container. */
+static void test_who_only_forwards_is_spared(void **state)
+{
+	struct isolate_order o = { .dp = dp, .server = RIG_SERVER, .force = true };
+	struct isolate_result result;
+
+	(void)state;
+	assert_int_equal(parse_addr("127.0.0.1", &o.ask.addrs[0]), 0);
+	o.ask.n_addrs = 1;
+	o.ask.port = INSIDE_PORT;
+	each_end(state);
+	server_name = "docker-proxy";
+	server_begin();
+	server_name = NULL;
+	result = isolate_with(o);
+	assert_int_equal(result.state, ISOLATE_REFUSED);
+	assert_non_null(strstr(result.why, "forwards to a container"));
+	everything_works();
+	snprintf(o.ask.container, sizeof(o.ask.container), "no such container");
+	assert_int_equal(dataplane_quarantine_set(dp, RIG_SERVER, SG_FOREVER), 0);
+	memset(&result, 0, sizeof(result));
+	assert_int_equal(isolate_order_run(&o, &result, sizeof(result)), 0);
+	assert_int_equal(result.state, ISOLATE_FAILED);
+}
+
 /* Found by its socket, with nobody else there. */
 static void test_it_is_found_by_its_address(void **state)
 {
@@ -620,6 +648,7 @@ static int run(void)
 		TEST(test_unix_sockets),
 		TEST(test_the_next_load_keeps_it),
 		TEST(test_others_in_the_cgroup_are_named_and_spared),
+		TEST(test_who_only_forwards_is_spared),
 		TEST(test_it_is_found_by_its_address),
 		TEST(test_what_is_dropped_is_kept_in_part),
 		TEST(test_frozen_until_it_ends),

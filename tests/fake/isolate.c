@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Isolation: what the next orders come to is what a test says. */
+/* Isolation, of which the next orders come to what a test says; refused packets; the bypass. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "dataplane/isolate.h"
 #include "fake/dataplane.h"
 
@@ -45,4 +46,29 @@ bool dataplane_isolates_unix(const struct dataplane *dp)
 {
 	(void)dp;
 	return true;
+}
+
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns)
+{
+	dp->bypass_ns = until_ns;
+}
+
+uint64_t dataplane_bypass_until(const struct dataplane *dp)
+{
+	return dp->bypass_ns > clock_boot_ns() ? dp->bypass_ns : 0;
+}
+
+bool dataplane_lets_pass(const struct dataplane *dp)
+{
+	return dp->observe || dataplane_bypass_until(dp);
+}
+
+int dataplane_captures_read(struct dataplane *dp, dataplane_capture_fn *fn, void *data)
+{
+	size_t n = dp->n_captured;
+
+	for (size_t i = 0; i < n; i++)
+		fn(data, &dp->captured[i]);
+	dp->n_captured = 0;
+	return (int)n;
 }

@@ -53,6 +53,10 @@ static void print_isolation(const char *name, const struct status_isolation *i)
 			  "%s: its processes on this host are NOT isolated: %s%s%s%s", name,
 			  *i->why ? i->why : i->state, *i->cgroup ? " (cgroup " : "", i->cgroup,
 			  *i->cgroup ? ")" : "");
+		if (i->cut)
+			text_line(stdout, COLOUR_NONE, false,
+				  "%s: %" PRIu32 " connection%s of its own cut", name, i->cut,
+				  i->cut == 1 ? "" : "s");
 		return;
 	}
 	text_line(stdout, COLOUR_NONE, false,

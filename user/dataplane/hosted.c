@@ -17,6 +17,7 @@
 #include "dataplane/sockdiag.h"
 
 #define NAMES_TOLD 3 /* of those who are in the way */
+#define MANAGER 1    /* systemd's process */
 
 void hosted_done(struct hosted *h)
 {
@@ -244,12 +245,14 @@ bool hosted_holds(const struct hosted *h, pid_t pid)
 	return false;
 }
 
-/* The cgroup that all holders are in; none, and why, if they are in several. */
+/* The cgroup that all holders are in; none, and why, if they are in several. Who started the server
+ * may have made the socket for it, and keep it for the next time. */
 static int cgroup_of_holders(struct hosted *h)
 {
 	for (size_t i = 0; i < h->n_holders; i++) {
 		CLEANUP(freep) char *path = NULL;
-		int r = cgroup_of(h->holders[i], &path);
+		bool manager = h->holders[i] == MANAGER && h->n_holders > 1;
+		int r = manager ? -ESRCH : cgroup_of(h->holders[i], &path);
 
 		if (r == -ESRCH)
 			continue;
@@ -407,8 +410,22 @@ static void tell_others(struct hosted *h)
 		snprintf(h->why + len, sizeof(h->why) - len, " and %zu more", others - NAMES_TOLD);
 }
 
+/* Does a container engine wait there for the server, which is elsewhere? */
+static const struct hosted_process *forwarder(const struct hosted *h)
+{
+	static const char *const names[] = { "docker-proxy", "rootlessport", "slirp4netns",
+					     "pasta",        "kube-proxy",   "conmon" };
+
+	for (size_t i = 0; i < h->n && !h->named; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			if (hosted_holds(h, h->v[i].pid) && !strcmp(h->v[i].comm, names[k]))
+				return &h->v[i];
+	return NULL;
+}
+
 static int judge(struct hosted *h, const char *guarded)
 {
+	const struct hosted_process *engine = forwarder(h);
 	CLEANUP(freep) char *own = NULL;
 	CLEANUP(freep) char *root = NULL;
 	CLEANUP(freep) char *agents = realpath(guarded, NULL);
@@ -426,6 +443,10 @@ static int judge(struct hosted *h, const char *guarded)
 		refuse(h, false, "all protected agents are in it");
 	else if (is_session(h->cgroup))
 		refuse(h, false, "it is a slice, or the session of a user");
+	else if (engine)
+		refuse(h, true,
+		       "who waits at its address only forwards to a container: say which by "
+		       "\"local\" in the configuration");
 	else
 		tell_others(h);
 	return 0;

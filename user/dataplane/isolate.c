@@ -322,7 +322,8 @@ static int confine(const struct isolate_order *o, const struct hosted *h, uint64
 		   struct isolate_result *to)
 {
 	struct sg_isolation iso = { 0 };
-	int r = o->again ? 0 : allow_write(o);
+	bool before = dataplane_isolation(o->dp, o->server, &iso);
+	int r = o->again && before ? 0 : allow_write(o);
 
 	if (r) {
 		failed(to, "the allow list cannot be written", r);
@@ -355,6 +356,19 @@ static void tell_cgroup(struct isolate_result *to, const struct hosted *h)
 	to->processes = (uint32_t)h->n;
 }
 
+/* A server that nobody said to be here is elsewhere. */
+static void not_found(const struct isolate_order *o, int r, struct isolate_result *to)
+{
+	bool named = *o->ask.unit || *o->ask.cgroup || *o->ask.container;
+
+	if (r == -ENOENT && named)
+		failed(to, "there is no cgroup as \"local\" says", r);
+	else if (r == -ENOTUNIQ)
+		failed(to, "several cgroups are as \"local\" says", r);
+	else if (r != -ENOENT)
+		failed(to, "its processes cannot be found", r);
+}
+
 static void isolate(const struct isolate_order *o, struct isolate_result *to)
 {
 	CLEANUP(hosted_done) struct hosted h = { 0 };
@@ -363,13 +377,8 @@ static void isolate(const struct isolate_order *o, struct isolate_result *to)
 	struct stat st;
 	int r = hosted_find(o->dp->netns, &o->ask, o->dp->cgroup, &h);
 
-	if (r == -ENOENT)
-		return;
 	if (r) {
-		failed(to,
-		       r == -ENOTUNIQ ? "several cgroups match what \"local\" says"
-				      : "its processes cannot be found",
-		       r);
+		not_found(o, r, to);
 		return;
 	}
 	tell_cgroup(to, &h);

@@ -371,7 +371,7 @@ uint64_t dataplane_bypass_until(const struct dataplane *dp)
 {
 	uint64_t until = __atomic_load_n(&dp->cfg->bypass_until_ns, __ATOMIC_RELAXED);
 
-	return until > clock_boot_ns() ? until : 0;
+	return (int64_t)(until - clock_boot_ns()) > 0 ? until : 0; /* as the programs compare it */
 }
 
 bool dataplane_lets_pass(const struct dataplane *dp)

@@ -152,6 +152,13 @@ static void report(struct isolate_server *st, const char *state, const struct st
 	bus_report(st->m->part.d->bus, &e);
 }
 
+static void remember(struct isolate_server *st, const struct status_isolation *is)
+{
+	snprintf(st->told, sizeof(st->told), "%s", is->state);
+	snprintf(st->told_at, sizeof(st->told_at), "%s", is->cgroup);
+	st->told_frozen = is->frozen;
+}
+
 /* Once for each change, and for each order. */
 static void tell(struct isolate_server *st)
 {
@@ -161,9 +168,7 @@ static void tell(struct isolate_server *st)
 	if (!there || (!st->asked && !strcmp(is.state, st->told) &&
 		       !strcmp(is.cgroup, st->told_at) && is.frozen == st->told_frozen))
 		return;
-	snprintf(st->told, sizeof(st->told), "%s", is.state);
-	snprintf(st->told_at, sizeof(st->told_at), "%s", is.cgroup);
-	st->told_frozen = is.frozen;
+	remember(st, &is);
 	report(st, is.state, &is);
 }
 
@@ -260,7 +265,8 @@ static bool by_itself(const struct isolate_server *st)
 {
 	struct sg_isolation iso;
 
-	return (!servers_config(st->m->part.d->servers)->isolation.asked &&
+	return st->order.freeze || st->order.force ||
+	       (!servers_config(st->m->part.d->servers)->isolation.asked &&
 		!st->s->config->isolation.asked) ||
 	       dataplane_isolation(st->m->part.d->dp, st->s->id, &iso);
 }
@@ -309,14 +315,18 @@ static void end(struct isolate_server *st)
 	answer_all(st);
 }
 
-/* All that are in quarantine when a daemon begins, and when a configuration changed. */
+/* All that are in quarantine when a daemon begins, and when a configuration changed. What one before
+ * isolated was told by that one. */
 static void applied(struct isolate *m)
 {
+	struct status_isolation is;
 	struct sg_isolation iso;
 
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
 		if (!server_watched(s))
 			continue;
+		if (!of(m, s)->told[0] && fill(of(m, s), &is))
+			remember(of(m, s), &is);
 		if (server_quarantined(s) && !dataplane_lets_pass(m->part.d->dp) &&
 		    by_itself(of(m, s)))
 			begin(of(m, s), false, SG_FOREVER);
@@ -325,16 +335,19 @@ static void applied(struct isolate *m)
 	}
 }
 
+/* What is isolated is looked at; what is not yet is as it was ordered. */
 static void look(struct isolate *m)
 {
 	uint64_t now = clock_boot_ns();
+	struct sg_isolation iso;
 
 	if (dataplane_lets_pass(m->part.d->dp))
 		return;
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		if (server_watched(s) && server_quarantined(s) && !of(m, s)->job &&
 		    of(m, s)->look_ns <= now && by_itself(of(m, s)))
-			begin(of(m, s), true, SG_FOREVER);
+			begin(of(m, s), dataplane_isolation(m->part.d->dp, s->id, &iso),
+			      SG_FOREVER);
 }
 
 static void isolate_signal(void *m, const struct signal *signal)

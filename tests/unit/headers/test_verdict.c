@@ -78,6 +78,10 @@ static void test_everything_passes_until_a_time(void **state)
 	assert_false(sg_lets_pass(&cfg, &srv, 5000));
 	cfg.bypass_until_ns = 0;
 	assert_false(sg_lets_pass(&cfg, &srv, 0));
+	assert_false(sg_lets_pass(&cfg, &srv, SG_BYPASS_MAX_NS));
+	cfg.bypass_until_ns = SG_FOREVER; /* no time is for ever */
+	assert_false(sg_lets_pass(&cfg, &srv, 5000));
+	cfg.bypass_until_ns = 0;
 	srv.flags |= SG_SRV_OBSERVE;
 	assert_true(sg_lets_pass(&cfg, &srv, 0));
 	srv.flags = SG_SRV_USED;

@@ -99,12 +99,13 @@ static void test_a_refusal_is_told_once(void **state)
 	rig_advance(&rig, SECONDS(6));
 	rig_advance(&rig, SECONDS(6));
 	assert_true(kernel("a")->isolate_orders >= 3);
-	assert_true(kernel("a")->isolate_order.again);
 	assert_int_equal(rig_events(&rig, "\"isolation\"", "refused"), 1);
 	/* the others went: it is isolated at the next look, which is told */
 	comes_to(ISOLATE_DONE, "");
 	rig_advance(&rig, SECONDS(6));
 	assert_int_equal(rig_events(&rig, "\"isolation\"", "isolated"), 1);
+	rig_advance(&rig, SECONDS(6));
+	assert_true(kernel("a")->isolate_order.again);
 }
 
 static void test_of_a_server_elsewhere_nothing_is_said(void **state)
@@ -171,6 +172,7 @@ static void test_the_next_daemon_keeps_it(void **state)
 	status_server_done(&s);
 	rig_turn(&rig);
 	assert_false(kernel("a")->isolate_order.freeze); /* the kernel's entry says so already */
+	assert_int_equal(rig_events(&rig, "\"isolation\"", NULL), 0); /* of this daemon: no news */
 }
 
 /* Released by hand while no daemon ran: what is left of it goes. */
@@ -189,6 +191,24 @@ static void test_what_nobody_holds_is_undone_at_a_start(void **state)
 	rig.d.dp->taken_over = true;
 	rig_start(&rig, LOCAL);
 	assert_int_equal(rig.d.dp->servers[id].isolation.cgroup, 0);
+}
+
+/* An order of that time is carried out when the bypass is over, with all that it says. */
+static void test_after_a_bypass(void **state)
+{
+	struct reply_kill k;
+
+	(void)state;
+	rig_start(&rig, LOCAL);
+	comes_to(ISOLATE_DONE, "");
+	dataplane_bypass(rig.d.dp, clock_boot_ns() + SECONDS(30));
+	quarantine("{\"reason\":\"x\",\"freeze\":true}", &k);
+	assert_false(k.has_isolation);
+	rig_advance(&rig, SECONDS(20));
+	assert_int_equal(kernel("a")->isolate_orders, 0);
+	rig_advance(&rig, SECONDS(20));
+	rig_turn(&rig);
+	assert_int_equal(kernel("a")->isolation.flags, SG_ISOLATED_FROZEN);
 }
 
 static void test_where_it_must_be_asked_for(void **state)
@@ -236,6 +256,7 @@ int main(void)
 		TEST(test_its_time_undoes_it),
 		TEST(test_the_next_daemon_keeps_it),
 		TEST(test_what_nobody_holds_is_undone_at_a_start),
+		TEST(test_after_a_bypass),
 		TEST(test_where_it_must_be_asked_for),
 		TEST(test_who_only_observes_isolates_nobody),
 	};
