@@ -354,6 +354,29 @@ static __always_inline bool sg_state_came(struct sock *sk, int oldstate, int new
 	       err == SG_EPIPE;
 }
 
+/*
+ * The server closed a connection on which it had nothing to do, or a stream without an end: most do
+ * after a while, and all that are killed. Where another server is ready the next connect goes
+ * there, and the daemon asks whether this one is still there.
+ */
+static __noinline int sg_closed_idle(__u32 id, __u64 now)
+{
+	struct sg_redirect *r = bpf_map_lookup_elem(&redirects, &id);
+	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
+	struct sg_event *e;
+
+	if (!r || !srv || (r->kind != SG_REDIRECT_FORWARD && r->kind != SG_REDIRECT_DIRECT))
+		return 0;
+	if (srv->breaker.state != SG_CLOSED || (srv->doubt_ns && now < srv->doubt_ns + SG_DOUBT_NS))
+		return 0;
+	e = sg_event_new(SG_EV_DOUBT, id, now);
+	if (!e)
+		return 0; /* nobody would end it */
+	srv->doubt_ns = now;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 1;
+}
+
 /* What a change of state means for the connect or the exchange. */
 static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg_flow *f,
 					     struct sock *sk, int oldstate, int newstate, __u64 now)
@@ -374,6 +397,10 @@ static __always_inline void sg_state_outcome(const struct sg_scope *s, struct sg
 	}
 	if (!sg_state_ends(sk, newstate))
 		return;
+	if (oldstate == SG_TCP_ESTABLISHED && !sg_flow_silent(f) &&
+	    (f->phase == SG_PHASE_IDLE || sg_exchange_neutral(f)) &&
+	    (newstate == SG_TCP_CLOSE_WAIT || sk->sk_err == SG_ECONNRESET))
+		sg_closed_idle(s->id, now);
 	if (oldstate == SG_TCP_SYN_SENT) {
 		r.latency_ns = now - f->connect_ns;
 		sg_judge_connect(s, f, &r, sk, r.latency_ns);

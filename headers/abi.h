@@ -554,6 +554,7 @@ enum sg_event_type {
 	SG_EV_TRANSITION,  /* a breaker changed its state */
 	SG_EV_KILL,        /* please kill this socket: STOPPED, or LAST and done */
 	SG_EV_DENIAL,      /* one of those that were denied */
+	SG_EV_DOUBT,       /* the server may be gone, and connects go elsewhere meanwhile */
 	SG_EV_TYPE_COUNT
 };
 

@@ -56,8 +56,8 @@ char *why_failures(const struct status_server *s, char *out, size_t size)
 		}
 		if (!most || n >= size)
 			break;
-		n += (size_t)snprintf(out + n, size - n, "%s%" PRIu64 " %s", round ? ", " : "",
-				      most->calls, failure_of(most));
+		n += (size_t)snprintf(out + n, size - n, "%s%s (%" PRIu64 ")", round ? ", " : "",
+				      failure_of(most), most->calls);
 		said = most;
 	}
 	return out;

@@ -36,6 +36,7 @@ enum signal_type {
 	SIGNAL_OUTCOME,     /* of a call: kernel */
 	SIGNAL_TRANSITION,  /* of a breaker, s->breaker is as it was left: kernel */
 	SIGNAL_DENIAL,      /* one of those that were denied: kernel */
+	SIGNAL_DOUBT,       /* the server may be gone, says the kernel */
 	SIGNAL_KILL,        /* the kernel asks for the kill of what it stopped */
 	SIGNAL_SUPPRESSED,  /* it would have opened; a limit across servers forbade it */
 	SIGNAL_QUARANTINED, /* s->quarantine_ns says until when: survivors */

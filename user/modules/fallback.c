@@ -224,9 +224,10 @@ static void point(const struct fallback *m, const struct server *s, struct stand
 
 /* --- what the relay is told ------------------------------------------------------------------------ */
 
-/* Who else can be called: those of the fallback, and of the group, as words behind "use". */
+/* Who else can be called than who stands in: those of the fallback, and of the group, as words behind
+ * "use". */
 static void fill_instead(struct fallback *m, const struct server *s, const struct standing *st,
-			 char *out, size_t size)
+			 const struct server *to, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -239,7 +240,7 @@ static void fill_instead(struct fallback *m, const struct server *s, const struc
 		for (size_t i = 0; i < st->n_candidates; i++)
 			related |= st->candidates[i].usable &&
 				   !strcmp(st->candidates[i].server, other->config->name);
-		if (!related || other == s || !other->config->url_shown ||
+		if (!related || other == s || other == to || !other->config->url_shown ||
 		    server_quarantined(other) ||
 		    sg_breaker_denies(&other->breaker, clock_boot_ns()) || n >= size / 2)
 			continue;
@@ -309,7 +310,7 @@ static int fill_rule(struct fallback *m, const struct server *s, const struct st
 	rule->until_s = seconds(why->until_wall_ns);
 	if (why->rule != WHY_NOTHING)
 		rule->retry_s = rule->until_s;
-	fill_instead(m, s, st, rule->instead, sizeof(rule->instead));
+	fill_instead(m, s, st, to, rule->instead, sizeof(rule->instead));
 	return to ? fill_target(s, to, rule) : 0;
 }
 

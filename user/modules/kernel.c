@@ -35,6 +35,7 @@ static const enum signal_type signals[SG_EV_TYPE_COUNT] = {
 	[SG_EV_OUTCOME] = SIGNAL_OUTCOME,
 	[SG_EV_KILL] = SIGNAL_KILL,
 	[SG_EV_DENIAL] = SIGNAL_DENIAL,
+	[SG_EV_DOUBT] = SIGNAL_DOUBT,
 };
 
 static void on_event(void *data, const struct sg_event *k)

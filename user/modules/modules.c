@@ -19,6 +19,7 @@ const struct subscription modules_table[] = {
 	  { &breaker_module, &groups_module, &healthcheck_module, &killer_module, &tools_module,
 	    &fallback_module } },
 	{ SIGNAL_DENIAL, { &journal_module } },
+	{ SIGNAL_DOUBT, { &secondaries_module } },
 	{ SIGNAL_KILL, { &killer_module } },
 	{ SIGNAL_SUPPRESSED, { &groups_module } },
 	{ SIGNAL_QUARANTINED,

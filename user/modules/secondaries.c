@@ -23,6 +23,7 @@
 #define LOOK_NS (NS_PER_SEC / 4)
 #define PERIOD_NS (15 * NS_PER_SEC)
 #define AGAIN_NS (2 * NS_PER_SEC) /* after it did not answer */
+#define IDLE_NS (2 * NS_PER_SEC)  /* it is asked once in so long for what it closed */
 #define LIMIT_NS (5 * NS_PER_SEC)
 
 struct secondary;
@@ -216,24 +217,46 @@ static void forget(struct secondary *a)
 	a->server->proof = (struct server_proof){ 0 };
 }
 
+/* Whether a call failed as if the server were gone. */
+static bool is_ominous(const struct sg_event *k)
+{
+	return k->outcome == SG_HARD &&
+	       (k->cause == SG_CAUSE_REFUSED || k->cause == SG_CAUSE_RESET ||
+		k->cause == SG_CAUSE_TRUNCATED || k->cause == SG_CAUSE_UNREACHABLE);
+}
+
 /* A server may be gone that others can stand in for: is it? The kernel waits for SG_DOUBT_NS. */
-static void doubt(struct secondaries *m, struct server *s, const struct sg_event *k)
+static void doubt(struct secondaries *m, struct server *s)
 {
 	struct secondary *a = of(m, s);
 
-	if (k->outcome != SG_HARD || s->config->on_open != ON_OPEN_FALLBACK || a->doubted ||
-	    (k->cause != SG_CAUSE_REFUSED && k->cause != SG_CAUSE_RESET &&
-	     k->cause != SG_CAUSE_TRUNCATED && k->cause != SG_CAUSE_UNREACHABLE))
+	if (a->doubted || (s->config->on_open != ON_OPEN_FALLBACK && !a->listed))
 		return;
-	a->doubted = true;
+	a->doubted = s->config->on_open == ON_OPEN_FALLBACK;
 	a->next_ns = 0;
 	loop_timer_set(m->timer, 0);
 }
 
+/* It closed a connection that rested, as most do after a while: who has just answered is there. */
+static void doubt_idle(struct secondaries *m, struct server *s)
+{
+	struct sg_command cmd = { .op = SG_CMD_REACHED,
+				  .server = s->id,
+				  .generation = s->breaker.generation };
+	const struct server_proof *p = &s->proof;
+
+	if (p->answered && clock_wall_ns() - p->asked_wall_ns < IDLE_NS)
+		(void)!dataplane_command(s->d->dp, &cmd); /* else the doubt ends by time */
+	else
+		doubt(m, s);
+}
+
 static void secondaries_signal(void *data, const struct signal *signal)
 {
-	if (signal->type == SIGNAL_OUTCOME)
-		doubt(data, signal->server, &signal->kernel);
+	if (signal->type == SIGNAL_OUTCOME && is_ominous(&signal->kernel))
+		doubt(data, signal->server);
+	else if (signal->type == SIGNAL_DOUBT)
+		doubt_idle(data, signal->server);
 	else if (signal->type == SIGNAL_APPLIED)
 		list(data);
 	else if (signal->type == SIGNAL_ADDRS)

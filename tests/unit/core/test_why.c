@@ -95,11 +95,11 @@ static void test_failures(void **state)
 	s.causes = causes; /* borrowed */
 	s.n_causes = ARRAY_SIZE(causes);
 	assert_string_equal(why_failures(&s, text, sizeof(text)),
-			    "12 HTTP errors, 4 calls without an answer in time");
+			    "HTTP errors (12), calls without an answer in time (4)");
 	s.state = SG_OPEN;
 	why_of(&s, NOW, &why);
-	assert_string_equal(why.because, "its circuit breaker is open (in the last hour: 12 HTTP "
-					 "errors, 4 calls without an answer in time)");
+	assert_string_equal(why.because, "its circuit breaker is open (in the last hour: HTTP "
+					 "errors (12), calls without an answer in time (4))");
 }
 
 int main(void)

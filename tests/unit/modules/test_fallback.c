@@ -283,10 +283,12 @@ static void doubted(void **state)
 	some_time();
 	asked = fake_probe.asked;
 	fail_once("a", SG_CAUSE_STATUS);  /* who says so is there */
-	fail_once("c", SG_CAUSE_REFUSED); /* and nobody stands in for this one */
 	assert_int_equal(fake_probe.asked, asked);
-	fail_once("a", SG_CAUSE_RESET);
+	fail_once("c", SG_CAUSE_REFUSED); /* who may stand in is asked, and nothing else comes of it */
 	assert_int_equal(fake_probe.asked, asked + 1);
+	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_REACHED, id_of("c")), 0);
+	fail_once("a", SG_CAUSE_RESET);
+	assert_int_equal(fake_probe.asked, asked + 2);
 	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_REACHED, id_of("a")), 1);
 	assert_int_equal(fake_relay.drops, 1); /* what went elsewhere meanwhile comes back */
 	assert_int_equal(fake_relay.rules[id_of("a")].kind, RELAY_FORWARD);
