@@ -14,6 +14,7 @@
 #include "flows.bpf.h"
 #include "maps.bpf.h"
 #include "recall.bpf.h"
+#include "redirect.bpf.h"
 #include "verdict.h"
 
 #include <bpf/bpf_core_read.h>
@@ -21,7 +22,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define SG_SOCK_STREAM 1
 #define SG_ECONNREFUSED 111
 
 /*
@@ -167,6 +167,7 @@ static __always_inline bool sg_flow_start(struct bpf_sock_addr *ctx, const struc
 		f->phase = SG_PHASE_IDLE;
 		f->exchange = 0;
 		f->serial++;
+		f->redirect = SG_REDIRECT_NONE;
 		sg_flow_asked(ctx, f, v6);
 	}
 	bpf_spin_unlock(&f->lock);
@@ -221,6 +222,144 @@ static __always_inline void sg_admit_new(const struct sg_scope *s, __u64 now,
 		sg_admit(s, now, by->source, sg_hash(s->cookie), may_probe, a);
 }
 
+/* --- redirects ----------------------------------------------------------------- */
+
+/* What a socket asks for becomes `to`, of IPv4 if its socket is. */
+static __always_inline void sg_rewrite(struct bpf_sock_addr *ctx, const __u8 *to, __be16 port,
+				       bool v6)
+{
+	const __u32 *w = (const __u32 *)to;
+
+	ctx->user_port = port;
+	if (!v6) {
+		ctx->user_ip4 = w[3];
+		return;
+	}
+	ctx->user_ip6[0] = w[0];
+	ctx->user_ip6[1] = w[1];
+	ctx->user_ip6[2] = w[2];
+	ctx->user_ip6[3] = w[3];
+}
+
+/* The record says what it was: that of this cookie alone. */
+static __always_inline void sg_redirect_note(struct sg_flow *f, const struct sg_scope *t,
+					     const struct sg_scope *from, __u32 kind,
+					     const __u8 *asked, __be16 port)
+{
+	__u32 origin_incarnation = from->server->incarnation;
+	__u32 generation = t->server ? t->server->breaker.generation : 0;
+
+	bpf_spin_lock(&f->lock);
+	if (f->cookie == t->cookie) {
+		f->origin = from->id;
+		f->origin_incarnation = origin_incarnation;
+		f->redirect = (__u8)kind;
+		f->asked_port = port;
+		__builtin_memcpy(f->asked, asked, sizeof(f->asked));
+		f->generation = generation;
+	}
+	bpf_spin_unlock(&f->lock);
+}
+
+/* Is it to go to the address of IPv4? -1: to none of them. */
+static __always_inline int sg_redirect_four(struct bpf_sock_addr *ctx, const struct sg_redirect *r,
+					    bool v6)
+{
+	bool four = !v6 || sg_addr_none(r->addr6);
+
+	if (v6 && !four) /* v4-mapped stays so */
+		four = ctx->user_ip6[2] == bpf_htonl(0xffff);
+	if (four && (sg_addr_none(r->addr4) || (v6 && sg_only_v6(ctx->sk))))
+		return -1;
+	return four;
+}
+
+/* A connect that this server does not get: SG_PROCEED if it goes elsewhere. */
+static __always_inline int sg_redirect_connect(struct bpf_sock_addr *ctx, __u32 id, bool v6,
+					       __u64 now)
+{
+	struct sg_scope t = { .id = SG_NOBODY };
+	struct sg_cfg *c = sg_config();
+	struct sg_caller by = {};
+	struct sg_redirect r;
+	struct sg_scope from;
+	struct sg_flow *f;
+	__u8 asked[16];
+	__be16 port;
+	int four;
+
+	sg_redirect_read(id, &r);
+	if (r.kind == SG_REDIRECT_NONE || !c || !sg_redirect_right(ctx, &r, c, now) ||
+	    sg_is_relay(c) || !sg_scope_find(&from, id))
+		return SG_REJECT;
+	t.cookie = bpf_get_socket_cookie(ctx);
+	four = sg_redirect_four(ctx, &r, v6);
+	by.kind = (__u32)sg_flow_kind(ctx, t.cookie);
+	if (four < 0 || by.kind & SG_FLOW_EXEMPT)
+		return SG_REJECT;
+	if (r.kind == SG_REDIRECT_DIRECT) {
+		by.at = four ? r.at4 : r.at6;
+		if (!sg_scope_at(&t, by.at))
+			return SG_REJECT;
+		by.kind |= sg_alias_kind(by.at, r.netns);
+	}
+	if (v6)
+		sg_addr_v6(asked, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			   ctx->user_ip6[3]);
+	else
+		sg_addr_v4(asked, ctx->user_ip4);
+	by.source = sg_source();
+	port = (__be16)ctx->user_port;
+	f = sg_flow_make(ctx, t.cookie);
+	if (!f)
+		return SG_REJECT;
+	sg_rewrite(ctx, four ? r.addr4 : r.addr6, four ? r.port4 : r.port6, v6);
+	if (!sg_flow_start(ctx, &t, f, &by, v6, now))
+		return SG_REJECT;
+	sg_redirect_note(f, &t, &from, r.kind, asked, port);
+	if (r.kind == SG_REDIRECT_STAND_IN)
+		SG_COUNT(&from, stand_in);
+	else
+		SG_COUNT(&from, redirected);
+	if (r.kind == SG_REDIRECT_DIRECT) {
+		sg_pulse_exchange(now);
+		sg_count_connect(&t, by.kind);
+	}
+	return SG_PROCEED;
+}
+
+__noinline int sg_redirect4(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
+{
+	return sg_redirect_connect(ctx, id, false, now);
+}
+
+__noinline int sg_redirect6(struct bpf_sock_addr *ctx, __u32 id, __u64 now)
+{
+	return sg_redirect_connect(ctx, id, true, now);
+}
+
+/* Goes elsewhere, if it can; whatever the socket was before is over then. */
+static __always_inline bool sg_elsewhere(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					 bool v6, __u64 now)
+{
+	if (!sg_redirect_open(s->id, now))
+		return false;
+	sg_flow_leave(ctx, now);
+	return (v6 ? sg_redirect6(ctx, s->id, now) : sg_redirect4(ctx, s->id, now)) == SG_PROCEED;
+}
+
+/* A connect that its server does not get: elsewhere, or refused. */
+static __always_inline int sg_turn_away(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					bool v6, __u64 now)
+{
+	if (sg_elsewhere(ctx, s, v6, now))
+		return SG_PROCEED;
+	SG_COUNT(s, denied);
+	return sg_refuse(ctx, s, v6, now);
+}
+
+/* --- connects ------------------------------------------------------------------ */
+
 /*
  * A connect: the verdict, the probe, and the record that its outcome needs. What
  * is refused gets no record: an agent that hammers at a closed door fills no
@@ -254,10 +393,14 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	if (!again)
 		sg_admit_new(s, now, &by, !quarantined, &a);
 	verdict = sg_verdict(quarantined, by.kind & SG_FLOW_EXEMPT, observe, a.admit);
-	if (sg_refused(s, verdict)) {
+	if (verdict == SG_VERDICT_REFUSE) {
 		sg_flow_leave(ctx, now);
-		return sg_refuse(ctx, s, v6, now);
+		return sg_turn_away(ctx, s, v6, now);
 	}
+	if (!observe && verdict == SG_VERDICT_ALLOW && a.admit == SG_ALLOW && !again &&
+	    sg_redirect_all(s->id) && sg_elsewhere(ctx, s, v6, now))
+		return SG_PROCEED;
+	sg_refused(s, verdict);
 	f = sg_flow_make(ctx, cookie);
 	if (!f || !sg_flow_start(ctx, s, f, &by, v6, now)) {
 		if (!sg_unrecorded(s, &a, by.source, observe))
@@ -271,9 +414,8 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	if (verdict == SG_VERDICT_WOULD_REFUSE)
 		sg_flags(s, f, 0, SG_FLOW_DENY_SEEN);
 	if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {
-		SG_COUNT(s, denied);
 		sg_flow_leave(ctx, now);
-		return sg_refuse(ctx, s, v6, now);
+		return sg_turn_away(ctx, s, v6, now);
 	}
 	sg_pulse_exchange(now);
 	sg_count_connect(s, by.kind);
@@ -346,7 +488,7 @@ static __always_inline int sg_admit_to(struct bpf_sock_addr *ctx, struct sg_ep *
 	if (!sg_scope_at(&s, at))
 		return SG_PROCEED;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (connect && ctx->sk)
 		return sg_admit_connect(ctx, &s, at, ep->netns, observe, v6, now);
 	return sg_admit_plain(ctx, &s, observe, v6, now);

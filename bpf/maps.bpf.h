@@ -61,6 +61,9 @@ SG_MAP(flows, HASH, BPF_F_NO_PREALLOC, SG_FLOWS_MAX, __u64, struct sg_flow);
 /* Zeros, for a new record: a flow is too large for the stack. Nobody writes it. */
 SG_MAP(blank, ARRAY, 0, 1, __u32, __u8[sizeof(struct sg_flow)]);
 
+SG_MAP(redirects, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_redirect);
+SG_MAP(origins, ARRAY, BPF_F_MMAPABLE, SG_ORIGINS_MAX, __u32, struct sg_origin);
+
 SG_MAP(own, HASH, BPF_F_NO_PREALLOC, SG_OWN_MAX, __u64, __u8);
 
 struct {

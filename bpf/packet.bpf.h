@@ -8,6 +8,7 @@
 
 #include "addr.bpf.h"
 #include "admit.bpf.h"
+#include "capture.bpf.h"
 #include "event.bpf.h"
 #include "maps.bpf.h"
 #include "verdict.h"
@@ -31,7 +32,7 @@ struct sg_segment {
  * behind them, or -1 if they are too many, or end too early, or a fragment hides
  * the rest. An ordinary user may put a routing header in front of TCP.
  */
-__noinline int sg_skip_extensions(struct __sk_buff *skb, __u32 next)
+__weak __noinline int sg_skip_extensions(struct __sk_buff *skb, __u32 next)
 {
 	__u32 at = 40;
 	__u8 h[4];
@@ -143,7 +144,7 @@ static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 a
 {
 	struct sg_scope s;
 
-	if (!sg_scope_at(&s, at) || c->observe || s.server->flags & SG_SRV_OBSERVE)
+	if (!sg_scope_at(&s, at) || sg_lets_pass(c, s.server, now))
 		return SG_CUT_PASS;
 	if (sg_quarantined(sg_quarantine_until(s.id), now)) {
 		SG_COUNT(&s, dropped_packets);
@@ -158,17 +159,26 @@ static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 a
 	return SG_CUT_DENIED;
 }
 
+static __always_inline void sg_cut_capture(struct __sk_buff *skb, __u32 id, enum sg_cut cut,
+					   __u32 how, __u64 now)
+{
+	__u32 by = cut == SG_CUT_DROPPED ? SG_CAPTURE_QUARANTINE : SG_CAPTURE_BREAKER;
+
+	if (cut == SG_CUT_DROPPED || cut == SG_CUT_DENIED)
+		sg_capture(skb, id, by | (how & SG_CUT_OUT ? SG_CAPTURE_OUT : 0), now);
+}
+
 /* The ports cannot be read: while anything is in quarantine, any server at that address will do. */
-static __always_inline enum sg_cut sg_cut_blind(const struct sg_cfg *c, const struct sg_ep *ep,
-						__u64 now)
+static __always_inline enum sg_cut sg_cut_blind(struct __sk_buff *skb, const struct sg_cfg *c,
+						const struct sg_ep *ep, __u32 how, __u64 now)
 {
 	__u32 at = sg_listed_at(ep, c, now);
 	struct sg_scope s;
 
-	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || c->observe ||
-	    s.server->flags & SG_SRV_OBSERVE)
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || sg_lets_pass(c, s.server, now))
 		return SG_CUT_BLIND;
 	SG_COUNT(&s, dropped_packets);
+	sg_cut_capture(skb, s.id, SG_CUT_DROPPED, how, now);
 	return SG_CUT_DROPPED;
 }
 
@@ -177,7 +187,7 @@ static __always_inline enum sg_cut sg_cut_blind(const struct sg_cfg *c, const st
  * payload pass, so that both ends can finish, but for the SYN. `netns`: cookie of
  * its namespace, 0 if that is not known yet.
  */
-__noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
+__weak __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
 {
 	struct sg_cfg *c = sg_config();
 	struct sg_segment seg;
@@ -196,7 +206,7 @@ __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
 	sg_ep_normalise(&ep, netns ? netns : sg_skb_netns(skb));
 	found = sg_transport(skb, ip);
 	if (found < 0 || bpf_skb_load_bytes(skb, (__u32)found >> 8, ports, sizeof(ports)))
-		return sg_cut_blind(c, &ep, now);
+		return sg_cut_blind(skb, c, &ep, how, now);
 	ep.proto = sg_ep_proto(found & 0xff);
 	if (ep.proto != SG_IPPROTO_TCP && ep.proto != SG_IPPROTO_UDP)
 		return SG_CUT_PASS;
@@ -205,7 +215,11 @@ __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u64 now)
 		return SG_CUT_PASS;
 	ep.port = ports[how & SG_CUT_OUT];
 	at = sg_server_at(&ep, c);
-	return at == SG_AT_NONE ? SG_CUT_PASS : sg_cut_server(c, at, how, now);
+	if (at == SG_AT_NONE)
+		return SG_CUT_PASS;
+	found = sg_cut_server(c, at, how, now);
+	sg_cut_capture(skb, SG_AT_ID(at), found, how, now);
+	return found;
 }
 
 /*

@@ -64,7 +64,7 @@ static __always_inline void sg_proxied_count(const struct sg_scope *s, __u64 coo
 
 	if (!c || !sg_quarantined(sg_quarantine_until(s->id), now))
 		return;
-	if (c->observe || s->server->flags & SG_SRV_OBSERVE) {
+	if (sg_lets_pass(c, s->server, now)) {
 		SG_COUNT(s, would_deny);
 		return;
 	}

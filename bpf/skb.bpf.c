@@ -289,7 +289,7 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 				      const struct sg_scope *s, struct sg_flow *f,
 				      const struct sg_segment *seg, __u64 now)
 {
-	bool observe = c->observe || s->server->flags & SG_SRV_OBSERVE;
+	bool observe = sg_lets_pass(c, s->server, now);
 	enum sg_admit admit;
 	__u8 first[4];
 	__u32 head;
@@ -405,14 +405,16 @@ static __always_inline void sg_catch_up(struct __sk_buff *skb, const struct sg_s
  * what cannot be read are dropped and the kill asked for; the rest passes, so that
  * both ends can finish. It depends on nobody's lease: a quarantine never fails open.
  */
-static __always_inline int sg_stop(const struct sg_scope *s, struct sg_flow *f, bool parsed,
-				   const struct sg_segment *seg, __u64 now)
+static __always_inline int sg_stop(struct __sk_buff *skb, const struct sg_scope *s,
+				   struct sg_flow *f, bool parsed, const struct sg_segment *seg,
+				   __u32 how, __u64 now)
 {
 	if (parsed && !seg->len && !seg->syn)
 		return SG_PASS;
 	sg_flags(s, f, 0, SG_FLOW_STOPPED);
 	sg_ask_kill(s, f, now);
 	SG_COUNT(s, dropped_packets);
+	sg_capture(skb, s->id, SG_CAPTURE_QUARANTINE | how, now);
 	return SG_DROP;
 }
 
@@ -472,7 +474,7 @@ int sg_egress(struct __sk_buff *skb)
 	if (!c)
 		return SG_PASS;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (!(f->flags & SG_FLOW_TUPLE)) {
 		sk = bpf_sk_fullsock(sk);
 		if (sk)
@@ -482,7 +484,7 @@ int sg_egress(struct __sk_buff *skb)
 		return sg_datagram(skb, &s, f, SG_CUT_OUT, observe, now);
 	parsed = sg_segment(skb, &seg);
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
-		return sg_stop(&s, f, parsed, &seg, now);
+		return sg_stop(skb, &s, f, parsed, &seg, SG_CAPTURE_OUT, now);
 	if (!parsed || sg_rodata.blind)
 		return sg_flow_denied(&s, f, observe, now) ? sg_backstop(c, &s, f, now) : SG_PASS;
 	sg_catch_up(skb, &s, f, now);
@@ -723,12 +725,12 @@ int sg_ingress(struct __sk_buff *skb)
 	if (!c)
 		return SG_PASS;
 	now = bpf_ktime_get_boot_ns();
-	observe = c->observe || s.server->flags & SG_SRV_OBSERVE;
+	observe = sg_lets_pass(c, s.server, now);
 	if (f->flags & SG_FLOW_UDP)
 		return sg_datagram(skb, &s, f, 0, observe, now);
 	parsed = sg_segment(skb, &seg);
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
-		return sg_stop(&s, f, parsed, &seg, now);
+		return sg_stop(skb, &s, f, parsed, &seg, 0, now);
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || !parsed)
 		return SG_PASS;

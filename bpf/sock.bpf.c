@@ -714,6 +714,29 @@ __weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
 	return 1;
 }
 
+/* A SYN is about to leave for the relay: what had been asked for, where the relay looks. */
+static __always_inline void sg_to_relay(struct bpf_sock_ops *ops, const struct sg_scope *s,
+					struct sg_flow *f, struct bpf_sock *sk)
+{
+	__u32 port = SG_READ(sk->src_port) & (SG_ORIGINS_MAX - 1);
+	struct sg_origin *o = bpf_map_lookup_elem(&origins, &port);
+
+	sg_flow_name(s, f, sk);
+	if (sg_rodata.by_sockops)
+		bpf_sock_ops_cb_flags_set(ops,
+					  ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	if (!o)
+		return;
+	o->t_ns = 0;
+	__builtin_memcpy(o->local, f->local, sizeof(o->local));
+	__builtin_memcpy(o->remote, f->asked, sizeof(o->remote));
+	o->remote_port = f->asked_port;
+	o->cookie = s->cookie;
+	o->server = (__u16)f->origin;
+	o->incarnation = f->origin_incarnation;
+	*(volatile __u64 *)&o->t_ns = f->connect_ns;
+}
+
 /* What comes seldom: a function of its own, so that the others are short. */
 static __noinline int sg_callback(struct bpf_sock_ops *ops)
 {
@@ -740,6 +763,11 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 		sg_flow_name(&s, f, sk);
 		if (!sg_callbacks(ops, SG_CALLBACK_PROXIED))
 			sg_flags(&s, f, 0, SG_FLOW_WATCHED);
+		return 1;
+	}
+	if (f && f->redirect > SG_REDIRECT_DIRECT) {
+		if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+			sg_to_relay(ops, &s, f, sk);
 		return 1;
 	}
 	f = sg_flow_scope(stored, &s);

@@ -75,7 +75,7 @@ int sg_connect_unix(struct bpf_sock_addr *ctx)
 	at = bpf_map_lookup_elem(&unix2srv, name);
 	if (!at || !sg_scope_at(&s, *at) || !sg_unix_meant(ctx, name, c))
 		return SG_PROCEED;
-	if (!sg_unix_refused(&s, c->observe || s.server->flags & SG_SRV_OBSERVE, now)) {
+	if (!sg_unix_refused(&s, sg_lets_pass(c, s.server, now), now)) {
 		SG_COUNT(&s, connects);
 		return SG_PROCEED;
 	}

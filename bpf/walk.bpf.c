@@ -14,6 +14,16 @@
 
 #define SG_EINVAL 22
 
+/* Does the server that a connection was meant for get connects again? */
+static __always_inline bool sg_origin_back(const struct sg_flow *f, __u64 now)
+{
+	struct sg_scope s;
+
+	return sg_scope_find(&s, f->origin) && s.server->incarnation == f->origin_incarnation &&
+	       !sg_quarantined(sg_quarantine_until(s.id), now) &&
+	       !sg_breaker_denies(&s.server->breaker, now) && s.server->breaker.state != SG_RAMP;
+}
+
 /* enum sg_disposition; marks a target, so that its end is nobody's failure, or a busy flow to die later. */
 __weak __noinline int sg_dispose_one(__u64 cookie, __u64 now)
 {
@@ -24,8 +34,11 @@ __weak __noinline int sg_dispose_one(__u64 cookie, __u64 now)
 
 	if (!f || !c)
 		return SG_DISPOSITION_LIVE;
-	fate = sg_flow_disposition(f, s.server, c->observe,
+	fate = sg_flow_disposition(f, s.server, sg_lets_pass(c, s.server, now),
 				   sg_quarantined(sg_quarantine_until(s.id), now), now);
+	if (fate == SG_DISPOSITION_LIVE && f->redirect == SG_REDIRECT_DIRECT &&
+	    sg_origin_back(f, now))
+		fate = sg_flow_drains(f);
 	if (fate == SG_DISPOSITION_KILL)
 		sg_flags(&s, f, 0, SG_FLOW_KILLED);
 	else if (fate == SG_DISPOSITION_BUSY)

@@ -14,6 +14,7 @@
  * IP in IP is looked into, one level deep: it comes from both of its sources.
  */
 #include "addr.bpf.h"
+#include "capture.bpf.h"
 #include "event.bpf.h"
 #include "verdict.h"
 
@@ -215,11 +216,12 @@ static __always_inline bool sg_parse_ip(struct sg_cursor *c, struct sg_sender *o
 /* --- who is to be dropped ------------------------------------------------------- */
 
 /*
- * Is a packet from there to be dropped? If so it is counted. Where the ports are
+ * Is a packet from there to be dropped? If so it is counted, and the number of its
+ * server plus one is returned. Where the ports are
  * lost the address decides: it is not known which endpoint is meant, so any that
  * is listed there will do, whether or not its server is the one in quarantine.
  */
-static __always_inline bool sg_drops(struct sg_ep *ep, bool lost)
+static __always_inline __u32 sg_drops(struct sg_ep *ep, bool lost)
 {
 	struct sg_cfg *conf = sg_config();
 	struct sg_scope s;
@@ -227,19 +229,18 @@ static __always_inline bool sg_drops(struct sg_ep *ep, bool lost)
 	__u32 at;
 
 	if (!conf)
-		return false;
+		return 0;
 	sg_ep_normalise(ep, conf->home_netns);
 	at = sg_server_at(ep, conf);
 	if (at == SG_AT_NONE && !lost)
-		return false;
+		return 0;
 	now = bpf_ktime_get_boot_ns();
 	if (at == SG_AT_NONE || !sg_quarantined(sg_quarantine_until(SG_AT_ID(at)), now))
 		at = lost ? sg_listed_at(ep, conf, now) : SG_AT_NONE;
-	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || conf->observe ||
-	    s.server->flags & SG_SRV_OBSERVE)
-		return false;
+	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || sg_lets_pass(conf, s.server, now))
+		return 0;
 	SG_COUNT(&s, dropped_packets);
-	return true;
+	return s.id + 1;
 }
 
 /* --- headers that hide the ports -------------------------------------------------- */
@@ -279,13 +280,14 @@ __noinline int sg_judge(struct xdp_md *ctx, __u32 at, __u32 v6, __u32 walk)
 }
 
 /*
- * For what is lost or a tunnel: 1: drop it. A tunnel within a tunnel counts as lost,
+ * For what is lost or a tunnel: as sg_drops(). A tunnel within a tunnel counts as lost,
  * and what is lost inside is lost for the outer source as well. Else a tunnel's outer
  * source has no port, and only the quarantine of its network drops it.
  */
 __noinline int sg_hidden(struct xdp_md *ctx, __u32 at, __u32 v6)
 {
 	__u32 walk = sg_xdp_walk(ctx, at, v6);
+	int drop;
 
 	if (SG_WALK_FLAGS(walk) & SG_TUNNEL) {
 		__u32 in6 = SG_WALK_PROTO(walk) == SG_IPPROTO_IPV6;
@@ -294,11 +296,38 @@ __noinline int sg_hidden(struct xdp_md *ctx, __u32 at, __u32 v6)
 
 		if (SG_WALK_FLAGS(inner) & SG_TUNNEL)
 			inner |= SG_WALK(SG_LOST, 0, 0);
-		if (!(SG_WALK_FLAGS(inner) & SG_NOWHERE) && sg_judge(ctx, in_at, in6, inner))
-			return 1;
+		drop = SG_WALK_FLAGS(inner) & SG_NOWHERE ? 0 : sg_judge(ctx, in_at, in6, inner);
+		if (drop)
+			return drop;
 		walk |= inner & SG_WALK(SG_LOST, 0, 0);
 	}
 	return sg_judge(ctx, at, v6, walk);
+}
+
+/* Keeps what was dropped, from the IP header at `at` on. Before 5.18 it cannot be read here. */
+__noinline int sg_xdp_capture(struct xdp_md *ctx, __u32 at, __u32 id)
+{
+	struct sg_captured *p;
+	__u64 have;
+	__u64 len;
+
+	if (!sg_rodata.xdp_load)
+		return 0;
+	p = sg_capture_new(id, SG_CAPTURE_XDP, bpf_ktime_get_boot_ns());
+	if (!p)
+		return 0;
+	len = ctx->data_end - ctx->data;
+	asm volatile("" : "+r"(len)); /* a number, before anything is taken off it */
+	len -= at;
+	p->len = (__u32)len;
+	have = len < SG_CAPTURE_BYTES ? len : SG_CAPTURE_BYTES;
+	asm volatile("" : "+r"(have));
+	have = ((have - 1) & (SG_CAPTURE_BYTES - 1)) + 1;
+	if (bpf_xdp_load_bytes(ctx, at, p->data, (__u32)have))
+		have = 0;
+	p->have = (__u16)have;
+	bpf_ringbuf_submit(p, BPF_RB_NO_WAKEUP);
+	return 1;
 }
 
 SEC("xdp")
@@ -309,7 +338,7 @@ int sg_xdp(struct xdp_md *ctx)
 	bool v6 = type == bpf_htons(SG_ETH_P_IPV6);
 	struct sg_sender o = {};
 	__u32 at = c.at;
-	bool drop;
+	__u32 drop;
 
 	if (!v6 && type != bpf_htons(SG_ETH_P_IP))
 		return XDP_PASS;
@@ -319,7 +348,10 @@ int sg_xdp(struct xdp_md *ctx)
 		drop = sg_hidden(ctx, at, v6);
 	else
 		drop = sg_drops(&o.ep, false);
-	return drop ? XDP_DROP : XDP_PASS;
+	if (!drop)
+		return XDP_PASS;
+	sg_xdp_capture(ctx, at, drop - 1);
+	return XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

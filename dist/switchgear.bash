@@ -10,7 +10,7 @@ _switchgear() {
 	COMPREPLY=()
 
 	case $previous in
-	--socket | --pin-dir | --state-dir | --policy | --evidence | --output | --server-json)
+	--socket | --pin-dir | --state-dir | --policy | --evidence | --output | --write | -w | --server-json)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -25,7 +25,7 @@ _switchgear() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed | --key | --depth | --evidence | --output | --server-json) ((i++)) ;;
+		--socket | --pin-dir | --state-dir | --for | --since | --reason | --server | --policy | --seed | --key | --depth | --evidence | --output | --write | -w | --server-json) ((i++)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
@@ -41,7 +41,8 @@ _switchgear() {
 		_switchgear_servers "$word"
 	elif [[ $word == -* ]]; then
 		case $command in
-		quarantine | trip | force) global+=' --reason --for' ;;
+		trip | force | bypass) global+=' --reason --for' ;;
+		quarantine) global+=' --reason --for --freeze --force' ;;
 		release | reset | approve) global+=' --reason' ;;
 		history) global+=' --since' ;;
 		select) global+=' --group --tool --server' ;;
@@ -51,14 +52,15 @@ _switchgear() {
 		revoke) global+=' --key --evidence --output' ;;
 		report) global+=' --format --server' ;;
 		verify) global+=' --server-json --report' ;;
+		capture) global+=' --follow --write' ;;
 		events) global+=' --follow --since --server --calls' ;;
 		simulate) global+=' --policy --seed --summary --blast' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$global" -- "$word")
 	elif [[ -z $command || ($command == help && $operands == 0) ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'status show explain history select quarantine release trip reset
-			force report approve verify keys rate vouch revoke events simulate selftest metrics detach attach help' -- "$word")
-	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate approve ' == *" $command "* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'status show explain why history select quarantine release trip reset
+			force report approve verify keys rate vouch revoke events capture simulate bypass selftest metrics detach attach help' -- "$word")
+	elif [[ $operands == 0 && ' show explain history verify quarantine release trip reset force rate approve capture ' == *" $command "* ]]; then
 		_switchgear_servers "$word"
 	elif [[ ($command == simulate || $command == report) && $operands == 0 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -66,6 +68,8 @@ _switchgear() {
 		mapfile -t COMPREPLY < <(compgen -W 'new list anchor unanchor remove export import' -- "$word")
 	elif [[ $command == keys && $operands == 1 && $previous == import ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	elif [[ $command == bypass && $operands == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word")
 	elif [[ $command == force && $operands == 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'closed shadow disabled' -- "$word")
 	fi

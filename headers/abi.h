@@ -44,7 +44,8 @@
 #define SG_NAP_NS 500000000ULL      /* less is no sleep, but two clocks read one after the other */
 #define SG_WAKING_NS 3000000000ULL  /* after it the network may take so long to be there */
 #define SG_DENIAL_NS 10000000000ULL /* one denial of a server is told in so long */
-#define SG_WATCH_NS 1000000000ULL   /* how often sg_watch looks while there is no daemon */
+#define SG_BYPASS_MAX_NS 86400000000000ULL /* a day: so long everything may pass at once */
+#define SG_WATCH_NS 1000000000ULL          /* how often sg_watch looks while there is no daemon */
 #define SG_RING_BYTES (1U << 20)
 
 /* --- ep2srv: endpoint -> whose it is (u32, SG_AT) --------------------------- */
@@ -196,6 +197,35 @@ struct sg_group {
  * force, packets of sockets without a record are looked up by their addresses.
  */
 
+/* --- redirects: server id -> where connects go that it does not get ----------- */
+
+enum sg_redirect_kind {
+	SG_REDIRECT_NONE,     /* they are refused */
+	SG_REDIRECT_DIRECT,   /* to another server's own address; counts as that server's */
+	SG_REDIRECT_FORWARD,  /* to the relay, which forwards them to another server */
+	SG_REDIRECT_STAND_IN, /* to the relay, which answers itself */
+	SG_REDIRECT_COUNT
+};
+
+/*
+ * An address of zeros: none of that family; a socket of IPv6 then goes to the other, unless it
+ * is for IPv6 only. What is of the relay holds while the daemon lives. Changed under `lock`.
+ */
+struct sg_redirect {
+	struct bpf_spin_lock lock;
+	__u32 kind; /* enum sg_redirect_kind */
+	__u32 at4;  /* DIRECT: whose addr4 is (SG_AT), and addr6; both of one server */
+	__u32 at6;
+	__u64 netns;    /* cookie of the only namespace whose sockets may go there; 0: all may */
+	__u8 addr4[16]; /* v4-mapped */
+	__u8 addr6[16];
+	__be16 port4;
+	__be16 port6;
+	__u32 flags; /* SG_REDIRECT_* */
+};
+
+#define SG_REDIRECT_ALL 1U /* FORWARD: what the server would get, but for probes, goes there, too */
+
 /* --- origins: port of a socket that went to the relay -> what it had asked for -- */
 
 /*
@@ -270,13 +300,15 @@ struct sg_cfg {
 	__u32 epoch;           /* tracing programs of another epoch do nothing */
 	__u32 observe;         /* 1: refuse nothing anywhere, count would_deny */
 	__u32 networks;        /* entries in net2srv; 0 spares the lookup */
-	__u64 bypass_until_ns; /* reserved */
+	__u64 bypass_until_ns; /* until then nothing is refused anywhere; 0: it is */
 	__u32 can_kill;        /* 1: killing a socket worked when it was last tried */
 	__u32 aliases;         /* entries of ep2srv that are; 0 spares the lookup */
 	__u64 wall_ns;         /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known */
 	__u64 asleep_ns;       /* taken for time asleep, besides what the clocks say: for tests */
-	__u32 foreign; /* 1: others may rewrite addresses of connects; 0 spares the lookup */
-	__u32 proxies; /* entries in `proxies`; 0 spares the lookup */
+	__u32 foreign;    /* 1: others may rewrite addresses of connects; 0 spares the lookup */
+	__u32 proxies;    /* entries in `proxies`; 0 spares the lookup */
+	__u32 relay_user; /* uid of the relay, whose own connects go nowhere else; 0: there is none */
+	__u32 pad;
 };
 
 /* Read-only data, decided before the load; the verifier prunes what a kernel cannot do. */
@@ -291,6 +323,8 @@ struct sg_rodata {
 	__u64 pods;        /* id of the cgroup of Kubernetes' pods; 0: there is none */
 	__u32 home_inode;  /* of the daemon's network namespace */
 	__u32 root_dev;    /* of the file system that the daemon's root is in; 0: not known */
+	__u32 xdp_load;    /* bpf_xdp_load_bytes() may be called */
+	__u32 pad;
 };
 
 /* --- pulse: one entry, memory-mapped; what the next sweep may find ---------- */
@@ -484,7 +518,13 @@ struct sg_flow {
 	__u8 proxied;         /* enum sg_proxied */
 	__u64 asleep_ns;      /* time asleep since boot as the connect or the exchange began */
 	__u32 heard;          /* `serial` of the latest for which anything at all came */
-	__u32 pad2;
+	/* Of a connect that was redirected: */
+	__u32 origin;             /* id of the server that it was meant for */
+	__u32 origin_incarnation; /* and its incarnation */
+	__u8 redirect;            /* enum sg_redirect_kind */
+	__u8 pad2;
+	__be16 asked_port;
+	__u8 asked[16]; /* what was asked for, IPv4 v4-mapped */
 };
 
 /* --- http_dfa: one entry, the automata that scan an answer's header and chunks -- */
@@ -707,7 +747,8 @@ SG_ASSERT_SIZE(struct sg_server, 464);
 SG_ASSERT_SIZE(struct sg_route_entry, 64);
 SG_ASSERT_SIZE(struct sg_transition, 48);
 SG_ASSERT_SIZE(struct sg_event, 176);
-SG_ASSERT_SIZE(struct sg_flow, 288);
+SG_ASSERT_SIZE(struct sg_flow, 312);
+SG_ASSERT_SIZE(struct sg_redirect, 64);
 SG_ASSERT_SIZE(struct sg_origin, 56);
 SG_ASSERT_SIZE(struct sg_held, 72);
 

@@ -215,4 +215,13 @@ static __always_inline __u8 sg_flow_disposition(const struct sg_flow *f,
 	return f->phase == SG_PHASE_IDLE ? SG_DISPOSITION_KILL : SG_DISPOSITION_BUSY;
 }
 
+/* The fate of one that was redirected to another server, now that its own gets connects again:
+ * it goes back there after its exchange. */
+static __always_inline __u8 sg_flow_drains(const struct sg_flow *f)
+{
+	if (f->flags & SG_FLOW_DEAD || !(f->flags & SG_FLOW_OPENED))
+		return SG_DISPOSITION_LIVE;
+	return f->phase == SG_PHASE_IDLE ? SG_DISPOSITION_KILL : SG_DISPOSITION_BUSY;
+}
+
 #endif

@@ -26,6 +26,16 @@ static __always_inline bool sg_daemon_alive(const struct sg_cfg *cfg, __u64 now)
 	return cfg->lease_until_ns > now;
 }
 
+/*
+ * Is nothing refused of this server just now: in observe mode, or while everything is let pass for
+ * an emergency? That ends by the kernel's own clock, whatever became of the daemon.
+ */
+static __always_inline bool sg_lets_pass(const struct sg_cfg *cfg, const struct sg_server *srv,
+					 __u64 now)
+{
+	return cfg->observe || srv->flags & SG_SRV_OBSERVE || cfg->bypass_until_ns > now;
+}
+
 /* Quarantine always wins: over an exemption and over a breaker that admits, not over observe. */
 static __always_inline enum sg_verdict sg_verdict(bool quarantined, bool exempt, bool observe,
 						  enum sg_admit admit)

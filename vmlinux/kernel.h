@@ -50,6 +50,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
 	unsigned long skc_flags;
 	int skc_bound_dev_if;
 	possible_net_t skc_net;

@@ -170,10 +170,14 @@ BREAKER='"consecutive_failures":3,"window_calls":0,"window_seconds":0,"window_bu
 # Nobody is asked for tools: most tests count what peers get.
 TRUST='"tools_seconds": 0'
 
+# Nor are servers isolated: most tests look at what they get from outside.
+ISOLATION='"when": "asked"'
+
 config() {
 	cat >"$CONFIG" <<END
 {
   "mode": "enforce",
+  "isolation": { $ISOLATION },
   "defaults": { "breaker": { $BREAKER }, "trust": { $TRUST } },
   "mcpServers": { $1 }${2:+,
   $2}

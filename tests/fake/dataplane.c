@@ -176,6 +176,16 @@ int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data
 	return (int)n;
 }
 
+int dataplane_captures_read(struct dataplane *dp, dataplane_capture_fn *fn, void *data)
+{
+	size_t n = dp->n_captured;
+
+	for (size_t i = 0; i < n; i++)
+		fn(data, &dp->captured[i]);
+	dp->n_captured = 0;
+	return (int)n;
+}
+
 uint64_t dataplane_lost(const struct dataplane *dp)
 {
 	return dp->lost;
@@ -189,6 +199,21 @@ void dataplane_observe(struct dataplane *dp, bool observe)
 bool dataplane_observes(const struct dataplane *dp)
 {
 	return dp->observe;
+}
+
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns)
+{
+	dp->bypass_ns = until_ns;
+}
+
+uint64_t dataplane_bypass_until(const struct dataplane *dp)
+{
+	return dp->bypass_ns > clock_boot_ns() ? dp->bypass_ns : 0;
+}
+
+bool dataplane_lets_pass(const struct dataplane *dp)
+{
+	return dp->observe || dataplane_bypass_until(dp);
 }
 
 bool dataplane_taken_over(const struct dataplane *dp)

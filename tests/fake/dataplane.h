@@ -9,6 +9,7 @@
 #define SWITCHGEAR_TESTS_FAKE_DATAPLANE_H
 
 #include "dataplane/dataplane.h"
+#include "dataplane/isolate.h"
 #include "dataplane/kill.h"
 
 #define FAKE_ADDRS_MAX 64
@@ -61,6 +62,11 @@ struct fake_server {
 	uint64_t quarantine_ns;
 	struct kill_result kill; /* what the next kills come to */
 	uint64_t unrecorded;
+	struct sg_redirect redirect;
+	struct isolate_result isolate;      /* what the next orders come to */
+	struct isolate_order isolate_order; /* the latest, */
+	size_t isolate_orders;              /* of so many */
+	struct sg_isolation isolation;
 };
 
 struct dataplane {
@@ -68,6 +74,8 @@ struct dataplane {
 	struct sg_group groups[SG_GROUPS_MAX];
 	struct sg_event queue[FAKE_QUEUE_MAX];
 	size_t n_queue;
+	struct sg_captured captured[8]; /* that are read next */
+	size_t n_captured;
 	bool ring_full; /* what comes is lost */
 	uint64_t lost;
 	const char *proxied; /* the environment of a process; NULL: there is none */
@@ -82,6 +90,7 @@ struct dataplane {
 	struct dataplane_foreign foreign[2]; /* id 0: none */
 	int ring_fd;                         /* eventfd, readable while the queue is not empty */
 	bool observe;
+	uint64_t bypass_ns;
 	bool unix_refused; /* connects to Unix sockets are not seen here */
 	bool unix_begun;
 	bool taken_over;
@@ -92,6 +101,8 @@ struct dataplane {
 	const char *degraded[DATAPLANE_DEGRADED_MAX];
 	size_t adopted; /* so many are there at each kill_adopt() */
 	size_t own;     /* sockets */
+	uint32_t relay_user;
+	size_t redirects_set; /* how often */
 	bool finds_held;
 	struct kill_seen held; /* what each kill_look() finds */
 	struct fake_call calls[FAKE_CALLS_MAX];

@@ -126,7 +126,7 @@ static bool is_number(const char *word)
 /* word is "--name" or "--name=value"; *argv moves on when the value is the next word. */
 static int take_option(struct args *args, char *const **argv, struct buf *why)
 {
-	const char *word = **argv;
+	const char *word = strcmp(**argv, "-w") ? **argv : "--write"; /* as of tshark and tcpdump */
 	const char *equals = strchr(word, '=');
 	size_t len = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
 
@@ -204,7 +204,7 @@ int args_parse(const struct command *commands, size_t n_commands, char *const *a
 			options = false;
 		else if (options && !strcmp(*argv, "-h"))
 			args.help = true;
-		else if (options && !strncmp(*argv, "--", 2))
+		else if (options && (!strncmp(*argv, "--", 2) || !strcmp(*argv, "-w")))
 			r = take_option(&args, &argv, why);
 		else if (options && (*argv)[0] == '-' && (*argv)[1] && !is_number(*argv))
 			r = unknown_option(args.command, *argv, why);

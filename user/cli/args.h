@@ -72,6 +72,12 @@ enum option_kind {
 	  "its SHA-256 is signed, too") \
 	X(OUTPUT, const char *, output, TEXT, false, "output", "FILE", \
 	  "write what was signed or exported there") \
+	X(FREEZE, bool, freeze, FLAG, false, "freeze", NULL, \
+	  "stop its processes on this host, too; they are kept as they are") \
+	X(FORCE, bool, force, FLAG, false, "force", NULL, \
+	  "isolate them whoever else is in their cgroup") \
+	X(WRITE, const char *, write, TEXT, false, "write", "FILE", \
+	  "write packets there, also as -w (default: the standard output)") \
 	X(STATEMENTS, bool, statements, FLAG, false, "statements", NULL, \
 	  "with what the key has said")
 /* clang-format on */

@@ -80,7 +80,7 @@ static int send_request(int fd, const struct client_request *q)
 
 	text = BUF(len + HEAD_MAX_BYTES);
 	r = put_head(&text, q, len);
-	if (r < 0)
+	if (r)
 		return r;
 	if (q->body)
 		buf_append(&text, q->body, len);
@@ -117,6 +117,8 @@ static int take_body(struct call *call, struct http1_span piece)
 {
 	if (call->request->line && call->answer.status < 300)
 		return take_lines(call, piece.p, piece.len);
+	if (call->request->bytes && call->answer.status < 300)
+		return call->request->bytes(call->request->data, piece.p, piece.len);
 	buf_append(&call->reply->body, piece.p, piece.len);
 	return buf_error(&call->reply->body);
 }
@@ -180,7 +182,7 @@ static int receive(int fd, struct call *call)
 		if (r != 0)
 			return r < 0 ? r : 0;
 		/* A stream that has begun may be silent for as long as it likes. */
-		endless = call->request->line && call->reply->status;
+		endless = (call->request->line || call->request->bytes) && call->reply->status;
 	}
 }
 

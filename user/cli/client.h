@@ -18,6 +18,8 @@ struct client_request {
 	size_t body_len;    /* 0: it ends with a NUL */
 	/* Where lines of a 2xx answer go as they come, without a time limit; NULL: all to `body`. */
 	client_line_fn *line;
+	/* The same for whatever the answer is made of. */
+	client_line_fn *bytes;
 	void *data;
 };
 

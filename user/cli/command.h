@@ -68,11 +68,14 @@ int run_revoke(struct context *context);
 int run_verify(struct context *context);
 int run_history(struct context *context);
 int run_select(struct context *context);
+int run_why(struct context *context);
 int run_approve(struct context *context);
 int run_quarantine(struct context *context);
 int run_order(struct context *context); /* release, trip, reset, force */
 int run_events(struct context *context);
 int run_simulate(struct context *context);
+int run_capture(struct context *context);
+int run_bypass(struct context *context);
 int run_selftest(struct context *context);
 int run_metrics(struct context *context);
 int run_detach(struct context *context);

@@ -19,15 +19,23 @@ const struct command cli_commands[] = {
 	  .help = "Prints its name, and for each that was considered what speaks for it or against it.\n"
 		  "With --server: that one, then those of its \"fallback\" in the order in force.\n"
 		  "Fails (1) if none can be used.\n" },
+	{ "why", "HOST[:PORT]|NAME", 1, 1, run_why,
+	  "why a connect is refused or goes elsewhere, and what to do",
+	  .help = "Asks about what is so now: which rule decides, since when, until when, who ordered\n"
+		  "it, and what an agent sees that connects.\n" },
 	{ "history", "NAME", 1, 1, run_history, "scores and states over time (default: 7 days)",
 	  .options = BIT(OPTION_SINCE),
 	  .help = "A line of the lowest scores, one of the states below it, and each change.\n" },
 	{ "quarantine", "NAME", 1, 1, run_quarantine,
 	  "cut a server off: refuse connects, kill connections, drop packets",
-	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR), .required = BIT(OPTION_REASON),
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR) | BIT(OPTION_FREEZE) | BIT(OPTION_FORCE),
+	  .required = BIT(OPTION_REASON),
 	  .help = "Reports how many connections were killed and how many are left. Fails (1) when\n"
 		  "any is left, or when nobody could count them. Without --for it holds until\n"
-		  "`switchgear release NAME`, with or without the daemon.\n" },
+		  "`switchgear release NAME`, with or without the daemon.\n"
+		  "Processes of the server on this host are isolated: they are reached by nobody and\n"
+		  "reach nothing but what \"isolation\" in the configuration allows. A cgroup that\n"
+		  "others are in is not, which fails (1) where --freeze was asked for; --force does.\n" },
 	{ "release", "NAME", 1, 1, run_order, "end a quarantine", .options = BIT(OPTION_REASON) },
 	{ "trip", "NAME", 1, 1, run_order, "open a server's breaker by hand",
 	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
@@ -100,6 +108,16 @@ const struct command cli_commands[] = {
 		  "standard input. Prints one object a line for each call and each transition.\n"
 		  "With --summary the comparison goes to the standard error, with --json to the\n"
 		  "output as its last line.\n" },
+	{ "capture", "NAME", 1, 1, run_capture, "packets that were refused for a server, as pcapng",
+	  .options = BIT(OPTION_FOLLOW) | BIT(OPTION_WRITE),
+	  .help = "The latest that were dropped, by the quarantine, the open breaker or the isolation of\n"
+		  "its processes: 256 bytes of each, 32 a second at most. With --follow it goes on.\n"
+		  "switchgear capture NAME --follow | tshark -r -\n" },
+	{ "bypass", "on|off", 1, 1, run_bypass, "for an emergency: refuse nothing for a while",
+	  .options = BIT(OPTION_REASON) | BIT(OPTION_FOR),
+	  .help = "Everything passes, servers in quarantine and isolated processes included, and what\n"
+		  "would have been refused is counted. To turn it on takes --for, 24 hours at most:\n"
+		  "then it ends by itself, with or without the daemon.\n" },
 	{ "selftest", "", 0, 0, run_selftest,
 	  "prove with a canary that enforcement works; fails (1) if it does not", .help = NULL },
 	{ "metrics", "", 0, 0, run_metrics, "the metrics, as Prometheus gets them", .help = NULL },

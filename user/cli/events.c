@@ -31,6 +31,10 @@ static enum colour event_colour(const struct event *e)
 		return COLOUR_WARN;
 	case EVENT_TOOLS:
 		return !strcmp(e->error, "rug_pull") ? COLOUR_BAD : COLOUR_NONE;
+	case EVENT_ISOLATION:
+		return strcmp(e->error, "released") ? COLOUR_BAD : COLOUR_NONE;
+	case EVENT_BYPASS:
+		return e->ok ? COLOUR_BAD : COLOUR_GOOD;
 	case EVENT_SELFTEST:
 	case EVENT_HOST_OFFLINE:
 		return e->ok ? COLOUR_GOOD : COLOUR_BAD;
@@ -108,6 +112,31 @@ static void describe_kill(const struct event *e, struct buf *out)
 	buf_puts(out, status_survivors(survivors, sizeof(survivors), e->survivors, e->error));
 }
 
+static void describe_isolation(const struct event *e, struct buf *out)
+{
+	char survivors[160];
+
+	buf_printf(out, "%s%s%s", e->error, *e->cgroup ? " " : "", e->cgroup);
+	if (*e->detail)
+		buf_printf(out, " (%s)", e->detail);
+	if (*e->cgroup)
+		buf_printf(out, ", %" PRIu32 " cut, %s", e->killed,
+			   status_survivors(survivors, sizeof(survivors), e->survivors, ""));
+	buf_printf(out, "%s%s%s%s", e->frozen ? ", frozen" : "", e->forced ? ", forced" : "",
+		   *e->text ? ": " : "", e->text);
+}
+
+static void describe_bypass(const struct event *e, struct buf *out)
+{
+	char text[32];
+
+	buf_puts(out, e->ok ? "everything passes" : "what is denied is refused again");
+	if (e->ok && e->until_wall_ns != STATUS_NEVER)
+		buf_printf(out, " until %s", clock_format(text, sizeof(text), e->until_wall_ns));
+	if (*e->text)
+		buf_printf(out, ": %s", e->text);
+}
+
 static void describe(const struct event *e, struct buf *out)
 {
 	switch (e->type) {
@@ -135,6 +164,15 @@ static void describe(const struct event *e, struct buf *out)
 		break;
 	case EVENT_LOSS:
 		buf_printf(out, "%" PRIu64 " events are missing here", e->count);
+		break;
+	case EVENT_ISOLATION:
+		describe_isolation(e, out);
+		break;
+	case EVENT_CAPTURE:
+		buf_puts(out, "refused packets are read");
+		break;
+	case EVENT_BYPASS:
+		describe_bypass(e, out);
 		break;
 	case EVENT_SELFTEST:
 		buf_printf(out, "%s%s%s", e->ok ? "ok" : "FAILED", *e->text ? ": " : "", e->text);

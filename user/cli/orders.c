@@ -43,11 +43,70 @@ static void print_kill(const char *name, const struct reply_kill *kill)
 		  format_duration(elapsed, sizeof(elapsed), kill->elapsed_ns));
 }
 
+static void print_isolation(const char *name, const struct status_isolation *i)
+{
+	bool isolated = !strcmp(i->state, "isolated");
+	char survivors[160];
+
+	if (!isolated) {
+		text_line(stdout, COLOUR_NONE, false,
+			  "%s: its processes on this host are NOT isolated: %s%s%s%s", name,
+			  *i->why ? i->why : i->state, *i->cgroup ? " (cgroup " : "", i->cgroup,
+			  *i->cgroup ? ")" : "");
+		return;
+	}
+	text_line(stdout, COLOUR_NONE, false,
+		  "%s: cgroup %s isolated%s%s, %" PRIu32 " process%s, %" PRIu32
+		  " connection%s cut, %s",
+		  name, i->cgroup, i->frozen ? " and frozen" : "", i->forced ? " by force" : "",
+		  i->processes, i->processes == 1 ? "" : "es", i->cut, i->cut == 1 ? "" : "s",
+		  status_survivors(survivors, sizeof(survivors), i->survivors, ""));
+	if (i->outside)
+		text_line(stdout, COLOUR_NONE, false,
+			  "%s: %" PRIu32 " of its sockets were made in another cgroup: who "
+			  "connects to them is kept away only by the quarantine",
+			  name, i->outside);
+	if (*i->why)
+		text_line(stdout, COLOUR_NONE, false, "%s: %s", name, i->why);
+}
+
+/* What was asked for of its processes, and did not come of it, is a failure. */
+static int check_isolation(const struct context *context, const struct reply_kill *kill)
+{
+	const struct status_isolation *i = &kill->isolation;
+	bool wanted = context->args.freeze || context->args.force;
+	bool isolated = kill->has_isolation && !strcmp(i->state, "isolated");
+
+	if (kill->has_isolation && !context->args.json)
+		print_isolation(context->args.operand[0], i);
+	if (wanted && !isolated) {
+		command_complain("the quarantine is set, but its processes are not isolated",
+				 !kill->has_isolation
+					 ? "none was found on this host; say where it runs by "
+					   "\"local\" in the configuration"
+					 : "see `switchgear show`; --force isolates whoever is in "
+					   "the cgroup");
+		return EXIT_FAILED;
+	}
+	if (isolated && context->args.freeze && !i->frozen) {
+		command_complain("its processes are isolated, but not frozen", i->why);
+		return EXIT_FAILED;
+	}
+	if (isolated && i->survivors) {
+		command_complain("its processes are isolated, but some of their connections are "
+				 "not cut",
+				 "no packet of theirs passes");
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
 /* Only 0 survivors that somebody counted is success. */
 static int report_kill(const struct context *context, const struct buf *answer)
 {
 	struct reply_kill kill;
 	char message[256];
+	int isolated;
 
 	if (context->args.json && command_print_json(answer) != EXIT_DONE)
 		return EXIT_FAILED;
@@ -55,8 +114,9 @@ static int report_kill(const struct context *context, const struct buf *answer)
 		return command_misread(context);
 	if (!context->args.json)
 		print_kill(context->args.operand[0], &kill);
+	isolated = check_isolation(context, &kill);
 	if (!kill.survivors)
-		return EXIT_DONE;
+		return isolated;
 	if (kill.survivors == STATUS_UNKNOWN)
 		snprintf(message, sizeof(message),
 			 "the quarantine is set, but connections may live on: they could not be "
@@ -79,7 +139,10 @@ static int report_kill(const struct context *context, const struct buf *answer)
 
 int run_quarantine(struct context *context)
 {
-	struct request request = { .verb = REQUEST_QUARANTINE, .for_ns = context->args.for_ns };
+	struct request request = { .verb = REQUEST_QUARANTINE,
+				   .for_ns = context->args.for_ns,
+				   .freeze = context->args.freeze,
+				   .force = context->args.force };
 
 	return send_order(context, &request, report_kill);
 }
@@ -113,6 +176,7 @@ static int report_state(const struct context *context, const struct buf *answer)
 		[REQUEST_QUARANTINE] = "quarantined", [REQUEST_RELEASE] = "released",
 		[REQUEST_TRIP] = "tripped",           [REQUEST_RESET] = "reset",
 		[REQUEST_FORCE] = "forced",           [REQUEST_APPROVE] = "approved",
+		[REQUEST_BYPASS] = "passed",
 	};
 	_Static_assert(ARRAY_SIZE(done) == REQUEST_COUNT, "a verb has no word");
 	const struct args *args = &context->args;

@@ -160,6 +160,28 @@ static void add_quarantine(struct table *t, const struct status_server *s, struc
 		    *s->quarantine.by ? s->quarantine.by : "?");
 }
 
+/* Of processes on this host, if there are any. */
+static void add_isolation(struct table *t, const struct status_server *s)
+{
+	const struct status_isolation *i = &s->isolation;
+	bool isolated = s->has_isolation && !strcmp(i->state, "isolated");
+
+	if (!s->has_isolation)
+		return;
+	ROW(t, "isolation", isolated ? COLOUR_BAD : COLOUR_WARN, "%s%s%s%s%s%s%s", i->state,
+	    i->frozen ? ", frozen" : "", i->forced ? ", forced" : "", *i->cgroup ? ": " : "",
+	    i->cgroup, *i->why ? ": " : "", i->why);
+	if (!isolated)
+		return;
+	ROW(t, "", COLOUR_NONE,
+	    "%" PRIu32 " processes, %" PRIu64 " packets dropped, %" PRIu64 " connects refused",
+	    i->processes, i->dropped, i->refused);
+	ROW(t, "not cut", COLOUR_NONE, "%s", i->not_cut);
+	if (i->outside)
+		ROW(t, "", COLOUR_WARN, "%" PRIu32 " sockets that were made in another cgroup",
+		    i->outside);
+}
+
 static void add_latency(struct table *t, const char *label, const struct status_latency *l)
 {
 	char p50[32];
@@ -173,6 +195,38 @@ static void add_latency(struct table *t, const char *label, const struct status_
 }
 
 /* What is not as it was approved, a line each. */
+/* What becomes of denied connects, now or if there were any; and who could stand in. */
+static void add_fallback(struct table *t, const struct status_server *s)
+{
+	const struct status_fallback *f = &s->fallback;
+	bool denied = s->verdict != VERDICT_ALLOW;
+
+	if (!s->has_fallback)
+		return;
+	switch (f->kind) {
+	case SG_REDIRECT_DIRECT:
+	case SG_REDIRECT_FORWARD:
+		ROW(t, "fallback", denied ? COLOUR_WARN : COLOUR_NONE, "%s \"%s\"%s%s",
+		    f->returning ? "through the relay, until all know it again; else" : "to", f->to,
+		    f->kind == SG_REDIRECT_FORWARD ? ", by the relay" : "", denied ? ": now" : "");
+		break;
+	case SG_REDIRECT_STAND_IN:
+		ROW(t, "fallback", denied ? COLOUR_WARN : COLOUR_NONE, "the stand-in%s%s%s",
+		    denied ? ": now" : "", *f->why ? ": " : "", f->why);
+		break;
+	default:
+		ROW(t, "fallback", COLOUR_BAD, "none: %s", f->why);
+		break;
+	}
+	for (size_t i = 0; i < s->n_candidates; i++) {
+		const struct status_candidate *c = &s->candidates[i];
+
+		ROW(t, "", c->usable ? COLOUR_NONE : COLOUR_WARN, "%s: %s%s%s", c->server,
+		    c->usable ? "can be used" : c->why, *c->differs ? "; its tools: " : "",
+		    c->differs);
+	}
+}
+
 static void add_tools(struct table *t, const struct status_server *s)
 {
 	const struct status_tools *tools = &s->tools;
@@ -253,7 +307,9 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_identity(&table, s, &b);
 	add_breaker(&table, s, &b);
 	add_quarantine(&table, s, &b);
+	add_isolation(&table, s);
 	add_tools(&table, s);
+	add_fallback(&table, s);
 	add_measured(&table, s);
 	add_causes(&table, s);
 	add_proxied(&table, s);

@@ -190,6 +190,7 @@ static const struct config_key document_keys[] = {
 	CONFIG_KEY("api_read", config_read_second, config, api_read_group, .words = api_read_words),
 	CONFIG_KEY("resolve_seconds", config_read_duration, config, resolve_ns, .min = NS_PER_SEC,
 		   .max = DAY_NS),
+	CONFIG_KEY("isolation", config_read_isolation, config, isolation),
 	{ .name = "limits", .read = config_read_keys, .keys = &limits },
 	{ .name = "history", .read = config_read_keys, .keys = &history },
 	{ .name = "defaults", .read = config_read_keys, .keys = &defaults },
@@ -267,7 +268,7 @@ int config_parse(const char *text, size_t len, const char *file, const struct co
 	read_document(&r, root, config);
 	if (!r.n_errors)
 		config_check_across(&r, config);
-	if (r.no_memory)
+	if (r.no_memory || buf_error(errors) == -ENOMEM) /* it must not fail without a word */
 		return -ENOMEM;
 	if (r.n_errors)
 		return -EINVAL;

@@ -35,6 +35,62 @@ static void check_fallback(struct config_reader *r, const struct config *config,
 	}
 }
 
+/* The path of a URL as it is shown, "/" at least. */
+static const char *path_of(const struct config_server *s)
+{
+	const char *path = s->url_shown ? strstr(s->url_shown, "://") : NULL;
+
+	path = path ? strchr(path + 3, '/') : NULL;
+	return path ? path : "/";
+}
+
+/* Can connects of one really go to the other, if that is what is to happen? */
+static void check_redirect(struct config_reader *r, const struct config *config,
+			   const struct config_server *s, size_t i, const struct json_path *list)
+{
+	struct json_path path = { list, NULL, i };
+	const struct config_server *other = config_find(config, s->fallback.v[i]);
+
+	if (s->on_open != ON_OPEN_FALLBACK || !s->has_url || !other || !other->has_url)
+		return;
+	if (s->scheme != other->scheme)
+		config_complain(r, &path, true,
+				"\"%s\" is %s, and \"%s\" %s: agents that speak one cannot be sent "
+				"to the other; name a server of the same scheme, or set "
+				"\"on_open\": \"refuse\"",
+				other->name, other->scheme == URL_HTTPS ? "https" : "http", s->name,
+				s->scheme == URL_HTTPS ? "https" : "http");
+	else if (s->scheme == URL_HTTPS && strcmp(s->host, other->host) != 0)
+		config_complain(
+			r, &path, true,
+			"\"%s\" has another host name (%s): its certificate would not be "
+			"valid for agents that ask for %s; name a replica of the same host, "
+			"or set \"on_open\": \"refuse\"",
+			other->name, other->host, s->host);
+	else if (s->scheme != URL_HTTPS && s->fallback_direct &&
+		 strcmp(path_of(s), path_of(other)) != 0)
+		config_complain(
+			r, &path, true,
+			"\"direct\" leaves requests as they are, but \"%s\" has another path "
+			"in its URL; leave \"direct\" out, so that the relay translates",
+			other->name);
+}
+
+/* Plaintext goes through the relay, which keeps credentials back; nothing else can. */
+static void check_direct(struct config_reader *r, const struct config_server *s,
+			 const struct json_path *fallback)
+{
+	struct json_path path = { fallback, "direct", 0 };
+
+	if (s->fallback_direct && !s->fallback_shares && s->scheme != URL_HTTPS)
+		config_complain(
+			r, &path, true,
+			"without the relay, what agents send to \"%s\" to prove who they are "
+			"goes to the others; leave \"direct\" out, or set "
+			"\"share_authorization\": true if all of them may see it",
+			s->name);
+}
+
 static int endpoint_compare(const struct config_server *a, const struct config_server *b)
 {
 	struct addr x = claim_addr(&a->addr);
@@ -104,19 +160,12 @@ static void warn_of_unbuilt(struct config_reader *r, const struct config_server 
 		bool is_set;
 		const char *warning;
 	} unbuilt[] = {
-		{ s->on_open == ON_OPEN_FALLBACK,
-		  "\"on_open\": \"fallback\" is not carried out yet: while the server is "
-		  "open or in quarantine, connects to it are refused" },
-		{ s->on_open == ON_OPEN_STAND_IN,
-		  "\"on_open\": \"stand_in\" is not carried out yet: while the server is "
-		  "open or in quarantine, connects to it are refused" },
+		{ s->on_open == ON_OPEN_STAND_IN && s->has_url && s->scheme == URL_HTTPS,
+		  "\"on_open\": \"stand_in\" does nothing for https: nobody can answer with "
+		  "the server's certificate; while it is open or in quarantine, connects are "
+		  "refused, and `switchgear why` tells the reason" },
 		{ s->inspect_tls, "\"inspect_tls\" does nothing yet: of encrypted connections only "
 				  "metadata are seen" },
-		{ s->idempotent_tools.n,
-		  "\"idempotent_tools\" does nothing yet: no call is replayed" },
-		{ s->local_unit || s->local_cgroup || s->local_listen,
-		  "\"local\" does nothing yet: a quarantine cuts the server off from agents, "
-		  "and leaves its process alone" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(unbuilt); i++)
@@ -135,8 +184,11 @@ void config_check_across(struct config_reader *r, struct config *config)
 		struct json_path keyed = { &value, "servers", 0 };
 		const struct json_path *list = s->fallback_keyed ? &keyed : &value;
 
-		for (size_t j = 0; j < s->fallback.n; j++)
+		for (size_t j = 0; j < s->fallback.n; j++) {
 			check_fallback(r, config, s, j, list);
+			check_redirect(r, config, s, j, list);
+		}
+		check_direct(r, s, &value);
 		warn_of_unbuilt(r, s, &server);
 	}
 	find_same_endpoints(r, config);
@@ -176,7 +228,10 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 	if (policy_differs(&a->policy, &b->policy) || a->deny_errno != b->deny_errno)
 		diff |= CONFIG_DIFF_POLICY;
 	if (a->on_open != b->on_open || !config_list_same(&a->fallback, &b->fallback) ||
-	    a->fallback_by_trust != b->fallback_by_trust || !config_text_same(a->group, b->group))
+	    a->fallback_by_trust != b->fallback_by_trust ||
+	    a->fallback_partial != b->fallback_partial ||
+	    a->fallback_shares != b->fallback_shares || a->fallback_direct != b->fallback_direct ||
+	    !config_text_same(a->group, b->group))
 		diff |= CONFIG_DIFF_ROUTE;
 	if (!config_text_same(a->url_shown, b->url_shown) ||
 	    !config_text_same(a->command_shown, b->command_shown) ||
@@ -184,7 +239,9 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 	    !config_list_same(&a->idempotent_tools, &b->idempotent_tools) ||
 	    !config_text_same(a->local_unit, b->local_unit) ||
 	    !config_text_same(a->local_cgroup, b->local_cgroup) ||
-	    !config_text_same(a->local_listen, b->local_listen))
+	    !config_text_same(a->local_container, b->local_container) ||
+	    !config_text_same(a->local_listen, b->local_listen) ||
+	    !config_isolation_same(&a->isolation, &b->isolation))
 		diff |= CONFIG_DIFF_SHOWN;
 	return diff;
 }

@@ -134,6 +134,11 @@ int config_read_breaker_key(struct config_reader *r, const struct config_value *
 /* Do the numbers make sense together? */
 bool config_check_policy(struct config_reader *r, const struct json_path *path,
 			 const struct breaker_policy *policy);
+/* A reader for tables: an isolation object; the member is a struct config_isolation. */
+bool config_read_isolation(struct config_reader *r, const struct config_value *v, void *target);
+/* Where a server of this host runs. */
+bool config_read_local(struct config_reader *r, const struct config_value *v,
+		       struct config_server *s);
 /* Fallbacks that exist, endpoints that are shared: once all servers are read. */
 void config_check_across(struct config_reader *r, struct config *config);
 /* Is this usable as a name, of a server or of a group? */

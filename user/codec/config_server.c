@@ -135,9 +135,12 @@ static const struct config_key fallback_keys[] = {
 		   .max = CONFIG_FALLBACK_MAX),
 	CONFIG_KEY("by", config_read_second, config_server, fallback_by_trust,
 		   .words = fallback_words),
+	CONFIG_KEY("allow_partial", config_read_bool, config_server, fallback_partial),
+	CONFIG_KEY("share_authorization", config_read_bool, config_server, fallback_shares),
+	CONFIG_KEY("direct", config_read_bool, config_server, fallback_direct),
 };
 
-/* A list, or an object with it and its order. */
+/* A list, or an object with it, its order, and what is allowed. */
 static bool read_fallback(struct config_reader *r, const struct config_value *v, void *target)
 {
 	static const struct config_keys keys = { .keys = fallback_keys,
@@ -154,24 +157,9 @@ static bool read_fallback(struct config_reader *r, const struct config_value *v,
 			       "\"servers\" is missing or empty; list the servers that stand in");
 }
 
-static const struct config_key local_keys[] = {
-	CONFIG_KEY("unit", config_read_text, config_server, local_unit),
-	CONFIG_KEY("cgroup", config_read_text, config_server, local_cgroup),
-	CONFIG_KEY("listen", config_read_text, config_server, local_listen),
-};
-
 static bool read_local(struct config_reader *r, const struct config_value *v, void *target)
 {
-	static const struct config_keys keys = { .keys = local_keys, .n = ARRAY_SIZE(local_keys) };
-	struct config_server *s = &((struct draft *)target)->server;
-	struct addr addr;
-	uint16_t port;
-
-	if (!config_read_object(r, v, &keys, s))
-		return false;
-	if (s->local_listen && parse_addr_port(s->local_listen, &addr, &port) < 0)
-		return config_complain(r, &v->path, true, "\"listen\" must be ADDRESS:PORT");
-	return true;
+	return config_read_local(r, v, &((struct draft *)target)->server);
 }
 
 /* A breaker key directly in the server. */
@@ -220,6 +208,7 @@ static const struct config_key server_keys[] = {
 	CONFIG_KEY("idempotent_tools", config_read_list, draft, server.idempotent_tools,
 		   .max = CONFIG_TOOLS_MAX),
 	CONFIG_KEY("local", read_local, draft, server),
+	CONFIG_KEY("isolation", config_read_isolation, draft, server.isolation),
 };
 
 /* What clients write and Switchgear has no use for; env and headers hold secrets. */

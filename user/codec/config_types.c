@@ -53,7 +53,9 @@ static void server_done(struct config_server *s)
 	free(s->group);
 	free(s->local_unit);
 	free(s->local_cgroup);
+	free(s->local_container);
 	free(s->local_listen);
+	free(s->isolation.allow);
 	config_list_done(&s->fallback);
 	config_list_done(&s->idempotent_tools);
 	*s = (struct config_server){};
@@ -71,6 +73,7 @@ void config_free(struct config *config)
 #undef SETTING_FREE
 	config_list_done(&config->interfaces);
 	config_list_done(&config->proxies);
+	free(config->isolation.allow);
 	free(config);
 }
 

@@ -27,6 +27,9 @@
 #define CONFIG_INTERFACES_MAX 32U
 #define CONFIG_PROXIES_MAX 32U
 #define CONFIG_ARGS_MAX 256U
+#define CONFIG_ALLOW_MAX 32U /* of all servers, and of one beside */
+#define CONFIG_LOCAL_MAX \
+	127U /* bytes of names of units and containers; a path has four times that */
 #define CONFIG_TOOLS_MAX 256U
 #define CONFIG_UNIQUE ((size_t)-1)
 #define CONFIG_UNIX_SCHEME "unix:"
@@ -50,6 +53,20 @@ struct config_network {
 	char text[64];
 };
 
+/* What isolated processes may reach, and be reached from. */
+struct config_allowed {
+	struct addr addr;
+	unsigned int prefix; /* of the 128-bit address: IPv4 is 96 + its own */
+	uint16_t port;       /* 0: any */
+	uint16_t pad;        /* compared by their bytes */
+};
+
+struct config_isolation {
+	struct config_allowed *allow;
+	size_t n_allow;
+	bool asked; /* only where an order asks for it (freeze, force) */
+};
+
 struct config_server {
 	char name[SG_NAME_LEN];
 	char *url_shown;     /* redacted; NULL without URL */
@@ -70,13 +87,18 @@ struct config_server {
 	struct config_list fallback; /* names of other servers with URLs */
 	bool fallback_keyed;         /* in the file they stand below "servers" */
 	bool fallback_by_trust;      /* the order among them: by trust, else as listed */
+	bool fallback_partial;       /* they need not offer all of its tools */
+	bool fallback_shares;        /* they may see the credentials that agents send it */
+	bool fallback_direct;        /* by redirect alone: sessions are not translated */
 	char *group;                 /* NULL: none */
 	enum visibility visibility;  /* what its scheme allows: plaintext, metadata or none */
 	bool inspect_tls;
 	struct config_list idempotent_tools;
 	char *local_unit; /* "local": where the server runs on this host, each may be NULL */
 	char *local_cgroup;
+	char *local_container;
 	char *local_listen;
+	struct config_isolation isolation; /* beside what is allowed to all */
 	/* The first server in the list with the same host and port, or socket, whose breaker covers
 	 * this one too; CONFIG_UNIQUE if there is none. */
 	size_t same_endpoint;
@@ -109,17 +131,18 @@ struct config {
 	CONFIG_SETTINGS(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
 	struct config_list interfaces;
-	struct config_list proxies;    /* HTTP proxies, each as "host:port" */
-	bool api_read_group;           /* reading is for the group only */
-	uint32_t limit_endpoints;      /* SG_ENDPOINTS_DEFAULT */
-	uint32_t limit_servers;        /* CONFIG_SERVERS_MAX */
-	uint32_t history_days;         /* CONFIG_HISTORY_DAYS */
-	uint32_t history_megabytes;    /* of 2^20 bytes; CONFIG_HISTORY_MEGABYTES */
-	uint64_t resolve_ns;           /* 30 s */
-	struct breaker_policy policy;  /* defaults.breaker over the built-in one */
-	struct trust_policy trust;     /* defaults.trust over the built-in one */
-	enum on_open on_open;          /* defaults.on_open, else to refuse */
-	struct config_server *servers; /* in the order of the file, disabled ones left out */
+	struct config_list proxies;        /* HTTP proxies, each as "host:port" */
+	bool api_read_group;               /* reading is for the group only */
+	uint32_t limit_endpoints;          /* SG_ENDPOINTS_DEFAULT */
+	uint32_t limit_servers;            /* CONFIG_SERVERS_MAX */
+	uint32_t history_days;             /* CONFIG_HISTORY_DAYS */
+	uint32_t history_megabytes;        /* of 2^20 bytes; CONFIG_HISTORY_MEGABYTES */
+	uint64_t resolve_ns;               /* 30 s */
+	struct config_isolation isolation; /* of every server */
+	struct breaker_policy policy;      /* defaults.breaker over the built-in one */
+	struct trust_policy trust;         /* defaults.trust over the built-in one */
+	enum on_open on_open;              /* defaults.on_open, else to refuse */
+	struct config_server *servers;     /* in the order of the file, disabled ones left out */
 	size_t n_servers;
 };
 
@@ -149,6 +172,9 @@ extern const char *const on_open_words[ON_OPEN_COUNT + 1]; /* ends with NULL */
 void config_list_done(struct config_list *list);
 int config_list_add(struct config_list *list, const char *text) MUST_CHECK; /* a copy; -ENOMEM */
 bool config_list_same(const struct config_list *a, const struct config_list *b);
+bool config_isolation_same(const struct config_isolation *a, const struct config_isolation *b);
+/* "10.0.0.5", "192.0.2.0/24:514", "[fd00::5]:514": -EINVAL, -ENOMEM. */
+int config_parse_allowed(const char *text, struct config_allowed *ret) MUST_CHECK;
 bool config_text_same(const char *a, const char *b); /* each may be NULL */
 
 #endif

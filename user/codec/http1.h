@@ -207,13 +207,12 @@ bool http1_is_type(const struct http1 *h, const char *type);
 bool http1_equal(struct http1_span a, const char *text);      /* byte for byte */
 bool http1_equal_case(struct http1_span a, const char *text); /* but the case of ASCII letters */
 bool http1_is_token(struct http1_span a);                     /* RFC 9110: not empty, tchar only */
-bool http1_is_value(struct http1_span a); /* no CR, LF, NUL, or other control but a tab */
 
 /* --- making heads ---------------------------------------------------------------------- */
 
 /* Each appends one line. -EINVAL, with nothing appended, for what could break out of its place:
- * a method or name that is no token, a target with blanks or controls, a value or reason that is
- * no http1_is_value(), a status outside 100 to 599. Else buf_error(). */
+ * a method or name that is no token, a target with blanks or controls, a value or reason with
+ * CR, LF, NUL or another control but a tab, a status outside 100 to 599. Else buf_error(). */
 int http1_put_request(struct buf *out, struct http1_span method,
 		      struct http1_span target) MUST_CHECK; /* HTTP/1.1 */
 int http1_put_status(struct buf *out, unsigned int status, struct http1_span reason) MUST_CHECK;

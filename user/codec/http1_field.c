@@ -30,14 +30,6 @@ bool http1_is_token(struct http1_span a)
 	return a.len > 0;
 }
 
-bool http1_is_value(struct http1_span a)
-{
-	for (size_t i = 0; i < a.len; i++)
-		if (((unsigned char)a.p[i] < 0x20 && a.p[i] != '\t') || a.p[i] == 0x7f)
-			return false;
-	return true;
-}
-
 bool http1_equal(struct http1_span a, const char *text)
 {
 	return a.len == strlen(text) && (!a.len || !memcmp(a.p, text, a.len));
@@ -126,6 +118,15 @@ bool http1_is_type(const struct http1 *h, const char *type)
 
 /* --- making heads ---------------------------------------------------------------------- */
 
+/* Nothing in it ends the line. */
+static bool is_value(struct http1_span a)
+{
+	for (size_t i = 0; i < a.len; i++)
+		if (((unsigned char)a.p[i] < 0x20 && a.p[i] != '\t') || a.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
 static void put(struct buf *out, struct http1_span s)
 {
 	if (s.len)
@@ -148,7 +149,7 @@ int http1_put_request(struct buf *out, struct http1_span method, struct http1_sp
 
 int http1_put_status(struct buf *out, unsigned int status, struct http1_span reason)
 {
-	if (status < STATUS_MIN || status > STATUS_MAX || !http1_is_value(reason))
+	if (status < STATUS_MIN || status > STATUS_MAX || !is_value(reason))
 		return -EINVAL;
 	buf_printf(out, "HTTP/1.1 %u ", status);
 	put(out, reason);
@@ -157,7 +158,7 @@ int http1_put_status(struct buf *out, unsigned int status, struct http1_span rea
 
 int http1_put_field(struct buf *out, struct http1_span name, struct http1_span value)
 {
-	if (!http1_is_token(name) || !http1_is_value(value))
+	if (!http1_is_token(name) || !is_value(value))
 		return -EINVAL;
 	put(out, name);
 	buf_puts(out, ": ");

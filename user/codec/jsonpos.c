@@ -348,30 +348,30 @@ static int check_encoding(struct scanner *s)
 			: "a NUL byte: this is not a text file");
 }
 
-static int parse(struct scanner *s, size_t len, struct json_object **ret,
+static int parse(struct scanner s, size_t len, struct json_object **ret,
 		 struct jsonpos_fault *ret_fault)
 {
-	const char *text = s->text;
+	const char *text = s.text;
 	struct jsonpos_fault fault = {};
 	int r;
 
-	s->fault = &fault;
-	s->end = text + len;
-	s->text = s->p = text + (s->strict ? 0 : json_bom(text, len));
-	if (s->max_depth > JSONPOS_DEPTH_MAX)
-		s->max_depth = JSONPOS_DEPTH_MAX;
-	r = check_encoding(s);
+	s.fault = &fault;
+	s.end = text + len;
+	s.text = s.p = text + (s.strict ? 0 : json_bom(text, len));
+	if (s.max_depth > JSONPOS_DEPTH_MAX)
+		s.max_depth = JSONPOS_DEPTH_MAX;
+	r = check_encoding(&s);
 	if (!r)
-		r = scan_value(s, 0, false);
+		r = scan_value(&s, 0, false);
 	if (!r)
-		r = skip_space(s);
-	if (!r && s->p < s->end)
-		r = fail(s, -EBADMSG, s->p, "nothing may follow the end of the document");
-	free(s->keys.v);
+		r = skip_space(&s);
+	if (!r && s.p < s.end)
+		r = fail(&s, -EBADMSG, s.p, "nothing may follow the end of the document");
+	free(s.keys.v);
 	if (r && r != -ENOMEM)
 		*ret_fault = fault;
 	if (!r && ret)
-		r = json_parse(text, len, s->max_depth + 1, ret);
+		r = json_parse(text, len, s.max_depth + 1, ret);
 	/* json-c takes whatever passed; that it has no memory reads as a text that ends early */
 	return r == -EBADMSG && !*fault.what ? -ENOMEM : r;
 }
@@ -379,17 +379,14 @@ static int parse(struct scanner *s, size_t len, struct json_object **ret,
 int jsonpos_parse(const char *text, size_t len, unsigned int max_depth, struct json_object **ret,
 		  struct jsonpos_fault *ret_fault)
 {
-	struct scanner s = { .text = text, .max_depth = max_depth };
-
-	return parse(&s, len, ret, ret_fault);
+	return parse((struct scanner){ .text = text, .max_depth = max_depth }, len, ret, ret_fault);
 }
 
 int jsonpos_parse_strict(const char *text, size_t len, unsigned int max_depth,
 			 struct json_object **ret, struct jsonpos_fault *ret_fault)
 {
-	struct scanner s = { .text = text, .max_depth = max_depth, .strict = true };
-
-	return parse(&s, len, ret, ret_fault);
+	return parse((struct scanner){ .text = text, .max_depth = max_depth, .strict = true }, len,
+		     ret, ret_fault);
 }
 
 struct jsonpos jsonpos_find(const char *text, size_t len, const struct json_path *path, bool value)

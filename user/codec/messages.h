@@ -47,12 +47,13 @@ int event_decode(const char *text, size_t len, struct event *ret) MUST_CHECK;
 /* --- requests ------------------------------------------------------------------ */
 
 enum request_verb {
-	REQUEST_QUARANTINE, /* reason (required), for */
+	REQUEST_QUARANTINE, /* reason (required), for, freeze, force */
 	REQUEST_RELEASE,    /* reason */
 	REQUEST_TRIP,       /* reason, for */
 	REQUEST_RESET,      /* reason */
 	REQUEST_FORCE,      /* to (required): closed, shadow or disabled; reason, for */
 	REQUEST_APPROVE,    /* reason */
+	REQUEST_BYPASS,     /* on (required); reason; for, required to turn it on */
 	REQUEST_COUNT
 };
 
@@ -67,7 +68,10 @@ extern const struct request_force request_forces[REQUEST_FORCES];
 struct request {
 	enum request_verb verb;
 	enum sg_state to;               /* FORCE: what sg_breaker_order() takes */
-	uint64_t for_ns;                /* SG_FOREVER: no end */
+	uint64_t for_ns;                /* SG_FOREVER: no end. BYPASS: at most SG_BYPASS_MAX_NS */
+	bool freeze;                    /* QUARANTINE: stop the processes of the server, too */
+	bool force;                     /* QUARANTINE: isolate them whoever else is with them */
+	bool on;                        /* BYPASS */
 	char reason[STATUS_REASON_LEN]; /* URLs in it redacted; "": none was given */
 };
 
@@ -104,7 +108,24 @@ struct reply_kill {
 	uint32_t busy;                /* the same */
 	uint64_t elapsed_ns;          /* elapsed_ms */
 	char error[STATUS_ERROR_LEN]; /* why not; "" and no member if they were counted */
+	bool has_isolation;           /* else none of its processes is on this host */
+	struct status_isolation isolation;
 };
+
+/* The members of "isolation", of a struct that has one. */
+#define ISOLATION_FIELDS(type)                                                                \
+	FIELD("state", KIND_TEXT, type, isolation.state),                                     \
+		FIELD("cgroup", KIND_TEXT, type, isolation.cgroup, .zero = ZERO_NULL),        \
+		FIELD("processes", KIND_UINT32, type, isolation.processes),                   \
+		FIELD("cut", KIND_UINT32, type, isolation.cut),                               \
+		FIELD("survivors", KIND_COUNT, type, isolation.survivors),                    \
+		FIELD("outside", KIND_UINT32, type, isolation.outside, .zero = ZERO_OMITTED), \
+		FIELD("frozen", KIND_BOOL, type, isolation.frozen),                           \
+		FIELD("forced", KIND_BOOL, type, isolation.forced),                           \
+		FIELD("dropped_packets", KIND_UINT64, type, isolation.dropped),               \
+		FIELD("refused", KIND_UINT64, type, isolation.refused),                       \
+		FIELD("why", KIND_TEXT, type, isolation.why, .zero = ZERO_OMITTED),           \
+		FIELD("not_cut", KIND_TEXT, type, isolation.not_cut, .zero = ZERO_OMITTED)
 
 int reply_kill_encode(const struct reply_kill *k, struct buf *out) MUST_CHECK;
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret) MUST_CHECK;
@@ -136,6 +157,16 @@ struct reply_approve {
 	uint32_t tools;
 	uint32_t changes; /* against what was approved before */
 };
+
+/* Reply to bypass. */
+struct reply_bypass {
+	bool on;
+	uint64_t until_wall_ns; /* STATUS_NEVER: it is off */
+	bool unchanged;         /* it was off already */
+};
+
+int reply_bypass_encode(const struct reply_bypass *b, struct buf *out) MUST_CHECK;
+int reply_bypass_decode(const char *text, size_t len, struct reply_bypass *ret) MUST_CHECK;
 
 int reply_approve_encode(const struct reply_approve *a, struct buf *out) MUST_CHECK;
 int reply_approve_decode(const char *text, size_t len, struct reply_approve *ret) MUST_CHECK;

@@ -21,6 +21,7 @@ static const char *const verbs[] = {
 	[REQUEST_RESET] = "reset",
 	[REQUEST_FORCE] = "force",
 	[REQUEST_APPROVE] = "approve",
+	[REQUEST_BYPASS] = "bypass",
 };
 NAME_FUNCTIONS(request_verb, enum request_verb, verbs, REQUEST_COUNT)
 
@@ -97,6 +98,29 @@ static int read_to(struct json_object *v, struct request *q, const struct compla
 	return refuse(c, "to must be closed, shadow or disabled");
 }
 
+static int read_flag(struct json_object *v, bool *ret, const char *name, const struct complaint *c)
+{
+	if (!json_object_is_type(v, json_type_boolean))
+		return refuse(c, "%s must be true or false", name);
+	*ret = json_object_get_boolean(v);
+	return 0;
+}
+
+static int read_freeze(struct json_object *v, struct request *q, const struct complaint *c)
+{
+	return read_flag(v, &q->freeze, "freeze", c);
+}
+
+static int read_force(struct json_object *v, struct request *q, const struct complaint *c)
+{
+	return read_flag(v, &q->force, "force", c);
+}
+
+static int read_on(struct json_object *v, struct request *q, const struct complaint *c)
+{
+	return read_flag(v, &q->on, "on", c);
+}
+
 /* The members that requests have, and who has and who needs them. */
 static const struct {
 	const char *name;
@@ -105,8 +129,14 @@ static const struct {
 	unsigned int required;
 } members[] = {
 	{ "reason", read_reason, (1U << REQUEST_COUNT) - 1, 1U << REQUEST_QUARANTINE },
-	{ "for", read_for, 1U << REQUEST_QUARANTINE | 1U << REQUEST_TRIP | 1U << REQUEST_FORCE, 0 },
+	{ "for", read_for,
+	  1U << REQUEST_QUARANTINE | 1U << REQUEST_TRIP | 1U << REQUEST_FORCE |
+		  1U << REQUEST_BYPASS,
+	  0 },
 	{ "to", read_to, 1U << REQUEST_FORCE, 1U << REQUEST_FORCE },
+	{ "freeze", read_freeze, 1U << REQUEST_QUARANTINE, 0 },
+	{ "force", read_force, 1U << REQUEST_QUARANTINE, 0 },
+	{ "on", read_on, 1U << REQUEST_BYPASS, 1U << REQUEST_BYPASS },
 };
 
 static int read_members(struct json_object *root, struct request *q, const struct complaint *c)
@@ -137,6 +167,18 @@ static int read_members(struct json_object *root, struct request *q, const struc
 	return 0;
 }
 
+/* Nobody leaves a host open for longer than he can remember. */
+static int check_bypass(const struct request *q, const struct complaint *c)
+{
+	if (q->verb != REQUEST_BYPASS || !q->on)
+		return 0;
+	if (q->for_ns == SG_FOREVER)
+		return refuse(c, "bypass needs the key \"for\": how long everything may pass");
+	if (q->for_ns > SG_BYPASS_MAX_NS)
+		return refuse(c, "bypass lasts 24 hours at most");
+	return 0;
+}
+
 int request_decode(enum request_verb verb, const char *text, size_t len, struct request *ret,
 		   char *why, size_t why_size)
 {
@@ -162,6 +204,8 @@ int request_decode(enum request_verb verb, const char *text, size_t len, struct 
 	if (!json_object_is_type(root, json_type_object))
 		return refuse(&c, "the body must be a JSON object");
 	r = read_members(root, &q, &c);
+	if (!r)
+		r = check_bypass(&q, &c);
 	if (r)
 		return r;
 	*ret = q;
@@ -181,6 +225,12 @@ int request_encode(const struct request *q, struct buf *out)
 			jsonw_text(&w, "to", request_forces[i].word);
 	if (q->for_ns != SG_FOREVER && q->verb != REQUEST_RELEASE && q->verb != REQUEST_RESET)
 		jsonw_seconds(&w, "for", q->for_ns);
+	if (q->verb == REQUEST_BYPASS)
+		jsonw_bool(&w, "on", q->on);
+	if (q->freeze)
+		jsonw_bool(&w, "freeze", true);
+	if (q->force)
+		jsonw_bool(&w, "force", true);
 	jsonw_object_end(&w);
 	return buf_error(out);
 }
@@ -204,6 +254,9 @@ static const struct field kill_fields[] = {
 	FIELD("busy", KIND_COUNT, reply_kill, busy),
 	FIELD("elapsed_ms", KIND_MS, reply_kill, elapsed_ns),
 	FIELD("error", KIND_TEXT, reply_kill, error, .zero = ZERO_OMITTED),
+	FIELD("isolation", KIND_OBJECT, reply_kill, has_isolation, .zero = ZERO_OMITTED),
+		ISOLATION_FIELDS(reply_kill),
+	FIELD_END,
 	FIELDS_STOP
 };
 
@@ -229,6 +282,13 @@ static const struct field approve_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field bypass_fields[] = {
+	FIELD("on", KIND_BOOL, reply_bypass, on),
+	FIELD("until", KIND_TIME, reply_bypass, until_wall_ns, .none = STATUS_NEVER),
+	FIELD("unchanged", KIND_BOOL, reply_bypass, unchanged, .zero = ZERO_OMITTED),
+	FIELDS_STOP
+};
+
 static const struct field detach_fields[] = {
 	FIELD("detached", KIND_BOOL, detach_result, detached),
 	FIELD("daemon", KIND_BOOL, detach_result, daemon),
@@ -248,6 +308,7 @@ REPLY(kill, { "server", json_type_string }, { "killed", json_type_int });
 REPLY(detach, { "detached", json_type_boolean });
 REPLY(selftest, { "ok", json_type_boolean });
 REPLY(approve, { "server", json_type_string }, { "digest", json_type_string });
+REPLY(bypass, { "on", json_type_boolean });
 REPLY(state, { "server", json_type_string }, { "state", json_type_string });
 /* clang-format on */
 
@@ -279,6 +340,16 @@ int reply_kill_encode(const struct reply_kill *k, struct buf *out)
 int reply_kill_decode(const char *text, size_t len, struct reply_kill *ret)
 {
 	return document_decode(&kill_reply, text, len, ret);
+}
+
+int reply_bypass_encode(const struct reply_bypass *b, struct buf *out)
+{
+	return document_encode(&bypass_reply, b, URL_MASKED, out);
+}
+
+int reply_bypass_decode(const char *text, size_t len, struct reply_bypass *ret)
+{
+	return document_decode(&bypass_reply, text, len, ret);
 }
 
 int reply_detach_encode(const struct detach_result *d, struct buf *out)

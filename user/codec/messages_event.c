@@ -16,6 +16,9 @@
 
 #define IN(type) (1U << EVENT_##type)
 #define KILLS (IN(QUARANTINE) | IN(KILL))
+#define BY                                                                                        \
+	(IN(QUARANTINE) | IN(RELEASE) | IN(RESET) | IN(ONE_CLIENT) | IN(BYPASS) | IN(ISOLATION) | \
+	 IN(CAPTURE))
 #define WHO (IN(CALL) | IN(DENIAL))
 #define ANY ((1U << EVENT_TYPE_COUNT) - 1)
 
@@ -57,9 +60,17 @@ static const struct row rows[] = {
 	ROW(IN(TRANSITION), "slow_rate", KIND_NUMBER, slow_rate),
 	ROW(IN(TRANSITION), "calls", KIND_UINT32, calls),
 	ROW(IN(TRANSITION), "open_seconds", KIND_SPAN, open_ns, .zero = ZERO_NULL, .none = STATUS_NEVER),
-	ROW(IN(QUARANTINE), "reason", KIND_TEXT, text),
-	ROW(IN(QUARANTINE), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
-	ROW(IN(QUARANTINE) | IN(RELEASE) | IN(RESET) | IN(ONE_CLIENT), "by", KIND_TEXT, by),
+	ROW(IN(BYPASS), "on", KIND_BOOL, ok),
+	ROW(IN(ISOLATION), "state", KIND_TEXT, error),
+	ROW(IN(ISOLATION), "cgroup", KIND_TEXT, cgroup, .zero = ZERO_NULL),
+	ROW(IN(ISOLATION), "cut", KIND_UINT32, killed),
+	ROW(IN(ISOLATION), "survivors", KIND_COUNT, survivors),
+	ROW(IN(ISOLATION), "frozen", KIND_BOOL, frozen),
+	ROW(IN(ISOLATION), "forced", KIND_BOOL, forced),
+	ROW(IN(ISOLATION), "detail", KIND_TEXT, detail, .zero = ZERO_OMITTED),
+	ROW(IN(QUARANTINE) | IN(BYPASS) | IN(ISOLATION), "reason", KIND_TEXT, text),
+	ROW(IN(QUARANTINE) | IN(BYPASS), "until", KIND_TIME, until_wall_ns, .none = STATUS_NEVER),
+	ROW(BY, "by", KIND_TEXT, by),
 	ROW(IN(TRANSITION) | IN(CALL) | IN(TOOLS), "by", KIND_TEXT, by, .zero = ZERO_OMITTED),
 	ROW(IN(TRANSITION) | IN(RELEASE) | IN(RESET), "text", KIND_TEXT, text, .zero = ZERO_OMITTED),
 	ROW(IN(FINDING), "severity", KIND_TEXT, severity),
@@ -76,7 +87,7 @@ static const struct row rows[] = {
 	ROW(IN(HOST_OFFLINE), "servers", KIND_UINT64, count),
 	ROW(IN(TOOLS), "change", KIND_TEXT, error),
 	ROW(IN(TOOLS), "count", KIND_UINT64, count),
-	ROW(IN(ALARM) | IN(TOOLS) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
+	ROW(IN(ALARM) | IN(FALLBACK) | IN(TOOLS) | IN(RELOAD) | IN(SELFTEST) | IN(ONE_CLIENT) | IN(HOST_OFFLINE), "detail", KIND_TEXT, text),
 };
 /* clang-format on */
 

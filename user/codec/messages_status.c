@@ -89,6 +89,15 @@ static const struct field tool_fields[] = {
 	FIELDS_STOP
 };
 
+static const struct field candidate_fields[] = {
+	FIELD("server", KIND_TEXT, status_candidate, server),
+	FIELD("usable", KIND_BOOL, status_candidate, usable),
+	FIELD("why", KIND_TEXT, status_candidate, why, .zero = ZERO_NULL),
+	FIELD("differs", KIND_TEXT, status_candidate, differs, .zero = ZERO_OMITTED),
+	FIELD("asked", KIND_TIME, status_candidate, asked_wall_ns, .zero = ZERO_NULL),
+	FIELDS_STOP
+};
+
 static const struct field server_fields[] = {
 	SERVER("name", KIND_TEXT, name),
 	SERVER("url", KIND_STRING, url),
@@ -147,6 +156,9 @@ static const struct field server_fields[] = {
 		SERVER("until", KIND_TIME, order.until_wall_ns, .none = STATUS_NEVER),
 		SERVER("by", KIND_TEXT, order.by),
 	FIELD_END,
+	SERVER("isolation", KIND_OBJECT, has_isolation, .zero = ZERO_NULL),
+		ISOLATION_FIELDS(status_server),
+	FIELD_END,
 	FIELD_LIST(status_server, causes, cause_fields),
 	SERVER("causes_lost", KIND_UINT64, causes_lost),
 	FIELD_LIST(status_server, proxied, proxied_fields),
@@ -161,6 +173,14 @@ static const struct field server_fields[] = {
 		SERVER("approved_by", KIND_TEXT, tools.approved_by, .zero = ZERO_NULL),
 		SERVER("unknown", KIND_TEXT, tools.unknown, .zero = ZERO_NULL),
 		FIELD_LIST(status_server, changed, tool_fields),
+	FIELD_END,
+	SERVER("since", KIND_TIME, since_wall_ns, .zero = ZERO_NULL),
+	SERVER("fallback", KIND_OBJECT, has_fallback, .zero = ZERO_NULL),
+		SERVER("kind", KIND_WORD, fallback.kind, FIELD_WORDS(redirect, SG_REDIRECT_NONE)),
+		SERVER("to", KIND_TEXT, fallback.to, .zero = ZERO_NULL),
+		SERVER("returning", KIND_BOOL, fallback.returning, .zero = ZERO_OMITTED),
+		SERVER("why", KIND_TEXT, fallback.why, .zero = ZERO_NULL),
+		FIELD_LIST(status_server, candidates, candidate_fields),
 	FIELD_END,
 	FIELDS_STOP
 };
@@ -184,6 +204,12 @@ static const struct field status_fields[] = {
 		FIELD_LIST(status, xdp, xdp_fields),
 		FIELD_LIST(status, degraded, NULL),
 		FIELD("lost_events", KIND_UINT64, status, lost_events),
+	FIELD_END,
+	FIELD("bypass", KIND_OBJECT, status, bypassed, .zero = ZERO_NULL),
+		FIELD("reason", KIND_TEXT, status, bypass.reason),
+		FIELD("since", KIND_TIME, status, bypass.since_wall_ns),
+		FIELD("until", KIND_TIME, status, bypass.until_wall_ns, .none = STATUS_NEVER),
+		FIELD("by", KIND_TEXT, status, bypass.by),
 	FIELD_END,
 	FIELD_LIST(status, servers, server_fields),
 	FIELDS_STOP

@@ -7,13 +7,10 @@
 
 #include "codec/jsonget.h"
 #include "codec/jsonw.h"
+#include "codec/mcp.h"
 #include "core/answer.h"
 #include "core/names.h"
 
-#define CODE_NO_METHOD (-32601)
-#define SESSION_VERSION "2025-11-25" /* offered; the server's own choice is used from then on */
-#define MODERN_VERSION "2026-07-28"
-#define META "io.modelcontextprotocol/"
 #define PAGE_ID 16 /* of the first page: above those of the steps */
 #define HTTP_UNAUTHORIZED 401
 #define HTTP_FORBIDDEN 403
@@ -119,12 +116,12 @@ static void params_print(const struct probe_session *t, struct buf *out)
 	jsonw_object(&w, NULL);
 	if (is_modern(t)) {
 		jsonw_object(&w, "_meta");
-		jsonw_text(&w, META "protocolVersion", MODERN_VERSION);
-		jsonw_object(&w, META "clientInfo");
+		jsonw_text(&w, MCP_META "protocolVersion", MCP_VERSION_STATELESS);
+		jsonw_object(&w, MCP_META "clientInfo");
 		jsonw_text(&w, "name", "switchgear");
 		jsonw_text(&w, "version", t->target.version);
 		jsonw_object_end(&w);
-		jsonw_object(&w, META "clientCapabilities");
+		jsonw_object(&w, MCP_META "clientCapabilities");
 		jsonw_object_end(&w);
 		jsonw_object_end(&w);
 	}
@@ -146,7 +143,7 @@ static void body_print(const struct probe_session *t, struct buf *out)
 	buf_printf(out, "\"method\":\"%s\"", method);
 	if (t->step == PROBE_INITIALIZE)
 		buf_printf(out,
-			   ",\"params\":{\"protocolVersion\":\"" SESSION_VERSION
+			   ",\"params\":{\"protocolVersion\":\"" MCP_VERSION_SESSION
 			   "\",\"capabilities\":{},\"clientInfo\":{\"name\":\"switchgear\","
 			   "\"version\":\"%s\"}}",
 			   version);
@@ -157,35 +154,59 @@ static void body_print(const struct probe_session *t, struct buf *out)
 	buf_putc(out, '}');
 }
 
-static void fields_print(const struct probe_session *t, size_t body_len, struct buf *out)
+/* Everything that stands in a line is a word of ours, or was looked at by is_word(). */
+static int put_text(struct buf *out, const char *name, const char *value)
 {
-	if (is_modern(t))
-		buf_printf(out, "MCP-Protocol-Version: " MODERN_VERSION "\r\nMcp-Method: %s\r\n",
-			   steps[t->step].method);
-	else if (t->step != PROBE_INITIALIZE && t->protocol[0])
-		buf_printf(out, "MCP-Protocol-Version: %s\r\n", t->protocol);
-	if (t->session[0])
-		buf_printf(out, "Mcp-Session-Id: %s\r\n", t->session);
-	if (body_len)
-		buf_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-			   body_len);
+	return http1_put_field(out, HTTP1_SPAN(name), HTTP1_SPAN(value));
+}
+
+static int fields_print(const struct probe_session *t, size_t body_len, struct buf *out)
+{
+	int r = 0;
+
+	if (is_modern(t)) {
+		r = put_text(out, "MCP-Protocol-Version", MCP_VERSION_STATELESS);
+		if (!r)
+			r = put_text(out, "Mcp-Method", steps[t->step].method);
+	} else if (t->step != PROBE_INITIALIZE && t->protocol[0]) {
+		r = put_text(out, "MCP-Protocol-Version", t->protocol);
+	}
+	if (!r && t->session[0])
+		r = put_text(out, "Mcp-Session-Id", t->session);
+	if (!r && body_len)
+		r = put_text(out, "Content-Type", "application/json");
+	if (!r && body_len)
+		r = http1_put_number(out, "Content-Length", body_len);
+	return r ? r : http1_put_end(out);
+}
+
+static int head_print(const struct probe_session *t, size_t body_len, struct buf *out)
+{
+	const char *path = t->target.path[0] ? t->target.path : "/";
+	int r = http1_put_request(out, HTTP1_SPAN(t->step == PROBE_DELETE ? "DELETE" : "POST"),
+				  HTTP1_SPAN(path));
+
+	if (!r)
+		r = put_text(out, "Host", t->target.host);
+	buf_printf(out,
+		   "User-Agent: switchgear/%s\r\nAccept: application/json, text/event-stream\r\n"
+		   "Connection: close\r\n",
+		   t->target.version);
+	return r ? r : fields_print(t, body_len, out);
 }
 
 int probe_session_request(struct probe_session *t, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf body = BUF(PROBE_REQUEST_MAX);
+	int r;
 
 	body_print(t, &body);
-	buf_printf(out,
-		   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: switchgear/%s\r\n"
-		   "Accept: application/json, text/event-stream\r\nConnection: close\r\n",
-		   t->step == PROBE_DELETE ? "DELETE" : "POST",
-		   t->target.path[0] ? t->target.path : "/", t->target.host, t->target.version);
-	fields_print(t, body.len, out);
-	buf_puts(out, "\r\n");
+	r = head_print(t, body.len, out);
 	buf_puts(out, buf_str(&body));
 	probe_answer_reset(&t->answer, step_id(t), steps[t->step].message, is_modern(t));
-	return buf_error(&body) ? buf_error(&body) : buf_error(out);
+	if (!r)
+		r = buf_error(&body);
+	return r ? r : buf_error(out);
 }
 
 /* --- what an answer leads to ------------------------------------------------------------------ */
@@ -259,7 +280,7 @@ static void note_server(struct probe_session *t)
 	const struct json_object *info = jget_object(result, "serverInfo");
 
 	if (!info)
-		info = jget_object(jget_object(result, "_meta"), META "serverInfo");
+		info = jget_object(jget_object(result, "_meta"), MCP_META "serverInfo");
 	(void)jget_copy(info, "version", t->list.version, sizeof(t->list.version));
 	t->offers = !can || jget(can, "tools");
 }
@@ -279,7 +300,7 @@ static void initialized(struct probe_session *t)
 /* A ping that is not known is no failure: servers without it are asked for their tools. */
 static bool unknown_method(const struct probe_answer *a)
 {
-	return a->code == CODE_NO_METHOD ||
+	return a->code == MCP_CODE_NO_METHOD ||
 	       (a->result.class == SG_CALLER &&
 		(a->result.status == 404 || a->result.status == 405 || a->result.status == 501));
 }
@@ -296,6 +317,9 @@ static int add_page(struct probe_session *t)
 	r = tools_add(&t->list.tools, t->answer.kept, &cursor, t->list.why);
 	if (r)
 		return r;
+	if (!t->list.listing.max)
+		t->list.listing = BUF(TOOLS_LISTING_MAX);
+	tools_listing_add(&t->list.listing, t->answer.kept);
 	free(t->cursor);
 	t->cursor = TAKE_PTR(cursor);
 	if (t->cursor && ++t->pages >= TOOLS_PAGES_MAX)
@@ -304,7 +328,10 @@ static int add_page(struct probe_session *t)
 	if (t->cursor && t->taken > TOOLS_BYTES_MAX)
 		return explain(-E2BIG, t->list.why, sizeof(t->list.why),
 			       "its list is longer than %u bytes", TOOLS_BYTES_MAX);
-	return t->cursor ? 0 : tools_close(&t->list.tools);
+	if (t->cursor)
+		return 0;
+	buf_putc(&t->list.listing, ']');
+	return tools_close(&t->list.tools);
 }
 
 static void listed(struct probe_session *t)
@@ -316,7 +343,7 @@ static void listed(struct probe_session *t)
 		return; /* the next page */
 	if (error == -ENOMEM)
 		snprintf(t->list.why, sizeof(t->list.why), "%s", strerror(ENOMEM));
-	if (t->answer.code == CODE_NO_METHOD)
+	if (t->answer.code == MCP_CODE_NO_METHOD)
 		snprintf(t->list.why, sizeof(t->list.why), "it has no tools");
 	t->list.listed = !error && r->class == SG_SUCCESS;
 	judge(t, r);
@@ -375,7 +402,7 @@ static void turn_over(struct probe_session *t)
 		if (t->listing)
 			listed(t);
 		else
-			judge(t, t->answer.code == CODE_NO_METHOD ? &t->result : r);
+			judge(t, t->answer.code == MCP_CODE_NO_METHOD ? &t->result : r);
 		break;
 	default: /* DELETE: whatever it said */
 		t->step = PROBE_OVER;

@@ -241,9 +241,14 @@ static void head_bytes(struct probe_answer *a, const char *data, size_t len)
 
 /* --- interface --------------------------------------------------------------------------------------- */
 
-/* What http1 does not read. A status that cannot be is told all the same. */
+/* What http1 does not read. A status that cannot be is told all the same; the digits of a size are
+ * too many when they are, whatever follows them. */
 static void unreadable(struct probe_answer *a)
 {
+	if (a->reader.left > a->max) {
+		too_much(a);
+		return;
+	}
 	switch (a->reader.error) {
 	case HTTP1_CHUNK_TOO_LONG:
 	case HTTP1_NO_MEMORY:
@@ -280,10 +285,10 @@ static size_t answer_bytes(struct probe_answer *a, const char *data, size_t len)
 		e = http1_feed(&a->reader, &in, &body);
 		if (a->head)
 			head_bytes(a, from, (size_t)(in.p - from));
-		if (e == HTTP1_ERROR)
+		if (a->http.bits & SG_HTTP_BAD)
+			malformed(a); /* which the automaton may know before the line ends */
+		else if (e == HTTP1_ERROR)
 			unreadable(a);
-		else if (a->http.bits & SG_HTTP_BAD)
-			malformed(a);
 		else if (e == HTTP1_HEAD && !a->reader.interim)
 			head_end(a);
 		else if (e == HTTP1_MESSAGE)

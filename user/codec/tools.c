@@ -125,6 +125,24 @@ int tools_add(struct tools *t, const struct json_object *result, char **ret_curs
 	return r ? r : take_cursor(result, ret_cursor, why);
 }
 
+void tools_listing_add(struct buf *listing, const struct json_object *result)
+{
+	struct json_object *list = jget_list(result, "tools");
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	if (!listing->len)
+		buf_putc(listing, '[');
+	else if (n && listing->data[listing->len - 1] != '[')
+		buf_putc(listing, ',');
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_putc(listing, ',');
+		buf_puts(listing, json_object_to_json_string_ext(
+					  json_object_array_get_idx(list, i),
+					  JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+}
+
 /* --- in order ----------------------------------------------------------------------------------- */
 
 /* Whoever has two tools of one name has them in an order of their own. */
@@ -378,6 +396,7 @@ int tools_read(const struct json_object *list, struct tools *ret)
 void tools_answer_done(struct tools_answer *a)
 {
 	tools_done(&a->tools);
+	buf_done(&a->listing);
 	*a = (struct tools_answer){ 0 };
 }
 
@@ -392,6 +411,8 @@ int tools_answer_encode(const struct tools_answer *a, struct buf *out)
 		tools_write(&a->tools, "tools", &w);
 	else
 		jsonw_text(&w, "why", a->why);
+	if (a->listed && a->listing.len && !buf_error(&a->listing))
+		jsonw_text(&w, "listing", buf_str(&a->listing));
 	jsonw_object_end(&w);
 	return buf_error(out);
 }
@@ -421,5 +442,9 @@ int tools_answer_decode(const char *text, size_t len, struct tools_answer *ret)
 	without_controls(ret->version);
 	without_controls(ret->why);
 	ret->listed = list != NULL;
+	ret->listing = BUF(TOOLS_LISTING_MAX);
+	buf_puts(&ret->listing, jget_text(root, "listing", ""));
+	if (buf_error(&ret->listing))
+		buf_clear(&ret->listing);
 	return list ? tools_read(list, &ret->tools) : *ret->why ? 0 : -EBADMSG;
 }

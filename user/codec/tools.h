@@ -21,7 +21,8 @@
 #define TOOLS_MAX 1024U
 #define TOOLS_PAGES_MAX 64U
 #define TOOLS_BYTES_MAX (2U << 20) /* of all answers with pages of one list */
-#define TOOLS_TEXT_MAX (4U << 20)  /* of an encoded answer: 1,024 names of 256 bytes, escaped */
+#define TOOLS_TEXT_MAX (8U << 20)  /* of an encoded answer: all of the below, escaped */
+#define TOOLS_LISTING_MAX (1U << 20)
 #define TOOL_NAME_MAX 256U
 #define TOOLS_CURSOR_MAX 1024U
 #define TOOLS_VERSION_LEN 64U
@@ -58,6 +59,9 @@ struct json_object;
  */
 int tools_add(struct tools *t, const struct json_object *result, char **ret_cursor,
 	      char why[TOOLS_WHY_LEN]) MUST_CHECK;
+/* The same as text, page by page, into a buffer of TOOLS_LISTING_MAX; its error says that it was too
+ * much. */
+void tools_listing_add(struct buf *listing, const struct json_object *result);
 /* After the last page: sorts, and computes the digest. -ENOMEM. */
 int tools_close(struct tools *t) MUST_CHECK;
 int tools_copy(const struct tools *t, struct tools *ret) MUST_CHECK; /* -ENOMEM */
@@ -103,6 +107,9 @@ struct tools_answer {
 	char version[TOOLS_VERSION_LEN]; /* serverInfo.version; "": it tells none */
 	char why[TOOLS_WHY_LEN];         /* unless listed */
 	struct tools tools;              /* if listed, closed */
+	/* The tools as the server tells them, a JSON array; "" if it is too long to be kept. Foreign
+	 * text, which nobody but a process without rights should parse. */
+	struct buf listing;
 };
 
 void tools_answer_done(struct tools_answer *a);

@@ -21,6 +21,10 @@ static const char *const event_types[] = {
 	[EVENT_DENIAL] = "denial",
 	[EVENT_FINDING] = "finding",
 	[EVENT_TOOLS] = "tools",
+	[EVENT_BYPASS] = "bypass",
+	[EVENT_ISOLATION] = "isolation",
+	[EVENT_CAPTURE] = "capture",
+	[EVENT_FALLBACK] = "fallback",
 };
 NAME_FUNCTIONS(event_type, unsigned int, event_types, EVENT_TYPE_COUNT)
 

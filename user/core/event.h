@@ -32,6 +32,10 @@ enum event_type {
 	EVENT_DENIAL,       /* one of those that were denied: who, where to */
 	EVENT_FINDING, /* a scanner found what was not known: by it, severity, text says what */
 	EVENT_TOOLS,   /* a server's list of tools changed, or was approved: see error */
+	EVENT_BYPASS, /* everything passes until a time (ok), or no longer: by whom, text says why */
+	EVENT_ISOLATION, /* of processes of a server in quarantine: error is the state, detail, cgroup */
+	EVENT_CAPTURE,  /* somebody reads a server's refused packets: by */
+	EVENT_FALLBACK, /* where the denied connects of a server go from now on: text */
 	EVENT_TYPE_COUNT
 };
 
@@ -71,6 +75,10 @@ struct event {
 	uint64_t count;
 	bool ok;
 	char severity[EVENT_SEVERITY_LEN];
+	char cgroup[STATUS_CGROUP_LEN]; /* that is isolated, or would have been */
+	char detail[STATUS_WHY_LEN];    /* ISOLATION: why it is not, or not frozen */
+	bool frozen;
+	bool forced;
 	char by[STATUS_BY_LEN]; /* who ordered it, or made the call; "": nobody, an agent */
 	char text[STATUS_REASON_LEN]; /* of what was ordered: why; a call, a denial: its cgroup; others: what */
 };

@@ -19,11 +19,12 @@ static bool listed(const char *const *names, const char *name)
 bool pins_map(const char *name)
 {
 	static const char *const maps[] = {
-		"cfg",       "ep2srv", "net2srv",  "unix2srv",   "local_addrs", "listed",
-		"srv_state", "groups", "srv_name", "stats",      "hist",        "sk_ctx",
-		"flows",     "own",    "ev",       "quarantine", "cutoff",      "pulse",
-		"http_dfa",  "job",    "watch",    "routes",     "proxies",     "proxy_names",
-		"denied_at", "swept",  NULL,
+		"cfg",           "ep2srv", "net2srv",  "unix2srv",   "local_addrs", "listed",
+		"srv_state",     "groups", "srv_name", "stats",      "hist",        "sk_ctx",
+		"flows",         "own",    "ev",       "quarantine", "cutoff",      "pulse",
+		"http_dfa",      "job",    "watch",    "routes",     "proxies",     "proxy_names",
+		"denied_at",     "swept",  "captures", "capture_at", "isolations",  "isolate_here",
+		"isolate_allow", NULL,
 	};
 
 	return listed(maps, name);
@@ -37,7 +38,7 @@ bool pins_link(const char *name)
 		"sg_brought",  "sg_connect_unix", NULL,
 	};
 
-	return listed(links, name);
+	return listed(links, name) || !strncmp(name, PINS_ISOLATE, strlen(PINS_ISOLATE));
 }
 
 int detach_result_keep(struct detach_result *d, const char *name)

@@ -15,6 +15,7 @@
 #define PINS_CFG "cfg"  /* the map that says which layout the others are of: removed last */
 #define PINS_XDP "xdp_" /* before an interface's name: a link to PINS_XDP_PROGRAM */
 #define PINS_XDP_PROGRAM "sg_xdp"
+#define PINS_ISOLATE "iso_" /* before a server's number and a hook: links of isolated cgroups */
 
 bool pins_map(const char *name);
 bool pins_link(const char *name); /* without those of XDP */

@@ -24,6 +24,14 @@ static const char *const verdicts[] = {
 };
 NAME_FUNCTIONS(status_verdict, enum status_verdict, verdicts, VERDICT_COUNT)
 
+static const char *const redirects[] = {
+	[SG_REDIRECT_NONE] = "refuse",
+	[SG_REDIRECT_DIRECT] = "direct",
+	[SG_REDIRECT_FORWARD] = "forward",
+	[SG_REDIRECT_STAND_IN] = "stand_in",
+};
+NAME_FUNCTIONS(redirect, enum sg_redirect_kind, redirects, SG_REDIRECT_COUNT)
+
 void status_unrecorded(char *out, size_t size, const char *server, uint64_t n)
 {
 	snprintf(out, size,
@@ -62,6 +70,7 @@ void status_server_done(struct status_server *s)
 	free(s->causes);
 	free(s->proxied);
 	free(s->changed);
+	free(s->candidates);
 	status_server_init(s);
 }
 

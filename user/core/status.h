@@ -55,6 +55,25 @@ struct status_quarantine {
 	uint64_t until_wall_ns; /* STATUS_NEVER: until released */
 };
 
+#define STATUS_CGROUP_LEN 256
+#define STATUS_WHY_LEN 384
+
+/* Of the processes of a server in quarantine that are on this host. */
+struct status_isolation {
+	char state[16];                 /* "isolated", "refused", "failed", "pending", "none" */
+	char cgroup[STATUS_CGROUP_LEN]; /* below the mount; "": not known */
+	uint32_t processes;             /* in it */
+	uint32_t cut;                   /* connections */
+	uint32_t survivors;             /* STATUS_UNKNOWN: nobody could count them */
+	uint32_t outside;         /* sockets that wait for others and no hook of the cgroup sees */
+	bool frozen;              /* its processes are stopped */
+	bool forced;              /* although others are in it */
+	uint64_t dropped;         /* packets */
+	uint64_t refused;         /* connects */
+	char why[STATUS_WHY_LEN]; /* it is not isolated, or not frozen; "": it is */
+	char not_cut[STATUS_WHY_LEN]; /* what passes all the same; "" unless it is isolated */
+};
+
 struct status_trust {
 	double score;
 	char band[16];
@@ -105,6 +124,21 @@ struct status_endpoint {
 	uint32_t failed;         /* connects in a row; of addresses from the eighth on, theirs */
 };
 
+struct status_candidate { /* a server that may stand in for it */
+	char server[SG_NAME_LEN];
+	bool usable;
+	char why[256];          /* why it is not; "" */
+	char differs[160];      /* how its tools differ; foreign text; "" */
+	uint64_t asked_wall_ns; /* the latest probe that came to an end; 0: none did */
+};
+
+struct status_fallback {            /* where its denied connects go */
+	enum sg_redirect_kind kind; /* NONE: they are refused */
+	char to[SG_NAME_LEN];       /* DIRECT, FORWARD: the server */
+	bool returning; /* and all others, for sessions that began elsewhere while it was away */
+	char why[256];  /* why nothing better; "" */
+};
+
 struct status_latency { /* milliseconds, NAN without samples */
 	double p50;
 	double p95;
@@ -139,6 +173,8 @@ struct status_server {
 	enum status_verdict verdict;
 	bool quarantined; /* quarantine is valid */
 	struct status_quarantine quarantine;
+	bool has_isolation; /* isolation is valid */
+	struct status_isolation isolation;
 	bool ordered; /* order is valid */
 	enum sg_state order_state;
 	struct status_quarantine order;
@@ -154,6 +190,11 @@ struct status_server {
 	enum visibility visibility;
 	char visibility_reason[STATUS_REASON_LEN]; /* why none; "" else */
 	struct sg_stats counters;                  /* of them those that counters.h gives a key */
+	uint64_t since_wall_ns;                    /* in this state; 0: not known */
+	bool has_fallback;                         /* fallback is valid */
+	struct status_fallback fallback;
+	struct status_candidate *candidates;
+	size_t n_candidates;
 	struct status_latency latency;
 	struct status_latency handshake; /* of TLS, from the established connection to its end */
 	struct status_cause *causes;
@@ -180,6 +221,8 @@ struct status {
 	char **degraded; /* sentences: what is missing, why, what to do */
 	size_t n_degraded;
 	uint64_t lost_events;
+	bool bypassed; /* nothing is refused until bypass.until_wall_ns */
+	struct status_quarantine bypass;
 	struct status_server *servers;
 	size_t n_servers;
 };
@@ -192,6 +235,9 @@ const char *visibility_name(enum visibility v);         /* "plaintext", ... */
 const char *status_verdict_name(enum status_verdict v); /* "allow", ... */
 int visibility_from_name(const char *name) MUST_CHECK;  /* the value, or -EINVAL */
 int status_verdict_from_name(const char *name) MUST_CHECK;
+const char *redirect_name(
+	enum sg_redirect_kind kind); /* "refuse", "direct", "forward", "stand_in" */
+int redirect_from_name(const char *name) MUST_CHECK;
 
 /* The sentence for `degraded` on n connects to a server that could not be recorded. */
 void status_unrecorded(char *out, size_t size, const char *server, uint64_t n);

@@ -27,6 +27,7 @@
 
 struct finding;
 struct findings;
+struct http_deferred;
 struct reply_report;
 
 /* A fact that modules react to. */
@@ -46,6 +47,7 @@ enum signal_type {
 	SIGNAL_FINDINGS, /* a report was read */
 	SIGNAL_RATED,    /* what raters say of it was weighed: ratings */
 	SIGNAL_TOOLS,    /* a list of tools is known, or approved of */
+	SIGNAL_PROVEN,   /* its proof is another one: it answers own probes, or not any more */
 	SIGNAL_RULED,    /* rules of trust put it in quarantine, or end what they did */
 	SIGNAL_COUNT
 };
@@ -66,6 +68,20 @@ struct tools_signal {
 	bool approved;        /* an operator approves of it */
 };
 
+/* An order that is carried out as to agents. */
+struct quarantined_signal {
+	uint32_t killed;
+	uint32_t survivors; /* of its kill; STATUS_UNKNOWN: nobody could count */
+	uint32_t busy;      /* the same */
+	bool freeze;        /* as it was ordered */
+	bool force;
+	uint64_t start_ns;  /* when that was */
+	const char *reason; /* live as long as the server */
+	const char *by;
+	struct http_deferred *asker; /* is to be answered, by who hears it last; NULL: nobody asked */
+	char error[STATUS_ERROR_LEN];
+};
+
 struct signal {
 	enum signal_type type;
 	struct server *server; /* NULL: none */
@@ -77,11 +93,11 @@ struct signal {
 		struct trust_ratings ratings;     /* RATED */
 		struct tools_signal *tools;       /* TOOLS */
 		const char *reason; /* RULED: why, lives as long as the server; NULL: it ends */
-		uint32_t survivors; /* QUARANTINED: of its kill; STATUS_UNKNOWN: nobody could count */
+		struct quarantined_signal quarantined; /* QUARANTINED */
 	};
 };
 
-#define SUBSCRIBERS_MAX 8
+#define SUBSCRIBERS_MAX 12
 
 /* Who hears a signal, in this order; a table has one row for each type. */
 struct subscription {

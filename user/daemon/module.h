@@ -21,7 +21,7 @@
 #include "core/status.h"
 #include "daemon/daemon.h"
 
-#define MODULES_MAX 28
+#define MODULES_MAX 40
 #define API_REPORT_MAX (16U << 20)
 
 struct config;

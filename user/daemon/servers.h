@@ -35,6 +35,14 @@ enum server_change {
 	SERVER_CHANGED,
 };
 
+/* What the daemon's own probe of a server that may stand in for others came to. */
+struct server_proof {
+	bool asked;             /* one came to an end, since the server has these addresses */
+	bool answered;          /* the latest one was answered */
+	uint64_t asked_wall_ns; /* that one's end */
+	char failure[128];      /* why not; "" */
+};
+
 struct server {
 	struct daemon *d;
 	struct server *next; /* in the order of the configuration */
@@ -56,6 +64,11 @@ struct server {
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */
 	unsigned int n_orders;  /* whose kill goes on: nobody else kills meanwhile. By quarantine */
 	struct trust_id identity; /* H, of what is rated; all zero: not known. By trust */
+	/* What it offers, by tools; borrowed, as long as that has it. NULL: not known. */
+	const struct tools *offered;
+	const struct tools *approved;
+	const char *listing; /* all of it as JSON; only of those that somebody may answer for */
+	struct server_proof proof; /* by secondaries; of who is listed as a fallback */
 	double own_rating; /* this host's, -1 to 1, about a minute old; NAN: none. By trust */
 	struct server_wanted wanted;
 	struct server_wanted written;
@@ -68,6 +81,7 @@ struct server {
 };
 
 struct servers;
+struct tools;
 
 int servers_new(struct daemon *d, struct modules *modules, struct servers **ret) MUST_CHECK;
 void servers_free(struct servers *all); /* NULL-safe */

@@ -214,8 +214,8 @@ static uint8_t slots_give(struct dataplane *dp, uint32_t id, uint32_t incarnatio
 	return mask;
 }
 
-uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct addr *a,
-			       uint16_t port)
+int dataplane_endpoint_at(struct dataplane *dp, uint32_t id, const struct addr *a, uint16_t port,
+			  uint32_t *ret)
 {
 	struct ep_key keys[KEYS_MAX];
 	uint32_t at;
@@ -223,8 +223,17 @@ uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct a
 	ep_keys(dp, a, port, keys);
 	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.ep2srv), &keys[0].ep, &at) ||
 	    SG_AT_ID(at) != id || SG_AT_ALIAS(at))
-		return SG_SLOTS_MAX;
-	return SG_AT_SLOT(at);
+		return -ENOENT;
+	*ret = at;
+	return 0;
+}
+
+uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct addr *a,
+			       uint16_t port)
+{
+	uint32_t at;
+
+	return dataplane_endpoint_at(dp, id, a, port, &at) ? SG_SLOTS_MAX : SG_AT_SLOT(at);
 }
 
 static int slots_set(struct dataplane *dp, uint32_t id, uint8_t mask)

@@ -14,6 +14,7 @@
 #include <linux/if_link.h>
 
 #include "base/log.h"
+#include "dataplane/isolate.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
@@ -131,6 +132,7 @@ static int attach_cgroups(struct dataplane *dp, const char *cgroup)
 		/* what keeps books before what admits: no connect goes unseen */
 		dp->skel->progs.sg_ingress,  dp->skel->progs.sg_egress,
 		dp->skel->progs.sg_sockops,  dp->skel->progs.sg_release,
+		dp->skel->progs.sg_peer4,    dp->skel->progs.sg_peer6,
 		dp->skel->progs.sg_connect4, dp->skel->progs.sg_connect6,
 		dp->skel->progs.sg_sendmsg4, dp->skel->progs.sg_sendmsg6,
 	};
@@ -518,7 +520,10 @@ static int unpin(struct dataplane *dp, bool cfg, struct detach_result *ret)
 
 int dataplane_detach(struct dataplane *dp, struct detach_result *ret)
 {
-	int r = unpin(dp, false, ret);
+	int r;
+
+	dataplane_isolations_end(dp);
+	r = unpin(dp, false, ret);
 
 	if (!r)
 		r = unpin(dp, true, ret);

@@ -313,14 +313,16 @@ void canary_begin(struct canary *c)
 static void describe(struct canary *c, enum canary_found found)
 {
 	struct canary_result *result = &c->result;
-	bool observing = dataplane_observes(c->dp) && found == CANARY_CONNECTED; /* it ends there */
+	bool passing = dataplane_lets_pass(c->dp) && found == CANARY_CONNECTED; /* it ends there */
 
 	memset(result, 0, sizeof(*result));
 	result->found = found;
-	result->ok = found == CANARY_OK || observing;
+	result->ok = found == CANARY_OK || passing;
 	result->elapsed_ns = clock_boot_ns() - c->start_ns;
 	snprintf(result->text, sizeof(result->text), "%s",
-		 observing ? "observe mode: nothing is refused" : findings[found]);
+		 !passing                    ? findings[found]
+		 : dataplane_observes(c->dp) ? "observe mode: nothing is refused"
+					     : "bypass: nothing is refused");
 	result->links_gone = dataplane_check(c->dp);
 	if (result->links_gone) {
 		size_t len = result->ok ? 0 : strlen(result->text);
@@ -343,7 +345,7 @@ const struct canary_result *canary_end(struct canary *c, int r,
 		found = outcome->found;
 	else if (r == -ETIMEDOUT || r == -EOWNERDEAD)
 		found = CANARY_OTHER_ERRNO;
-	if (outcome && outcome->tried && !dataplane_observes(c->dp))
+	if (outcome && outcome->tried && !dataplane_lets_pass(c->dp))
 		dataplane_can_kill(c->dp, found != CANARY_ALIVE);
 	describe(c, found);
 	return &c->result;

@@ -233,6 +233,33 @@ int cgroup_contains(const char *path, pid_t pid, bool *ret)
 	return 0;
 }
 
+int cgroup_of(pid_t pid, char **ret)
+{
+	CLEANUP(cgroup_mount_done) struct cgroup_mount mount = { 0 };
+	CLEANUP(freep) char *process = NULL;
+	int r = process_path(pid, &process);
+	size_t root;
+
+	if (!r)
+		r = find_mount(NULL, &mount);
+	if (r < 0)
+		return r;
+	root = above(mount.root, process);
+	if (!root)
+		return -ENOENT; /* beside what is mounted here */
+	if (!strcmp(mount.root, "/"))
+		root = 0;
+	if (asprintf(ret, "%s%s", mount.point, strcmp(process + root, "/") ? process + root : "") <
+	    0)
+		return -ENOMEM;
+	return 0;
+}
+
+bool cgroup_above(const char *path, const char *other)
+{
+	return above(path, other) > 0;
+}
+
 /* --- what is inside ----------------------------------------------------------- */
 
 #define ROOT_ID 1 /* the inode of a hierarchy's root; an inode is the id of its cgroup */

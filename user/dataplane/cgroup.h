@@ -26,6 +26,13 @@ int cgroup_check(const char *path) MUST_CHECK;
 /* Whether the process is in the group at path, or in one below it. pid 0: this process. */
 int cgroup_contains(const char *path, pid_t pid, bool *ret) MUST_CHECK;
 
+/* The directory of the group that a process is in; *ret is the caller's. -ESRCH: there is no such
+ * process; -ENOENT: it is in none that is seen from here. */
+int cgroup_of(pid_t pid, char **ret) MUST_CHECK;
+
+/* Is the group at `path` the one at `other`, or above it? Both as realpath(3) has them. */
+bool cgroup_above(const char *path, const char *other);
+
 /* The ids of the group at path and of all below it, sorted; of the whole hierarchy none are
  * listed: `all`. The list is the caller's, and empty after an error. */
 struct cgroup_ids {

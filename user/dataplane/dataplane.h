@@ -20,10 +20,11 @@
 #include "core/kill_target.h"
 #include "core/pins.h"
 #include "dataplane/processes.h"
+#include "isolation.h"
 
 #define DATAPLANE_DEGRADED_MAX 16
 #define DATAPLANE_XDP_MAX 8
-#define DATAPLANE_PROGRAMS_MAX 32
+#define DATAPLANE_PROGRAMS_MAX 48
 
 struct dataplane;
 
@@ -92,7 +93,7 @@ const struct dataplane_xdp *dataplane_xdp(const struct dataplane *dp, size_t i);
  * changes is logged, and in dataplane_degraded(). */
 void dataplane_xdp_retry(struct dataplane *dp);
 
-#define DATAPLANE_FDS_MAX 128
+#define DATAPLANE_FDS_MAX 160
 
 /* The descriptors that a forked child needs to walk, kill and adopt; fills at most max. Not
  * those that keep something attached. */
@@ -231,6 +232,31 @@ int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *t
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
 
+/* --- redirects -------------------------------------------------------------------------- */
+
+/* Where the connects of a server go that it does not get; all zero: they are refused. The address
+ * is that of another server (dataplane_endpoint_at()), or the relay's. In force when it returns,
+ * and until something else is said, by a dead daemon, too; what is of the relay ends with the
+ * lease. */
+int dataplane_redirect_set(struct dataplane *dp, uint32_t id,
+			   const struct sg_redirect *to) MUST_CHECK;
+/* How often its id has become free before, as origins have it; 0 also if it cannot be read. */
+uint32_t dataplane_server_incarnation(struct dataplane *dp, uint32_t id);
+/* As the kernel has it; of an id that does not exist -ENOENT. */
+int dataplane_redirect_get(struct dataplane *dp, uint32_t id, struct sg_redirect *ret) MUST_CHECK;
+/* Whose an endpoint of a server is (SG_AT), for a redirect to it: -ENOENT: it is another's, or
+ * nobody's. */
+int dataplane_endpoint_at(struct dataplane *dp, uint32_t id, const struct addr *a, uint16_t port,
+			  uint32_t *ret) MUST_CHECK;
+/* An address of the daemon's own namespace: sockets of others cannot reach it there. */
+bool dataplane_is_own(struct dataplane *dp, const struct addr *a);
+uint64_t dataplane_home_netns(const struct dataplane *dp);
+/* For the relay: what connections that came to it had asked for (struct sg_origin by the
+ * port of the peer). Borrowed. */
+int dataplane_origins_fd(const struct dataplane *dp);
+/* Whose connects are never redirected; 0: nobody's. No system call. */
+void dataplane_relay_user(struct dataplane *dp, uint32_t uid);
+
 /* --- routes and sleep ------------------------------------------------------------------- */
 
 /* For how long this host slept since boot. No system call but for the clocks. */
@@ -271,6 +297,15 @@ uint32_t dataplane_server_slot(struct dataplane *dp, uint32_t id, const struct a
 void dataplane_lease(struct dataplane *dp, uint64_t until_ns);
 void dataplane_observe(struct dataplane *dp, bool observe);
 bool dataplane_observes(const struct dataplane *dp); /* nothing is refused anywhere */
+/*
+ * Nothing is refused anywhere before this boot time, at most SG_BYPASS_MAX_NS from now; 0: what is
+ * denied is refused again. The kernel compares the time: it ends with or without a daemon. No
+ * system call.
+ */
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns);
+uint64_t dataplane_bypass_until(const struct dataplane *dp); /* 0: it is not in force */
+/* Is nothing refused anywhere just now, for the one reason or the other? */
+bool dataplane_lets_pass(const struct dataplane *dp);
 /* How many events found the ring full. No system call. */
 uint64_t dataplane_lost(const struct dataplane *dp);
 
@@ -278,6 +313,10 @@ int dataplane_ring_fd(const struct dataplane *dp);
 typedef void dataplane_event_fn(void *data, const struct sg_event *e);
 /* Hands over every event that is there; returns how many, or -errno. */
 int dataplane_ring_read(struct dataplane *dp, dataplane_event_fn *fn, void *data) MUST_CHECK;
+
+typedef void dataplane_capture_fn(void *data, const struct sg_captured *p);
+/* The same with packets that were refused, of which the kernel kept some. */
+int dataplane_captures_read(struct dataplane *dp, dataplane_capture_fn *fn, void *data) MUST_CHECK;
 
 /* --- flows: the records of tracked sockets ---------------------------------------------------- */
 

@@ -391,7 +391,7 @@ static bool denied(struct dataplane *dp, uint32_t server)
 	uint64_t now = clock_boot_ns();
 	struct sg_server srv;
 
-	if (dataplane_observes(dp))
+	if (dataplane_lets_pass(dp))
 		return false;
 	if (sg_quarantined(dataplane_quarantine_until(dp, server), now))
 		return true;

@@ -15,6 +15,10 @@
 
 #define SUB "bpf"
 
+#define ISOLATE_TELLS "isolated processes are told at once that they reach nothing"
+#define ISOLATE_SILENT "connects of isolated processes end by their own time limits"
+#define ISOLATE_UNIX "isolated processes reach no Unix sockets"
+
 /* Without a program that has a text of loss here, Switchgear goes on and says so. */
 static const struct dataplane_part dataplane_parts[] = {
 	{ "sg_connect4", "4.17", PART_ENFORCES, "new connects to denied servers are refused",
@@ -29,6 +33,10 @@ static const struct dataplane_part dataplane_parts[] = {
 	  .loss = "datagrams (QUIC) to denied IPv4 servers are not refused" },
 	{ "sg_sendmsg6", "4.18", PART_ENFORCES, "datagrams (QUIC) to denied servers are refused",
 	  .loss = "datagrams (QUIC) to denied IPv6 servers are not refused" },
+	{ "sg_peer4", "5.8", PART_MEASURES, "redirected connections show the address asked for",
+	  .loss = "redirected IPv4 connections show the address that they went to as their peer" },
+	{ "sg_peer6", "5.8", PART_MEASURES, "redirected connections show the address asked for",
+	  .loss = "redirected IPv6 connections show the address that they went to as their peer" },
 	{ "sg_release", "5.9", PART_MEASURES, "the end of unused and of datagram sockets is seen",
 	  .loss = "a probe taken by a connect that fails locally is lost until the half-open "
 		  "limit, and records of datagram sockets stay for minutes" },
@@ -73,6 +81,18 @@ static const struct dataplane_part dataplane_parts[] = {
 	{ "sg_xdp", "5.9", PART_ENFORCES,
 	  "packets of quarantined servers are dropped at XDP, on interfaces that are named",
 	  .loss = "packets of quarantined servers are not dropped at XDP" },
+	{ "sg_isolate_in", "5.9", PART_ENFORCES, "processes of a server on this host are isolated",
+	  .loss = "processes of a server on this host are reached in quarantine" },
+	{ "sg_isolate_out", "5.9", PART_ENFORCES, "processes of a server on this host are isolated",
+	  .loss = "processes of a server on this host reach others in quarantine" },
+	{ "sg_isolate_c4", "5.9", PART_MEASURES, ISOLATE_TELLS, .loss = ISOLATE_SILENT },
+	{ "sg_isolate_c6", "5.9", PART_MEASURES, ISOLATE_TELLS, .loss = ISOLATE_SILENT },
+	{ "sg_isolate_s4", "5.9", PART_MEASURES, ISOLATE_TELLS, .loss = ISOLATE_SILENT },
+	{ "sg_isolate_s6", "5.9", PART_MEASURES, ISOLATE_TELLS, .loss = ISOLATE_SILENT },
+	{ "sg_isolate_cu", "6.7", PART_RECENT, ISOLATE_UNIX,
+	  .loss = "isolated processes still reach Unix sockets", .concerns_few = true },
+	{ "sg_isolate_su", "6.7", PART_RECENT, ISOLATE_UNIX,
+	  .loss = "isolated processes still reach Unix sockets", .concerns_few = true },
 	{ .name = NULL },
 };
 
@@ -161,6 +181,23 @@ static bool has_skb_netns(void)
 	};
 
 	return loads(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, insns, ARRAY_SIZE(insns));
+}
+
+/* May bpf_xdp_load_bytes() be called? By trying (true since 5.18). */
+static bool has_xdp_load(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0 },
+		{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8, .imm = 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_3, .imm = -8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_4, .imm = 8 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_xdp_load_bytes },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 2 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return loads(BPF_PROG_TYPE_XDP, 0, insns, ARRAY_SIZE(insns));
 }
 
 static const char retval_loss[] =
@@ -256,15 +293,26 @@ uint32_t dataplane_root_dev(const char *mountinfo)
 	return dev;
 }
 
-#define CGROUP_UNIX_CONNECT 49 /* BPF_CGROUP_UNIX_CONNECT, which older headers do not have */
+/* BPF_CGROUP_UNIX_CONNECT and _SENDMSG, which older headers do not have */
+#define CGROUP_UNIX_CONNECT 49
+#define CGROUP_UNIX_SENDMSG 50
 
 void dataplane_hooks_set(struct bpf_object *obj)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(obj, "sg_connect_unix");
+	static const struct {
+		const char *name;
+		int hook;
+	} hooks[] = { { "sg_connect_unix", CGROUP_UNIX_CONNECT },
+		      { "sg_isolate_cu", CGROUP_UNIX_CONNECT },
+		      { "sg_isolate_su", CGROUP_UNIX_SENDMSG } };
 
-	if (prog)
-		bpf_program__set_expected_attach_type(prog,
-						      (enum bpf_attach_type)CGROUP_UNIX_CONNECT);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, hooks[i].name);
+
+		if (prog)
+			bpf_program__set_expected_attach_type(prog,
+							      (enum bpf_attach_type)hooks[i].hook);
+	}
 }
 
 static int skel_try(struct dataplane *dp, const struct dataplane_options *o, bool retval,
@@ -284,6 +332,7 @@ static int skel_try(struct dataplane *dp, const struct dataplane_options *o, boo
 	rodata->by_sockops = !is_left_out(out, "sg_sockops");
 	rodata->retransmits = is_left_out(out, "sg_retransmit");
 	rodata->skb_netns = has_skb_netns();
+	rodata->xdp_load = has_xdp_load();
 	rodata->blind = is_left_out(out, "sg_ingress");
 	/* tried without one: as for one that is not all, whose code is the longer */
 	rodata->cgroup = o->cgroup ? cgroup_id(o->cgroup) : ROOT_ID + 1;

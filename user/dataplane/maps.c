@@ -255,6 +255,8 @@ int dataplane_server_forget(struct dataplane *dp, uint32_t id)
 	if (!r)
 		r = dataplane_unix_set(dp, id, NULL);
 	if (!r)
+		r = dataplane_redirect_set(dp, id, &(struct sg_redirect){ 0 });
+	if (!r)
 		r = dataplane_quarantine_set(dp, id, 0);
 	if (!r)
 		r = dataplane_command(dp, &cmd);
@@ -358,6 +360,23 @@ void dataplane_observe(struct dataplane *dp, bool observe)
 {
 	dp->observe = observe;
 	__atomic_store_n(&dp->cfg->observe, observe, __ATOMIC_RELAXED);
+}
+
+void dataplane_bypass(struct dataplane *dp, uint64_t until_ns)
+{
+	__atomic_store_n(&dp->cfg->bypass_until_ns, until_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t dataplane_bypass_until(const struct dataplane *dp)
+{
+	uint64_t until = __atomic_load_n(&dp->cfg->bypass_until_ns, __ATOMIC_RELAXED);
+
+	return until > clock_boot_ns() ? until : 0;
+}
+
+bool dataplane_lets_pass(const struct dataplane *dp)
+{
+	return dp->observe || dataplane_bypass_until(dp);
 }
 
 uint64_t dataplane_lost(const struct dataplane *dp)

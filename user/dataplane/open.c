@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "core/answer.h"
+#include "dataplane/isolate.h"
 #include "dataplane/private.h"
 
 #define SUB "bpf"
@@ -129,10 +130,14 @@ int dataplane_open(const struct dataplane_options *o, struct dataplane **ret)
 		r = dataplane_attach(dp, o);
 	if (r)
 		return r;
+	dataplane_isolations_take_over(dp);
 	netns_cookies(dp->netns, dataplane_cookie_here, dp);
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.ev), on_event, dp, NULL);
 	if (!dp->ring)
 		return log_failure(-errno, SUB, "cannot read the event ring");
+	r = dataplane_captures_open(dp);
+	if (r)
+		return r;
 	*ret = TAKE_PTR(dp);
 	return 0;
 }
@@ -152,6 +157,7 @@ size_t dataplane_child_fds(const struct dataplane *dp, int *ret, size_t max)
 	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_command));
 	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_walk));
 	put(ret, max, &n, bpf_program__fd(dp->skel->progs.sg_netns));
+	n += dataplane_isolation_fds(dp, ret + n, max - n);
 	if (dp->iter_adopt_tcp)
 		put(ret, max, &n, bpf_link__fd(dp->iter_adopt_tcp));
 	if (dp->iter_adopt_udp)
@@ -169,6 +175,7 @@ void dataplane_close(struct dataplane *dp)
 	if (!dp)
 		return;
 	ring_buffer__free(dp->ring);
+	ring_buffer__free(dp->captures);
 	for (size_t i = 0; i < dp->n_links; i++)
 		bpf_link__destroy(dp->links[i].link); /* pinned: only our descriptor goes */
 	bpf_link__destroy(dp->iter_adopt_tcp);

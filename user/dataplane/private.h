@@ -42,6 +42,9 @@ struct dataplane {
 	bool unadopted;            /* open connections may have no record yet: kill_adopted() */
 	bool left[SG_SERVERS_MAX]; /* see dataplane_endpoints_left() */
 	struct ring_buffer *ring;
+	struct ring_buffer *captures;
+	dataplane_capture_fn *capture_fn; /* while that one is read */
+	void *capture_data;
 	dataplane_event_fn *event_fn; /* while the ring is read */
 	void *event_data;
 	struct dataplane_link links[DATAPLANE_LINKS_MAX];
@@ -80,9 +83,6 @@ int dataplane_map_walk(const struct bpf_map *map, const char *failure, dataplane
 int dataplane_map_keep(const struct bpf_map *map, const char *failure, uint32_t owner,
 		       const void *keys, size_t n) MUST_CHECK;
 
-/* addrs.c: does the daemon's namespace own the address? */
-bool dataplane_is_own(struct dataplane *dp, const struct addr *a);
-
 /* Notes what is lost, once, and logs it. */
 void dataplane_degrade(struct dataplane *dp, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -106,6 +106,9 @@ int dataplane_maps_prepare(struct dataplane *dp, uint32_t endpoints_max) MUST_CH
 bool dataplane_pin_ours(const struct dataplane *dp, const char *name);
 /* Pins those that are not pinned yet. */
 int dataplane_maps_pin(struct dataplane *dp) MUST_CHECK;
+
+/* captures.c: logs what fails. */
+int dataplane_captures_open(struct dataplane *dp) MUST_CHECK;
 
 /* attach.c: attaches what is loaded, updating pinned links in place. */
 int dataplane_attach(struct dataplane *dp, const struct dataplane_options *o) MUST_CHECK;

@@ -159,6 +159,8 @@ bool sockdiag_any(uint8_t proto)
 #define SYN_SENT 2
 #define PEERED (1U << 1 | 1U << SYN_SENT | 1U << 4 | 1U << 5 | 1U << 8 | 1U << 9 | 1U << 11)
 #define TIMER_OF_TIME_WAIT 3 /* idiag_timer: all that is left is a timer */
+#define LISTENING (1U << 10)
+#define UNCONNECTED (1U << 7)                           /* of UDP */
 #define CLOSED (1U << 4 | 1U << 5 | 1U << 9 | 1U << 11) /* FIN_WAIT1 and 2, LAST_ACK, CLOSING */
 #define ALIGN4(n) (((size_t)(n) + 3) & ~(size_t)3)
 
@@ -212,7 +214,8 @@ static int take(const char *body, size_t len, uint8_t proto, sockdiag_fn *fn, vo
 	v.remote_port = m.id.idiag_dport;
 	address_read(v.local, m.id.idiag_src, m.idiag_family);
 	address_read(v.remote, m.id.idiag_dst, m.idiag_family);
-	if (!v.remote_port || m.idiag_timer == TIMER_OF_TIME_WAIT)
+	if (m.idiag_timer == TIMER_OF_TIME_WAIT ||
+	    (!v.remote_port && !(1U << m.idiag_state & (LISTENING | UNCONNECTED))))
 		return 0;
 	return fn(data, &v);
 }
@@ -242,8 +245,8 @@ static int take_all(const char *bytes, size_t len, uint8_t proto, sockdiag_fn *f
 	return r;
 }
 
-static int list_family(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn,
-		       void *data)
+static int list_family(uint32_t proto, const struct sg_kill_target *like, uint32_t states,
+		       sockdiag_fn *fn, void *data)
 {
 	CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	bool is_long = proto > UINT8_MAX; /* MPTCP, which is listed as a kind of TCP */
@@ -254,7 +257,7 @@ static int list_family(uint32_t proto, const struct sg_kill_target *like, sockdi
 				    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.request.diag = { .sdiag_family = like->family,
 				  .sdiag_protocol = known_as,
-				  .idiag_states = PEERED,
+				  .idiag_states = states,
 				  .id = { .idiag_sport = like->local_port,
 					  .idiag_dport = like->remote_port } },
 		.protocol_is = { .nla_len = sizeof(q.protocol_is) + sizeof(q.protocol),
@@ -284,8 +287,23 @@ int sockdiag_list(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn
 	int r = 0;
 
 	if (like)
-		return list_family(proto, like, fn, data);
+		return list_family(proto, like, PEERED, fn, data);
 	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++)
-		r = list_family(proto, &(struct sg_kill_target){ .family = families[i] }, fn, data);
+		r = list_family(proto, &(struct sg_kill_target){ .family = families[i] }, PEERED,
+				fn, data);
+	return r;
+}
+
+int sockdiag_waiting(uint8_t proto, __be16 port, sockdiag_fn *fn, void *data)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	uint32_t states = proto == IPPROTO_TCP ? LISTENING : UNCONNECTED;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !r; i++) {
+		const struct sg_kill_target like = { .family = families[i], .local_port = port };
+
+		r = list_family(proto, &like, states, fn, data);
+	}
 	return r;
 }

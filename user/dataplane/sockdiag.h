@@ -46,4 +46,8 @@ typedef int sockdiag_fn(void *data, const struct sg_kill_target *socket);
 int sockdiag_list(uint32_t proto, const struct sg_kill_target *like, sockdiag_fn *fn,
 		  void *data) MUST_CHECK;
 
+/* The same of sockets that wait for others at a port (network order): TCP ones that listen, UDP
+ * ones without a peer. */
+int sockdiag_waiting(uint8_t proto, __be16 port, sockdiag_fn *fn, void *data) MUST_CHECK;
+
 #endif

@@ -165,9 +165,11 @@ struct finding {
 static int find_one(void *data, const struct sg_flow *f)
 {
 	struct finding *find = data;
+	bool was_its = f->redirect == SG_REDIRECT_DIRECT && f->origin == find->server;
 	int r;
 
-	if (f->flags & SG_FLOW_DEAD || (find->server < SG_SERVERS_MAX && f->server != find->server))
+	if (f->flags & SG_FLOW_DEAD ||
+	    (find->server < SG_SERVERS_MAX && f->server != find->server && !was_its))
 		return 0;
 	r = items_add(&find->items, f->cookie, 0);
 	return r ? r : targets_add(&find->all, f);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -17,6 +18,8 @@
 #define NAME "switchgear-relay" /* of the program and of its user */
 /* Where that user does not exist: see io/worker.c, whose number is the next one. */
 #define USER_NUMBER 61182
+#define RESERVED_FIRST 700 /* none of these is given to a service of today */
+#define RESERVED_PORTS 40
 #define READS_MAX 64             /* messages in one relay_run(): others want to run too */
 #define HANGUPS_MAX 256          /* connections, the same */
 #define DOUBLINGS_MAX 16         /* far beyond RELAY_AGAIN_MAX_NS */
@@ -65,6 +68,29 @@ struct relay {
 
 /* --- listeners --------------------------------------------------------------------------------- */
 
+/*
+ * At a port that ordinary users cannot have, of those that services leave alone: if the daemon dies
+ * nobody else is found there, in the moment until the kernel sends no more agents. False: they are
+ * taken, or may not be had; any other will do.
+ */
+static bool bind_reserved(int fd, const void *at, socklen_t len, in_port_t *port)
+{
+	uint16_t first = 0;
+
+	if (getrandom(&first, sizeof(first), GRND_NONBLOCK) != sizeof(first))
+		return false;
+	for (uint16_t i = 0; i < RESERVED_PORTS; i++) {
+		*port = htons(
+			(uint16_t)(RESERVED_FIRST + (first % RESERVED_PORTS + i) % RESERVED_PORTS));
+		if (!bind(fd, at, len))
+			return true;
+		if (errno != EADDRINUSE)
+			break;
+	}
+	*port = 0;
+	return false;
+}
+
 static int listen_at(int family, int *ret_fd, uint16_t *ret_port)
 {
 	CLEANUP(closep) int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -73,12 +99,15 @@ static int listen_at(int family, int *ret_fd, uint16_t *ret_port)
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	bool v6 = family == AF_INET6;
 	void *at = v6 ? (void *)&a6 : (void *)&a4;
+	in_port_t *port = v6 ? &a6.sin6_port : &a4.sin_port;
 	socklen_t len = v6 ? sizeof(a6) : sizeof(a4);
 	const int on = 1;
 
 	if (fd < 0 || (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0))
 		return -errno;
-	if (bind(fd, at, len) < 0 || listen(fd, BACKLOG) < 0 || getsockname(fd, at, &len) < 0)
+	if (!bind_reserved(fd, at, len, port) && bind(fd, at, len) < 0)
+		return -errno;
+	if (listen(fd, BACKLOG) < 0 || getsockname(fd, at, &len) < 0)
 		return -errno;
 	*ret_port = ntohs(v6 ? a6.sin6_port : a4.sin_port);
 	*ret_fd = TAKE_FD(fd);

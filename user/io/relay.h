@@ -47,7 +47,8 @@ struct relay_spec {
 	void *owner;
 };
 
-/* Listens, on 127.0.0.1 and ::1, at ports that the kernel chooses; starts nothing. That there is
+/* Listens, on 127.0.0.1 and ::1, at ports of 700 to 739 where these can be had, which ordinary users
+ * cannot take, else at any; starts nothing. That there is
  * no program is no error: relay_why(). -ENOMEM, -EMFILE; -EADDRNOTAVAIL: neither family is there. */
 int relay_new(const struct relay_spec *spec, struct relay **ret) MUST_CHECK;
 /* Kills the process, and no longer listens; NULL-safe. */

@@ -95,7 +95,7 @@ struct relay_stats {
 	uint64_t forwarded;   /* that went to a target */
 	uint64_t replayed;    /* sessions begun anew at a target */
 	uint64_t failed;      /* forwarded ones that got no answer from it */
-	uint32_t sessions;    /* that were born at the relay, and used in the last 10 minutes */
+	uint32_t sessions;    /* that the server may not know, used in the last 10 minutes */
 	uint32_t pad;
 };
 

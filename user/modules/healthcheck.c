@@ -22,15 +22,13 @@
 #include "core/names.h"
 #include "core/policy.h"
 #include "daemon/bus.h"
-#include "daemon/servers.h"
+#include "daemon/probing.h"
 #include "daemon/work.h"
-#include "io/probe_job.h"
 #include "modules/modules.h"
 
 #define SUB "probe"
 #define AT_ONCE_MAX 32
 #define AGAIN_NS (50 * NS_PER_MS)
-#define REST_NS (4 * NS_PER_SEC) /* for the start of a worker, and its farewell */
 #define HELD_AGAIN_NS NS_PER_SEC
 #define HTTP_UNAUTHORIZED 401
 #define HTTP_FORBIDDEN 403
@@ -137,13 +135,6 @@ static void judge_opening(struct check *p, const struct probe_result *r)
 
 /* --- one probe --------------------------------------------------------------------------------- */
 
-static void disown(struct check *p)
-{
-	if (p->own)
-		dataplane_own_remove(p->server->d->dp, p->own);
-	p->own = 0;
-}
-
 static void end(struct check *p)
 {
 	static const struct sg_ended undecided = { .outcome = SG_CLASS_COUNT };
@@ -153,7 +144,7 @@ static void end(struct check *p)
 	p->open = false;
 	loop_timer_off(p->timer);
 	work_cancel(TAKE_PTR(p->job));
-	disown(p);
+	probing_disown(p->server, &p->own);
 	p->wait_until_ns = 0;
 	p->purpose = FOR_PROBE;
 }
@@ -198,8 +189,7 @@ static int asked(void *owner, uint32_t what, const void *data, size_t len, int f
 		return told(p, data, len);
 	if (what != PROBE_ASK_OWN || fd < 0)
 		return -EINVAL;
-	disown(p); /* the turn before is over */
-	return dataplane_own_add(p->server->d->dp, fd, &p->own);
+	return probing_own(p->server, fd, &p->own);
 }
 
 static void done(void *owner, int r, UNUSED const void *result)
@@ -215,32 +205,23 @@ static void done(void *owner, int r, UNUSED const void *result)
 /* Nothing is connected before the loop goes on, when there is a token. */
 static int prepare(struct check *p)
 {
-	const struct server *s = p->server;
-	const struct config_server *c = s->config;
+	const struct config_server *c = p->server->config;
 	uint64_t lease_ns = policy_ns(c->policy.probe_lease_seconds);
 	uint64_t timeout_ns = policy_ns(c->policy.timeout_seconds);
 	struct probe_job job = { .era = p->era,
-				 .port = c->port,
-				 .tls = c->scheme == URL_HTTPS,
-				 .connect_ns = policy_ns(c->policy.connect_seconds),
 				 .limit_ns = lease_ns < timeout_ns ? lease_ns : timeout_ns };
 	const struct work_order order = { .op = WORKER_PROBE,
 					  .data = &job,
 					  .data_len = sizeof(job),
 					  .ask = asked,
-					  .run_ns = job.limit_ns + REST_NS,
+					  .run_ns = job.limit_ns + PROBING_REST_NS,
 					  .by_ns = SG_FOREVER,
 					  .done = done,
 					  .owner = p };
+	int r = probing_fill(p->server, &job);
 
-	job.n_addrs = s->n_addrs < PROBE_ADDRS_MAX ? (uint32_t)s->n_addrs : PROBE_ADDRS_MAX;
-	memcpy(job.addrs, s->addrs, job.n_addrs * sizeof(*job.addrs));
-	snprintf(job.host, sizeof(job.host), "%s", c->host);
-	if ((size_t)snprintf(job.path, sizeof(job.path), "%s", probe_path(c->url_shown)) >=
-	    sizeof(job.path))
-		return -ENAMETOOLONG;
 	p->leased = lease_ns < timeout_ns;
-	return work_add(p->work, &order, &p->job);
+	return r ? r : work_add(p->work, &order, &p->job);
 }
 
 static int take_token(struct check *p)

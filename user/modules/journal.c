@@ -238,6 +238,23 @@ static void log_event(const struct event *e)
 			    "are right, windows and history miss them",
 			    (unsigned long long)e->count);
 		break;
+	case EVENT_FALLBACK:
+		log_notice("fallback", "%s: %s", e->server, e->text);
+		break;
+	case EVENT_ISOLATION:
+		log_notice("isolate", "%s: %s%s%s%s%s", e->server, e->error,
+			   *e->cgroup ? ", cgroup " : "", e->cgroup, *e->detail ? ": " : "",
+			   e->detail);
+		break;
+	case EVENT_CAPTURE:
+		log_notice("capture", "%s: refused packets are read by %s", e->server, e->by);
+		break;
+	case EVENT_BYPASS:
+		log_warning("bypass", "%s, by %s%s%s",
+			    e->ok ? "NOTHING IS REFUSED from now on"
+				  : "what is denied is refused again",
+			    e->by, *e->text ? ": " : "", e->text);
+		break;
 	case EVENT_TOOLS:
 		log_notice("tools", "%s: %s%s%s", e->server, e->text, *e->by ? ", by " : "", e->by);
 		break;

@@ -72,7 +72,7 @@ static struct killer_server *of(const void *m, const struct server *s)
  * an order may have been taken back since the pass was wanted. */
 static bool denied_now(const struct killer *m, struct server *s, uint64_t now)
 {
-	if (dataplane_observes(m->part.d->dp))
+	if (dataplane_lets_pass(m->part.d->dp))
 		return false;
 	return (s->quarantine_ns && sg_quarantined(s->quarantine_ns, now)) ||
 	       (!server_read(s) && sg_breaker_denies(&s->breaker, now));
@@ -276,7 +276,7 @@ static bool looks(const struct killer *m)
 	struct servers *all = m->part.d->servers;
 	bool any = false;
 
-	if (dataplane_observes(m->part.d->dp) || !dataplane_finds_held(m->part.d->dp))
+	if (dataplane_lets_pass(m->part.d->dp) || !dataplane_finds_held(m->part.d->dp))
 		return false;
 	for (const struct server *s = servers_first(all); s && !any; s = s->next)
 		any = server_quarantined(s);
@@ -356,7 +356,7 @@ static void killer_signal(void *m, const struct signal *signal)
 			k->again_ns = clock_boot_ns() + SEARCH_NS;
 		break;
 	case SIGNAL_QUARANTINED: /* was killed for already; connects in flight land a moment later */
-		note(k, signal->survivors);
+		note(k, signal->quarantined.survivors);
 		k->again_ns = clock_boot_ns() + AGAIN_NS;
 		break;
 	case SIGNAL_TRANSITION:

@@ -23,15 +23,21 @@
 	X(groups)      \
 	X(healthcheck) \
 	X(quarantine)  \
+	X(isolate)     \
 	X(trust)       \
 	X(community)   \
 	X(bridges)     \
 	X(tools)       \
+	X(secondaries) \
+	X(fallback)    \
+	X(why)         \
 	X(reports)     \
 	X(killer)      \
 	X(resolve)     \
 	X(routes)      \
 	X(streams)     \
+	X(bypass)      \
+	X(capture)     \
 	X(journal)     \
 	X(history)     \
 	X(summary)     \

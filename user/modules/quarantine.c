@@ -77,12 +77,14 @@ struct order {
 	uint64_t until_wall_ns; /* STATUS_NEVER: without end */
 	char reason[STATUS_REASON_LEN];
 	char by[STATUS_BY_LEN];
+	bool freeze; /* its processes, if they are on this host */
+	bool force;
+	struct http_deferred *asker; /* NULL: nobody asked */
 
 	/* of one that goes on in a child */
 	struct order *next;
 	struct work_job *job;
-	struct http_deferred *asker; /* NULL: nobody asked */
-	uint32_t killed;             /* before that */
+	uint32_t killed; /* before that */
 };
 
 static uint64_t until_wall(const struct server *s)
@@ -103,13 +105,27 @@ static struct order order_of(struct quarantine *m, struct server *s)
 	return o;
 }
 
-/* Tells of the quarantine and of what the kill came to. One that failed changes nothing of
- * the quarantine: it is an answer, not an error. */
-static void tell(const struct order *o, const struct kill_result *result, int r, struct event *ret)
+/* Who asked, of a server that was released meanwhile. */
+static void answer(const struct order *o, const struct event *e)
+{
+	struct reply_kill reply = { .killed = e->killed,
+				    .survivors = e->survivors,
+				    .busy = e->busy,
+				    .elapsed_ns = clock_boot_ns() - o->start_ns };
+	struct buf out = BUF(4096);
+	int r;
+
+	snprintf(reply.server, sizeof(reply.server), "%s", e->server);
+	memcpy(reply.error, e->error, sizeof(reply.error));
+	r = reply_kill_encode(&reply, &out);
+	reply_deferred(o->asker, 200, &out, r);
+	buf_done(&out);
+}
+
+static void event_of(const struct order *o, const struct kill_result *result, int r,
+		     struct event *ret)
 {
 	bool unknown = r || server_at_unix(o->s);
-	struct bus *bus = o->m->part.d->bus;
-	struct signal signal = { .type = SIGNAL_QUARANTINED, .server = o->s };
 
 	bus_event(ret, EVENT_QUARANTINE, o->s->config->name);
 	ret->killed = result->killed;
@@ -121,41 +137,48 @@ static void tell(const struct order *o, const struct kill_result *result, int r,
 	ret->until_wall_ns = o->until_wall_ns;
 	memcpy(ret->by, o->by, sizeof(o->by));
 	memcpy(ret->text, o->reason, sizeof(o->reason));
-	bus_report(bus, ret);
-	if (!server_quarantined(o->s)) /* released while it was looked for */
-		return;
-	signal.survivors = ret->survivors;
-	bus_emit(bus, &signal);
 }
 
-static int encode_killed(const struct order *o, const struct event *e, struct buf *out)
+/*
+ * Tells of the quarantine and of what the kill came to. One that failed changes nothing of
+ * the quarantine: it is an answer, not an error. Who asked is answered by whoever isolates the
+ * server's processes: that is sent in the next turn of the loop at the earliest, after the pass
+ * that makes all this durable.
+ */
+static void tell(const struct order *o, const struct kill_result *result, int r)
 {
-	struct reply_kill reply = { .killed = e->killed,
-				    .survivors = e->survivors,
-				    .busy = e->busy,
-				    .elapsed_ns = clock_boot_ns() - o->start_ns };
+	struct signal signal = { .type = SIGNAL_QUARANTINED, .server = o->s };
+	struct quarantined_signal *told = &signal.quarantined;
+	struct event e;
 
-	snprintf(reply.server, sizeof(reply.server), "%s", e->server);
-	memcpy(reply.error, e->error, sizeof(reply.error));
-	*out = BUF(1024);
-	return reply_kill_encode(&reply, out);
+	event_of(o, result, r, &e);
+	bus_report(o->m->part.d->bus, &e);
+	if (!server_quarantined(o->s)) { /* released while it was looked for */
+		answer(o, &e);
+		return;
+	}
+	*told = (struct quarantined_signal){ .killed = e.killed,
+					     .survivors = e.survivors,
+					     .busy = e.busy,
+					     .freeze = o->freeze,
+					     .force = o->force,
+					     .start_ns = o->start_ns,
+					     .reason = of(o->m, o->s)->reason,
+					     .by = of(o->m, o->s)->by,
+					     .asker = o->asker };
+	memcpy(told->error, e.error, sizeof(told->error));
+	bus_emit(o->m->part.d->bus, &signal);
 }
 
 static void order_end(struct order *o, const struct kill_result *result, int r)
 {
 	struct order **at = &o->m->orders;
-	struct event e;
-	struct buf out;
 
 	while (*at != o)
 		at = &(*at)->next;
 	*at = o->next;
 	o->s->n_orders--;
-	tell(o, result, r, &e);
-	/* is sent in the next turn of the loop at the earliest, after the pass that makes it durable */
-	r = encode_killed(o, &e, &out);
-	reply_deferred(o->asker, 200, &out, r);
-	buf_done(&out);
+	tell(o, result, r);
 	free(o);
 }
 
@@ -175,8 +198,7 @@ static void on_killed(void *owner, int r, const void *data)
 }
 
 /* Goes on in a child. */
-static int order_begin(const struct order *from, enum kill_scope scope, uint32_t killed,
-		       struct order **ret)
+static int order_begin(const struct order *from, enum kill_scope scope, uint32_t killed)
 {
 	struct quarantine *m = from->m;
 	struct order *o = malloc(sizeof(*o));
@@ -204,27 +226,26 @@ static int order_begin(const struct order *from, enum kill_scope scope, uint32_t
 	o->s->n_orders++;
 	o->next = m->orders;
 	m->orders = o;
-	*ret = o;
 	return 0;
 }
 
-/* Kills what is open. NULL: *ret_e tells what that came to; else it goes on. */
-static struct order *carry_out(const struct order *o, struct event *ret_e)
+/* Kills what is open, here and now or in a child. */
+static void carry_out(const struct order *o)
 {
 	struct dataplane *dp = o->m->part.d->dp;
-	enum kill_scope scope = dataplane_observes(dp) ? KILL_RECORDED : KILL_QUARANTINED;
+	enum kill_scope scope = dataplane_lets_pass(dp) ? KILL_RECORDED : KILL_QUARANTINED;
 	struct kill_result result = { 0 };
-	struct order *rest = NULL;
 	bool left = false;
 	int r = server_only_unix(o->s)
 			? 0
 			: kill_soon(dp, o->s->id, scope, o->start_ns + SOON_NS, &result, &left);
 
-	if (!r && left)
-		r = order_begin(o, scope, result.killed, &rest);
-	if (!rest)
-		tell(o, &result, r, ret_e);
-	return rest;
+	if (!r && left) {
+		r = order_begin(o, scope, result.killed);
+		if (!r)
+			return;
+	}
+	tell(o, &result, r);
 }
 
 /* What the kernel holds released already. */
@@ -295,7 +316,6 @@ static void quarantine_turn(void *m, UNUSED uint64_t now)
 static void found(struct quarantine *m, struct server *s, uint64_t until)
 {
 	struct order o;
-	struct event e;
 
 	if (server_quarantined(s)) { /* only its end was changed */
 		s->quarantine_ns = until;
@@ -304,7 +324,7 @@ static void found(struct quarantine *m, struct server *s, uint64_t until)
 	}
 	set(m, s, until, clock_wall_ns(), "set in the kernel's map", "another program");
 	o = order_of(m, s);
-	(void)carry_out(&o, &e);
+	carry_out(&o);
 }
 
 static void map_sync(struct quarantine *m, uint64_t now)
@@ -323,21 +343,19 @@ static void map_sync(struct quarantine *m, uint64_t now)
 static void held(struct quarantine *m, struct server *s, const struct state_server *by)
 {
 	struct order o;
-	struct event e;
 
 	if (server_quarantined(s) ||
 	    dataplane_quarantine_set(m->part.d->dp, s->id, by->quarantine_ns))
 		return;
 	set(m, s, by->quarantine_ns, by->since_wall_ns, by->reason, by->by);
 	o = order_of(m, s);
-	(void)carry_out(&o, &e);
+	carry_out(&o);
 }
 
 /* As an order of an operator, but that one in force stays what it is. */
 static void ruled(struct quarantine *m, struct server *s, const char *reason)
 {
 	struct order o;
-	struct event e;
 
 	if (!reason) {
 		if (server_quarantined(s) && !strcmp(of(m, s)->by, RULE))
@@ -349,7 +367,7 @@ static void ruled(struct quarantine *m, struct server *s, const char *reason)
 		return;
 	set(m, s, SG_FOREVER, clock_wall_ns(), reason, RULE);
 	o = order_of(m, s);
-	(void)carry_out(&o, &e);
+	carry_out(&o);
 }
 
 static void quarantine_signal(void *m, const struct signal *signal)
@@ -531,7 +549,6 @@ static bool inherit(struct quarantine *m, struct server *s, const struct homeles
 {
 	char text[STATUS_REASON_LEN];
 	struct order o;
-	struct event e;
 
 	if (!s || !s->id)
 		return false;
@@ -542,7 +559,7 @@ static bool inherit(struct quarantine *m, struct server *s, const struct homeles
 	servers_inherited_reason(text, h->name, h->reason);
 	set(m, s, h->until_ns, h->since_wall_ns, text, "switchgear");
 	o = order_of(m, s);
-	(void)carry_out(&o, &e);
+	carry_out(&o);
 	return true;
 }
 
@@ -617,11 +634,8 @@ static void on_quarantine(void *m, struct http_request *q, struct server *s)
 	uint64_t start = clock_boot_ns();
 	struct request request;
 	char by[STATUS_BY_LEN];
-	struct order *rest;
 	struct order o;
 	uint64_t until;
-	struct event e;
-	struct buf out;
 	int r;
 
 	if (!reply_decode(q, REQUEST_QUARANTINE, &request))
@@ -637,16 +651,13 @@ static void on_quarantine(void *m, struct http_request *q, struct server *s)
 	set(quarantine, s, until, clock_wall_ns(), request.reason, by);
 	o = order_of(quarantine, s);
 	o.start_ns = start;
-	rest = carry_out(&o, &e);
-	if (rest)
-		rest->asker = http_defer(q);
+	o.freeze = request.freeze;
+	o.force = request.force;
+	o.asker = http_defer(q);
+	carry_out(&o);
 	bus_pass(quarantine->part.d->bus); /* on disk, before the answer */
-	if (!rest) {
-		r = encode_killed(&o, &e, &out);
-		reply_document(q, REPLY_JSON, &out, r);
-	} else if (!rest->asker) {
+	if (!o.asker)
 		reply_failure(q, -ENOMEM, "the quarantine holds; no memory to wait for its kill");
-	}
 }
 
 static void on_release(void *m, struct http_request *q, struct server *s)

@@ -21,10 +21,11 @@
 #include "codec/tools_file.h"
 #include "core/policy.h"
 #include "daemon/bus.h"
+#include "daemon/listing.h"
+#include "daemon/probing.h"
 #include "daemon/reply.h"
 #include "daemon/settings.h"
 #include "daemon/work.h"
-#include "io/probe_job.h"
 #include "io/store.h"
 #include "modules/modules.h"
 
@@ -33,13 +34,13 @@
 #define AT_ONCE 4
 #define LOOK_NS (NS_PER_SEC / 2)
 #define LIMIT_NS (20 * NS_PER_SEC) /* for all pages of a list */
-#define REST_NS (4 * NS_PER_SEC)   /* for the start of a worker, and its farewell */
 #define SAVE_AGAIN_NS (60 * NS_PER_SEC)
 #define KEPT_MAX 1024U /* entries of servers that are not configured any more */
 
 struct known {
 	struct known *next;
 	struct tools_entry entry;
+	char *listing;   /* as the server told it, JSON; NULL: not known, or nobody needs it */
 	bool configured; /* while a configuration is applied: it is in that */
 };
 
@@ -90,6 +91,22 @@ static struct known *of_name(const struct tools_module *m, const char *name)
 static bool is_listed(const struct known *k)
 {
 	return k && k->entry.seen_wall_ns;
+}
+
+/* For who compares servers, or answers for one. */
+static void offer(const struct tools_module *m, struct server *s)
+{
+	const struct known *k = of_name(m, s->config->name);
+
+	s->offered = is_listed(k) ? &k->entry.seen : NULL;
+	s->approved = is_listed(k) ? &k->entry.approved : NULL;
+	s->listing = k ? k->listing : NULL;
+}
+
+/* Of those that somebody may answer for. */
+static bool needs_listing(const struct server *s)
+{
+	return s->config->on_open != ON_OPEN_REFUSE;
 }
 
 /* --- what came of an asking ---------------------------------------------------------------------- */
@@ -286,7 +303,11 @@ static void take(struct asking *a)
 	if (!k)
 		return;
 	a->why[0] = '\0';
+	if (needs_listing(a->server))
+		listing_keep(a->m->store, k->entry.name, &answer.listing, &k->listing);
+	offer(a->m, a->server);
 	compare(a->m, a->server, &k->entry, &answer);
+	offer(a->m, a->server);
 }
 
 /* --- asking ---------------------------------------------------------------------------------------- */
@@ -300,13 +321,6 @@ static uint64_t next_time(const struct asking *a)
 	       a->m->period_ns / 64 * (fnv1a(name, strlen(name)) % 16);
 }
 
-static void disown(struct asking *a)
-{
-	if (a->own)
-		dataplane_own_remove(a->server->d->dp, a->own);
-	a->own = 0;
-}
-
 static void end(struct asking *a)
 {
 	if (!a->server)
@@ -314,7 +328,7 @@ static void end(struct asking *a)
 	if (a->m->busy[a->slot] == a)
 		a->m->busy[a->slot] = NULL;
 	work_cancel(TAKE_PTR(a->job));
-	disown(a);
+	probing_disown(a->server, &a->own);
 	buf_done(&a->text);
 }
 
@@ -349,37 +363,28 @@ static int asked(void *owner, uint32_t what, const void *data, size_t len, int f
 	}
 	if (what != PROBE_ASK_OWN || fd < 0)
 		return -EINVAL;
-	disown(a); /* the turn before is over */
-	return dataplane_own_add(a->server->d->dp, fd, &a->own);
+	return probing_own(a->server, fd, &a->own);
 }
 
 static int begin(struct asking *a, size_t slot)
 {
 	const struct server *s = a->server;
-	const struct config_server *c = s->config;
-	uint64_t timeout_ns = policy_ns(c->policy.timeout_seconds);
+	uint64_t timeout_ns = policy_ns(s->config->policy.timeout_seconds);
 	struct probe_job job = { .era = a->era,
-				 .port = c->port,
-				 .tls = c->scheme == URL_HTTPS,
 				 .tools = true,
-				 .connect_ns = policy_ns(c->policy.connect_seconds),
 				 .limit_ns = timeout_ns < LIMIT_NS ? timeout_ns : LIMIT_NS };
 	const struct work_order order = { .op = WORKER_PROBE,
 					  .data = &job,
 					  .data_len = sizeof(job),
 					  .ask = asked,
-					  .run_ns = job.limit_ns + REST_NS,
+					  .run_ns = job.limit_ns + PROBING_REST_NS,
 					  .by_ns = SG_FOREVER,
 					  .done = done,
 					  .owner = a };
-	int r;
+	int r = probing_fill(s, &job);
 
-	job.n_addrs = s->n_addrs < PROBE_ADDRS_MAX ? (uint32_t)s->n_addrs : PROBE_ADDRS_MAX;
-	memcpy(job.addrs, s->addrs, job.n_addrs * sizeof(*job.addrs));
-	snprintf(job.host, sizeof(job.host), "%s", c->host);
-	if ((size_t)snprintf(job.path, sizeof(job.path), "%s", probe_path(c->url_shown)) >=
-	    sizeof(job.path))
-		return -ENAMETOOLONG;
+	if (r)
+		return r;
 	a->slot = slot;
 	a->told = false;
 	a->text = BUF(TOOLS_TEXT_MAX);
@@ -495,6 +500,7 @@ static void forget(struct known **at)
 
 	*at = k->next;
 	tools_entry_done(&k->entry);
+	free(k->listing);
 	free(k);
 }
 
@@ -648,6 +654,13 @@ static void tools_applied(void *data, const struct config *config)
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 		settle(m, s);
 	sort_out(m);
+	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next) {
+		struct known *k = of_name(m, s->config->name);
+
+		if (is_listed(k) && needs_listing(s) && !k->listing)
+			k->listing = listing_load(m->store, k->entry.name);
+		offer(m, s);
+	}
 	if (m->period_ns)
 		loop_timer_set(m->timer, clock_boot_ns());
 	else

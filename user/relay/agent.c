@@ -138,14 +138,46 @@ static void answer_lost(struct agent *a, enum words_trouble trouble)
 	answer(a, &out);
 }
 
+/* The session that an agent begins here, where there is no server that could: it goes on with the
+ * one that is there later, which begins it then. NULL: it begins none, or there is no room. */
+static const char *begin_session(const struct agent *a)
+{
+	struct env *env = a->all->env;
+	const struct session *session;
+
+	if (is_stateless(a) || !rpc_find(&a->batch, "initialize"))
+		return NULL;
+	session = sessions_add(env->sessions, a->server, NULL, 0, clock_boot_ns());
+	if (session)
+		env_born(env, a->server);
+	return session ? session->id : NULL;
+}
+
+/* A session of the server, or of a relay before this one: it is looked after, so that the agent can
+ * go on with it when the server is back. */
+static void keep_session(const struct agent *a)
+{
+	struct env *env = a->all->env;
+	struct http1_span id = { NULL, 0 };
+
+	if (is_stateless(a) || http1_equal(a->http.method, "DELETE") ||
+	    http1_find(&a->http, "mcp-session-id", &id) != 1 || !id.len ||
+	    id.len > SESSION_ID_MAX ||
+	    sessions_find(env->sessions, a->server, id.p, id.len, clock_boot_ns()))
+		return;
+	if (sessions_add(env->sessions, a->server, id.p, id.len, clock_boot_ns()))
+		env_born(env, a->server);
+}
+
 /* In the place of the server, whatever was asked. */
 static void stand_in(struct agent *a, enum words_trouble trouble)
 {
 	const struct standin s = { a->rule, trouble, is_stateless(a) };
 	CLEANUP(buf_done) struct buf out = BUF(ANSWER_MAX);
 
+	keep_session(a);
 	if (http1_equal(a->http.method, "POST"))
-		standin_answer(&s, &a->batch, &out);
+		standin_answer(&s, &a->batch, begin_session(a), &out);
 	else if (http1_equal(a->http.method, "DELETE"))
 		standin_empty(200, &out);
 	else

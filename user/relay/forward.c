@@ -129,9 +129,22 @@ static const char *give_birth(struct forward *f, const struct http1 *h)
 	if (!f->session)
 		return NULL;
 	f->session->users++;
-	env->news[f->call.rule->is.server] = true;
+	env_born(env, f->call.rule->is.server);
 	return session_at(f->session, f->call.rule->target, there.p, there.len) ? NULL
 										: f->session->id;
+}
+
+/* Of the server's making, and the agent's from now on as it is; "" if it needs none. NULL: it is no
+ * id. */
+static const char *own_id(const struct http1 *h, char out[SESSION_ID_MAX + 1])
+{
+	struct http1_span id = { "", 0 };
+
+	if (http1_find(h, "mcp-session-id", &id) > 1 || id.len > SESSION_ID_MAX)
+		return NULL;
+	memcpy(out, id.p, id.len);
+	out[id.len] = '\0';
+	return out;
 }
 
 static enum words_trouble trouble_of(const struct forward *f, unsigned int status)
@@ -155,6 +168,7 @@ static bool give_head(struct forward *f, const struct http1 *h)
 {
 	CLEANUP(buf_done) struct buf out = BUF(2 * HTTP1_HEAD_MAX);
 	enum words_trouble trouble = trouble_of(f, h->status);
+	char own[SESSION_ID_MAX + 1];
 	const char *id = NULL;
 
 	if (trouble != WORDS_NO_TROUBLE) {
@@ -162,7 +176,7 @@ static bool give_head(struct forward *f, const struct http1 *h)
 		return false;
 	}
 	if (f->birth && h->status == 200) {
-		id = give_birth(f, h);
+		id = to_primary(f) ? own_id(h, own) : give_birth(f, h);
 		if (!id) {
 			stand_in(f, WORDS_SESSION);
 			return false;
@@ -173,7 +187,7 @@ static bool give_head(struct forward *f, const struct http1 *h)
 		    !http1_find(h, "content-encoding", NULL);
 	f->framing = framing_of(f, h);
 	events_init(&f->events, to_primary(f) ? 0 : f->call.rule->target);
-	if (heads_answer(f->call.rule, h, f->framing, id, &out)) {
+	if (heads_answer(f->call.rule, h, f->framing, id && *id ? id : NULL, &out)) {
 		stand_in(f, WORDS_GARBLED);
 		return false;
 	}
@@ -190,18 +204,31 @@ static void fail(struct forward *f, int r)
 										  : WORDS_SESSION);
 }
 
+/* The session of the agent's id, new if there is none; NULL: there is no room. */
+static struct session *session_of(struct forward *f, uint64_t now)
+{
+	struct env *env = f->call.env;
+	uint32_t server = f->call.rule->is.server;
+	struct session *session = sessions_find(env->sessions, server, f->id.p, f->id.len, now);
+
+	if (session)
+		return session;
+	session = sessions_add(env->sessions, server, f->id.p, f->id.len, now);
+	if (session)
+		env_born(env, server);
+	return session;
+}
+
 /* The target answered that it does not know the session: nothing was carried out. */
 static void reopen(struct forward *f)
 {
-	struct env *env = f->call.env;
 	int r;
 
 	upstream_free(TAKE_PTR(f->up));
 	f->reopened = true;
 	f->judged = NULL;
 	if (!f->session) { /* one that passed as it was: it is translated from now on */
-		f->session = sessions_add(env->sessions, f->call.rule->is.server, f->id.p,
-					  f->id.len, clock_boot_ns());
+		f->session = session_of(f, clock_boot_ns());
 		if (f->session)
 			f->session->users++;
 	}
@@ -388,14 +415,19 @@ static enum forward_way find_session(struct forward *f)
 	if (!f->id.len)
 		return FORWARD_BEGUN;
 	f->session = sessions_find(c->env->sessions, server, f->id.p, f->id.len, now);
-	if (!f->session && to_primary(f) && !session_is_ours(f->id.p, f->id.len))
-		return FORWARD_BEGUN; /* the server's own */
+	if (to_primary(f) && !session_is_ours(f->id.p, f->id.len)) {
+		/* the server's own: what it was elsewhere meanwhile is over */
+		if (f->session && f->session->target != c->rule->target)
+			sessions_end(c->env->sessions, TAKE_PTR(f->session));
+		if (!f->session)
+			return FORWARD_BEGUN;
+	}
 	if (f->farewell && (!f->session || f->session->target != c->rule->target)) {
 		sessions_end(c->env->sessions, TAKE_PTR(f->session));
 		return FORWARD_DONE;
 	}
 	if (!f->session)
-		f->session = sessions_add(c->env->sessions, server, f->id.p, f->id.len, now);
+		f->session = session_of(f, now);
 	if (!f->session)
 		return FORWARD_FULL;
 	f->session->users++;

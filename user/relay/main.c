@@ -38,7 +38,6 @@ struct relay {
 	bool absent[2]; /* there is no such listener */
 	bool ready;
 	struct loop_source *listen[2];
-	struct loop_timer *tell;
 	struct loop_timer *breath;
 	uint32_t sessions[SG_SERVERS_MAX]; /* as last told */
 	struct wire heard;
@@ -78,7 +77,7 @@ static void on_tell(void *data)
 	uint32_t sessions[SG_SERVERS_MAX];
 	uint64_t now = clock_boot_ns();
 
-	loop_timer_set(r->tell, now + RELAY_ALIVE_NS);
+	loop_timer_set(r->env.tell, now + RELAY_ALIVE_NS);
 	if (wire_send(RELAY_FD_LINE, &alive, NULL, -1))
 		return; /* it is slow: the next time */
 	sessions_count(r->env.sessions, now, sessions, SG_SERVERS_MAX);
@@ -189,7 +188,7 @@ static int hear_ready(struct relay *r)
 	for (size_t i = 0; i < ARRAY_SIZE(listeners) && !e; i++)
 		if (!r->absent[i])
 			e = loop_add_fd(r->env.loop, listeners[i], fn[i], r, &r->listen[i]);
-	loop_timer_set(r->tell, clock_boot_ns() + RELAY_ALIVE_NS);
+	loop_timer_set(r->env.tell, clock_boot_ns() + RELAY_ALIVE_NS);
 	return e;
 }
 
@@ -253,7 +252,7 @@ static int prepare(struct relay *r)
 	e = e ? e : loop_new(&r->env.loop);
 	e = e ? e : sessions_new(&r->env.sessions);
 	e = e ? e : loop_add_fd(r->env.loop, RELAY_FD_LINE, on_line, r, NULL);
-	e = e ? e : loop_timer_new(r->env.loop, on_tell, r, &r->tell);
+	e = e ? e : loop_timer_new(r->env.loop, on_tell, r, &r->env.tell);
 	return e ? e : loop_timer_new(r->env.loop, on_breath, r, &r->breath);
 }
 

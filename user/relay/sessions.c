@@ -188,7 +188,6 @@ void sessions_count(const struct sessions *s, uint64_t now_ns, uint32_t *ret, si
 	memset(ret, 0, n_servers * sizeof(*ret));
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (const struct session *at = s->bucket[i]; at; at = at->next)
-			if (at->server < n_servers && session_is_ours(at->id, strlen(at->id)) &&
-			    now_ns - at->used_ns < SESSION_RECENT_NS)
+			if (at->server < n_servers && now_ns - at->used_ns < SESSION_RECENT_NS)
 				ret[at->server]++;
 }

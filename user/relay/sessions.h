@@ -67,7 +67,8 @@ void session_no_wait(struct session *session, const struct session_wait *w);
 /* Calls all who wait, who may wait again. The session must have a user meanwhile. */
 void session_wake(struct session *session, int r);
 
-/* How many born here each server has, of those used in the last SESSION_RECENT_NS. */
+/* How many each server has that it may not know, of those used in the last SESSION_RECENT_NS: born
+ * here, or translated for another target meanwhile. */
 void sessions_count(const struct sessions *s, uint64_t now_ns, uint32_t *ret, size_t n_servers);
 
 static inline void sessions_freep(struct sessions **s)

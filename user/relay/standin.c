@@ -34,10 +34,13 @@ static const char *reason_of(unsigned int status)
 	return "";
 }
 
-static void put_head(unsigned int status, const char *type, const char *allow, size_t len,
-		     struct buf *out)
+static void put_status(unsigned int status, struct buf *out)
 {
 	buf_printf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status));
+}
+
+static void put_fields(const char *type, const char *allow, size_t len, struct buf *out)
+{
 	if (type)
 		buf_printf(out, "Content-Type: %s\r\n", type);
 	if (allow)
@@ -46,10 +49,20 @@ static void put_head(unsigned int status, const char *type, const char *allow, s
 	buf_puts(out, "Connection: close\r\n\r\n");
 }
 
-static void put_whole(unsigned int status, const char *type, const struct buf *body,
-		      struct buf *out)
+static void put_head(unsigned int status, const char *type, const char *allow, size_t len,
+		     struct buf *out)
 {
-	put_head(status, type, NULL, body->len, out);
+	put_status(status, out);
+	put_fields(type, allow, len, out);
+}
+
+static void put_whole(unsigned int status, const char *session, const char *type,
+		      const struct buf *body, struct buf *out)
+{
+	put_status(status, out);
+	if (session)
+		buf_printf(out, "Mcp-Session-Id: %s\r\n", session);
+	put_fields(type, NULL, body->len, out);
 	buf_append(out, buf_str(body), body->len);
 }
 
@@ -68,7 +81,7 @@ void standin_bad(int code, const char *text, struct buf *out)
 		   "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":", code);
 	rpc_put_string(&body, text);
 	buf_puts(&body, "}}");
-	put_whole(400, "application/json", &body, out);
+	put_whole(400, NULL, "application/json", &body, out);
 }
 
 void standin_empty(unsigned int status, struct buf *out)
@@ -206,7 +219,8 @@ static void put_message(const struct standin *s, const struct rpc_message *m, st
 	buf_puts(out, "}}");
 }
 
-void standin_answer(const struct standin *s, const struct rpc_batch *b, struct buf *out)
+void standin_answer(const struct standin *s, const struct rpc_batch *b, const char *session,
+		    struct buf *out)
 {
 	CLEANUP(buf_done) struct buf body = BUF(BODY_MAX);
 	const char *between = "";
@@ -227,7 +241,7 @@ void standin_answer(const struct standin *s, const struct rpc_batch *b, struct b
 	if (buf_error(&body))
 		standin_plain(503, NULL, "there is no memory for an answer", out);
 	else
-		put_whole(200, "application/json", &body, out);
+		put_whole(200, session, "application/json", &body, out);
 }
 
 /* --- streams --------------------------------------------------------------------------------------- */
@@ -241,7 +255,7 @@ void standin_lost(const struct standin *s, struct buf *out)
 			"\"result\":");
 	put_failure(s, &body);
 	buf_puts(&body, "}\n\n");
-	put_whole(200, "text/event-stream", &body, out);
+	put_whole(200, NULL, "text/event-stream", &body, out);
 }
 
 void standin_events(const struct standin *s, const struct rpc_batch *b, struct buf *out)

@@ -19,8 +19,10 @@ struct standin {
 	bool stateless; /* the agent speaks a protocol without sessions */
 };
 
-/* The whole HTTP answer to messages in a POST: 202 if none of them waits for one. */
-void standin_answer(const struct standin *s, const struct rpc_batch *b, struct buf *out);
+/* The whole HTTP answer to messages in a POST: 202 if none of them waits for one. `session`: the id
+ * that one of them begins, for Mcp-Session-Id; NULL: none does. */
+void standin_answer(const struct standin *s, const struct rpc_batch *b, const char *session,
+		    struct buf *out);
 
 /*
  * The HTTP answer to a GET with Last-Event-ID, by which a client wants what it missed of a call

@@ -80,10 +80,7 @@ static void test_overview_example(void **state)
 		"    \"files\": { \"command\": \"npx\", \"args\": [\"-y\", \"server\", \"/srv\"] }\n"
 		"  }\n"
 		"}\n";
-	static const char *const unbuilt[] = { "f.json:5:5: warning: mcpServers.search: "
-					       "\"on_open\": \"fallback\" is not carried out",
-					       NULL };
-	struct config *c = good_but(text, unbuilt);
+	struct config *c = good(text);
 	const struct config_server *s;
 
 	(void)state;
@@ -124,21 +121,24 @@ static void test_every_key(void **state)
 		"  \"interfaces\": [\"eth0\", \"veth1\"], \"pin_dir\": \"/p\", \"socket\": \"/s\",\n"
 		"  \"state_dir\": \"/d\", \"metrics\": \"off\", \"api_read\": \"group\", \"api_group\": \"ops\",\n"
 		"  \"limits\": { \"endpoints\": 100, \"servers\": 2 }, \"resolve_seconds\": \"2m\",\n"
+		"  \"isolation\": { \"allow\": [\"10.0.0.5\", \"192.0.2.0/24:514\"] },\n"
 		"  \"mcpServers\": { \"a\": { \"httpUrl\": \"https://h:${PORT}/x?k=v\", \"group\": \"g\",\n"
 		"    \"deny_errno\": 113, \"slow_seconds\": \"2s\", \"min_calls\": 3, \"retry_after\": false,\n"
 		"    \"inspect_tls\": true, \"idempotent_tools\": [\"read\"], \"on_open\": \"stand_in\",\n"
 		"    \"networks\": [\"10.0.0.0/8\", \"fd00::/8\"],\n"
-		"    \"local\": { \"unit\": \"a.service\", \"cgroup\": \"/c\", \"listen\": \"127.0.0.1:1\" },\n"
+		"    \"local\": { \"unit\": \"a.service\", \"cgroup\": \"/c\", \"listen\": \"127.0.0.1:1\",\n"
+		"      \"container\": \"0123\" }, \"isolation\": { \"when\": \"asked\",\n"
+		"      \"allow\": [\"fd00::/8\"] },\n"
 		"    \"type\": \"http\", \"headers\": { \"Authorization\": \"secret\" }, \"env\": {}, \"cwd\": \"/\",\n"
 		"    \"timeout\": 5, \"disabled\": false, \"autoApprove\": [], \"alwaysAllow\": [],\n"
 		"    \"description\": \"d\", \"trust\": true, \"includeTools\": [], \"excludeTools\": [],\n"
 		"    \"enabled\": true } },\n"
 		"  \"defaults\": { \"breaker\": { \"min_calls\": 4, \"failure_rate\": 0.25 },\n"
 		"    \"trust\": { \"prior\": 0.25, \"dwell_seconds\": \"20m\", \"auto_quarantine\": false } } }";
-	static const char *const unbuilt[] = { "a: \"inspect_tls\" does nothing yet",
-					       "a: \"idempotent_tools\" does nothing yet",
-					       "a: \"on_open\": \"stand_in\" is not carried out",
-					       "a: \"local\" does nothing yet", NULL };
+	static const char *const unbuilt[] = {
+		"a: \"inspect_tls\" does nothing yet",
+		"a: \"on_open\": \"stand_in\" does nothing for https", NULL
+	};
 	struct config *c = good_but(text, unbuilt);
 	const struct config_server *s = &c->servers[0];
 
@@ -173,6 +173,15 @@ static void test_every_key(void **state)
 	assert_int_equal(s->n_networks, 2);
 	assert_int_equal(s->networks[0].prefix, 104);
 	assert_string_equal(s->networks[1].text, "fd00::/8");
+	assert_int_equal(c->isolation.n_allow, 2);
+	assert_int_equal(c->isolation.allow[0].prefix, 128);
+	assert_int_equal(c->isolation.allow[0].port, 0);
+	assert_int_equal(c->isolation.allow[1].prefix, 120);
+	assert_int_equal(c->isolation.allow[1].port, 514);
+	assert_int_equal(s->isolation.n_allow, 1);
+	assert_true(s->isolation.asked && !c->isolation.asked);
+	assert_string_equal(s->local_container, "0123");
+	assert_string_equal(s->local_cgroup, "/c");
 	assert_string_equal(s->local_unit, "a.service");
 	assert_string_equal(s->local_listen, "127.0.0.1:1");
 	config_free(c);
@@ -224,11 +233,9 @@ static void test_disabled_and_bridges(void **state)
 	assert_int_equal(c->servers[0].visibility, VISIBILITY_METADATA);
 	assert_false(c->servers[1].has_url);
 	config_free(c);
-	c = good_but(
+	c = good(
 		"{\"defaults\":{\"on_open\":\"stand_in\"},\"mcpServers\":{\"a\":{\"url\":\"http://a/\","
-		"\"fallback\":[\"b\"]},\"b\":{\"url\":\"http://b/\"}}}",
-		(const char *const[]){ "a: \"on_open\": \"fallback\"",
-				       "b: \"on_open\": \"stand_in\"", NULL });
+		"\"fallback\":[\"b\"]},\"b\":{\"url\":\"http://b/\"}}}");
 	assert_int_equal(c->servers[0].on_open, ON_OPEN_FALLBACK);
 	assert_int_equal(c->servers[1].on_open, ON_OPEN_STAND_IN);
 	config_free(c);
@@ -353,15 +360,62 @@ static const struct {
 	  "f.json:1:51: mcpServers.a.fallback[0]: a server cannot be its own" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"b\",\"b\"]},\"b\":{\"url\":\"http://i/\"}}}",
 	  "f.json:1:55: mcpServers.a.fallback[1]: \"b\" is in the list already" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"b\"]},\"b\":{\"url\":\"https://h/\"}}}",
+	  "f.json:1:51: mcpServers.a.fallback[0]: \"b\" is https, and \"a\" http: agents" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"https://h/\",\"fallback\":[\"b\"]},\"b\":{\"url\":\"https://i/\"}}}",
+	  "f.json:1:52: mcpServers.a.fallback[0]: \"b\" has another host name (i): its certificate" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":{\"servers\":[\"b\"],\"direct\":true}},\"b\":{\"url\":\"http://i/\"}}}",
+	  "f.json:1:76: mcpServers.a.fallback.direct: without the relay, what agents send to \"a\"" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/x\",\"fallback\":{\"servers\":[\"b\"],\"direct\":true,\"share_authorization\":true}},\"b\":{\"url\":\"http://i/y\"}}}",
+	  "f.json:1:63: mcpServers.a.fallback.servers[0]: \"direct\" leaves requests as they are, but" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"fallback\":[\"b\"]},\"b\":{\"command\":\"x\"}}}",
 	  "f.json:1:51: mcpServers.a.fallback[0]: \"b\" has no URL" },
 	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"local\":{\"listen\":\"x\"}}}}",
 	  "f.json:1:47: mcpServers.a.local: \"listen\" must be" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"local\":{\"cgroup\":\"x\"}}}}",
+	  "f.json:1:47: mcpServers.a.local: \"cgroup\" must begin with /" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://h/\",\"local\":{\"unit\":\"x/y\"}}}}",
+	  "f.json:1:47: mcpServers.a.local: \"unit\" must be the name" },
+	{ "{\"isolation\":{\"allow\":[\"10.0.0.1/8\"]},\"mcpServers\":{}}",
+	  "f.json:1:24: isolation.allow[0]: \"10.0.0.1/8\" is neither" },
+	{ "{\"isolation\":{\"allows\":[]},\"mcpServers\":{}}",
+	  "f.json:1:15: isolation.allows: unknown key; did you mean \"allow\"?" },
 	{ "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[1]}}}",
 	  "f.json:1:45: mcpServers.a.args[0]: this is a number" },
 	{ "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"mcp-remote\",\"http://:1/\"]}}}",
 	  "f.json:1:44: mcpServers.a.args: the host is missing" },
 };
+
+static void test_allowed(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned int prefix; /* 0: it is none */
+		uint16_t port;
+	} texts[] = {
+		{ "10.0.0.5", 128, 0 },       { "10.0.0.5:514", 128, 514 },
+		{ "192.0.2.0/24", 120, 0 },   { "192.0.2.0/24:514", 120, 514 },
+		{ "fd00::5", 128, 0 },        { "fd00::/8", 8, 0 },
+		{ "[fd00::5]", 128, 0 },      { "[fd00::5]:514", 128, 514 },
+		{ "[fd00::/8]:514", 8, 514 }, { "", 0, 0 },
+		{ "log.example", 0, 0 },      { "10.0.0.5:", 0, 0 },
+		{ "10.0.0.5:0", 0, 0 },       { "10.0.0.5:65536", 0, 0 },
+		{ "10.0.0.5/8", 0, 0 },       { "[fd00::5", 0, 0 },
+		{ "[fd00::5]514", 0, 0 },
+	};
+	struct config_allowed a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		int r = config_parse_allowed(texts[i].text, &a);
+
+		assert_int_equal(r, texts[i].prefix ? 0 : -EINVAL);
+		if (r)
+			continue;
+		assert_int_equal(a.prefix, texts[i].prefix);
+		assert_int_equal(a.port, texts[i].port);
+	}
+}
 
 static void test_errors(void **state)
 {
@@ -601,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_unix_sockets),
 		cmocka_unit_test(test_disabled_and_bridges),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_several_errors),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_same_endpoint),

@@ -228,10 +228,11 @@ static void equal_ids_are_the_same(void **state)
 	assert_false(mcp_id_equal(&number, &text));
 	assert_false(mcp_id_equal(&text, &longer));
 	assert_false(mcp_id_equal(&number, &other));
-	memset(json + 1, 'x', MCP_ID_MAX + 1);
-	strcpy(json + 1 + MCP_ID_MAX, "\"");
+	memset(json + 1, 'x', MCP_ID_MAX);
+	json[1 + MCP_ID_MAX] = '"';
 	assert_int_equal(id_of(json).type, MCP_ID_TEXT);
-	strcpy(json + 1 + MCP_ID_MAX, "x\"");
+	json[1 + MCP_ID_MAX] = 'x';
+	json[2 + MCP_ID_MAX] = '"';
 	assert_int_equal(id_of(json).type, MCP_ID_BAD);
 }
 

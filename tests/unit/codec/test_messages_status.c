@@ -24,7 +24,7 @@ static const char idle_server[] =
 	"\"tls\":{\"handshakes\":0,\"failed\":0,\"h2_offered\":0}},\"latency_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"handshake_ms\":{\"p50\":null,\"p95\":null,\"p99\":null},"
 	"\"held\":false,\"places\":null,\"command\":\"npx x\",\"order\":null,"
-	"\"causes\":[],\"causes_lost\":0,\"proxied\":[],\"tools\":null}";
+	"\"isolation\":null,\"causes\":[],\"causes_lost\":0,\"proxied\":[],\"tools\":null,\"since\":null,\"fallback\":null}";
 
 static const char busy_server[] =
 	"{\"name\":\"search\",\"url\":\"http://h/mcp\",\"group\":\"g\",\"panic\":true,\"state\":\"open\","
@@ -46,6 +46,9 @@ static const char busy_server[] =
 	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},"
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
 	"\"until\":null,\"by\":\"me\"},"
+	"\"isolation\":{\"state\":\"isolated\",\"cgroup\":\"/x\",\"processes\":3,\"cut\":2,"
+	"\"survivors\":0,\"frozen\":true,\"forced\":false,\"dropped_packets\":5,\"refused\":6,"
+	"\"not_cut\":\"packets\"},"
 	"\"causes\":[{\"class\":\"hard\",\"cause\":\"no_answer\",\"calls\":3,"
 	"\"latest\":\"2023-11-14T22:13:20.000Z\",\"latency\":60.5}],\"causes_lost\":24,"
 	"\"proxied\":[{\"pid\":7,\"comm\":\"curl\",\"proxy\":\"p:3128\",\"watched\":true}],"
@@ -53,7 +56,11 @@ static const char busy_server[] =
 	"\"seen\":\"2023-11-14T22:13:20.000Z\",\"approved\":false,\"approved_digest\":\"cd\","
 	"\"approved_at\":\"2023-11-14T22:13:20.000Z\",\"approved_by\":\"me\","
 	"\"unknown\":null,\"changed\":[{\"name\":\"add\",\"change\":\"changed\","
-	"\"fields\":\"description\"},{\"name\":\"b\",\"change\":\"added\"}]}}";
+	"\"fields\":\"description\"},{\"name\":\"b\",\"change\":\"added\"}]},"
+	"\"since\":\"2023-11-14T22:13:20.000Z\",\"fallback\":{\"kind\":\"forward\",\"to\":\"c\",\"why\":null,"
+	"\"candidates\":[{\"server\":\"b\",\"usable\":false,\"why\":\"it is in quarantine\",\"asked\":null},"
+	"{\"server\":\"c\",\"usable\":true,\"why\":null,\"differs\":\"new: d\","
+	"\"asked\":\"2023-11-14T22:13:20.000Z\"}]}}";
 
 static void fill_busy(struct status_server *s)
 {
@@ -97,6 +104,9 @@ static void fill_busy(struct status_server *s)
 	assert_non_null(s->proxied);
 	s->proxied[0] = (struct status_proxied){ 7, "curl", "p:3128", true };
 	s->n_proxied = 1;
+	s->has_isolation = true;
+	s->isolation = (struct status_isolation){ "isolated", "/x",  3, 2, 0,  0,
+						  true,       false, 5, 6, "", "packets" };
 	s->has_tools = true;
 	s->tools = (struct status_tools){ 2, "ab", "1.0", WALL, false, "cd", WALL, "me", "" };
 	s->changed = calloc(2, sizeof(*s->changed));
@@ -104,6 +114,14 @@ static void fill_busy(struct status_server *s)
 	s->changed[0] = (struct status_tool){ "add", "changed", "description" };
 	s->changed[1] = (struct status_tool){ "b", "added", "" };
 	s->n_changed = 2;
+	s->since_wall_ns = WALL;
+	s->has_fallback = true;
+	s->fallback = (struct status_fallback){ SG_REDIRECT_FORWARD, "c", false, "" };
+	s->candidates = calloc(2, sizeof(*s->candidates));
+	assert_non_null(s->candidates);
+	s->candidates[0] = (struct status_candidate){ "b", false, "it is in quarantine", "", 0 };
+	s->candidates[1] = (struct status_candidate){ "c", true, "", "new: d", WALL };
+	s->n_candidates = 2;
 }
 
 static void fill(struct status *s)
@@ -114,7 +132,9 @@ static void fill(struct status *s)
 			      .observe = true,
 			      .uptime_ns = SECONDS(1.5),
 			      .selftest = "ok",
-			      .lost_events = 3 };
+			      .lost_events = 3,
+			      .bypassed = true,
+			      .bypass = { "fire", "uid 0", WALL, WALL + SECONDS(1.5) } };
 	s->xdp = calloc(1, sizeof(*s->xdp));
 	s->degraded = calloc(1, sizeof(*s->degraded));
 	s->servers = calloc(2, sizeof(*s->servers));
@@ -139,6 +159,8 @@ static void expected(struct buf *out)
 		"{\"abi\":1,\"daemon\":{\"version\":\"0.1\",\"pid\":42,\"mode\":\"observe\","
 		"\"uptime_s\":1.5},\"health\":{\"selftest\":\"ok\",\"xdp\":[{\"interface\":\"veth0\","
 		"\"mode\":\"native\"}],\"degraded\":[\"no kfunc\"],\"lost_events\":3},"
+		"\"bypass\":{\"reason\":\"fire\",\"since\":\"2023-11-14T22:13:20.000Z\","
+		"\"until\":\"2023-11-14T22:13:21.500Z\",\"by\":\"uid 0\"},"
 		"\"servers\":[%s,%s]}",
 		busy_server, idle_server);
 }

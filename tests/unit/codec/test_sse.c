@@ -100,6 +100,7 @@ static const struct {
 	{ "data:a\r\rdata:  b\r\n\r\n", "|a|;| b|;" },
 	{ "data: a\r\n\ndata\n\ndata:\n\n", "|a|;||;||;" },
 	{ "data: a\ndata: b\ndata\n\n", "|a\nb\n|;" },
+	{ "data: a\r\ndata: b\r\n\r\n", "|a\nb|;" },
 	{ "event: x\ndata: a\n\ndata: b\n\n", "x|a|;|b|;" },
 	{ "event: x\n\ndata: b\n\n", "|b|;" }, /* an event without data is none, its type is gone */
 	{ "id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", "|a|1;|b|1;|c|;" },

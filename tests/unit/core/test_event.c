@@ -9,10 +9,12 @@
 
 static void test_names(void **state)
 {
-	static const char *const names[] = { "call",     "transition", "quarantine", "release",
-					     "kill",     "alarm",      "loss",       "reload",
-					     "selftest", "one_client", "reset",      "host_offline",
-					     "denial",   "finding",    "tools" };
+	static const char *const names[] = {
+		"call",   "transition",   "quarantine", "release",  "kill",
+		"alarm",  "loss",         "reload",     "selftest", "one_client",
+		"reset",  "host_offline", "denial",     "finding",  "tools",
+		"bypass", "isolation",    "capture",    "fallback"
+	};
 
 	(void)state;
 	for (unsigned int i = 0; i < EVENT_TYPE_COUNT; i++) {

@@ -654,7 +654,7 @@ static void test_config_without_memory(void **state)
 {
 	static const char text[] = SERVERS(
 		A "," A_COVERED "," C "," FILES ","
-		  "\"g\":{\"url\":\"https://x.example/p?k=${K:-v}\",\"group\":\"g\","
+		  "\"g\":{\"url\":\"http://x.example/p?k=${K:-v}\",\"group\":\"g\","
 		  "\"fallback\":[\"a\"],\"on_open\":\"fallback\",\"headers\":{\"x\":\"y\"}}");
 	bool failed = true;
 	size_t n = 0;

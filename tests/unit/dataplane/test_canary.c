@@ -22,6 +22,7 @@ static struct {
 	uint64_t until_ns; /* of the quarantine */
 	int can_kill;      /* -1: not told */
 	bool observe;
+	bool bypass;
 } plane;
 
 int dataplane_server_set(struct dataplane *dp, uint32_t id, const char *name, uint32_t flags,
@@ -92,6 +93,11 @@ bool dataplane_observes(const struct dataplane *dp)
 {
 	(void)dp;
 	return plane.observe;
+}
+
+bool dataplane_lets_pass(const struct dataplane *dp)
+{
+	return dataplane_observes(dp) || plane.bypass;
 }
 
 int kill_server(struct dataplane *dp, uint32_t server, enum kill_scope scope,
@@ -233,6 +239,21 @@ static void observing_nothing_is_refused(void **state)
 	assert_int_equal(plane.can_kill, -1);
 }
 
+static void in_a_bypass_nothing_is_refused(void **state)
+{
+	const struct canary_result *result;
+
+	(void)state;
+	make("/", false);
+	plane.bypass = true;
+	result = test_once();
+	assert_int_equal(result->found, CANARY_CONNECTED);
+	assert_true(result->ok);
+	assert_string_equal(result->text, "bypass: nothing is refused");
+	plane.bypass = false;
+	assert_found(test_once(), CANARY_CONNECTED);
+}
+
 static void control_that_is_not_reached(void **state)
 {
 	(void)state;
@@ -368,6 +389,7 @@ int main(void)
 		TEST(all_is_well),
 		TEST(a_canary_that_is_not_refused),
 		TEST(observing_nothing_is_refused),
+		TEST(in_a_bypass_nothing_is_refused),
 		TEST(control_that_is_not_reached),
 		TEST(what_passes_in_quarantine_is_seen),
 		TEST(a_connection_that_is_not_killed),

@@ -68,6 +68,23 @@ static void test_lease(void **state)
 	assert_false(sg_daemon_alive(&cfg, 0));
 }
 
+static void test_everything_passes_until_a_time(void **state)
+{
+	struct sg_cfg cfg = { .bypass_until_ns = 5000 };
+	struct sg_server srv = { .flags = SG_SRV_USED };
+
+	(void)state;
+	assert_true(sg_lets_pass(&cfg, &srv, 4999));
+	assert_false(sg_lets_pass(&cfg, &srv, 5000));
+	cfg.bypass_until_ns = 0;
+	assert_false(sg_lets_pass(&cfg, &srv, 0));
+	srv.flags |= SG_SRV_OBSERVE;
+	assert_true(sg_lets_pass(&cfg, &srv, 0));
+	srv.flags = SG_SRV_USED;
+	cfg.observe = 1;
+	assert_true(sg_lets_pass(&cfg, &srv, 0));
+}
+
 /* Agrees with what an admission says that may take no probe and is outside the ramp's share. */
 static void test_denies_as_an_admission_would(void **state)
 {
@@ -111,6 +128,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_promised),
 		cmocka_unit_test(test_quarantine_ends_at_its_time),
 		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_everything_passes_until_a_time),
 		cmocka_unit_test(test_denies_as_an_admission_would),
 		cmocka_unit_test(test_forced_open_until_its_end),
 	};

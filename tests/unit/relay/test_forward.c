@@ -238,6 +238,44 @@ static void the_servers_own_sessions_are_left_to_it(void **state)
 	rig_close(&r);
 }
 
+static uint32_t counted(const struct rig *r)
+{
+	uint32_t count[SG_SERVERS_MAX];
+
+	sessions_count(r->env.sessions, clock_boot_ns(), count, SG_SERVERS_MAX);
+	return count[r->rule.server];
+}
+
+/* What was translated while the server was away is its own again, if it still knows it; and what
+ * begins at the server is never ours. */
+static void translations_end_when_the_server_is_back(void **state)
+{
+	CLEANUP(freep) char *text = NULL;
+	struct rig r;
+
+	(void)state;
+	open_with_sessions(&r, with_sessions);
+	text = rig_post(&r, SESSION("p1"), CALL("1", "add"));
+	assert_has(text, "HTTP/1.1 200 ");
+	assert_has(r.seen[2], "\r\nMcp-Session-Id: s1\r\n");
+	assert_int_equal(counted(&r), 1);
+	r.rule.flags = RELAY_TO_PRIMARY;
+	snprintf(r.rule.target_path, sizeof(r.rule.target_path), "/mcp");
+	rig_rule(&r, NULL);
+	free(text);
+	text = rig_post(&r, SESSION("p1"), CALL("1", "add")); /* it knows s1 alone */
+	assert_has(text, "HTTP/1.1 200 ");
+	assert_has(r.seen[3], "\r\nMcp-Session-Id: p1\r\n");
+	assert_has(r.seen[4], "\"initialize\"");
+	assert_int_equal(counted(&r), 1);
+	free(text);
+	text = rig_post(&r, "",
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}");
+	assert_has(text, "\r\nMcp-Session-Id: s3\r\n");
+	assert_int_equal(counted(&r), 1);
+	rig_close(&r);
+}
+
 static void forgets_all(struct rig_conn *c)
 {
 	if (is_initialize(c))
@@ -507,6 +545,7 @@ int main(void)
 		cmocka_unit_test(a_session_of_the_servers_is_begun_anew),
 		cmocka_unit_test(a_session_can_be_born_here),
 		cmocka_unit_test(the_servers_own_sessions_are_left_to_it),
+		cmocka_unit_test(translations_end_when_the_server_is_back),
 		cmocka_unit_test(a_lost_session_is_begun_anew_once),
 		cmocka_unit_test(what_was_held_back_goes_on),
 		cmocka_unit_test(many_wait_for_one_session),
