@@ -32,7 +32,7 @@ furnish() {
 	echo 'hosts: files' >"$ETC/nsswitch.conf"
 	cp /etc/ld.so.cache "$ETC/"
 	echo 0123456789abcdef0123456789abcdef >"$ETC/machine-id"
-	cp "$BUILD"/switchgear{d,,-worker} "$TOOLS/agent" "$TOOLS/peer" "$ROOT/opt/sbin/"
+	cp "$BUILD"/switchgear{d,,-worker,-relay} "$TOOLS/agent" "$TOOLS/peer" "$ROOT/opt/sbin/"
 	sed 's|@PREFIX@|/opt|g' "$E2E_DIR/../../dist/switchgeard.service" \
 		>"$ETC/systemd/system/switchgeard.service"
 	unit switchgeard.service.d/said.conf '[Service]' \

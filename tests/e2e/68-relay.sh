@@ -13,7 +13,7 @@ NODE=$BUILD/demo/node_modules/node/bin/node
 FIRST=3001 SECOND=3002 # ports of the server, and of the one that stands in
 STAND_IN_MS=250        # five times what is promised
 AT_ONCE_MS=2000        # of a call that lives for 100
-SETTLE=2.5             # what is told once a second, and a client's two tries
+SETTLE=2.5
 declare -A SDK=([1]=$BUILD/demo [2]=$BUILD/sdk2)
 declare -A SERVER
 
@@ -44,6 +44,10 @@ stop_server() { # NAME
 
 asked() { # NAME PATTERN: how many of its requests were so
 	grep -cE -- "$2" "$TMP/$1.log"
+}
+
+slow_is_asked_for() { # again since there were $before
+	[ "$(asked second ' slow ')" -gt "$before" ]
 }
 
 # --- the relay -----------------------------------------------------------------------------------
@@ -218,8 +222,9 @@ for gen in 1 2; do
 
 	# a client of the first one waits for the rest of a stream of events up to its own time-out
 	t "SDK $gen: the relay is killed in mid-call: that one fails, and the next is served"
+	before=$(asked second ' slow ')
 	says begin slow 3000 quiet
-	sleep 0.2
+	expect_soon 5 slow_is_asked_for
 	order kill
 	case $gen in
 	1) expect_says "failed *timed out" end ;;
@@ -240,16 +245,17 @@ start_agent 1
 order stand-in
 expect_says "ok first:*" connect
 says begin slow 5000
-sleep 0.25
+expect_soon 5 eval '[ "$(asked first " slow ")" -gt 0 ]'
+pass_time 0.2 "the first event of the stream has an id"
 says go "$RELAY"
 stop_server first
 expect_says "failed *timed out" end
 says errors
 expect_match "$SAID" "*is not available*This was under way there*"
-sleep $SETTLE
+pass_time $SETTLE "stats come once a second, and clients try twice"
 order stats
 answered=${SAID%% *}
-sleep $SETTLE
+pass_time $SETTLE "stats come once a second, and clients try twice"
 order stats
 expect_eq "${SAID%% *}" "$answered" "requests that were answered since"
 stop_agent

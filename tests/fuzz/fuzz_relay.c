@@ -19,7 +19,7 @@
 #include "relay/heads.h"
 
 #define SERVER 7
-#define FORWARDS 0x80
+#define FORWARDS 0x40
 #define ANSWER_MAX (1U << 22)
 #define TURNS_MAX 1000
 
@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	set_up();
 	set_rule(data[0] & FORWARDS);
-	piece = 1 + (data[0] & 0x7f);
+	piece = 1 + (data[0] & 0x3f);
 	play(data + 1, size - 1, SIZE_MAX / 2, &whole);
 	play(data + 1, size - 1, piece, &torn);
 	check_answer(&whole);

@@ -74,7 +74,7 @@ static void set_idempotent(char *names)
 	char *to = rule.idempotent;
 
 	memset(rule.idempotent, 0, sizeof(rule.idempotent));
-	for (char *name = strtok(names, ","); name; name = strtok(NULL, ","))
+	for (char *name; (name = strsep(&names, ","));)
 		to += snprintf(to, 256, "%s", name) + 1;
 }
 
@@ -178,12 +178,10 @@ static void kill_it(void)
 
 static void obey(char *line)
 {
-	const char *order = strtok(line, "\t");
-	const char *field = strtok(NULL, "\t");
-	char *value = strtok(NULL, "\t");
+	const char *order = strsep(&line, "\t");
+	const char *field = strsep(&line, "\t");
+	char *value = line;
 
-	if (!order)
-		return;
 	if (!strcmp(order, "set") && field)
 		set(field, value ? value : (char *)"");
 	if (!strcmp(order, "stand-in"))

@@ -459,19 +459,21 @@ static void on_time(void *data)
 		agent_free(a);
 }
 
-static int begin(struct agent *a, int fd)
+/* Takes *fd if it succeeds. */
+static int begin(struct agent *a, int *fd)
 {
 	const int on = 1;
 	int r = loop_timer_new(a->all->env->loop, on_time, a, &a->timer);
 
 	if (r)
 		return r;
-	(void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	r = link_open(&a->link, a->all->env->loop, fd, on_ready, a);
+	(void)!setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	r = link_open(&a->link, a->all->env->loop, *fd, on_ready, a);
 	if (r) {
 		loop_timer_free(a->timer);
 		return r;
 	}
+	*fd = -1;
 	loop_timer_set(a->timer, clock_boot_ns() + AGENT_REQUEST_NS);
 	return 0;
 }
@@ -489,9 +491,8 @@ void agent_new(struct agents *all, int fd, uint32_t server, uint32_t incarnation
 	a->full = all->n >= all->max;
 	a->body = BUF(AGENT_REQUEST_MAX);
 	http1_init(&a->http, HTTP1_REQUESTS, HEAD_MAX);
-	if (begin(a, fd))
+	if (begin(a, &own))
 		return;
-	own = -1;
 	a->next = all->first;
 	a->at = &all->first;
 	if (a->next)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/parse.h"
+
 #define BOM "\xef\xbb\xbf"
 
 static void put_mark(char mark[EVENTS_MARK_LEN + 1], uint32_t target)
@@ -122,7 +124,7 @@ bool events_id(struct http1_span id, uint32_t target, struct http1_span *ret)
 	    id.p[EVENTS_MARK_LEN - 1] != '-')
 		return false;
 	for (size_t i = 2; i < EVENTS_MARK_LEN - 1; i++)
-		if (!memchr("0123456789abcdef", id.p[i], 16))
+		if (parse_hex(id.p[i]) < 0 || (id.p[i] >= 'A' && id.p[i] <= 'F'))
 			return false;
 	put_mark(mark, target);
 	if (!memcmp(id.p, mark, EVENTS_MARK_LEN))

@@ -267,6 +267,10 @@ static int serve(struct relay *r)
 	if (wire_send(RELAY_FD_LINE, &head, SWITCHGEAR_VERSION, -1))
 		return EXIT_ALONE;
 	e = loop_run(r->env.loop);
+	agents_done(&r->agents);
+	rules_done(&r->env.rules);
+	sessions_free(r->env.sessions);
+	loop_free(r->env.loop);
 	return e < 0 ? EXIT_ALONE : e;
 }
 
