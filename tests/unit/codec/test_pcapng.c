@@ -72,6 +72,8 @@ static void test_packets_of_every_length(void **state)
 		assert_int_equal(at(&b, 20), have);
 		assert_int_equal(at(&b, 24), have + 7);
 		assert_memory_equal(b.data + 28, data, have);
+		/* the comment is behind it, in words */
+		assert_int_equal(at(&b, 28 + (have + 3) / 4 * 4), 1 | (have % 2 ? 3 : 0) << 16);
 		buf_done(&b);
 	}
 }

@@ -112,7 +112,9 @@ static void test_of_a_server_that_is_gone_nothing_is_kept(void **state)
 	rig_start(&rig, SERVERS(A));
 	refuse("a", "one of a", 0);
 	rig_advance(&rig, SECONDS(1));
-	rig_reload(&rig, SERVERS(C));
+	rig_reload(&rig, SERVERS(B));
+	rig_reload(&rig, SERVERS(B "," C));
+	assert_int_equal(id_of("c"), SG_RESERVED);
 	assert_int_equal(rig_ask(&rig, "GET", "/v1/capture?server=c", NULL, &a), 200);
 	assert_false(holds(&a, "one of a"));
 	rig_answer_done(&a);
