@@ -50,6 +50,10 @@ slow_is_asked_for() { # again since there were $before
 	[ "$(asked second ' slow ')" -gt "$before" ]
 }
 
+streams_are_open() { # of notifications, at the other server
+	[ "$(asked second "^(GET -|POST subscriptions/listen) ")" -gt 0 ]
+}
+
 # --- the relay -----------------------------------------------------------------------------------
 
 start_standby() {
@@ -109,6 +113,11 @@ says() { # ORDER...: sets TOOK and SAID
 	echo "$*" >&7
 	SAID=
 	read -r -t 60 TOOK SAID <&8 || fail "agent: no answer to \"$*\": $(cat "$TMP/agent.err")"
+}
+
+has_changed() { # it was told so
+	says changed
+	[ "$SAID" != "ok 0" ]
 }
 
 expect_says() { # PATTERN ORDER...
@@ -210,9 +219,13 @@ for gen in 1 2; do
 		wait_for 5 sessions_are 3 || fail "sessions that live: $SAID"
 	fi
 	start_server $gen first $FIRST
+	expect_soon 5 streams_are_open
 	rule $FIRST forward 1
 	expect_says "ok first" call who
 	expect_says "ok 1" call count
+
+	t "SDK $gen: and its stream of notifications says that the list of tools has changed"
+	expect_soon 5 has_changed
 
 	t "SDK $gen: without a rule nobody gets through"
 	order drop
