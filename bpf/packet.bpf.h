@@ -138,6 +138,11 @@ enum sg_cut {
 	SG_CUT_BLIND,   /* whom it is from or for cannot be read */
 };
 
+/* With the server's id: what sg_cut() returns. The stack is too short for keeping the packet there. */
+#define SG_CUT(cut, id) ((int)((cut) | (id) << 8))
+#define SG_CUT_OF(result) ((result)&0xff)
+#define SG_CUT_ID(result) ((__u32)(result) >> 8)
+
 /* The verdict on a packet from or for a server. */
 static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 at, __u32 how,
 						 __u64 now)
@@ -159,18 +164,8 @@ static __always_inline enum sg_cut sg_cut_server(const struct sg_cfg *c, __u32 a
 	return SG_CUT_DENIED;
 }
 
-static __always_inline void sg_cut_capture(struct __sk_buff *skb, __u32 id, enum sg_cut cut,
-					   __u32 how, __u64 now)
-{
-	__u32 by = cut == SG_CUT_DROPPED ? SG_CAPTURE_QUARANTINE : SG_CAPTURE_BREAKER;
-
-	if (cut == SG_CUT_DROPPED || cut == SG_CUT_DENIED)
-		sg_capture(skb, id, by | (how & SG_CUT_OUT ? SG_CAPTURE_OUT : 0), now);
-}
-
 /* The ports cannot be read: while anything is in quarantine, any server at that address will do. */
-static __always_inline enum sg_cut sg_cut_blind(struct __sk_buff *skb, const struct sg_cfg *c,
-						const struct sg_ep *ep, __u32 how, __u64 now)
+static __always_inline int sg_cut_blind(const struct sg_cfg *c, const struct sg_ep *ep, __u64 now)
 {
 	__u32 at = sg_listed_at(ep, c, now);
 	struct sg_scope s;
@@ -178,12 +173,11 @@ static __always_inline enum sg_cut sg_cut_blind(struct __sk_buff *skb, const str
 	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || sg_lets_pass(c, s.server, now))
 		return SG_CUT_BLIND;
 	SG_COUNT(&s, dropped_packets);
-	sg_cut_capture(skb, s.id, SG_CUT_DROPPED, how, now);
-	return SG_CUT_DROPPED;
+	return SG_CUT(SG_CUT_DROPPED, s.id);
 }
 
 /*
- * Looks a packet up by its address: returns enum sg_cut. TCP segments without
+ * Looks a packet up by its address: returns SG_CUT(). TCP segments without
  * payload pass, so that both ends can finish, but for the SYN. `netns`: cookie of
  * its namespace, 0 if that is not known yet.
  */
@@ -206,7 +200,7 @@ __weak __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u6
 	sg_ep_normalise(&ep, netns ? netns : sg_skb_netns(skb));
 	found = sg_transport(skb, ip);
 	if (found < 0 || bpf_skb_load_bytes(skb, (__u32)found >> 8, ports, sizeof(ports)))
-		return sg_cut_blind(skb, c, &ep, how, now);
+		return sg_cut_blind(c, &ep, now);
 	ep.proto = sg_ep_proto(found & 0xff);
 	if (ep.proto != SG_IPPROTO_TCP && ep.proto != SG_IPPROTO_UDP)
 		return SG_CUT_PASS;
@@ -217,9 +211,7 @@ __weak __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u6
 	at = sg_server_at(&ep, c);
 	if (at == SG_AT_NONE)
 		return SG_CUT_PASS;
-	found = sg_cut_server(c, at, how, now);
-	sg_cut_capture(skb, SG_AT_ID(at), found, how, now);
-	return found;
+	return SG_CUT(sg_cut_server(c, at, how, now), SG_AT_ID(at));
 }
 
 /*
@@ -232,11 +224,20 @@ static __always_inline void sg_pass_unless(__u64 word)
 	asm volatile("if %[word] != 0 goto +2\n\tr0 = 1\n\texit" : : [word] "r"(word) : "r0");
 }
 
+/* Keeps a packet that is dropped, of this result of sg_cut(). */
+static __always_inline void sg_cut_keep(struct __sk_buff *skb, int cut, __u32 how, __u64 now)
+{
+	__u32 by = SG_CUT_OF(cut) == SG_CUT_DROPPED ? SG_CAPTURE_QUARANTINE : SG_CAPTURE_BREAKER;
+
+	sg_capture(skb, SG_CUT_ID(cut), by | (how & SG_CUT_OUT ? SG_CAPTURE_OUT : 0), now);
+}
+
 /* A packet of a socket without a record: nothing while nothing is in quarantine. */
 static __always_inline int sg_untracked(struct __sk_buff *skb, __u32 how)
 {
 	__u64 *until = SG_ONLY(cutoff);
 	__u64 now;
+	int cut;
 
 	if (!until)
 		return SG_PASS;
@@ -244,7 +245,11 @@ static __always_inline int sg_untracked(struct __sk_buff *skb, __u32 how)
 	now = bpf_ktime_get_boot_ns();
 	if (!sg_quarantined(*until, now))
 		return SG_PASS;
-	return sg_cut(skb, 0, how, now) == SG_CUT_DROPPED ? SG_DROP : SG_PASS;
+	cut = sg_cut(skb, 0, how, now);
+	if (SG_CUT_OF(cut) != SG_CUT_DROPPED)
+		return SG_PASS;
+	sg_cut_keep(skb, cut, how, now);
+	return SG_DROP;
 }
 
 #endif

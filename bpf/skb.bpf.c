@@ -432,13 +432,16 @@ static __always_inline int sg_datagram(struct __sk_buff *skb, const struct sg_sc
 	if (how & SG_CUT_OUT && !(f->flags & SG_FLOW_EXEMPT))
 		how |= SG_CUT_BREAKER;
 	cut = sg_cut(skb, f->netns, how, now);
-	if (cut == SG_CUT_BLIND && quarantined) {
+	if (SG_CUT_OF(cut) == SG_CUT_BLIND && quarantined) {
 		SG_COUNT(s, dropped_packets);
-		cut = SG_CUT_DROPPED;
+		cut = SG_CUT(SG_CUT_DROPPED, s->id);
 	}
-	if (cut == SG_CUT_DROPPED && quarantined)
+	if (SG_CUT_OF(cut) == SG_CUT_DROPPED && quarantined)
 		sg_ask_kill(s, f, now);
-	return cut == SG_CUT_DROPPED || cut == SG_CUT_DENIED ? SG_DROP : SG_PASS;
+	if (SG_CUT_OF(cut) != SG_CUT_DROPPED && SG_CUT_OF(cut) != SG_CUT_DENIED)
+		return SG_PASS;
+	sg_cut_keep(skb, cut, how, now);
+	return SG_DROP;
 }
 
 SEC("cgroup_skb/egress")

@@ -33,6 +33,7 @@ static const char *show_state(const struct status_server *s, struct buf *b)
 	return buf_str(b);
 }
 
+/* With what became of its processes on this host. */
 static const char *show_quarantine(const struct status_server *s, struct buf *b)
 {
 	char text[64];
@@ -45,6 +46,9 @@ static const char *show_quarantine(const struct status_server *s, struct buf *b)
 			   text_remaining(text, sizeof(text), s->quarantine.until_wall_ns,
 					  clock_wall_ns()));
 	buf_puts(b, s->quarantine.reason);
+	if (s->has_isolation)
+		buf_printf(b, " (processes %s%s)", s->isolation.state,
+			   s->isolation.frozen ? ", frozen" : "");
 	return buf_str(b);
 }
 

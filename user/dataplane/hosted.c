@@ -455,7 +455,7 @@ static int judge(struct hosted *h, const char *guarded)
 int hosted_find(struct netns *netns, const struct hosted_ask *ask, const char *guarded,
 		struct hosted *ret)
 {
-	CLEANUP(hosted_done) struct hosted h = { 0 };
+	CLEANUP(hosted_done) struct hosted h = { .port = ask->port };
 	int found = ask->n_addrs ? find_holders(netns, ask, &h) : -ENOENT;
 	int r;
 

@@ -45,6 +45,7 @@ struct hosted {
 	pid_t holders[HOSTED_HOLDERS_MAX]; /* have the socket that waits */
 	size_t n_holders;
 	ino_t netns;              /* where that is; 0: not known */
+	uint16_t port;            /* at which it waits */
 	struct hosted_process *v; /* who is in the cgroup, and below it */
 	size_t n;
 	char why[HOSTED_WHY_LEN]; /* why the cgroup may not be isolated; "": it may */

@@ -2,6 +2,7 @@
 #include "dataplane/isolate_cut.h"
 
 #include <errno.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,13 +72,19 @@ static int take_descriptor(void *data, const struct descriptor *d)
 
 /* --- in one namespace ------------------------------------------------------------------------- */
 
+/* It is the server's, which has not taken it yet. */
+static bool is_waiting(const struct cutting *c, const struct sg_kill_target *s)
+{
+	return c->own && !s->inode && s->proto == IPPROTO_TCP && s->local_port == htons(c->h->port);
+}
+
 static int take_socket(void *data, const struct sg_kill_target *s)
 {
 	struct cutting *c = data;
 	bool inside = c->ids.n && s->cgroup && cgroup_ids_has(&c->ids, s->cgroup);
 
 	/* one that its process has closed still says so to its peer, which is not to wait for ever */
-	if (!inside && (s->closed || !holds(c, s->inode)))
+	if (!inside && (s->closed || (!holds(c, s->inode) && !is_waiting(c, s))))
 		return 0;
 	if (list_grow(&c->found, c->n, sizeof(*c->found)))
 		return -ENOMEM;

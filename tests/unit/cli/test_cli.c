@@ -349,6 +349,74 @@ static void quarantine_reports_survivors(void **state)
 }
 
 /* What nobody counted is not 0, and a success only with a number. */
+static void quarantine_reports_isolation(void **state)
+{
+	static const char isolated[] = HEAD_OK
+		"{\"server\":\"a\",\"killed\":1,\"survivors\":0,\"busy\":0,\"elapsed_ms\":1,"
+		"\"isolation\":{\"state\":\"isolated\",\"cgroup\":\"/x\",\"processes\":2,"
+		"\"cut\":3,\"survivors\":0,\"frozen\":true,\"forced\":true}}";
+	static const char shared[] = HEAD_OK
+		"{\"server\":\"a\",\"killed\":1,\"survivors\":0,\"busy\":0,\"elapsed_ms\":1,"
+		"\"isolation\":{\"state\":\"refused\",\"cgroup\":\"/x\",\"cut\":1,"
+		"\"survivors\":0,\"why\":\"others are in it: sh (pid 7)\"}}";
+	static const char elsewhere[] = HEAD_OK
+		"{\"server\":\"a\",\"killed\":1,\"survivors\":0,\"busy\":0,\"elapsed_ms\":1}";
+	struct fixture *f = *state;
+
+	assert_int_equal(ASK(f, isolated, "quarantine", "a", "--reason", "x", "--freeze",
+			     "--force"),
+			 EXIT_DONE);
+	HAS(f->request, "\"freeze\":true,\"force\":true");
+	HAS(f->out, "a: cgroup /x isolated and frozen by force, 2 processes, 3 connections cut, 0 "
+		    "survivors");
+	assert_int_equal(ASK(f, shared, "quarantine", "a", "--reason", "x"), EXIT_DONE);
+	HAS_NOT(f->request, "freeze");
+	HAS(f->out, "a: its processes on this host are NOT isolated: others are in it: sh (pid 7) "
+		    "(cgroup /x)");
+	HAS(f->out, "1 connection of its own cut");
+	assert_int_equal(ASK(f, shared, "quarantine", "a", "--reason", "x", "--freeze"),
+			 EXIT_FAILED);
+	HAS(f->err, "--force isolates whoever is in");
+	assert_int_equal(ASK(f, elsewhere, "quarantine", "a", "--reason", "x"), EXIT_DONE);
+	assert_int_equal(ASK(f, elsewhere, "quarantine", "a", "--reason", "x", "--force"),
+			 EXIT_FAILED);
+	HAS(f->err, "none was found on this host");
+}
+
+static void bypass_takes_a_time(void **state)
+{
+	static const char on[] = HEAD_OK "{\"on\":true,\"until\":\"2026-01-02T03:04:05Z\"}";
+	static const char off[] = HEAD_OK "{\"on\":false,\"until\":null,\"unchanged\":true}";
+	struct fixture *f = *state;
+
+	assert_int_equal(RUN(f, "bypass", "on"), EXIT_USAGE);
+	assert_int_equal(RUN(f, "bypass", "maybe", "--for", "1m"), EXIT_USAGE);
+	assert_int_equal(ASK(f, on, "bypass", "on", "--for", "1m", "--reason", "fire"), EXIT_DONE);
+	HAS(f->request, "POST /v1/bypass HTTP/1.1\r\n");
+	HAS(f->request, "{\"reason\":\"fire\",\"for\":60");
+	HAS(f->request, "\"on\":true}");
+	HAS(f->out, "bypass: nothing is refused until 2026-01-02");
+	assert_int_equal(ASK(f, off, "bypass", "off"), EXIT_DONE);
+	HAS(f->request, "{\"on\":false}");
+	HAS(f->out, "bypass: was off");
+}
+
+static void packets_come_as_they_are(void **state)
+{
+	static const char answer[] = HEAD_OK "\n\r pack\x01\x02 ets";
+	struct fixture *f = *state;
+
+	assert_int_equal(ASK(f, answer, "capture", "a b"), EXIT_DONE);
+	HAS(f->request, "GET /v1/capture?follow=0&server=a%20b HTTP/1.1\r\n");
+	assert_string_equal(f->out, "\n\r pack\x01\x02 ets");
+	assert_int_equal(ASK(f, answer, "capture", "a", "--follow", "-w", "/dev/null"), EXIT_DONE);
+	HAS(f->request, "follow=1");
+	assert_string_equal(f->out, "");
+	assert_int_equal(RUN(f, "capture", "a", "--json"), EXIT_USAGE);
+	assert_int_equal(RUN(f, "capture", "a", "-w", "/nowhere/at/all"), EXIT_FAILED);
+	HAS(f->err, "cannot write to /nowhere/at/all");
+}
+
 static void quarantine_reports_unknown_survivors(void **state)
 {
 	static const char unknown[] = HEAD_OK
@@ -633,6 +701,9 @@ int main(void)
 		TEST(errors_become_exit_statuses),
 		TEST(quarantine_reports_survivors),
 		TEST(quarantine_reports_unknown_survivors),
+		TEST(quarantine_reports_isolation),
+		TEST(bypass_takes_a_time),
+		TEST(packets_come_as_they_are),
 		TEST(orders_say_what_they_did),
 		TEST(events_are_lines),
 		TEST(events_tell_of_survivors),
