@@ -349,8 +349,8 @@ static __always_inline bool sg_elsewhere(struct bpf_sock_addr *ctx, const struct
 }
 
 /* A connect that its server does not get: elsewhere, or refused. */
-static __always_inline int sg_turn_away(struct bpf_sock_addr *ctx, const struct sg_scope *s,
-					bool v6, __u64 now)
+static __always_inline int sg_deny_connect(struct bpf_sock_addr *ctx, const struct sg_scope *s,
+					   bool v6, __u64 now)
 {
 	if (sg_elsewhere(ctx, s, v6, now))
 		return SG_PROCEED;
@@ -395,7 +395,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	verdict = sg_verdict(quarantined, by.kind & SG_FLOW_EXEMPT, observe, a.admit);
 	if (verdict == SG_VERDICT_REFUSE) {
 		sg_flow_leave(ctx, now);
-		return sg_turn_away(ctx, s, v6, now);
+		return sg_deny_connect(ctx, s, v6, now);
 	}
 	if (!observe && verdict == SG_VERDICT_ALLOW && a.admit == SG_ALLOW && !again &&
 	    sg_redirect_all(s, now) && sg_elsewhere(ctx, s, v6, now))
@@ -415,7 +415,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		sg_flags(s, f, 0, SG_FLOW_DENY_SEEN);
 	if (!observe && sg_quarantined(sg_quarantine_until(s->id), now)) {
 		sg_flow_leave(ctx, now);
-		return sg_turn_away(ctx, s, v6, now);
+		return sg_deny_connect(ctx, s, v6, now);
 	}
 	sg_pulse_exchange(now);
 	sg_count_connect(s, by.kind);

@@ -12,6 +12,7 @@
 #include "holder.bpf.h"
 #include "http1.h"
 #include "maps.bpf.h"
+#include "redirect.bpf.h"
 #include "report.bpf.h"
 #include "tls.bpf.h"
 
@@ -352,29 +353,6 @@ static __always_inline bool sg_state_came(struct sock *sk, int oldstate, int new
 		return true;
 	return newstate == SG_TCP_CLOSE_WAIT || err == SG_ECONNREFUSED || err == SG_ECONNRESET ||
 	       err == SG_EPIPE;
-}
-
-/*
- * The server closed a connection on which it had nothing to do, or a stream without an end: most do
- * after a while, and all that are killed. Where another server is ready the next connect goes
- * there, and the daemon asks whether this one is still there.
- */
-static __noinline int sg_closed_idle(__u32 id, __u64 now)
-{
-	struct sg_redirect *r = bpf_map_lookup_elem(&redirects, &id);
-	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
-	struct sg_event *e;
-
-	if (!r || !srv || (r->kind != SG_REDIRECT_FORWARD && r->kind != SG_REDIRECT_DIRECT))
-		return 0;
-	if (srv->breaker.state != SG_CLOSED || (srv->doubt_ns && now < srv->doubt_ns + SG_DOUBT_NS))
-		return 0;
-	e = sg_event_new(SG_EV_DOUBT, id, now);
-	if (!e)
-		return 0; /* nobody would end it */
-	srv->doubt_ns = now;
-	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
-	return 1;
 }
 
 /* What a change of state means for the connect or the exchange. */
@@ -739,29 +717,6 @@ __weak __noinline int sg_rewritten(struct bpf_sock_ops *ops)
 	if (!sg_flow_silent(f))
 		SG_COUNT(&s, connects);
 	return 1;
-}
-
-/* A SYN is about to leave for the relay: what had been asked for, where the relay looks. */
-static __always_inline void sg_to_relay(struct bpf_sock_ops *ops, const struct sg_scope *s,
-					struct sg_flow *f, struct bpf_sock *sk)
-{
-	__u32 port = SG_READ(sk->src_port) & (SG_ORIGINS_MAX - 1);
-	struct sg_origin *o = bpf_map_lookup_elem(&origins, &port);
-
-	sg_flow_name(s, f, sk);
-	if (sg_rodata.by_sockops)
-		bpf_sock_ops_cb_flags_set(ops,
-					  ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
-	if (!o)
-		return;
-	o->t_ns = 0;
-	__builtin_memcpy(o->local, f->local, sizeof(o->local));
-	__builtin_memcpy(o->remote, f->asked, sizeof(o->remote));
-	o->remote_port = f->asked_port;
-	o->cookie = s->cookie;
-	o->server = (__u16)f->origin;
-	o->incarnation = f->origin_incarnation;
-	*(volatile __u64 *)&o->t_ns = f->connect_ns;
 }
 
 /* What comes seldom: a function of its own, so that the others are short. */

@@ -20,7 +20,7 @@ for to in "${SDK[@]}"; do
 done
 [ "$T_FAILED" -eq 0 ] || finish
 
-declare -A AGENT_IN AGENT_OUT AGENT_N SERVER_PID
+declare -A AGENT_IN AGENT_N SERVER_PID
 server_start() { # NAME PORT [GENERATION]
 	"$TOOLS/nsrun" --net "$NS" -- "$NODE" "${SDK[${3:-1}]}/relay_server.mjs" "${3:-1}" :: "$2" "$1" "$TMP/$1.calls" \
 		>"$TMP/$1.log" 2>&1 &
@@ -51,6 +51,10 @@ ask() { # NAME ORDER...
 	AGENT_N[$name]=$((AGENT_N[$name] + 1))
 	wait_for 60 answered "$name"
 	read -r MS SAID < <(sed -n "${AGENT_N[$name]}p" "$TMP/$name.out")
+}
+says() { # NAME WHAT: it is what comes of a call
+	ask "$1" call who
+	[ "$SAID" = "$2" ]
 }
 answered() { # NAME
 	[ "$(wc -l <"$TMP/$1.out")" -ge "${AGENT_N[$1]}" ]
@@ -98,7 +102,7 @@ expect_said "ok primary*" "the agent's session"
 ask a call who
 expect_said "ok primary" "the call"
 ask a begin slow
-nap 0.2
+pass_time 0.2 'the call is to be under way'
 server_kill primary
 ask a end # the call in flight
 ask a call who
@@ -124,11 +128,7 @@ expect_eq "$(grep -cE 'authorization|cookie|x-api-key' "$TMP/backup.calls")" 0 "
 t "the primary is back: calls go to it again"
 server_start primary 3001
 expect_server_soon search state closed 30
-for _ in 1 2 3 4 5; do
-	ask a call who
-	[ "$SAID" = "ok primary" ] && break
-	sleep 1
-done
+expect_soon 10 says a "ok primary"
 expect_said "ok primary" "the call after the return"
 
 t "a server that never was there: a readable answer at once, on IPv4 and IPv6"
@@ -151,16 +151,12 @@ done
 t "release: the same client object works again"
 server_start alone 3003
 sg reset alone >/dev/null
-for _ in 1 2 3 4 5; do
-	ask alone call who
-	[ "$SAID" = "ok alone" ] && break
-	nap 0.5
-done
+expect_soon 10 says alone "ok alone"
 expect_said "ok alone" "the call after the return"
 
 t "quarantine in a call: it ends within 2 s, and what follows is text"
 ask alone begin slow
-nap 0.2
+pass_time 0.2 'the call is to be under way'
 START=$(now_ms)
 expect_ok sg quarantine alone --reason "poisoned tool"
 ask alone end
@@ -212,7 +208,7 @@ t "the daemon is killed: nobody is sent to a relay that is no more"
 kill -9 "$DAEMON"
 reap_daemon
 expect_soon 10 eval '! pgrep -x sg-relay --ns $$ >/dev/null'
-nap 1.2
+pass_time 1.2 'the lease is to be over'
 expect_error 127.0.0.1:3003 ECONNREFUSED
 start_daemon
 expect_server_soon alone verdict stand_in 20

@@ -69,7 +69,7 @@ t "a daemon that is killed leaves the redirects, and the next one finds them"
 kill -9 "$DAEMON"
 reap_daemon
 expect_eq "$(seen)" twin "the certificate"
-nap 1.2
+pass_time 1.2 'the lease is to be over'
 expect_eq "$(seen)" twin "the certificate without a lease"
 start_daemon
 expect_eq "$(seen)" twin "the certificate with the next daemon"
@@ -88,7 +88,7 @@ t "killed at any point of a failover, the daemon leaves the old or the new state
 for i in $(seq 20); do
 	sg reset tls >/dev/null
 	(sg trip tls >/dev/null 2>&1) &
-	nap "0.0$((i * 37 % 100))"
+	pass_time "0.0$((i * 37 % 100))" 'the point at which it is killed'
 	kill -9 "$DAEMON"
 	reap_daemon
 	wait $! 2>/dev/null

@@ -38,7 +38,9 @@ static const char *failure_of(const struct status_cause *c)
 	return c->class == SG_HARD || c->class == SG_SOFT ? words[c->cause % SG_CAUSE_COUNT] : NULL;
 }
 
-char *why_failures(const struct status_server *s, char *out, size_t size)
+/* The two most frequent causes of the last hour: "HTTP errors (12), refused connects (3)"; "" if
+ * nothing failed. */
+static void failures_print(const struct status_server *s, char *out, size_t size)
 {
 	const struct status_cause *said = NULL;
 	size_t n = 0;
@@ -60,7 +62,6 @@ char *why_failures(const struct status_server *s, char *out, size_t size)
 				      failure_of(most), most->calls);
 		said = most;
 	}
-	return out;
 }
 
 static void why_quarantine(const struct status_server *s, struct why *ret)
@@ -90,8 +91,7 @@ static void why_breaker(const struct status_server *s, enum why_rule rule, uint6
 {
 	static const char *const words[WHY_RULE_COUNT] = {
 		[WHY_OPEN] = "its circuit breaker is open",
-		[WHY_HALF_OPEN] = "its circuit breaker is half-open: a few calls try whether it is "
-				  "well again",
+		[WHY_HALF_OPEN] = "its circuit breaker is half-open: a few calls are let through",
 		[WHY_RAMP] = "it is well again, and gets only a growing share of the calls for now",
 	};
 	char failures[160];
@@ -100,7 +100,7 @@ static void why_breaker(const struct status_server *s, enum why_rule rule, uint6
 	ret->since_wall_ns = s->since_wall_ns;
 	if (s->breaker.open_remaining_ns && s->breaker.open_remaining_ns != STATUS_NEVER)
 		ret->until_wall_ns = now + s->breaker.open_remaining_ns;
-	why_failures(s, failures, sizeof(failures));
+	failures_print(s, failures, sizeof(failures));
 	snprintf(ret->because, sizeof(ret->because), "%s%s%s%s", words[rule],
 		 *failures ? " (in the last hour: " : "", failures, *failures ? ")" : "");
 }

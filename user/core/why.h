@@ -40,8 +40,4 @@ int why_rule_from_name(const char *name) MUST_CHECK;
 /* The rule that decides: quarantine, then an order, then the breaker. `now`: wall time. */
 void why_of(const struct status_server *s, uint64_t now, struct why *ret);
 
-/* How its calls failed that were not answered well, the most frequent causes of the last hour: "HTTP
- * errors (12), refused connects (3)"; "" if none did. Returns out. */
-char *why_failures(const struct status_server *s, char *out, size_t size);
-
 #endif

@@ -18,12 +18,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "codec/probe.h"
 #include "codec/tools.h"
 #include "core/fallback.h"
-#include "core/select.h"
 #include "core/why.h"
 #include "daemon/bus.h"
+#include "daemon/relay_rule.h"
 #include "daemon/shown.h"
 #include "io/relay.h"
 #include "modules/modules.h"
@@ -122,8 +121,8 @@ static int judge(const struct server *s, struct server *other, struct status_ser
 static struct server *choose(struct fallback *m, const struct server *s, struct standing *st)
 {
 	const struct config_server *c = s->config;
-	struct fallback_candidate v[CONFIG_FALLBACK_MAX];
-	struct server *server[CONFIG_FALLBACK_MAX];
+	struct fallback_candidate v[CONFIG_FALLBACK_MAX] = { 0 };
+	struct server *server[CONFIG_FALLBACK_MAX] = { 0 };
 	struct status_server *status;
 	size_t n = 0;
 	size_t best;
@@ -224,94 +223,10 @@ static void point(const struct fallback *m, const struct server *s, struct stand
 
 /* --- what the relay is told ------------------------------------------------------------------------ */
 
-/* Who else can be called than who stands in: those of the fallback, and of the group, as words behind
- * "use". */
-static void fill_instead(struct fallback *m, const struct server *s, const struct standing *st,
-			 const struct server *to, char *out, size_t size)
+/* By their bytes: relay_rule_fill() has zeroed what is between the members. */
+static bool same_rule(const void *a, const void *b)
 {
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (struct server *other = servers_first(m->part.d->servers); other; other = other->next) {
-		const char *group = s->config->group;
-		bool related = group && other->config->group &&
-			       !strcmp(group, other->config->group);
-
-		for (size_t i = 0; i < st->n_candidates; i++)
-			related |= st->candidates[i].usable &&
-				   !strcmp(st->candidates[i].server, other->config->name);
-		if (!related || other == s || other == to || !other->config->url_shown ||
-		    server_quarantined(other) ||
-		    sg_breaker_denies(&other->breaker, clock_boot_ns()) || n >= size / 2)
-			continue;
-		n += (size_t)snprintf(out + n, size - n, "%s\"%s\" (%.120s)", n ? ", or " : "",
-				      other->config->name, other->config->url_shown);
-	}
-}
-
-static uint64_t seconds(uint64_t wall_ns)
-{
-	return wall_ns == STATUS_NEVER ? 0 : wall_ns / NS_PER_SEC;
-}
-
-/* Names, each with its NUL; those that do not fit are not idempotent. */
-static void fill_idempotent(const struct config_server *c, char *out, size_t size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->idempotent_tools.n; i++) {
-		size_t len = strlen(c->idempotent_tools.v[i]) + 1;
-
-		if (n + len + 1 > size)
-			return;
-		memcpy(out + n, c->idempotent_tools.v[i], len);
-		n += len;
-	}
-}
-
-static int fill_target(const struct server *s, const struct server *to, struct relay_rule *rule)
-{
-	const char *path = probe_path(to->config->url_shown);
-	int r;
-
-	if (!path || !probe_path(s->config->url_shown) || !to->n_addrs)
-		return -EINVAL;
-	r = probe_host(to->config->host, to->config->port, false, rule->target_host,
-		       sizeof(rule->target_host));
-	if (r)
-		return r;
-	rule->kind = RELAY_FORWARD;
-	rule->port = to->config->port;
-	memcpy(rule->addr, to->addrs[0].bytes, sizeof(rule->addr));
-	snprintf(rule->target, sizeof(rule->target), "%s", to->config->name);
-	if ((size_t)snprintf(rule->target_path, sizeof(rule->target_path), "%s", path) >=
-	    sizeof(rule->target_path))
-		return -ENAMETOOLONG;
-	if (s == to)
-		rule->flags = RELAY_TO_PRIMARY;
-	else if (s->config->fallback_shares)
-		rule->flags = RELAY_SHARE_AUTHORIZATION;
-	fill_idempotent(s->config, rule->idempotent, sizeof(rule->idempotent));
-	return 0;
-}
-
-/* What is done with connections that were meant for a server; to NULL: the relay answers itself. */
-static int fill_rule(struct fallback *m, const struct server *s, const struct standing *st,
-		     const struct server *to, const struct why *why, struct relay_rule *rule)
-{
-	const char *path = probe_path(s->config->url_shown);
-
-	*rule = (struct relay_rule){ .server = s->id, .kind = RELAY_STAND_IN };
-	rule->incarnation = dataplane_server_incarnation(s->d->dp, s->id);
-	snprintf(rule->name, sizeof(rule->name), "%s", s->config->name);
-	snprintf(rule->path, sizeof(rule->path), "%s", path ? path : "");
-	snprintf(rule->reason, sizeof(rule->reason), "%s", why->because);
-	rule->since_s = why->since_wall_ns / NS_PER_SEC;
-	rule->until_s = seconds(why->until_wall_ns);
-	if (why->rule != WHY_NOTHING)
-		rule->retry_s = rule->until_s;
-	fill_instead(m, s, st, to, rule->instead, sizeof(rule->instead));
-	return to ? fill_target(s, to, rule) : 0;
+	return !memcmp(a, b, sizeof(struct relay_rule));
 }
 
 static void tell_relay(struct fallback *m, const struct server *s, struct standing *st,
@@ -319,7 +234,7 @@ static void tell_relay(struct fallback *m, const struct server *s, struct standi
 {
 	int r;
 
-	if (st->rule && !memcmp(st->rule, rule, sizeof(*rule)) && st->listing == s->listing)
+	if (st->rule && same_rule(st->rule, rule) && st->listing == s->listing)
 		return;
 	/* nobody needs the relay to get there any more: who is still at it would be led astray */
 	if (st->rule && st->rule->flags & RELAY_TO_PRIMARY && !(rule->flags & RELAY_TO_PRIMARY) &&
@@ -438,7 +353,7 @@ static bool by_relay(struct fallback *m, const struct server *s, struct standing
 		      m->relay ? relay_why(m->relay) : m->error);
 		return false;
 	}
-	if (fill_rule(m, s, st, to, why, &rule)) {
+	if (relay_rule_fill(s, to, why, st->candidates, st->n_candidates, &rule)) {
 		lacks(st, "a URL holds a secret or is too long: the relay cannot ask there");
 		return to && by_relay(m, s, st, NULL, why, ret);
 	}

@@ -87,15 +87,11 @@ static void test_failures(void **state)
 	};
 	struct status_server s;
 	struct why why;
-	char text[100];
 
 	(void)state;
 	status_server_init(&s);
-	assert_string_equal(why_failures(&s, text, sizeof(text)), "");
 	s.causes = causes; /* borrowed */
 	s.n_causes = ARRAY_SIZE(causes);
-	assert_string_equal(why_failures(&s, text, sizeof(text)),
-			    "HTTP errors (12), calls without an answer in time (4)");
 	s.state = SG_OPEN;
 	why_of(&s, NOW, &why);
 	assert_string_equal(why.because, "its circuit breaker is open (in the last hour: HTTP "

@@ -282,9 +282,10 @@ static void doubted(void **state)
 	begin(SERVERS(PLAIN_A("") "," C));
 	some_time();
 	asked = fake_probe.asked;
-	fail_once("a", SG_CAUSE_STATUS);  /* who says so is there */
+	fail_once("a", SG_CAUSE_STATUS); /* who says so is there */
 	assert_int_equal(fake_probe.asked, asked);
-	fail_once("c", SG_CAUSE_REFUSED); /* who may stand in is asked, and nothing else comes of it */
+	fail_once("c",
+		  SG_CAUSE_REFUSED); /* who may stand in is asked, and nothing else comes of it */
 	assert_int_equal(fake_probe.asked, asked + 1);
 	assert_int_equal(fake_commands(rig.d.dp, SG_CMD_REACHED, id_of("c")), 0);
 	fail_once("a", SG_CAUSE_RESET);
