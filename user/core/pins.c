@@ -19,12 +19,13 @@ static bool listed(const char *const *names, const char *name)
 bool pins_map(const char *name)
 {
 	static const char *const maps[] = {
-		"cfg",           "ep2srv", "net2srv",  "unix2srv",   "local_addrs", "listed",
-		"srv_state",     "groups", "srv_name", "stats",      "hist",        "sk_ctx",
-		"flows",         "own",    "ev",       "quarantine", "cutoff",      "pulse",
-		"http_dfa",      "job",    "watch",    "routes",     "proxies",     "proxy_names",
-		"denied_at",     "swept",  "captures", "capture_at", "isolations",  "isolate_here",
-		"isolate_allow", NULL,
+		"cfg",           "ep2srv",    "net2srv",    "unix2srv",    "local_addrs",
+		"listed",        "srv_state", "groups",     "srv_name",    "stats",
+		"hist",          "sk_ctx",    "flows",      "own",         "ev",
+		"quarantine",    "cutoff",    "pulse",      "http_dfa",    "job",
+		"watch",         "routes",    "proxies",    "proxy_names", "denied_at",
+		"swept",         "captures",  "capture_at", "isolations",  "isolate_here",
+		"isolate_allow", "redirects", "origins",    NULL,
 	};
 
 	return listed(maps, name);
@@ -35,7 +36,7 @@ bool pins_link(const char *name)
 	static const char *const links[] = {
 		"sg_connect4", "sg_connect6",     "sg_sendmsg4", "sg_sendmsg6",   "sg_release",
 		"sg_egress",   "sg_ingress",      "sg_sockops",  "sg_retransmit", "sg_state",
-		"sg_brought",  "sg_connect_unix", NULL,
+		"sg_brought",  "sg_connect_unix", "sg_peer4",    "sg_peer6",      NULL,
 	};
 
 	return listed(links, name) || !strncmp(name, PINS_ISOLATE, strlen(PINS_ISOLATE));

@@ -36,6 +36,7 @@ struct fallback {
 	struct relay *relay; /* NULL: nobody needs it, or it cannot be had */
 	struct loop_source *source;
 	struct loop_timer *due;
+	bool needed;     /* there are servers that it could answer for */
 	bool up;         /* it took connections when we looked last */
 	char error[192]; /* why it cannot be had; "" */
 	uint64_t review_ns;
@@ -536,13 +537,12 @@ static void relay_begin(struct fallback *m)
 /* Runs while there is a server that needs it. */
 static void applied(struct fallback *m)
 {
-	bool needed = false;
-
+	m->needed = false;
 	for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
-		needed |= concerned(s) && speaks_http(s);
-	if (needed && !m->relay)
+		m->needed |= concerned(s) && speaks_http(s);
+	if (m->needed && !m->relay)
 		relay_begin(m);
-	else if (!needed)
+	else if (!m->needed)
 		relay_end(m);
 	stale_all(m);
 }
@@ -602,6 +602,10 @@ static void fallback_signal(void *data, const struct signal *signal)
 		m->review_ns = clock_boot_ns() + REVIEW_NS;
 		for (struct server *s = servers_first(m->part.d->servers); s; s = s->next)
 			of(m, s)->stale |= s->config->fallback_by_trust;
+		if (m->needed && !m->relay) { /* it could not be had before */
+			relay_begin(m);
+			stale_all(m);
+		}
 	} else if (signal->server) {
 		touch(m, signal->server);
 		if (signal->type == SIGNAL_PROVEN)

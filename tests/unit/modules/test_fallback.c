@@ -197,6 +197,11 @@ static void no_relay(void **state)
 	rig_pass(&rig);
 	expect("a", SG_REDIRECT_NONE, "", "the relay does not run");
 	assert_true(rig_degraded(&rig, "the relay does not run (Too many open files)"));
+	fake_relay.refuses = 0; /* it is tried again */
+	fake_relay.up = true;
+	some_time();
+	expect("a", SG_REDIRECT_STAND_IN, "", "");
+	assert_false(rig_degraded(&rig, "the relay"));
 }
 
 static void stand_in(void **state)
