@@ -47,6 +47,15 @@ static __always_inline struct sg_flow *sg_flow_scope(const __u64 *stored, struct
 	return f;
 }
 
+/* What the record that a socket's storage points to says of whose it may be (enum sg_proxied). */
+static __always_inline __u8 sg_flow_whose(const __u64 *stored)
+{
+	__u64 cookie;
+	struct sg_flow *f = sg_flow_at(stored, &cookie);
+
+	return f ? f->proxied : SG_PROXIED_NOT;
+}
+
 /* Is one sequence number before another? */
 static __always_inline bool sg_before(__u32 a, __u32 b)
 {

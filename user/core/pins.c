@@ -19,12 +19,13 @@ static bool listed(const char *const *names, const char *name)
 bool pins_map(const char *name)
 {
 	static const char *const maps[] = {
-		"cfg",           "ep2srv", "net2srv",  "unix2srv",   "local_addrs", "listed",
-		"srv_state",     "groups", "srv_name", "stats",      "hist",        "sk_ctx",
-		"flows",         "own",    "ev",       "quarantine", "cutoff",      "pulse",
-		"http_dfa",      "job",    "watch",    "routes",     "proxies",     "proxy_names",
-		"denied_at",     "swept",  "captures", "capture_at", "isolations",  "isolate_here",
-		"isolate_allow", NULL,
+		"cfg",           "ep2srv",     "net2srv",    "unix2srv",    "local_addrs",
+		"listed",        "srv_state",  "groups",     "srv_name",    "stats",
+		"hist",          "sk_ctx",     "flows",      "own",         "ev",
+		"quarantine",    "cutoff",     "pulse",      "http_dfa",    "job",
+		"watch",         "routes",     "proxies",    "proxy_names", "denied_at",
+		"swept",         "captures",   "capture_at", "isolations",  "isolate_here",
+		"isolate_allow", "host_names", NULL,
 	};
 
 	return listed(maps, name);
