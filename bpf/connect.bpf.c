@@ -13,7 +13,6 @@
 #include "event.bpf.h"
 #include "flows.bpf.h"
 #include "maps.bpf.h"
-#include "name.bpf.h"
 #include "recall.bpf.h"
 #include "redirect.bpf.h"
 #include "verdict.h"

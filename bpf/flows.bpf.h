@@ -106,6 +106,17 @@ static __always_inline __u32 sg_alias_kind(__u32 at, bool home)
 	return home ? SG_FLOW_ALIAS | SG_FLOW_UNTRUSTED : SG_FLOW_ALIAS;
 }
 
+/*
+ * Is a connection to a server to be asked whom it names? What is in clear only where that
+ * decides: it may call a server of one name by many.
+ */
+static __always_inline __u8 sg_named_how(const struct sg_server *srv, __u32 kind)
+{
+	if (!(srv->flags & SG_SRV_NAMED) || kind & (SG_FLOW_UDP | SG_FLOW_EXEMPT))
+		return SG_PROXIED_NOT;
+	return sg_by_name(srv) ? SG_PROXIED_UNNAMED : SG_PROXIED_CHECKED;
+}
+
 /* A flow of which nothing may be learned or counted. */
 static __always_inline bool sg_flow_silent(const struct sg_flow *f)
 {

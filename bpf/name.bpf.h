@@ -300,15 +300,4 @@ __weak __noinline int sg_named_leaves(struct __sk_buff *skb, __u64 cookie, __u64
 	return f->proxied == SG_PROXIED_FOREIGN ? SG_LEAVES_PASS : SG_LEAVES_ON;
 }
 
-/*
- * Is a connection to a server to be asked whom it names? What is in clear only where that
- * decides: it may call a server of one name by many.
- */
-static __always_inline __u8 sg_named_how(const struct sg_server *srv, __u32 kind)
-{
-	if (!(srv->flags & SG_SRV_NAMED) || kind & (SG_FLOW_UDP | SG_FLOW_EXEMPT))
-		return SG_PROXIED_NOT;
-	return sg_by_name(srv) ? SG_PROXIED_UNNAMED : SG_PROXIED_CHECKED;
-}
-
 #endif

@@ -397,7 +397,31 @@ static void test_probe(void **state)
 	assert_true(flow().flags & SG_FLOW_PROBE);
 }
 
-/* An answer that nobody waits for, and a failed connect, are the server's that has the address. */
+/* The ramp lets a share of the requests through, as of connects. */
+static void test_ramp(void **state)
+{
+	static const char request[] = POST("Host: s.test\r\n");
+	struct sg_policy policy = rig_policy();
+	uint64_t now = clock_boot_ns();
+
+	(void)state;
+	named(SG_SRV_SHARED);
+	policy.ramp_ns = now / 2 * 8; /* an eighth of it is over */
+	assert_int_equal(dataplane_server_set(dp, RIG_SERVER, "rig", SG_SRV_NAMED | SG_SRV_SHARED,
+					      0, &policy, NS_PER_SEC, true),
+			 0);
+	rig_ramp(dp, now);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(talk_dial(&talk), 0);
+		assert_int_equal(send(talk.client, request, sizeof(request) - 1, MSG_NOSIGNAL),
+				 sizeof(request) - 1);
+		talk_end(&talk);
+	}
+	assert_true(rig_stats(dp).denied >= 1);
+	assert_int_equal(rig_stats(dp).denied + rig_stats(dp).requests, 40);
+}
+
+/* A failed connect is the server's that has the address. */
 static void test_connect(void **state)
 {
 	struct sockaddr_storage addr;
@@ -426,7 +450,8 @@ static int run(void)
 		cmocka_unit_test(test_host),    cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_own),     cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_probe),   cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_probe),   cmocka_unit_test(test_ramp),
+		cmocka_unit_test(test_connect),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
