@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "unit/modules/modules_relay.h"
 #include "unit/modules/modules_rig.h"
 #include "unit/modules/modules_work.h"
 
@@ -12,6 +13,7 @@
 #define ALWAYS "\"one\":{\"url\":\"https://one.example/mcp\",\"shared\":true}"
 #define NEVER "\"one\":{\"url\":\"https://one.example/mcp\",\"shared\":false}"
 #define LITERAL "\"lit\":{\"url\":\"https://192.0.2.5/mcp\"}"
+#define WEB(more) "\"web\":{\"url\":\"http://web.example/mcp\",\"on_open\":\"stand_in\"" more "}"
 #define NETS "\"nets\":{\"url\":\"https://nets.example/mcp\",\"networks\":[\"198.51.100.0/24\"]}"
 
 static void answer(const char *host, unsigned int first, uint32_t n)
@@ -127,6 +129,24 @@ static void test_learnt(void **state)
 	assert_int_equal(flags("one"), SG_SRV_NAMED);
 }
 
+/* What is refused by its name goes nowhere else: it is not said to. */
+static void test_verdict(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(status_done) struct status all = { 0 };
+
+		fake_relay = (struct fake_relay){ .up = true };
+		rig_start(&rig, i ? SERVERS(WEB(",\"shared\":true")) : SERVERS(WEB("")));
+		answer("web.example", 7, 1);
+		assert_int_equal(rig_order(&rig, "web", "trip", "{\"for\":\"1h\"}"), 200);
+		rig_turn(&rig);
+		rig_status(&rig, &all);
+		assert_int_equal(all.servers[0].verdict, i ? VERDICT_REFUSE : VERDICT_STAND_IN);
+		rig_end(&rig);
+	}
+}
+
 /* Without the names nobody is told from anybody. */
 static void test_unwritten(void **state)
 {
@@ -145,8 +165,8 @@ static void test_unwritten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_names), TEST(test_configured), TEST(test_claimed),
-		TEST(test_moved), TEST(test_learnt),     TEST(test_unwritten),
+		TEST(test_names),  TEST(test_configured), TEST(test_claimed), TEST(test_moved),
+		TEST(test_learnt), TEST(test_unwritten),  TEST(test_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
