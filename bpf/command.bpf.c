@@ -24,7 +24,7 @@ static __always_inline void sg_apply(struct sg_server *srv, const struct sg_comm
 
 	switch (cmd->op) {
 	case SG_CMD_CONFIGURE:
-		srv->flags = (srv->flags & SG_SRV_SPOKE) | (cmd->flags & ~SG_SRV_SPOKE);
+		srv->flags = (srv->flags & SG_SRV_OWN) | (cmd->flags & ~SG_SRV_OWN);
 		srv->group = cmd->group;
 		srv->policy = cmd->policy;
 		b->may_trip = cmd->breaker.may_trip;

@@ -361,6 +361,30 @@ static __always_inline int sg_deny_connect(struct bpf_sock_addr *ctx, const stru
 /* --- connects ------------------------------------------------------------------ */
 
 /*
+ * A connect to an address of several names is always admitted: what its client sends tells
+ * whom to ask. But of one without a record nothing could be refused then.
+ */
+static __always_inline int sg_admit_unnamed(struct bpf_sock_addr *ctx, struct sg_scope *s,
+					    const struct sg_caller *by, struct sg_admission *a,
+					    enum sg_verdict verdict, bool v6, __u64 now)
+{
+	struct sg_flow *f = sg_flow_make(ctx, s->cookie);
+
+	if (!f || !sg_flow_start(ctx, s, f, by, v6, now)) {
+		SG_COUNT(s, unrecorded);
+		sg_unrecorded_note(s->cookie);
+		return sg_refused(s, verdict) ? sg_refuse(ctx, s, v6, now) : SG_PROCEED;
+	}
+	if (a->admit != SG_ALLOW)
+		a->generation--; /* which asks again */
+	sg_give_back(s, f, false);
+	sg_flow_stamp(s, f, a);
+	sg_pulse_exchange(now);
+	sg_count_connect(s, by->kind);
+	return SG_PROCEED;
+}
+
+/*
  * A connect: the verdict, the probe, and the record that its outcome needs. What
  * is refused gets no record: an agent that hammers at a closed door fills no
  * table. The quarantine is read again once the record is there: whoever orders
@@ -371,6 +395,7 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 {
 	bool quarantined = sg_quarantined(sg_quarantine_until(s->id), now);
 	struct sg_admission a = { .admit = SG_ALLOW };
+	bool unnamed; /* what it sends decides, and not that it connects */
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct sg_caller by = { .at = at };
 	enum sg_verdict verdict;
@@ -381,6 +406,8 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 	by.kind = (__u32)sg_flow_kind(ctx, cookie);
 	by.source = sg_source();
 	by.kind |= sg_alias_kind(at, home);
+	by.proxied = sg_named_how(s->server, by.kind);
+	unnamed = by.proxied == SG_PROXIED_UNNAMED;
 	/* the record that the socket had before this connect */
 	f = sg_flow_scope(bpf_sk_storage_get(&sk_ctx, ctx->sk, NULL, 0), &before);
 	if (!f || f->server != s->id) {
@@ -388,11 +415,13 @@ static __always_inline int sg_admit_connect(struct bpf_sock_addr *ctx, struct sg
 		f = NULL;
 	}
 	s->cookie = cookie;
-	if (f)
+	if (f && !unnamed)
 		again = f->flags & SG_FLOW_PROBE && f->generation == s->server->breaker.generation;
 	if (!again)
-		sg_admit_new(s, now, &by, !quarantined, &a);
+		sg_admit_new(s, now, &by, !quarantined && !unnamed, &a);
 	verdict = sg_verdict(quarantined, by.kind & SG_FLOW_EXEMPT, observe, a.admit);
+	if (unnamed)
+		return sg_admit_unnamed(ctx, s, &by, &a, verdict, v6, now);
 	if (verdict == SG_VERDICT_REFUSE) {
 		sg_flow_leave(ctx, now);
 		return sg_deny_connect(ctx, s, v6, now);

@@ -47,6 +47,15 @@ static __always_inline struct sg_flow *sg_flow_scope(const __u64 *stored, struct
 	return f;
 }
 
+/* What the record that a socket's storage points to says of whose it may be (enum sg_proxied). */
+static __always_inline __u8 sg_flow_whose(const __u64 *stored)
+{
+	__u64 cookie;
+	struct sg_flow *f = sg_flow_at(stored, &cookie);
+
+	return f ? f->proxied : SG_PROXIED_NOT;
+}
+
 /* Is one sequence number before another? */
 static __always_inline bool sg_before(__u32 a, __u32 b)
 {
@@ -95,6 +104,17 @@ static __always_inline __u32 sg_alias_kind(__u32 at, bool home)
 	if (!SG_AT_ALIAS(at))
 		return 0;
 	return home ? SG_FLOW_ALIAS | SG_FLOW_UNTRUSTED : SG_FLOW_ALIAS;
+}
+
+/*
+ * Is a connection to a server to be asked whom it names? What is in clear only where that
+ * decides: it may call a server of one name by many.
+ */
+static __always_inline __u8 sg_named_how(const struct sg_server *srv, __u32 kind)
+{
+	if (!(srv->flags & SG_SRV_NAMED) || kind & (SG_FLOW_UDP | SG_FLOW_EXEMPT))
+		return SG_PROXIED_NOT;
+	return sg_by_name(srv) ? SG_PROXIED_UNNAMED : SG_PROXIED_CHECKED;
 }
 
 /* A flow of which nothing may be learned or counted. */

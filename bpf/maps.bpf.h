@@ -37,6 +37,8 @@ SG_MAP(local_addrs, HASH, BPF_F_NO_PREALLOC, SG_LOCALS_MAX, struct sg_local, __u
 SG_MAP(listed, HASH, BPF_F_NO_PREALLOC, SG_ENDPOINTS_DEFAULT, struct sg_local, __u32);
 SG_MAP(proxies, HASH, BPF_F_NO_PREALLOC, SG_PROXIES_MAX, struct sg_ep, __u8);
 SG_MAP(proxy_names, HASH, BPF_F_NO_PREALLOC, SG_TARGETS_MAX, struct sg_target, __u32);
+SG_MAP(host_names, HASH, BPF_F_NO_PREALLOC, SG_TARGETS_MAX, struct sg_host, __u32);
+SG_MAP(hellos, LRU_HASH, 0, SG_HELLOS_MAX, __u64, struct sg_hello);
 SG_MAP(srv_state, ARRAY, 0, SG_SERVERS_MAX, __u32, struct sg_server);
 SG_MAP(groups, ARRAY, 0, SG_GROUPS_MAX, __u32, struct sg_group);
 SG_MAP(routes, ARRAY, 0, SG_ROUTES_MAX, __u32, struct sg_route_entry);

@@ -186,7 +186,7 @@ __weak __noinline int sg_cut(struct __sk_buff *skb, __u64 netns, __u32 how, __u6
 	struct sg_cfg *c = sg_config();
 	struct sg_segment seg;
 	struct sg_ep ep = {};
-	__u8 ip[40];
+	__u8 ip[20];
 	__be16 ports[2];
 	int found;
 	__u32 at;

@@ -230,7 +230,7 @@ static __always_inline void sg_event_whose(struct sg_event *e, __u64 cookie)
 	e->pid = f->pid;
 	e->cgroup = f->cgroup;
 	e->port = f->remote_port;
-	e->proxied = f->proxied;
+	e->proxied = sg_flow_proxied(f) ? f->proxied : SG_PROXIED_NOT;
 	__builtin_memcpy(e->addr, f->remote, sizeof(e->addr));
 	__builtin_memcpy(e->comm, f->comm, sizeof(e->comm));
 }

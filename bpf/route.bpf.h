@@ -106,7 +106,7 @@ __weak __noinline int sg_route_left(__u32 via, __u32 id)
 static __always_inline __u32 sg_via(const struct sg_cfg *c, const struct sg_server *srv,
 				    const struct sg_flow *f)
 {
-	if (f->netns != c->home_netns || f->proxied)
+	if (f->netns != c->home_netns || sg_flow_proxied(f))
 		return SG_ROUTE_NONE;
 	return srv->route[f->slot % SG_SLOTS_MAX];
 }
@@ -132,7 +132,7 @@ static __always_inline void sg_came(const struct sg_scope *s, struct sg_flow *f,
 	__u32 via = s->server->route[f->slot % SG_SLOTS_MAX];
 
 	f->heard = f->serial;
-	if (via && !f->proxied)
+	if (via && !sg_flow_proxied(f))
 		sg_route_heard(via, f->netns, f->flags, now);
 }
 

@@ -45,7 +45,7 @@ __noinline int sg_flow_header(__u64 cookie, __u64 now)
 	if (!f || !sg_exchange_end(&s, f, now, now, false))
 		return 0;
 	/* a connection that other servers share has to live on */
-	sg_flags(&s, f, 0, f->proxied ? SG_FLOW_LAST : SG_FLOW_ARMED | SG_FLOW_LAST);
+	sg_flags(&s, f, 0, sg_flow_proxied(f) ? SG_FLOW_LAST : SG_FLOW_ARMED | SG_FLOW_LAST);
 	return 1;
 }
 
@@ -302,6 +302,8 @@ static __always_inline int sg_request(struct __sk_buff *skb, const struct sg_cfg
 	else
 		head = (__u32)first[0] << 24 | (__u32)first[1] << 16 | (__u32)first[2] << 8 |
 		       first[3];
+	if (!f->exchange && f->proxied == SG_PROXIED_NAMED)
+		head = sg_hello_head(s->cookie, head);
 	if (f->flags & SG_FLOW_TLS && sg_tls_aside(skb, s, f, seg, now)) {
 		if (sg_flow_denied(s, f, observe, now) && sg_backstop(c, s, f, now) == SG_DROP)
 			return SG_DROP;
@@ -455,6 +457,7 @@ int sg_egress(struct __sk_buff *skb)
 	struct sg_cfg *c;
 	bool observe;
 	bool parsed;
+	__u8 whose;
 	__u64 now;
 
 	if (!sk)
@@ -462,15 +465,11 @@ int sg_egress(struct __sk_buff *skb)
 	stored = bpf_sk_storage_get(&sk_ctx, sk, NULL, 0);
 	if (!stored)
 		return sg_untracked(skb, SG_CUT_OUT);
+	whose = sg_flow_whose(stored);
+	if (sg_leaves_open(whose) &&
+	    sg_leaves(skb, *stored, whose, bpf_ktime_get_boot_ns()) == SG_LEAVES_PASS)
+		return SG_PASS;
 	f = sg_flow_scope(stored, &s);
-	if (!f || f->proxied == SG_PROXIED_EACH) {
-		now = bpf_ktime_get_boot_ns();
-		if (sg_proxied_leaves(skb, *stored, now)) {
-			sg_flow_complete(*stored, now, now);
-			sg_proxied_leaves(skb, *stored, now);
-		}
-		f = sg_flow_scope(stored, &s);
-	}
 	if (!f)
 		return sg_untracked(skb, SG_CUT_OUT);
 	c = sg_config();
@@ -486,6 +485,8 @@ int sg_egress(struct __sk_buff *skb)
 	if (f->flags & SG_FLOW_UDP)
 		return sg_datagram(skb, &s, f, SG_CUT_OUT, observe, now);
 	parsed = sg_segment(skb, &seg);
+	if (f->proxied == SG_PROXIED_UNNAMED)
+		return SG_PASS; /* nothing but headers, so far */
 	if (!observe && sg_quarantined(sg_quarantine_until(s.id), now))
 		return sg_stop(skb, &s, f, parsed, &seg, SG_CAPTURE_OUT, now);
 	if (!parsed || sg_rodata.blind)
@@ -723,7 +724,9 @@ int sg_ingress(struct __sk_buff *skb)
 		return sg_untracked(skb, 0);
 	f = sg_flow_scope(stored, &s);
 	if (!f)
-		return sg_untracked(skb, 0);
+		return sg_flow_whose(stored) == SG_PROXIED_FOREIGN ? SG_PASS : sg_untracked(skb, 0);
+	if (f->proxied == SG_PROXIED_UNNAMED)
+		return SG_PASS; /* nothing was asked yet */
 	c = sg_config();
 	if (!c)
 		return SG_PASS;

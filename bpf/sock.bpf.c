@@ -271,7 +271,7 @@ static __always_inline bool sg_proxy_ended(const struct sg_flow *f, __u8 cause, 
 	if (f->proxied == SG_PROXIED_EACH)
 		return cause == SG_CAUSE_RESET || cause == SG_CAUSE_TRUNCATED ||
 		       cause == SG_CAUSE_UNREACHABLE || err == SG_ETIMEDOUT;
-	return f->proxied && err && err != SG_ECONNRESET && err != SG_EPIPE;
+	return sg_flow_proxied(f) && err && err != SG_ECONNRESET && err != SG_EPIPE;
 }
 
 /* What the end of a connection means for the exchange that was outstanding. */
@@ -741,7 +741,7 @@ static __noinline int sg_callback(struct bpf_sock_ops *ops)
 		return 1;
 	}
 	f = sg_flow_at(stored, &s.cookie);
-	if (f && f->proxied && op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+	if (f && sg_flow_late(f) && op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		sg_flow_name(&s, f, sk);
 		if (!sg_callbacks(ops, SG_CALLBACK_PROXIED))
 			sg_flags(&s, f, 0, SG_FLOW_WATCHED);

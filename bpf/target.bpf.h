@@ -4,6 +4,7 @@
 #define SWITCHGEAR_TARGET_BPF_H
 
 #include "exchange.bpf.h"
+#include "name.bpf.h"
 #include "packet.bpf.h"
 #include "proxied.bpf.h"
 #include "target.h"
@@ -56,10 +57,7 @@ static __always_inline bool sg_proxied_busy(const struct sg_flow *f)
 	       (f->phase != SG_PHASE_BODY || f->http.framing != SG_FRAMING_UNKNOWN);
 }
 
-/*
- * A segment leaves on a connection to a proxy: notes whose it is from now on. 1: the exchange
- * before is over by it; to be completed, and this to be asked again: here, for want of stack.
- */
+/* A segment leaves on a connection to a proxy: notes whose it is from now on; enum sg_leaves. */
 __weak __noinline int sg_proxied_leaves(struct __sk_buff *skb, __u64 cookie, __u64 now)
 {
 	struct sg_flow *f = bpf_map_lookup_elem(&flows, &cookie);
@@ -68,27 +66,51 @@ __weak __noinline int sg_proxied_leaves(struct __sk_buff *skb, __u64 cookie, __u
 	__u32 at;
 
 	if (!f || f->cookie != cookie || f->proxied != SG_PROXIED_EACH)
-		return 0;
+		return SG_LEAVES_ON;
 	if (!sg_segment(skb, &seg) || !seg.len)
-		return 0;
+		return SG_LEAVES_ON;
 	if (f->flags & SG_FLOW_SEEN_TX && !sg_before(f->tx_next, seg.seq + seg.len))
-		return 0; /* a retransmission */
+		return SG_LEAVES_ON; /* a retransmission */
 	if (sg_proxied_busy(f))
-		return 0;
+		return SG_LEAVES_ON;
 	at = sg_target_of(skb, seg.payload, seg.len);
 	if (at != SG_ASKS_NOTHING && f->server != SG_NOBODY && f->phase != SG_PHASE_IDLE)
-		return 1;
+		return SG_LEAVES_NEW;
 	if (at == SG_ASKS_NOTHING) {
 		if (f->server != SG_NOBODY)
-			return 0;
+			return SG_LEAVES_ON;
 	} else if (at != SG_ASKS_OTHERS && sg_proxied_take(cookie, at, now)) {
-		return 0;
+		return SG_LEAVES_ON;
 	} else {
 		sg_proxied_release(cookie);
 	}
 	sg_flags(&s, f, 0, SG_FLOW_SEEN_TX);
 	f->tx_next = seg.seq + seg.len;
-	return 0;
+	return SG_LEAVES_ON;
+}
+
+/* A packet leaves on a connection whose owner may change with it; enum sg_leaves. */
+static __always_inline int sg_leaves(struct __sk_buff *skb, __u64 cookie, __u8 proxied, __u64 now)
+{
+	int what;
+
+	if (proxied == SG_PROXIED_FOREIGN)
+		return SG_LEAVES_PASS;
+	if (proxied != SG_PROXIED_EACH)
+		return sg_named_leaves(skb, cookie, now);
+	what = sg_proxied_leaves(skb, cookie, now);
+	if (what == SG_LEAVES_NEW) {
+		sg_flow_complete(cookie, now, now);
+		what = sg_proxied_leaves(skb, cookie, now);
+	}
+	return what;
+}
+
+/* Does one have to ask that of it? */
+static __always_inline bool sg_leaves_open(__u8 proxied)
+{
+	return proxied != SG_PROXIED_NOT && proxied != SG_PROXIED_TUNNEL &&
+	       proxied != SG_PROXIED_NAMED;
 }
 
 #endif

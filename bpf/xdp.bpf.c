@@ -239,6 +239,8 @@ static __always_inline __u32 sg_drops(struct sg_ep *ep, bool lost)
 		at = lost ? sg_listed_at(ep, conf, now) : SG_AT_NONE;
 	if (at == SG_AT_NONE || !sg_scope_at(&s, at) || sg_lets_pass(conf, s.server, now))
 		return 0;
+	if (sg_by_name(s.server) && ep->proto == SG_IPPROTO_TCP)
+		return 0; /* it may be another's: the hooks of the cgroup know */
 	SG_COUNT(&s, dropped_packets);
 	return s.id + 1;
 }

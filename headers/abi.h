@@ -33,6 +33,7 @@
 #define SG_PROXIES_MAX 1024U
 #define SG_TARGETS_MAX 4096U
 #define SG_TARGET_LEN 128
+#define SG_HELLOS_MAX 4096U /* connections whose beginning is being read at one time */
 #define SG_SUBUIDS_MAX 4096U
 #define SG_COMM_LEN 16
 #define SG_LEASE_NS 1000000000ULL
@@ -125,6 +126,32 @@ struct sg_target {
 	__u8 text[SG_TARGET_LEN];
 };
 
+/* --- host_names: host and port -> whose it is (u32, SG_AT) ------------------------ */
+
+/* By what connections name a server: in small letters, zeros behind it, at least one. */
+struct sg_host {
+	__u8 text[SG_TARGET_LEN];
+	__be16 port;
+	__u8 pad[6];
+};
+
+/* --- hellos: socket cookie -> how far the beginning of its connection is read -- */
+
+/* See hello.h. What is read goes to key.text; behind the key is room for what does not fit. */
+struct sg_hello {
+	__u32 head;  /* the first four bytes of all, big-endian; 0: not all were in one segment */
+	__u16 need;  /* bytes that are read next */
+	__u16 have;  /* how many of them were */
+	__u16 skip;  /* bytes that tell nothing, before those */
+	__u16 left;  /* of the extensions; of HTTP: bytes of "\nhost:" that were seen, and more */
+	__u16 frame; /* of the current TLS record */
+	__u8 stage;  /* enum sg_hello_stage */
+	__u8 framed; /* bytes of a record's header that were read */
+	__u8 header[8];
+	struct sg_host key;
+	__u8 room[SG_TARGET_LEN - 8];
+};
+
 /* --- subuids: leading bits of a uid -> the uid that it was handed to --------- */
 
 struct sg_subuid {
@@ -138,6 +165,10 @@ struct sg_subuid {
 #define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
 #define SG_SRV_PROBED 4U  /* the daemon makes the first probe, if it comes in time */
 #define SG_SRV_SPOKE 8U   /* it has answered a POST in JSON or events; the kernel's own */
+#define SG_SRV_NAMED 16U  /* `host_names` has it: connections are asked whom they name */
+#define SG_SRV_SHARED 32U /* its addresses are others', too: refused is what names it */
+#define SG_SRV_LEARNT 64U /* the same, as connections have shown; the kernel's own */
+#define SG_SRV_OWN (SG_SRV_SPOKE | SG_SRV_LEARNT) /* what no command changes */
 
 /* Changed only under `lock`: by BPF programs, and by user space through the
  * command program. The lock must stay the first member. */
@@ -390,11 +421,16 @@ enum sg_phase {
 	SG_PHASE_COUNT
 };
 
-/* Whose a connection to a proxy is. */
+/* Whose a connection is that may be of several servers. */
 enum sg_proxied {
 	SG_PROXIED_NOT,    /* it goes to no proxy */
 	SG_PROXIED_EACH,   /* each request names its server; nobody's (SG_NOBODY) in between */
 	SG_PROXIED_TUNNEL, /* its server's to the end */
+	/* Of no proxy: a connection to an address that is, or may be, of several names. */
+	SG_PROXIED_UNNAMED, /* it was admitted unasked; what it begins with tells whose it is */
+	SG_PROXIED_CHECKED, /* it is the server's, unless it begins with another name */
+	SG_PROXIED_NAMED,   /* it has told whose it is */
+	SG_PROXIED_FOREIGN, /* no server's (SG_NOBODY), to the end */
 };
 
 #define SG_NOBODY SG_SERVERS_MAX /* `server` of a flow that is no server's just now */

@@ -19,6 +19,18 @@ static __always_inline bool sg_exchange_handshake(const struct sg_flow *f)
 	return (f->flags & (SG_FLOW_TLS | SG_FLOW_TLS_READY)) == SG_FLOW_TLS;
 }
 
+/* Does it go by a proxy? */
+static __always_inline bool sg_flow_proxied(const struct sg_flow *f)
+{
+	return f->proxied == SG_PROXIED_EACH || f->proxied == SG_PROXIED_TUNNEL;
+}
+
+/* Is it known only by what is sent on it whose it is, and so stopped there if at all? */
+static __always_inline bool sg_flow_late(const struct sg_flow *f)
+{
+	return sg_flow_proxied(f) || f->proxied == SG_PROXIED_UNNAMED;
+}
+
 /* Could what came so far be no answer at all, but TLS session tickets? */
 static __always_inline bool sg_exchange_ambiguous(const struct sg_flow *f)
 {
@@ -191,7 +203,8 @@ static __always_inline bool sg_flow_settle(struct sg_flow *f)
 /*
  * The fate of a flow. Quarantine spares nobody; an opening breaker ends idle
  * connections of older generations at once and busy ones at the end of their
- * exchange; a request stopped at egress ends its connection.
+ * exchange; a request stopped at egress ends its connection. One that has not told yet whose
+ * it is waits until it has.
  */
 static __always_inline __u8 sg_flow_disposition(const struct sg_flow *f,
 						const struct sg_server *srv, bool observe,
@@ -199,7 +212,8 @@ static __always_inline __u8 sg_flow_disposition(const struct sg_flow *f,
 {
 	const struct sg_breaker *b = &srv->breaker;
 
-	if (observe || srv->flags & SG_SRV_OBSERVE || f->flags & SG_FLOW_DEAD)
+	if (observe || srv->flags & SG_SRV_OBSERVE || f->flags & SG_FLOW_DEAD ||
+	    f->proxied == SG_PROXIED_UNNAMED)
 		return SG_DISPOSITION_LIVE;
 	if (!(f->flags & SG_FLOW_TUPLE) && !(f->flags & SG_FLOW_UDP))
 		return SG_DISPOSITION_LIVE; /* no SYN left yet; it will be stopped */

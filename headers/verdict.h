@@ -37,6 +37,12 @@ static __always_inline bool sg_lets_pass(const struct sg_cfg *cfg, const struct 
 	return cfg->observe | (srv->flags & SG_SRV_OBSERVE) | (now - cfg->bypass_until_ns) >> 63;
 }
 
+/* Are the server's addresses others', too, so that only what names it may be refused? */
+static __always_inline bool sg_by_name(const struct sg_server *srv)
+{
+	return srv->flags & SG_SRV_NAMED && srv->flags & (SG_SRV_SHARED | SG_SRV_LEARNT);
+}
+
 /* Quarantine always wins: over an exemption and over a breaker that admits, not over observe. */
 static __always_inline enum sg_verdict sg_verdict(bool quarantined, bool exempt, bool observe,
 						  enum sg_admit admit)

@@ -279,6 +279,25 @@ static void test_observe_drops_nothing(void **state)
 	assert_int_equal(dropped(), 1);
 }
 
+/* Who is at a shared address is not known here: TCP passes, what has no name does not. */
+static void test_shared(void **state)
+{
+	struct sg_policy policy = rig_policy();
+
+	(void)state;
+	quarantine_listed(SG_FOREVER);
+	for (int i = 0; i < 3; i++) {
+		uint32_t flags = i == 0   ? SG_SRV_NAMED | SG_SRV_SHARED
+				 : i == 1 ? SG_SRV_NAMED
+					  : SG_SRV_SHARED;
+
+		assert_int_equal(
+			dataplane_server_set(dp, RIG_SERVER, "rig", flags, 0, &policy, 1, true), 0);
+		assert_int_equal(verdict_of("4t"), i ? XDP_DROP : XDP_PASS);
+		assert_int_equal(verdict_of("4u"), XDP_DROP);
+	}
+}
+
 /* A server that was forgotten but whose endpoint is still there harms nobody. */
 static void test_unused_id_drops_nothing(void **state)
 {
@@ -649,6 +668,7 @@ static int run(void)
 		cmocka_unit_test(test_only_while_in_quarantine),
 		cmocka_unit_test(test_an_open_breaker_drops_nothing),
 		cmocka_unit_test(test_observe_drops_nothing),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_unused_id_drops_nothing),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_local_sources),

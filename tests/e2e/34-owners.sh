@@ -59,8 +59,11 @@ expect_ok sg release evil
 t "a name takes nothing from another name, whoever stands first"
 hosts "127.0.0.3 evil.test" "127.0.0.3 other.test"
 expect_soon 10 eval '[ "$(owner_of evil)" = other ]'
+expect_server other shared claimed
 expect_ok sg quarantine other --reason test
-expect_denied 127.0.0.3:3001
+expect_error 127.0.0.3:3001 ECONNABORTED --host other.test
+expect_error 127.0.0.3:3001 ECONNABORTED --host 127.0.0.3
+expect_answer 127.0.0.3:3001 200 --host evil.test
 expect_ok sg release other
 
 t "when the owner moves away, the next one has it"

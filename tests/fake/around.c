@@ -41,6 +41,13 @@ int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *t
 	return 0;
 }
 
+int dataplane_hosts_set(struct dataplane *dp, const struct dataplane_host *hosts, size_t n)
+{
+	dp->n_hosts = n < ARRAY_SIZE(dp->hosts) ? n : ARRAY_SIZE(dp->hosts);
+	memcpy(dp->hosts, hosts, dp->n_hosts * sizeof(*hosts));
+	return dp->hosts_error;
+}
+
 ssize_t dataplane_processes(struct dataplane *dp, process_fn *fn, void *data)
 {
 	if (dp->proxied)

@@ -370,7 +370,7 @@ void fake_order(struct dataplane *dp, uint32_t id, enum sg_state to, uint64_t un
 
 static void configure(struct sg_server *srv, const struct sg_command *cmd)
 {
-	srv->flags = cmd->flags;
+	srv->flags = (srv->flags & SG_SRV_OWN) | (cmd->flags & ~SG_SRV_OWN);
 	srv->group = cmd->group;
 	srv->policy = cmd->policy;
 	srv->breaker.may_trip = cmd->breaker.may_trip;

@@ -85,6 +85,9 @@ struct dataplane {
 	} proxies[4];
 	size_t n_proxies;
 	bool proxies_added; /* to those that were there */
+	struct dataplane_host hosts[8];
+	size_t n_hosts;
+	int hosts_error;
 	struct dataplane_target targets[8];
 	size_t n_targets;
 	struct dataplane_foreign foreign[2]; /* id 0: none */

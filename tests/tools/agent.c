@@ -23,6 +23,7 @@ static struct {
 	const char *method;
 	const char *path;
 	const char *rpc;
+	const char *host;
 	const char *device;
 	const char *leave;
 	const char *tunnel;
@@ -40,9 +41,12 @@ static struct {
 	double hold_ms;
 	char request[4096];
 	size_t request_len;
-} opt = {
-	.method = "POST", .path = "/mcp", .rpc = "tools/call", .timeout_ms = 5000, .hold_ms = 60000
-};
+} opt = { .method = "POST",
+	  .path = "/mcp",
+	  .rpc = "tools/call",
+	  .host = "agent.test",
+	  .timeout_ms = 5000,
+	  .hold_ms = 60000 };
 
 struct outcome {
 	const char *result; /* ok error eof truncated bad timeout */
@@ -56,7 +60,8 @@ static const char usage[] =
 	"usage: agent --connect ADDR:PORT [--mode MODE] [--post|--get|--delete] [--path PATH]\n"
 	"             [--rpc METHOD] [--count N] [--keepalive] [--interval MS] [--timeout MS]\n"
 	"             [--bind ADDR:PORT] [--device NAME] [--connect-only] [--body FILE] [--mark N]\n"
-	"             [--md5-keys] [--md5] [--ttl N] [--syncnt N] [--tunnel HOST:PORT]   calls one after another\n"
+	"             [--md5-keys] [--md5] [--ttl N] [--syncnt N] [--tunnel HOST:PORT]\n"
+	"             [--host NAME]   calls one after another\n"
 	"       agent ... --concurrent N          N calls started at the same moment\n"
 	"       agent ... --pool N [--busy] [--hold MS]   N connections, then how each ended\n"
 	"       agent ... --step                  commands from stdin (see below)\n"
@@ -78,7 +83,6 @@ static const char usage[] =
 static void build_request(const char *method)
 {
 	char body[512] = "";
-	const char *host = "agent.test";
 
 	if (!strcmp(method, "POST"))
 		snprintf(body, sizeof(body),
@@ -88,7 +92,7 @@ static void build_request(const char *method)
 					   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: agent\r\n"
 					   "Accept: application/json, text/event-stream\r\n%s%s"
 					   "Content-Length: %zu\r\n\r\n%s",
-					   method, opt.path, host,
+					   method, opt.path, opt.host,
 					   opt.keepalive ? "" : "Connection: close\r\n",
 					   *body ? "Content-Type: application/json\r\n" : "",
 					   strlen(body), body);
@@ -737,6 +741,8 @@ static void option(const char *name, const char *value, struct plan *plan)
 		opt.path = value;
 	else if (!strcmp(name, "--rpc"))
 		opt.rpc = value;
+	else if (!strcmp(name, "--host"))
+		opt.host = value;
 	else if (!strcmp(name, "--device"))
 		opt.device = value;
 	else if (!strcmp(name, "--tunnel"))

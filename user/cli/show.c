@@ -302,6 +302,13 @@ static void add_proxied(struct table *t, const struct status_server *s)
 	}
 }
 
+static void add_shared(struct table *t, const struct status_server *s)
+{
+	if (*s->shared)
+		ROW(t, "shared", COLOUR_NONE,
+		    "others are at its addresses, too (%s): it is refused by its name", s->shared);
+}
+
 static int server_print(const struct status_server *s, bool coloured, FILE *out)
 {
 	CLEANUP(table_done) struct table table;
@@ -317,6 +324,7 @@ static int server_print(const struct status_server *s, bool coloured, FILE *out)
 	add_measured(&table, s);
 	add_causes(&table, s);
 	add_proxied(&table, s);
+	add_shared(&table, s);
 	return table_print(&table, coloured, out);
 }
 

@@ -236,6 +236,7 @@ unsigned int config_server_diff(const struct config_server *a, const struct conf
 	if (!config_text_same(a->url_shown, b->url_shown) ||
 	    !config_text_same(a->command_shown, b->command_shown) ||
 	    !config_text_same(a->bridge, b->bridge) || a->inspect_tls != b->inspect_tls ||
+	    a->shared != b->shared ||
 	    !config_list_same(&a->idempotent_tools, &b->idempotent_tools) ||
 	    !config_text_same(a->local_unit, b->local_unit) ||
 	    !config_text_same(a->local_cgroup, b->local_cgroup) ||

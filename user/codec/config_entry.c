@@ -32,6 +32,8 @@ static int entry_text(const struct config_server *c, size_t n_networks, char *ou
 	else if (!n_networks)
 		jsonw_text(&w, "command", "unknown");
 	jsonw_uint(&w, "deny_errno", c->deny_errno);
+	if (c->shared != CONFIG_SHARED_LEARNT)
+		jsonw_bool(&w, "shared", c->shared == CONFIG_SHARED_ALWAYS);
 	if (n_networks)
 		jsonw_list(&w, "networks");
 	for (size_t i = 0; i < n_networks; i++)

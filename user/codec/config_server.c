@@ -191,6 +191,16 @@ static bool read_bridge(struct config_reader *r, const struct config_value *v, v
 	return config_read_text(r, v, &d->server.bridge);
 }
 
+static bool read_shared(struct config_reader *r, const struct config_value *v, void *target)
+{
+	struct config_server *s = &((struct draft *)target)->server;
+
+	if (!config_is(r, v, json_type_boolean, "true or false"))
+		return false;
+	s->shared = json_object_get_boolean(v->obj) ? CONFIG_SHARED_ALWAYS : CONFIG_SHARED_NEVER;
+	return true;
+}
+
 static const struct config_key server_keys[] = {
 	CONFIG_KEY("url", read_url, draft, url),
 	CONFIG_KEY("serverUrl", read_url, draft, url),
@@ -209,6 +219,7 @@ static const struct config_key server_keys[] = {
 		   .max = CONFIG_TOOLS_MAX),
 	CONFIG_KEY("local", read_local, draft, server),
 	CONFIG_KEY("isolation", config_read_isolation, draft, server.isolation),
+	CONFIG_KEY("shared", read_shared, draft, server),
 };
 
 /* What clients write and Switchgear has no use for; env and headers hold secrets. */
@@ -399,6 +410,21 @@ static bool use_transport(struct config_reader *r, struct draft *d)
 	return true;
 }
 
+/* By what name would it be told from the others? */
+static bool use_shared(struct config_reader *r, struct draft *d)
+{
+	const struct config_server *s = &d->server;
+	struct json_path path = { d->path, "shared", 0 };
+
+	if (s->shared != CONFIG_SHARED_ALWAYS ||
+	    (s->has_url && !s->has_addr && !s->n_networks && strlen(s->host) < SG_TARGET_LEN))
+		return true;
+	return config_complain(r, &path, true,
+			       "needs a URL with the name of a host, of less than %u bytes, and no "
+			       "\"networks\": what is shared is told apart by names",
+			       SG_TARGET_LEN);
+}
+
 static bool use_on_open(struct config_reader *r, struct draft *d)
 {
 	struct config_server *s = &d->server;
@@ -450,6 +476,8 @@ bool config_read_server(struct config_reader *r, const struct config_value *v,
 		good &= use_transport(r, &d);
 	if (good)
 		good = use_bridge(r, &d);
+	if (good)
+		good = use_shared(r, &d);
 	if (good)
 		good = use_on_open(r, &d);
 	if (good)

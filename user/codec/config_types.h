@@ -67,13 +67,21 @@ struct config_isolation {
 	bool asked; /* only where an order asks for it (freeze, force) */
 };
 
+/* Are others at the addresses of its host, too? */
+enum config_shared {
+	CONFIG_SHARED_LEARNT, /* as it turns out */
+	CONFIG_SHARED_ALWAYS,
+	CONFIG_SHARED_NEVER,
+};
+
 struct config_server {
 	char name[SG_NAME_LEN];
 	char *url_shown;     /* redacted; NULL without URL */
 	char *command_shown; /* redacted; NULL without command */
 	char *bridge; /* "mcp-remote@0.1.10", by which clients reach it: codec/bridges.h; NULL: none */
-	bool has_url;    /* scheme, host, port, maybe addr are valid */
-	bool has_addr;   /* the host is a literal address */
+	bool has_url;  /* scheme, host, port, maybe addr are valid */
+	bool has_addr; /* the host is a literal address */
+	enum config_shared shared;
 	char *unix_name; /* of the Unix socket at which it is: "/run/x.sock", "@x"; NULL: at none */
 	enum url_scheme scheme;
 	uint16_t port;

@@ -147,6 +147,7 @@ static const struct field server_fields[] = {
 		SERVER("open", KIND_UINT32, places.open),
 		SERVER("limit", KIND_UINT32, places.limit),
 	FIELD_END,
+	SERVER("shared", KIND_TEXT, shared, .zero = ZERO_NULL),
 	SERVER("command", KIND_STRING, command, .zero = ZERO_OMITTED),
 	SERVER("orphan", KIND_BOOL, orphan, .zero = ZERO_OMITTED),
 	SERVER("order", KIND_OBJECT, ordered, .zero = ZERO_NULL),

@@ -140,6 +140,7 @@ static const struct field server_fields[] = {
 		SERVER("given_for", KIND_TEXT, given_for, .zero = ZERO_OMITTED),
 	FIELD_END,
 	SERVER("covered", KIND_BOOL, covered, .zero = ZERO_OMITTED),
+	SERVER("shared", KIND_BOOL, shared, .zero = ZERO_OMITTED),
 	SERVER("origin", KIND_TEXT, origin, .zero = ZERO_OMITTED),
 	SERVER("entry", KIND_TEXT, entry, .zero = ZERO_OMITTED),
 	SERVER("order", KIND_OBJECT, ordered, .zero = ZERO_NULL),

@@ -47,6 +47,7 @@ struct state_server {
 	uint32_t streak;
 	uint32_t trips;   /* n of the backoff */
 	uint64_t good_ns; /* closed or in ramp since the last trip */
+	bool shared;      /* others were seen at its addresses */
 	bool covered; /* by another server at its endpoint, whose breaker and orders these are */
 	bool quarantined;
 	uint64_t quarantine_ns; /* left; SG_FOREVER: until released */

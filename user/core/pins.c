@@ -25,7 +25,7 @@ bool pins_map(const char *name)
 		"quarantine",    "cutoff",    "pulse",      "http_dfa",    "job",
 		"watch",         "routes",    "proxies",    "proxy_names", "denied_at",
 		"swept",         "captures",  "capture_at", "isolations",  "isolate_here",
-		"isolate_allow", "redirects", "origins",    NULL,
+		"isolate_allow", "redirects", "origins",    "host_names",  NULL,
 	};
 
 	return listed(maps, name);

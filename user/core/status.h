@@ -162,12 +162,13 @@ struct status_proxied { /* a process that calls the server through a proxy */
 
 struct status_server {
 	char name[SG_NAME_LEN];
-	char *url;     /* redacted; NULL: none */
-	char *command; /* redacted; NULL: not a stdio server */
-	char *group;   /* NULL: none */
-	bool panic;    /* held as the last usable server of its group */
-	bool held;     /* would have opened; a limit across servers forbade it */
-	bool orphan;   /* not configured any more: it stays until it is released */
+	char *url;       /* redacted; NULL: none */
+	char *command;   /* redacted; NULL: not a stdio server */
+	char *group;     /* NULL: none */
+	bool panic;      /* held as the last usable server of its group */
+	char shared[12]; /* why it is refused by name, not by address: "configured"; "": it is not */
+	bool held;       /* would have opened; a limit across servers forbade it */
+	bool orphan;     /* not configured any more: it stays until it is released */
 	struct status_slots places;
 	enum sg_state state;
 	enum status_verdict verdict;

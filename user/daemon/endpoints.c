@@ -96,6 +96,20 @@ static size_t claims_make(const struct server *first, struct claim *claims)
 	return n;
 }
 
+/* Has it an address that it had not? */
+static bool grew(const struct server *s, const struct addr *before, size_t n)
+{
+	for (size_t i = 0; i < s->n_addrs; i++) {
+		bool had = false;
+
+		for (size_t k = 0; k < n && !had; k++)
+			had = !memcmp(&s->addrs[i], &before[k], sizeof(*before));
+		if (!had)
+			return true;
+	}
+	return false;
+}
+
 /* What a server owns from now on, of what it claims; who is told of what it does not. */
 static void owned_set(struct server *s, const bool *mine)
 {
@@ -112,14 +126,16 @@ static void owned_set(struct server *s, const bool *mine)
 			s->addrs[s->n_addrs++] = s->claimed[i];
 	s->unwritten |= s->n_addrs != n_before ||
 			memcmp(before, s->addrs, n_before * sizeof(*before)) != 0;
+	s->moved |= n_before && server_quarantined(s) && grew(s, before, n_before);
 	for (size_t i = 0; i < s->n_claimed && s->n_lost != s->n_claimed - s->n_addrs; i++)
 		if (!mine[i])
-			log_warning(
-				SUB,
-				"server \"%s\": its address %s, port %u is another server's; "
-				"calls to it are judged there (\"switchgear show\" tells whose)",
-				s->config->name, format_addr(text, sizeof(text), &s->claimed[i]),
-				s->config->port);
+			log_warning(SUB,
+				    "server \"%s\": its address %s, port %u is another server's; "
+				    "calls there are told apart by their names, if both have one, "
+				    "else judged as that one's (\"switchgear show\" tells whose)",
+				    s->config->name,
+				    format_addr(text, sizeof(text), &s->claimed[i]),
+				    s->config->port);
 	s->n_lost = s->n_claimed - s->n_addrs;
 }
 
@@ -153,12 +169,31 @@ static int unwritten_write(struct endpoints *e, struct server *first)
 	return r;
 }
 
+/* Who owns what another name claims, too; claims are settled. */
+static void contested_set(const struct endpoints *e, size_t n, struct server *first)
+{
+	struct server *owner;
+
+	for (struct server *s = first; s; s = s->next)
+		s->contested = false;
+	for (size_t i = 0; i < n; i++) {
+		if (e->claims[i].owner == e->claims[i].rank)
+			continue;
+		owner = first;
+		while (owner && owner->index != e->claims[i].owner)
+			owner = owner->next;
+		if (owner)
+			owner->contested = !owner->config->has_addr;
+	}
+}
+
 int endpoints_settle(struct endpoints *e, struct server *first)
 {
 	size_t n = claims_make(first, e->claims);
 	bool *mine = e->mine;
 
 	claims_settle(e->claims, n);
+	contested_set(e, n, first);
 	for (size_t i = 0; i < n; i++)
 		mine[e->claims[i].rank * SERVER_ADDRS_MAX + e->claims[i].item] =
 			e->claims[i].owner == e->claims[i].rank;

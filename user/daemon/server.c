@@ -17,9 +17,11 @@ int server_read(struct server *s)
 	struct sg_command cmd = { .op = SG_CMD_READ, .server = s->id };
 	int r = dataplane_command(s->d->dp, &cmd);
 
-	if (!r)
-		s->breaker = cmd.breaker;
-	return r;
+	if (r)
+		return r;
+	s->breaker = cmd.breaker;
+	s->learnt = cmd.flags & SG_SRV_LEARNT;
+	return 0;
 }
 
 /* It moved to where nobody sees how a probe ends: nothing would end its half-open. */

@@ -22,7 +22,7 @@
 /* What the kernel is to know; each member is set by one module, and written once a pass. Compared
  * by its bytes: there is no room between the members. */
 struct server_wanted {
-	uint32_t flags;        /* SG_SRV_*; healthcheck */
+	uint32_t flags;        /* SG_SRV_*; healthcheck, shared */
 	uint32_t group;        /* groups */
 	uint64_t slow_ns;      /* breaker */
 	uint64_t next_open_ns; /* breaker: length of the next opening */
@@ -61,6 +61,9 @@ struct server {
 	struct addr addrs[SERVER_ADDRS_MAX]; /* those of them that it owns */
 	size_t n_addrs;
 	size_t n_lost;          /* of claimed, to others, as was told */
+	bool contested;         /* another name claims an address that it owns */
+	bool moved;             /* one came to it while it was in quarantine; shared ends that */
+	bool learnt;            /* SG_SRV_LEARNT, as last read */
 	bool unwritten;         /* its endpoints are not as the kernel has them */
 	bool resolved;          /* claimed are known */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */

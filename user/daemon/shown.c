@@ -102,6 +102,8 @@ static void unseen_reason(const struct server *s, bool watched, char out[STATUS_
 
 static enum status_verdict denied_verdict(const struct status_server *s)
 {
+	if (*s->shared) /* connects are admitted there, and go nowhere else */
+		return VERDICT_REFUSE;
 	if (!s->has_fallback || s->fallback.kind == SG_REDIRECT_NONE)
 		return VERDICT_REFUSE;
 	return s->fallback.kind == SG_REDIRECT_STAND_IN ? VERDICT_STAND_IN : VERDICT_REDIRECT;

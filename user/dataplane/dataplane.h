@@ -229,6 +229,13 @@ int dataplane_proxies_set(struct dataplane *dp, const struct addr *addrs, const 
 			  size_t n, bool add) MUST_CHECK;
 int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *targets,
 			  size_t n) MUST_CHECK;
+/* By what names connections to addresses of several names are told apart; the same. */
+struct dataplane_host {
+	struct sg_host name;
+	uint32_t server;
+};
+int dataplane_hosts_set(struct dataplane *dp, const struct dataplane_host *hosts,
+			size_t n) MUST_CHECK;
 /* The addresses that the daemon's namespace owns. */
 int dataplane_locals_set(struct dataplane *dp, const struct addr *addrs, size_t n) MUST_CHECK;
 

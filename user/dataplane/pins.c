@@ -135,7 +135,8 @@ static bool map_is_private(const char *name)
 {
 	return !strcmp(name, "scratch") || !strcmp(name, "ended") || !strcmp(name, "blank") ||
 	       !strcmp(name, "subuids") || !strcmp(name, "holders") ||
-	       !strcmp(name, "unrecorded") || !strcmp(name, "waste") || strchr(name, '.');
+	       !strcmp(name, "unrecorded") || !strcmp(name, "hellos") || !strcmp(name, "waste") ||
+	       strchr(name, '.');
 }
 
 /* Takes a pinned map over, if it is there and is what we would make. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* HTTP proxies, and the names that they are asked for: made exactly what the caller says. */
+/* HTTP proxies, and the names by which they and shared addresses are asked for servers: made exactly
+ * what the caller says. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -21,9 +22,10 @@ static int put(const struct bpf_map *map, const void *key, const void *value)
 	if (!dataplane_map_put(map, key, value, BPF_ANY))
 		return 0;
 	if (errno != E2BIG)
-		return log_failure(-errno, SUB, "cannot enter a proxy");
+		return log_failure(-errno, SUB, "cannot enter a proxy or a name");
 	log_error(SUB,
-		  "the map %s is full (%u entries): some calls through proxies are not watched",
+		  "the map %s is full (%u entries): some calls through proxies, or to addresses of "
+		  "several names, are not told apart",
 		  bpf_map__name(map), bpf_map__max_entries(map));
 	return -E2BIG;
 }
@@ -88,6 +90,26 @@ int dataplane_targets_set(struct dataplane *dp, const struct dataplane_target *t
 		int failed;
 
 		keys[i] = targets[i].name;
+		failed = put(map, &keys[i], &at);
+		r = r ? r : failed;
+	}
+	return r ? r : keep_only(map, keys, n);
+}
+
+int dataplane_hosts_set(struct dataplane *dp, const struct dataplane_host *hosts, size_t n)
+{
+	CLEANUP(freep) struct sg_host *keys = calloc(n + 1, sizeof(*keys));
+	const struct bpf_map *map = dp->skel->maps.host_names;
+	int r = 0;
+
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t id = hosts[i].server;
+		uint32_t at = SG_AT(id, 0, 0, dataplane_incarnation(dp, id));
+		int failed;
+
+		keys[i] = hosts[i].name;
 		failed = put(map, &keys[i], &at);
 		r = r ? r : failed;
 	}

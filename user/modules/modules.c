@@ -11,7 +11,7 @@ const size_t n_modules_all = ARRAY_SIZE(modules_all);
 const struct subscription modules_table[] = {
 	{ SIGNAL_TICK,
 	  { &persist_module, &quarantine_module, &routes_module, &history_module, &bypass_module,
-	    &isolate_module, &capture_module, &fallback_module } },
+	    &isolate_module, &capture_module, &fallback_module, &shared_module } },
 	{ SIGNAL_OUTCOME,
 	  { &journal_module, &summary_module, &trust_module, &breaker_module, &groups_module,
 	    &healthcheck_module, &tools_module, &secondaries_module } },

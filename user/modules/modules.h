@@ -34,6 +34,7 @@
 	X(reports)     \
 	X(killer)      \
 	X(resolve)     \
+	X(shared)      \
 	X(routes)      \
 	X(streams)     \
 	X(bypass)      \

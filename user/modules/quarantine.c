@@ -621,7 +621,7 @@ static void quarantine_removed(void *m, struct server *s)
 
 static void warn_unresolved(const struct server *s)
 {
-	if (s->config->has_url && !s->config->n_networks && !s->n_addrs)
+	if (s->config->has_url && !s->config->n_networks && !s->n_claimed)
 		log_warning(SUB,
 			    "no address of \"%s\" is known (not resolved); the quarantine "
 			    "holds as soon as one is",
