@@ -199,10 +199,10 @@ static __always_inline __u32 sg_hello_head(__u64 cookie, __u32 head)
 /* The server's addresses are others', too: whoever is trusted has shown it. */
 static __always_inline void sg_name_learn(const struct sg_scope *s, const struct sg_flow *f)
 {
-	if (s->server->flags & SG_SRV_LEARNT || sg_flow_silent(f))
+	if (s->server->flags & SG_SRV_LEARNED || sg_flow_silent(f))
 		return;
 	bpf_spin_lock(&s->server->lock);
-	s->server->flags |= SG_SRV_LEARNT;
+	s->server->flags |= SG_SRV_LEARNED;
 	bpf_spin_unlock(&s->server->lock);
 }
 

@@ -161,14 +161,14 @@ struct sg_subuid {
 
 /* --- srv_state: server id -> breaker, policy ------------------------------ */
 
-#define SG_SRV_USED 1U    /* the id is in use */
-#define SG_SRV_OBSERVE 2U /* count what would be refused, refuse nothing */
-#define SG_SRV_PROBED 4U  /* the daemon makes the first probe, if it comes in time */
-#define SG_SRV_SPOKE 8U   /* it has answered a POST in JSON or events; the kernel's own */
-#define SG_SRV_NAMED 16U  /* `host_names` has it: connections are asked whom they name */
-#define SG_SRV_SHARED 32U /* its addresses are others', too: refused is what names it */
-#define SG_SRV_LEARNT 64U /* the same, as connections have shown; the kernel's own */
-#define SG_SRV_OWN (SG_SRV_SPOKE | SG_SRV_LEARNT) /* what no command changes */
+#define SG_SRV_USED 1U     /* the id is in use */
+#define SG_SRV_OBSERVE 2U  /* count what would be refused, refuse nothing */
+#define SG_SRV_PROBED 4U   /* the daemon makes the first probe, if it comes in time */
+#define SG_SRV_SPOKE 8U    /* it has answered a POST in JSON or events; the kernel's own */
+#define SG_SRV_NAMED 16U   /* `host_names` has it: connections are asked whom they name */
+#define SG_SRV_SHARED 32U  /* its addresses are others', too: refused is what names it */
+#define SG_SRV_LEARNED 64U /* the same, as connections have shown; the kernel's own */
+#define SG_SRV_OWN (SG_SRV_SPOKE | SG_SRV_LEARNED) /* what no command changes */
 
 /* Changed only under `lock`: by BPF programs, and by user space through the
  * command program. The lock must stay the first member. */

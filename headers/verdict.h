@@ -40,7 +40,7 @@ static __always_inline bool sg_lets_pass(const struct sg_cfg *cfg, const struct 
 /* Are the server's addresses others', too, so that only what names it may be refused? */
 static __always_inline bool sg_by_name(const struct sg_server *srv)
 {
-	return srv->flags & SG_SRV_NAMED && srv->flags & (SG_SRV_SHARED | SG_SRV_LEARNT);
+	return srv->flags & SG_SRV_NAMED && srv->flags & (SG_SRV_SHARED | SG_SRV_LEARNED);
 }
 
 /* Quarantine always wins: over an exemption and over a breaker that admits, not over observe. */

@@ -102,12 +102,12 @@ static void order_open(uint32_t server)
 	assert_int_equal(dataplane_command(dp, &cmd), 0);
 }
 
-static bool learnt(uint32_t id)
+static bool learned(uint32_t id)
 {
 	struct sg_server srv;
 
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.srv_state), &id, &srv), 0);
-	return srv.flags & SG_SRV_LEARNT;
+	return srv.flags & SG_SRV_LEARNED;
 }
 
 /* Whose a connection is that begins so, in pieces and records of many lengths. */
@@ -201,7 +201,7 @@ static void test_host(void **state)
 }
 
 /* What a stranger's connection comes to is no outcome, with or without the address's being known
- * to be shared; the first time it is learnt, from who is trusted. */
+ * to be shared; the first time it is learned, from who is trusted. */
 static void test_strangers(void **state)
 {
 	uint8_t v[HELLO_MAX];
@@ -224,7 +224,7 @@ static void test_strangers(void **state)
 			rig_read(dp, &events);
 			assert_int_equal(events.n, 0);
 			assert_int_equal(rig_stats(dp).requests, 0);
-			assert_int_equal(learnt(RIG_SERVER), !how);
+			assert_int_equal(learned(RIG_SERVER), !how);
 			/* and now it counts as shared */
 			order_open(RIG_SERVER);
 			assert_int_equal(talk_dial(&talk), 0);
@@ -260,7 +260,7 @@ static void test_own(void **state)
 			assert_int_equal(rig_stats(dp).handshakes, 1);
 			assert_int_equal(rig_stats(dp).requests, 1);
 			assert_int_equal(rig_stats(dp).connects, 1);
-			assert_false(learnt(RIG_SERVER));
+			assert_false(learned(RIG_SERVER));
 		}
 }
 

@@ -123,7 +123,7 @@ expect_ok sg quarantine one --reason test
 expect_eq "$(fetch https://else.test:3441/mcp)" 7 "before anybody was seen"
 expect_ok sg release one
 expect_passes https://else.test:3441/mcp
-expect_soon 15 eval '[ "$(shared one)" = learnt ]'
+expect_soon 15 eval '[ "$(shared one)" = learned ]'
 expect_ok sg quarantine one --reason test
 expect_passes https://else.test:3441/mcp
 expect_cut https://one.test:3441/mcp
@@ -132,12 +132,12 @@ t "that is known after a takeover, and without the kernel's memory"
 kill9_daemon
 expect_passes https://else.test:3441/mcp
 start_daemon
-expect_server one shared learnt
+expect_server one shared learned
 expect_passes https://else.test:3441/mcp
 stop_daemon
 expect_ok "$BUILD/switchgear" --pin-dir "$PINS" --socket "$SOCKET" detach
 start_daemon --attach
-expect_server one shared learnt
+expect_server one shared learned
 expect_cut https://one.test:3441/mcp
 expect_passes https://else.test:3441/mcp
 

@@ -32,7 +32,7 @@ static int entry_text(const struct config_server *c, size_t n_networks, char *ou
 	else if (!n_networks)
 		jsonw_text(&w, "command", "unknown");
 	jsonw_uint(&w, "deny_errno", c->deny_errno);
-	if (c->shared != CONFIG_SHARED_LEARNT)
+	if (c->shared != CONFIG_SHARED_LEARNED)
 		jsonw_bool(&w, "shared", c->shared == CONFIG_SHARED_ALWAYS);
 	if (n_networks)
 		jsonw_list(&w, "networks");

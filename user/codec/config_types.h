@@ -69,7 +69,7 @@ struct config_isolation {
 
 /* Are others at the addresses of its host, too? */
 enum config_shared {
-	CONFIG_SHARED_LEARNT, /* as it turns out */
+	CONFIG_SHARED_LEARNED, /* as it turns out */
 	CONFIG_SHARED_ALWAYS,
 	CONFIG_SHARED_NEVER,
 };

@@ -20,7 +20,7 @@ int server_read(struct server *s)
 	if (r)
 		return r;
 	s->breaker = cmd.breaker;
-	s->learnt = cmd.flags & SG_SRV_LEARNT;
+	s->learned = cmd.flags & SG_SRV_LEARNED;
 	return 0;
 }
 

@@ -63,7 +63,7 @@ struct server {
 	size_t n_lost;          /* of claimed, to others, as was told */
 	bool contested;         /* another name claims an address that it owns */
 	bool moved;             /* one came to it while it was in quarantine; shared ends that */
-	bool learnt;            /* SG_SRV_LEARNT, as last read */
+	bool learned;           /* SG_SRV_LEARNED, as last read */
 	bool unwritten;         /* its endpoints are not as the kernel has them */
 	bool resolved;          /* claimed are known */
 	uint64_t quarantine_ns; /* in quarantine until then, boot time; 0: not. By quarantine */

@@ -22,11 +22,11 @@
 struct shared {
 	struct part part;
 	bool written;     /* the kernel has the names of all servers */
-	uint64_t look_ns; /* at what the kernel has learnt, next */
+	uint64_t look_ns; /* at what the kernel has learned, next */
 };
 
 struct shared_server {
-	bool learnt; /* by this kernel, or one before: it is on disk */
+	bool learned; /* by this kernel, or one before: it is on disk */
 };
 
 static struct shared_server *of(const void *m, const struct server *s)
@@ -52,8 +52,8 @@ static const char *why(const struct shared *m, const struct server *s)
 		return "configured";
 	if (s->contested)
 		return "claimed";
-	if (of(m, s)->learnt)
-		return "learnt";
+	if (of(m, s)->learned)
+		return "learned";
 	return s->moved ? "moved" : NULL;
 }
 
@@ -86,14 +86,14 @@ static void names_write(struct shared *m)
 	m->written = !dataplane_hosts_set(m->part.d->dp, v, n);
 }
 
-/* What the kernel has learnt since; it is kept on disk, since the next kernel has not. */
+/* What the kernel has learned since; it is kept on disk, since the next kernel has not. */
 static void look(struct shared *m, struct server *s)
 {
 	struct shared_server *mine = of(m, s);
 
-	if (!has_name(s) || mine->learnt || server_read(s) || !s->learnt)
+	if (!has_name(s) || mine->learned || server_read(s) || !s->learned)
 		return;
-	mine->learnt = true;
+	mine->learned = true;
 	bus_dirty(m->part.d->bus);
 	if (s->config->shared != CONFIG_SHARED_NEVER)
 		log_notice(SUB,
@@ -105,14 +105,14 @@ static void look(struct shared *m, struct server *s)
 
 static int shared_added(void *m, struct server *s, const struct server_start *start)
 {
-	of(m, s)->learnt = start->old && start->old->shared;
+	of(m, s)->learned = start->old && start->old->shared;
 	return 0;
 }
 
 static int shared_changed(void *m, struct server *s, unsigned int diff)
 {
 	if (diff & CONFIG_DIFF_ENDPOINTS)
-		of(m, s)->learnt = false;
+		of(m, s)->learned = false;
 	return 0;
 }
 
@@ -147,7 +147,7 @@ static void shared_turn(void *m, UNUSED uint64_t now)
 
 static void shared_save(void *m, struct server *s, struct state_server *to, UNUSED uint64_t now)
 {
-	to->shared = of(m, s)->learnt;
+	to->shared = of(m, s)->learned;
 }
 
 static int shared_fill(void *m, struct server *s, struct status_server *to)

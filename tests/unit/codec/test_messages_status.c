@@ -43,7 +43,7 @@ static const char busy_server[] =
 	"\"dropped_packets\":21,\"untrusted\":22,\"unrecorded\":23,\"unframed\":24,"
 	"\"tls\":{\"handshakes\":25,\"failed\":26,\"h2_offered\":27}},\"latency_ms\":{\"p50\":1.2,\"p95\":3.4,\"p99\":9.9},"
 	"\"handshake_ms\":{\"p50\":8.1,\"p95\":9.5,\"p99\":11},"
-	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},\"shared\":\"learnt\","
+	"\"held\":true,\"places\":{\"members\":3,\"open\":1,\"limit\":2},\"shared\":\"learned\","
 	"\"order\":{\"state\":\"shadow\",\"reason\":\"\",\"since\":\"2023-11-14T22:13:20.000Z\","
 	"\"until\":null,\"by\":\"me\"},"
 	"\"isolation\":{\"state\":\"isolated\",\"cgroup\":\"/x\",\"processes\":3,\"cut\":2,"
@@ -73,7 +73,7 @@ static void fill_busy(struct status_server *s)
 	s->panic = true;
 	s->held = true;
 	s->places = (struct status_slots){ 3, 1, 2 };
-	snprintf(s->shared, sizeof(s->shared), "learnt");
+	snprintf(s->shared, sizeof(s->shared), "learned");
 	s->state = SG_OPEN;
 	s->verdict = VERDICT_REFUSE;
 	s->quarantined = true;

@@ -107,21 +107,21 @@ static void test_moved(void **state)
 	assert_int_equal(flags("one"), SG_SRV_NAMED);
 }
 
-/* What the kernel has learnt is known from then on, also by a kernel that has not. */
-static void test_learnt(void **state)
+/* What the kernel has learned is known from then on, also by a kernel that has not. */
+static void test_learned(void **state)
 {
 	(void)state;
 	rig_start(&rig, SERVERS(ONE));
-	kernel("one")->kernel.flags |= SG_SRV_LEARNT;
+	kernel("one")->kernel.flags |= SG_SRV_LEARNED;
 	rig_advance(&rig, SECONDS(11));
-	assert_string_equal(reason("one"), "learnt");
+	assert_string_equal(reason("one"), "learned");
 	assert_int_equal(flags("one"), SG_SRV_NAMED | SG_SRV_SHARED);
 	assert_int_equal(fake_log_said("others are at its addresses"), 1);
 	rig_advance(&rig, SECONDS(11));
 	assert_int_equal(fake_log_said("others are at its addresses"), 1);
 	rig_reboot(&rig, SERVERS(ONE));
-	assert_false(kernel("one")->kernel.flags & SG_SRV_LEARNT);
-	assert_string_equal(reason("one"), "learnt");
+	assert_false(kernel("one")->kernel.flags & SG_SRV_LEARNED);
+	assert_string_equal(reason("one"), "learned");
 	assert_int_equal(flags("one"), SG_SRV_NAMED | SG_SRV_SHARED);
 	rig_reload(&rig, SERVERS(NEVER));
 	assert_int_equal(flags("one"), 0);
@@ -165,8 +165,8 @@ static void test_unwritten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_names),  TEST(test_configured), TEST(test_claimed), TEST(test_moved),
-		TEST(test_learnt), TEST(test_unwritten),  TEST(test_verdict),
+		TEST(test_names),   TEST(test_configured), TEST(test_claimed), TEST(test_moved),
+		TEST(test_learned), TEST(test_unwritten),  TEST(test_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
