@@ -51,7 +51,7 @@ successes_are() { # FAMILY AT-LEAST
 
 t "the packages are there"
 expect_ok "$E2E_DIR/../demo/packages" "$BUILD/demo"
-expect_ok cp "$E2E_DIR/sdk.mjs" "$BUILD/demo/sdk.mjs"
+expect_ok add_scripts "$BUILD/demo" "$E2E_DIR/sdk.mjs"
 [ "$T_FAILED" -eq 0 ] || finish
 start_daemon
 

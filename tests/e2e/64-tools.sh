@@ -43,7 +43,7 @@ ECHO='{"name":"echo","description":"says it again","inputSchema":{"type":"object
 
 t "the packages are there"
 expect_ok "$E2E_DIR/../demo/packages" "$BUILD/demo"
-expect_ok cp "$E2E_DIR/tools.mjs" "$BUILD/demo/tools.mjs"
+expect_ok add_scripts "$BUILD/demo" "$E2E_DIR/tools.mjs"
 [ "$T_FAILED" -eq 0 ] || finish
 offer plain 1.0.0 "$ADD,$ECHO"
 offer locked 1.0.0 "$ADD" closed

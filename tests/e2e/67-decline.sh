@@ -60,7 +60,7 @@ chosen() { # NAME
 
 t "the packages are there"
 expect_ok "$E2E_DIR/../demo/packages" "$BUILD/demo"
-expect_ok cp "$E2E_DIR/sdk.mjs" "$BUILD/demo/sdk.mjs"
+expect_ok add_scripts "$BUILD/demo" "$E2E_DIR/sdk.mjs"
 [ "$T_FAILED" -eq 0 ] || finish
 start_daemon
 sdk_server alpha 3001

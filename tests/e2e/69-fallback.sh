@@ -16,7 +16,7 @@ t "the packages are there"
 expect_ok "$E2E_DIR/../demo/packages" "$BUILD/demo"
 expect_ok "$E2E_DIR/../demo/packages" "$BUILD/sdk2" "$E2E_DIR/sdk2"
 for to in "${SDK[@]}"; do
-	expect_ok cp "$E2E_DIR/relay_agent.mjs" "$E2E_DIR/relay_server.mjs" "$to/"
+	expect_ok add_scripts "$to" "$E2E_DIR/relay_agent.mjs" "$E2E_DIR/relay_server.mjs"
 done
 [ "$T_FAILED" -eq 0 ] || finish
 

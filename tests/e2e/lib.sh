@@ -153,6 +153,18 @@ publish() {
 	cp "$@" "$PUBLIC/" && chmod 755 "$PUBLIC"/*
 }
 
+# Puts files where packages are, at once: other tests may be running them.
+add_scripts() { # DIRECTORY FILE...
+	local to=$1 file name
+
+	shift
+	for file; do
+		name=${file##*/}
+		cmp -s "$file" "$to/$name" && continue
+		cp "$file" "$to/.$$.$name" && mv "$to/.$$.$name" "$to/$name" || return 1
+	done
+}
+
 # --- the daemon --------------------------------------------------------------------------
 
 # The Makefile knows where it really is; root's PATH may not have it.
