@@ -41,16 +41,26 @@ static __always_inline void sg_redirect_read(__u32 id, struct sg_redirect *ret)
 	bpf_spin_unlock(&r->lock);
 }
 
+/* Is another server ready for the connects of this one? */
+static __always_inline bool sg_redirect_ready(const struct sg_redirect *r)
+{
+	return r && (r->kind == SG_REDIRECT_FORWARD || r->kind == SG_REDIRECT_DIRECT);
+}
+
+static __always_inline bool sg_in_doubt(const struct sg_server *srv, __u64 now)
+{
+	return srv->doubt_ns && now < srv->doubt_ns + SG_DOUBT_NS;
+}
+
 /* Do connects that a server would get go elsewhere all the same? For the sake of their sessions, or
  * since it may be gone, and another server is ready. */
 static __always_inline bool sg_redirect_all(const struct sg_scope *s, __u64 now)
 {
 	struct sg_redirect *r = bpf_map_lookup_elem(&redirects, &s->id);
 
-	if (!r || (r->kind != SG_REDIRECT_FORWARD && r->kind != SG_REDIRECT_DIRECT))
+	if (!sg_redirect_ready(r))
 		return false;
-	return r->flags & SG_REDIRECT_ALL ||
-	       (s->server->doubt_ns && now < s->server->doubt_ns + SG_DOUBT_NS);
+	return r->flags & SG_REDIRECT_ALL || sg_in_doubt(s->server, now);
 }
 
 static __always_inline bool sg_addr_none(const __u8 *addr)
@@ -146,9 +156,8 @@ __weak __noinline int sg_closed_idle(__u32 id, __u64 now)
 	struct sg_server *srv = bpf_map_lookup_elem(&srv_state, &id);
 	struct sg_event *e;
 
-	if (!r || !srv || (r->kind != SG_REDIRECT_FORWARD && r->kind != SG_REDIRECT_DIRECT))
-		return 0;
-	if (srv->breaker.state != SG_CLOSED || (srv->doubt_ns && now < srv->doubt_ns + SG_DOUBT_NS))
+	if (!srv || !sg_redirect_ready(r) || srv->breaker.state != SG_CLOSED ||
+	    sg_in_doubt(srv, now))
 		return 0;
 	e = sg_event_new(SG_EV_DOUBT, id, now);
 	if (!e)

@@ -287,17 +287,6 @@ __weak __noinline __u64 sg_weigh(__u64 who, __u64 what, __u64 now, __u64 times, 
 /* Of a result: what sg_outcome_apply() returns. */
 #define SG_APPLIED_OPENED 256 /* this opened the breaker; the low byte is enum sg_effect */
 
-/* Does it look as if nobody were there any more? Then the next connect had better go elsewhere,
- * where that is possible, until the daemon has asked. */
-static __always_inline bool sg_may_be_gone(__u64 what)
-{
-	__u8 cause = sg_what_cause(what);
-
-	return sg_what_outcome(what) == SG_HARD &&
-	       (cause == SG_CAUSE_REFUSED || cause == SG_CAUSE_RESET ||
-		cause == SG_CAUSE_TRUNCATED || cause == SG_CAUSE_UNREACHABLE);
-}
-
 /*
  * Takes an outcome to the breaker, which trips here, and reports both. A function
  * of its own, of numbers only (and with no record of the ring held over the call,
@@ -331,7 +320,8 @@ __weak __noinline int sg_outcome_apply(__u64 who, __u64 what, __u64 now, __u64 t
 				    sg_what_outcome(what), sg_what_flags(what),
 				    sg_what_retry_ns(what), unused);
 	srv->breaker.may_trip = may_trip;
-	if (effect != SG_EFFECT_STALE && sg_may_be_gone(what))
+	/* then the next connect had better go elsewhere, until the daemon has asked */
+	if (effect != SG_EFFECT_STALE && sg_looks_gone(sg_what_outcome(what), sg_what_cause(what)))
 		srv->doubt_ns = now;
 	mv = srv->breaker.last;
 	streak = srv->breaker.streak;

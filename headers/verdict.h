@@ -54,6 +54,13 @@ static __always_inline enum sg_verdict sg_verdict(bool quarantined, bool exempt,
 	return admit == SG_WOULD_DENY && !exempt ? SG_VERDICT_WOULD_REFUSE : SG_VERDICT_ALLOW;
 }
 
+/* Does a call that ended so look as if nobody were there any more? */
+static __always_inline bool sg_looks_gone(__u8 outcome, __u8 cause)
+{
+	return outcome == SG_HARD && (cause == SG_CAUSE_REFUSED || cause == SG_CAUSE_RESET ||
+				      cause == SG_CAUSE_TRUNCATED || cause == SG_CAUSE_UNREACHABLE);
+}
+
 /*
  * Does the breaker, as it stands, refuse a call that holds no probe and is
  * outside the ramp's share? For the verdict that `status` shows, for killing

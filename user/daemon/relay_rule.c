@@ -15,6 +15,7 @@ static void fill_instead(const struct server *s, const struct server *to,
 			 const struct status_candidate *candidates, size_t n_candidates, char *out,
 			 size_t size)
 {
+	uint64_t now = clock_boot_ns();
 	size_t n = 0;
 
 	out[0] = '\0';
@@ -27,8 +28,8 @@ static void fill_instead(const struct server *s, const struct server *to,
 			related |= candidates[i].usable &&
 				   !strcmp(candidates[i].server, other->config->name);
 		if (!related || other == s || other == to || !other->config->url_shown ||
-		    server_quarantined(other) ||
-		    sg_breaker_denies(&other->breaker, clock_boot_ns()) || n >= size / 2)
+		    server_quarantined(other) || sg_breaker_denies(&other->breaker, now) ||
+		    n >= size / 2)
 			continue;
 		n += (size_t)snprintf(out + n, size - n, "%s\"%s\" (%.120s)", n ? ", or " : "",
 				      other->config->name, other->config->url_shown);

@@ -217,14 +217,6 @@ static void forget(struct secondary *a)
 	a->server->proof = (struct server_proof){ 0 };
 }
 
-/* Whether a call failed as if the server were gone. */
-static bool is_ominous(const struct sg_event *k)
-{
-	return k->outcome == SG_HARD &&
-	       (k->cause == SG_CAUSE_REFUSED || k->cause == SG_CAUSE_RESET ||
-		k->cause == SG_CAUSE_TRUNCATED || k->cause == SG_CAUSE_UNREACHABLE);
-}
-
 /* A server may be gone that others can stand in for: is it? The kernel waits for SG_DOUBT_NS. */
 static void doubt(struct secondaries *m, struct server *s)
 {
@@ -253,7 +245,8 @@ static void doubt_idle(struct secondaries *m, struct server *s)
 
 static void secondaries_signal(void *data, const struct signal *signal)
 {
-	if (signal->type == SIGNAL_OUTCOME && is_ominous(&signal->kernel))
+	if (signal->type == SIGNAL_OUTCOME &&
+	    sg_looks_gone(signal->kernel.outcome, signal->kernel.cause))
 		doubt(data, signal->server);
 	else if (signal->type == SIGNAL_DOUBT)
 		doubt_idle(data, signal->server);
